@@ -57,16 +57,18 @@ setup: links ## set up the Python environment in .venv (and uv in .venv-uv if th
 warm: setup ## compile the tests, once for all workers
 	@$(RUN) pytest -q --collect-only >/dev/null || true
 
-# The tests use a real engine, registry, broker and iptables. A command that is there is not installed again, wherever it
+# The tests use real engines, registry, broker and iptables. A command that is there is not installed again, wherever it
 # came from. busybox must be static: it becomes the content of the images that the tests make.
 machine: ## install what the tests need from Debian (asks sudo when not root)
 	@$(INSTALL); missing=(); \
 	need() { command -v "$$1" >/dev/null || missing+=("$$2"); }; \
 	need dockerd docker.io; need docker-registry docker-registry; need mosquitto mosquitto; need iptables iptables; \
+	need podman podman; need nsenter util-linux; \
+	for dns in netavark aardvark-dns; do [ -x /usr/lib/podman/$$dns ] || [ -x /usr/libexec/podman/$$dns ] || missing+=($$dns); done; \
 	need mosquitto_pub mosquitto-clients; need ip iproute2; need git git; \
 	need openssl openssl; need htpasswd apache2-utils; \
 	if ! b=$$(command -v busybox) || ldd "$$b" >/dev/null 2>&1; then missing+=(busybox-static); fi; \
-	if [ $${#missing[@]} -eq 0 ]; then echo "machine: dockerd, registry, broker and tools are all there"; exit 0; fi; \
+	if [ $${#missing[@]} -eq 0 ]; then echo "machine: dockerd, podman, registry, broker and tools are all there"; exit 0; fi; \
 	install_missing "'make quick' needs none"
 
 demo: setup ## see it work, without an engine
@@ -99,8 +101,8 @@ coverage: setup machine ## run every test and say which lines none of them reach
 	$(RUN) coverage combine -q
 	$(RUN) coverage report
 
-bench: setup ## measure start-up, plans and the idle daemon against their budgets
-	$(RUN) python -m bench.run $(ARGS)
+bench: setup ## measure start-up, plans and the idle daemon against their budgets; ENGINE=podman: with Podman
+	ENGINE="$(ENGINE)" $(RUN) python -m bench.run $(ARGS)
 
 docs: setup ## write the generated part of docs/
 	@[ -f docs/generate.py ] || { echo "docs: docs/generate.py is not written yet" >&2; exit 1; }

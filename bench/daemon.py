@@ -1,4 +1,4 @@
-"""`evenkeel run` on a real Docker engine: idle with 20 containers, the latency of a saved file, and a cycle over 50."""
+"""`evenkeel run` on a real engine: idle with 20 containers, the latency of a saved file, and a cycle over 50."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.engines.dockerd import Dockerd, make_dockerd
+from tests.engines.dockerd import Dockerd
 from tests.engines.images import sleeper
+from tests.engines.podman import Podman
+from tests.engines.proxy import Proxy
 
 from bench.command import EVENKEEL
+from bench.engines import ENGINE, footprint, make_engine
 from bench.measuring import Row, cpu_s, pss_kib, written_bytes
 from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.endings import Settled
@@ -26,7 +29,8 @@ from evenkeel.specs.documents.join import desired_from
 from evenkeel.specs.feedback import Feedback
 
 _IDLE_S = 30
-_SAVES = 15
+_SAVES = 9
+_RESYNC_S = 5
 _SPEC = """apiVersion: evenkeel/v1
 kind: Container
 metadata: {{name: app-{i}}}
@@ -41,22 +45,21 @@ spec:
 
 def measure() -> list[Row]:
     """Starts its own engine and ends it."""
-    engine = make_dockerd()
+    engine = make_engine()
     try:
-        engine.start()
         engine.load(sleeper("1"), "sleeper:1")
         return [*_idle_and_latency(engine), *_no_op(engine)]
     finally:
         engine.close()
 
 
-def _idle_and_latency(engine: Dockerd) -> list[Row]:
+def _idle_and_latency(engine: Dockerd | Podman) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         specs, state = Path(folder, "specs"), Path(folder, "state")
         specs.mkdir()
         (specs / "apps.yaml").write_text(specs_of(20))
-        with running(engine, specs, state) as process:
-            _until_settled(state, after=0)
+        with running(engine.address, specs, state) as process:
+            until_settled(state, after=0)
             time.sleep(5)
             cpu, written = cpu_s(process.pid), written_bytes(process.pid)
             time.sleep(_IDLE_S)
@@ -65,29 +68,46 @@ def _idle_and_latency(engine: Dockerd) -> list[Row]:
                 Row("idle: processor", (cpu_s(process.pid) - cpu) / _IDLE_S * 100, "% of one core"),
                 Row("idle: written to disk", written_bytes(process.pid) - written, f"bytes in {_IDLE_S} s", "", "0"),
             ]
-            return [*idle, _save_latency(specs, state)]
+            idle += footprint(engine, process.pid)
+        return [*idle, *_save_latency(engine, Path(folder))]
 
 
-def _save_latency(specs: Path, state: Path) -> Row:
-    """From the save of a file to the first entry of the plan that follows it, which the engine's calls precede."""
-    spent = []
-    for version in range(_SAVES):
-        last = _last(state)
-        saved_at = time.time()
-        (specs / "apps.yaml").write_text(specs_of(20, version=version + 1, changed=1))
-        entry = _wait(state, last, "step-started")
-        spent.append((entry.at - saved_at) * 1000)
-        _until_settled(state, entry.seq)
-    return Row("saved file → first step at the engine", statistics.median(spent), "ms", "", "250 ms")
+def _save_latency(engine: Dockerd | Podman, folder: Path) -> list[Row]:
+    """From the save of a file to the first call of the engine, at once and after idling, when a look has found nothing;
+    and to the first entry of the plan that follows."""
+    specs, state, config = folder / "specs", folder / "state", folder / "config.yaml"
+    config.write_text(f"resync: {_RESYNC_S}s\n")
+    calls: dict[bool, list[float]] = {False: [], True: []}
+    steps = []
+    with (
+        Proxy(folder / "proxy.sock", Path(engine.address.removeprefix("unix://"))) as proxy,
+        running(proxy.address, specs, state, "--config", str(config)),
+    ):
+        time.sleep(5)  # it is settled already, and tells nothing
+        for version in range(2 * _SAVES):
+            idle = version % 2 == 1
+            time.sleep(1.5 * _RESYNC_S if idle else 0.5)  # between two resyncs, whose own calls would be taken for it
+            last, saved_at = _last(state), time.time()
+            (specs / "apps.yaml").write_text(specs_of(20, version=version + 1, changed=1))
+            entry = _wait(state, last, "step-started")
+            steps.append((entry.at - saved_at) * 1000)
+            called_at = next(at_ns / 1e9 for at_ns, _ in proxy.asked_at_ns if at_ns / 1e9 > saved_at)
+            calls[idle].append((called_at - saved_at) * 1000)
+            until_settled(state, entry.seq)
+    return [
+        Row("saved file → first call of the engine", statistics.median(calls[False]), "ms", "", "100 ms"),
+        Row("the same after idling", statistics.median(calls[True]), "ms", "", "100 ms"),
+        Row("saved file → first step at the engine", statistics.median(steps), "ms", "", "250 ms"),
+    ]
 
 
-def _no_op(engine: Dockerd) -> list[Row]:
+def _no_op(engine: Dockerd | Podman) -> list[Row]:
     engine.clear()
     with tempfile.TemporaryDirectory() as folder:
         return asyncio.run(_no_op_of(engine, Path(folder)))
 
 
-async def _no_op_of(engine: Dockerd, folder: Path) -> list[Row]:
+async def _no_op_of(engine: Dockerd | Podman, folder: Path) -> list[Row]:
     driver, journal = DockerEngine(engine.address), open_journal(folder / "state")
     desired, _ = desired_from([decode_file(specs_of(50).encode(), "bench.yaml")])
     journal.put("desired", desired, "bench")
@@ -106,7 +126,7 @@ async def _no_op_of(engine: Dockerd, folder: Path) -> list[Row]:
     await driver.close()
     journal.close()
     compared = f"{statistics.median(spent) / statistics.median(bare):.2f} × observing alone"
-    return [Row("cycle over 50 equal containers on Docker", statistics.median(spent), "ms", compared)]
+    return [Row(f"cycle over 50 equal containers on {ENGINE}", statistics.median(spent), "ms", compared)]
 
 
 def specs_of(count: int, version: int = 0, changed: int = 0) -> str:
@@ -115,10 +135,10 @@ def specs_of(count: int, version: int = 0, changed: int = 0) -> str:
 
 
 @contextmanager
-def running(engine: Dockerd, specs: Path, state: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(address: str, specs: Path, state: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """The controller in a process of its own."""
-    command = [*EVENKEEL, "--specs", str(specs), "--state", str(state), "--engine", "docker"]
-    command += ["--docker-address", engine.address, *options, "run"]
+    command = [*EVENKEEL, "--specs", str(specs), "--state", str(state), "--engine", ENGINE]
+    command += ["--docker-address", address, *options, "run"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         yield process
@@ -149,5 +169,6 @@ def _wait(state: Path, after: int, kind: str, timeout_s: float = 120) -> Feedbac
     raise TimeoutError(f"no {kind} within {timeout_s:g} s")
 
 
-def _until_settled(state: Path, after: int) -> None:
+def until_settled(state: Path, after: int) -> None:
+    """Wait for the entry that says so, of those after a number."""
     _wait(state, after, "settled")

@@ -44,10 +44,10 @@ def command_ms(command: Sequence[str], times: int = 15, codes: tuple[int, ...] =
     return median_ms(run, times)
 
 
-def pss_kib(pid: int) -> int:
-    """Proportional memory of a process, KiB."""
+def pss_kib(pid: int, part: str = "Pss") -> int:
+    """Proportional memory of a process, KiB. `Pss_Anon` is the part that no other process can share."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith(f"{part}:"):
             return int(line.split()[1])
     return 0
 

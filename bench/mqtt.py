@@ -15,9 +15,11 @@ from pathlib import Path
 from tests.e2e_mqtt.commanding import Manager, Said, asking, component
 from tests.e2e_mqtt.rig import Device
 from tests.engines.broker import Broker
-from tests.engines.dockerd import Dockerd, make_dockerd
+from tests.engines.dockerd import Dockerd
 from tests.engines.images import sleeper
+from tests.engines.podman import Podman
 
+from bench.engines import ENGINE, make_engine
 from bench.measuring import Row, cpu_s, pss_kib
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.journal.outbox import Outgoing
@@ -36,7 +38,7 @@ def measure() -> list[Row]:
         (Path(folder) / "broker").mkdir()
         broker = Broker(Path(folder) / "broker")
         broker.start()
-        engine = make_dockerd()
+        engine = make_engine()
         try:
             engine.load(sleeper("1"), "sleeper:1")
             rows = [*_activities(Path(folder), broker, engine), _feedback(Path(folder), broker)]
@@ -47,9 +49,9 @@ def measure() -> list[Row]:
         return rows
 
 
-def _activities(folder: Path, broker: Broker, engine: Dockerd) -> list[Row]:
+def _activities(folder: Path, broker: Broker, engine: Dockerd | Podman) -> list[Row]:
     device, manager = Device(folder / "docker", broker.port), Manager(broker.port)
-    device.settings(engine={"kind": "docker", "address": engine.address})
+    device.settings(engine={"kind": ENGINE, "address": engine.address})
     rows = []
     try:
         device.start()

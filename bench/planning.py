@@ -49,7 +49,7 @@ def world(count: int) -> tuple[DesiredState, ContainersSeen, ContainersMemory]:
     return (
         state,
         ContainersSeen("bench", containers=instances, images=images),
-        ContainersMemory({i.id: "" for i in instances}),
+        ContainersMemory(proven={i.id: "" for i in instances}),
     )
 
 

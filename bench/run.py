@@ -9,12 +9,14 @@ import platform
 import sys
 from pathlib import Path
 
+from bench.engines import ENGINE
 from bench.measuring import table
 
 SECTIONS = {
     "planning": "Planning",
     "command": "Command line",
-    "daemon": "Daemon on Docker",
+    "daemon": f"Daemon on {ENGINE}",
+    "footprint": "Idle daemon of the wheel, Docker and MQTT, Debian's Python",
     "mqtt": "Update agent over MQTT",
 }
 

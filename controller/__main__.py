@@ -2,7 +2,7 @@
 
 import sys
 
-from evenkeel.controller.cli import main
+from evenkeel.controller.front import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -52,14 +52,18 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
             copy = MemoryEngine()
             copy.world = engine.world
             return copy
-        case "docker":
+        case "docker" | "podman":
             from evenkeel.controller.drivers.containers.docker import DockerEngine
+            from evenkeel.controller.settings.sockets import advice, with_socket
 
+            settings = with_socket(settings)
             return DockerEngine(
                 address=settings.engine.address,
                 network=settings.engine.network,
                 docker_config=settings.engine.docker_config,
                 owner=settings.engine.owner or os.path.realpath(settings.state),
+                advice=advice(settings.engine),
+                ask_registries=_of_registries(settings),
             )
 
 
@@ -97,13 +101,19 @@ def _containers(
     return Domain(reconciler(settings), engine, around)
 
 
-def _image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
-    """The sizes of pulls. Docker does not tell them, so its registries are asked; the memory engine knows them."""
+def _of_registries(settings: Settings) -> Sizes:
+    """The answers of registries, without an engine between."""
 
-    async def of_registries(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
+    async def ask(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
         from evenkeel.controller.drivers.registry import look_up
 
         return await look_up(images, settings.engine.docker_config, settings.engine.token_realms, refused)
+
+    return ask
+
+
+def _image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
+    """The sizes of pulls. Docker does not tell them, so its registries are asked; the memory engine knows them."""
 
     async def of_engine(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
         seen = await driver.observe(ContainersLook(images=tuple(images)))
@@ -111,12 +121,12 @@ def _image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
             refused(f"the registry of {image} did not tell its size: {why}")
         return seen.remote
 
-    return of_registries if settings.engine.kind == "docker" else of_engine
+    return of_engine if settings.engine.kind == "memory" else _of_registries(settings)
 
 
 def _surroundings(settings: Settings, driver: Driver[ContainersSeen]) -> Surroundings:
     """The host: the machine's own, or the simulated one."""
-    if settings.engine.kind == "docker":
+    if settings.engine.kind != "memory":
         from functools import partial
 
         from evenkeel.controller.process.host import look_around
@@ -154,6 +164,13 @@ def read_source(settings: Settings, *, readonly: bool) -> Reading:
     from evenkeel.controller.sources.files import read_specs
 
     return read_specs(settings.specs, Path(settings.state) / PARSED, cache_readonly=readonly)
+
+
+def is_parsed(settings: Settings) -> bool:
+    """Whether no spec file has to be parsed, because all of them are in the cache."""
+    from evenkeel.controller.sources.files import is_parsed
+
+    return is_parsed(settings.specs, Path(settings.state) / PARSED)
 
 
 def read_files(paths: Sequence[str]) -> Reading:

@@ -7,7 +7,7 @@ Last-good is never given up: there is nothing better to go back to.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
 from evenkeel.reconcilers.counted import reasons
@@ -29,9 +29,11 @@ class TryAgain(NamedTuple):
 
 
 class GiveUp(NamedTuple):
-    """The revision will not succeed."""
+    """The revision will not succeed. `blamed`: the subjects for which it is given up, and why: those that failed for good;
+    where none did, those that would be tried again."""
 
     why: str
+    blamed: Mapping[str, str] = {}
 
 
 Decision = GoOn | TryAgain | GiveUp
@@ -46,36 +48,56 @@ def fold(
     is_last_good: bool,
     has_way_back: bool = True,
     changes: Container[str] | None = None,
+    sick: Container[str] | None = None,
 ) -> Decision:
     """The decision about a revision. `failures`: how often it failed before; `tries`: how often a disturbing phase may.
     A step without an outcome was cancelled; that is no failure.
 
+    A revision fails by what it `changes` (`None`: the changes are unknown). Another subject counts only where it was
+    well before the revision disturbed anything: `sick` are those that were not (`None`: nothing was disturbed yet). A
+    defect of evenkeel's own at such a subject never counts, because going back does not help.
+
     Without a way back, an external cause is waited for as long as it takes, because nothing better can be put in place,
-    and so is a defect of evenkeel's own. With a way back, a defect counts only where the revision `changes` the
-    subject, so that going back may help (`None`: the changes are unknown).
+    and so is a defect.
     """
-    failed = [(step.subject, o.message) for step in stage.steps if isinstance(o := outcomes.get(step.id), Failed)]
-    retries = [(step.subject, o) for step in stage.steps if isinstance(o := outcomes.get(step.id), Retry)]
-    passing = [(subject, outcome.message) for subject, outcome in retries]
-    why = "; ".join(filter(None, (reasons(failed), reasons(passing))))
+    bad = [(step.subject, o) for step in stage.steps if isinstance(o := outcomes.get(step.id), Failed | Retry)]
     if is_last_good:
-        return TryAgain(why, 0.0) if why else GoOn()
-    if failed:
-        return GiveUp(why)
-    if retries:
-        waits = not has_way_back and all(outcome.outside or outcome.defect for _, outcome in retries)
-        is_innocent = changes is not None and all(o.defect and subject not in changes for subject, o in retries)
-        after_s = max(outcome.after_s for _, outcome in retries)
-        if stage.phase == Phase.DOWNLOAD or waits or is_innocent:
-            return TryAgain(why, after_s, not is_innocent)
-        return one_more(why, failures, tries, after_s)
-    return GoOn()
+        return TryAgain(_why(bad), 0.0) if bad else GoOn()
+    own = [(subject, o) for subject, o in bad if not _is_blameless(subject, o, changes, sick)]
+    if not own:
+        return TryAgain(_why(bad), max(_after_s(o) for _, o in bad), counts=False) if bad else GoOn()
+    if any(isinstance(o, Failed) for _, o in own):
+        return GiveUp(_why(own), {subject: o.message for subject, o in own if isinstance(o, Failed)})
+    waits = not has_way_back and all(isinstance(o, Retry) and (o.outside or o.defect) for _, o in own)
+    after_s = max(_after_s(o) for _, o in own)
+    if stage.phase == Phase.DOWNLOAD or waits:
+        return TryAgain(_why(own), after_s)
+    return one_more(_why(own), failures, tries, after_s, {subject: o.message for subject, o in own})
 
 
-def one_more(why: str, failures: int, tries: int, after_s: float = 0.0) -> TryAgain | GiveUp:
+def _is_blameless(subject: str, outcome: Outcome, changes: Container[str] | None, sick: Container[str] | None) -> bool:
+    if changes is None or subject in changes:
+        return False
+    return sick is None or subject in sick or (isinstance(outcome, Retry) and outcome.defect)
+
+
+def _why(bad: Sequence[tuple[str, Failed | Retry]]) -> str:
+    """Those that failed for good come first."""
+    final = [(subject, o.message) for subject, o in bad if isinstance(o, Failed)]
+    passing = [(subject, o.message) for subject, o in bad if isinstance(o, Retry)]
+    return "; ".join(filter(None, (reasons(final), reasons(passing))))
+
+
+def _after_s(outcome: Outcome) -> float:
+    return outcome.after_s if isinstance(outcome, Retry) else 0.0
+
+
+def one_more(
+    why: str, failures: int, tries: int, after_s: float = 0.0, blamed: Mapping[str, str] = {}
+) -> TryAgain | GiveUp:
     """The decision after one more failure of a revision that had so many `failures`."""
     if failures + 1 >= tries:
-        return GiveUp(f"{why} (tried {failures + 1} times)")
+        return GiveUp(f"{why} (tried {failures + 1} times)", blamed)
     return TryAgain(why, after_s)
 
 
@@ -98,14 +120,6 @@ def started(plan: Plan, outcomes: Mapping[str, Outcome]) -> Stage | None:
         if step.id not in outcomes and all(isinstance(outcomes.get(need), Done) for need in step.needs)
     ]
     return Stage(Phase.VERIFY, tuple(ready)) if ready else None
-
-
-def blamed(stage: Stage, outcomes: Mapping[str, Outcome]) -> dict[str, str]:
-    """The subjects for which a revision is given up, and why: those that failed for good; where none did, those that would be
-    tried again."""
-    found = failures(stage, outcomes)
-    final = {step.subject for step in stage.steps if isinstance(outcomes.get(step.id), Failed)}
-    return {subject: why for subject, why in found.items() if subject in final} or found
 
 
 def set_aside(difference: Difference, stuck: Mapping[str, str]) -> Difference:

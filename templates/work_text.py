@@ -8,7 +8,7 @@ from typing import Any
 
 from evenkeel.specs.feedback import Condition, StepAtWork, Work
 from evenkeel.specs.plan import Phase
-from evenkeel.specs.reading.quantity import rough_size_text
+from evenkeel.specs.reading.quantity import fetched_text
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.ago import ago_text
 from evenkeel.templates.style import PLAIN, Role, Style, paint
@@ -81,12 +81,11 @@ def step_value(step: StepAtWork) -> dict[str, Any]:
 
 
 def _far(step: StepAtWork) -> str:
-    if not step.total:
-        return rough_size_text(step.done) if step.done else ""
-    far = f"{step.done} of {step.total} s"
     if step.phase == Phase.DOWNLOAD:
-        far = f"{rough_size_text(step.done)} of {rough_size_text(step.total)}"
-    return f"{_per_cent(step)} % ({far})"
+        far = fetched_text(step.done, step.total, step.for_s) if step.done or step.total else ""
+    else:
+        far = f"{step.done} of {step.total} s" if step.total else ""
+    return f"{_per_cent(step)} % ({far})" if step.total else far
 
 
 def _per_cent(step: StepAtWork) -> int | None:

@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, settings
 from .engines.broker import Broker
 from .engines.dockerd import Dockerd, make_dockerd
 from .engines.machine import alone
+from .engines.podman import Podman, make_podman
 from .engines.registry import Registry
 from .sampling import THOROUGH, heading
 from .virtual import VirtualLoop
@@ -37,7 +38,7 @@ settings.register_profile(
 settings.load_profile("tests")
 
 MEMORY = Path("/dev/shm")
-ENGINES = {"dockerd", "clean_dockerd", "registry", "mosquitto"}
+ENGINES = {"dockerd", "clean_dockerd", "podman", "clean_podman", "registry", "mosquitto"}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -122,6 +123,25 @@ def clean_dockerd(dockerd: Dockerd) -> Iterator[Dockerd]:
     yield dockerd
     if dockerd.is_up():
         dockerd.clear()
+
+
+@pytest.fixture(scope="session")
+def podman(_engines_wanted: None, registry: Registry) -> Iterator[Podman]:
+    """A running Podman with the standard images, which reaches the registry; it lives for the whole session."""
+    engine = make_podman()
+    try:
+        engine.reach(registry.port)
+        yield engine
+    finally:
+        engine.close()
+
+
+@pytest.fixture
+def clean_podman(podman: Podman) -> Iterator[Podman]:
+    """The engine without containers, networks and volumes."""
+    podman.clear()
+    yield podman
+    podman.clear()
 
 
 @pytest.fixture(scope="session")

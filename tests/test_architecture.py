@@ -171,9 +171,13 @@ def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
     return run(sys.executable, "-S", "-c", main, tree, site, ROOT / "pyproject.toml", cwd=tree)
 
 
+_ALONE = tuple(f"controller/{name}.py" for name in ("front", "daemon", "wiring", "drivers/registry"))
+"""Modules that a contract names."""
+
+
 def plant(tmp_path: Path, files: dict[str, str]) -> Path:
     """A tree with our packages and rooms, each empty, and `files`."""
-    files = {"controller/wiring.py": "", "controller/drivers/registry.py": "", **files}
+    files = {**dict.fromkeys(_ALONE, ""), **files}
     for package in {module.parent for module in MODULES if module.name == "__init__.py"}:
         init = tmp_path / "evenkeel" / package.relative_to(ROOT) / "__init__.py"
         init.parent.mkdir(parents=True, exist_ok=True)

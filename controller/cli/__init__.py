@@ -15,9 +15,9 @@ from typing import Any
 
 import click
 
-from evenkeel.controller.cli import streams
 from evenkeel.controller.cli.options import Options, shared_options
 from evenkeel.controller.cli.output import echo, echo_lines
+from evenkeel.controller.process import streams
 from evenkeel.specs.errors import EvenkeelError, SettingsError, SpecError
 from evenkeel.specs.visible import visible_lines
 
@@ -132,16 +132,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code."""
     streams.secure()
     try:
-        ended: Any = commands.main(args=arguments, prog_name="evenkeel", standalone_mode=False)
-        return ended if isinstance(ended, int) else 0
-    except (KeyboardInterrupt, click.Abort):
+        code: Any = commands.main(args=arguments, prog_name="evenkeel", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the outermost place: say it once and end
+        return ended(error)
+
+
+def ended(error: BaseException) -> int:
+    """Say why a command ended; its exit code."""
+    if isinstance(error, KeyboardInterrupt | click.Abort):
         echo("stopped", err=True)
         return 130
-    except Exception as error:  # noqa: BLE001 - the outermost place: say it once and end
-        return _say(error)
+    return _say(error)
 
 
-def _say(error: Exception) -> int:
+def _say(error: BaseException) -> int:
     """Print every expected error in a line of its own; anything else is a bug and says so."""
     if os.environ.get("EVENKEEL_DEBUG"):
         import traceback

@@ -12,7 +12,7 @@ import click
 from evenkeel.controller.cli.history import Wanted, dated_line, entries
 from evenkeel.controller.cli.options import Options, shared_options, terminal_style
 from evenkeel.controller.cli.output import echo, echo_json, echo_lines
-from evenkeel.controller.cli.streams import is_heard
+from evenkeel.controller.process.streams import is_heard
 from evenkeel.specs.feedback import Kind, is_surely_about
 
 if TYPE_CHECKING:

@@ -38,6 +38,7 @@ class Options(NamedTuple):
         """The settings file (or one of Kanto's), with the overrides of the command line. SettingsError with every
         problem. `notes` receives the warnings."""
         from evenkeel.controller.settings.load import load_settings
+        from evenkeel.controller.settings.sockets import with_socket
 
         given: dict[str, Any] = {}
         config = self.config_file()
@@ -58,8 +59,8 @@ class Options(NamedTuple):
 
             if self.config:
                 raise SettingsError("option:--kanto-config", "there is --config already; leave one of them")
-            return load_kanto_config(Path(kanto_config), given, notes)
-        return load_settings(Path(config) if config else None, given, notes=notes)
+            return with_socket(load_kanto_config(Path(kanto_config), given, notes))
+        return with_socket(load_settings(Path(config) if config else None, given, notes=notes))
 
     def config_file(self) -> str:
         """The settings file that is named, "" when none is."""
@@ -86,13 +87,16 @@ _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "engine": (
         "--engine",
         {
-            "type": click.Choice(["memory", "docker"]),
+            "type": click.Choice(["memory", "docker", "podman"]),
             "help": "Which engine runs the containers; `memory` (the default) only simulates.",
         },
     ),
     "docker_address": (
         "--docker-address",
-        {"metavar": "ADDRESS", "help": "Docker's socket, unix:///path; means --engine docker."},
+        {
+            "metavar": "ADDRESS",
+            "help": "The engine's socket, unix:///path; means --engine docker, unless another is named.",
+        },
     ),
     "verbose": ("--verbose", {"is_flag": True, "help": "Log everything, settled cycles too."}),
 }
@@ -119,12 +123,10 @@ def shared_options(*shown: str) -> Callable[[Callable[..., Any]], Callable[..., 
     return give
 
 
-SIMULATED = "this is the memory engine, which only simulates; --engine docker is real"
-"""The remark of every command that shows or changes a simulated world."""
-
-
 def say_simulated(settings: Settings) -> None:
     """Say on standard error, when the engine is simulated, that no container of this machine is meant."""
+    from evenkeel.specs.settings.settings import SIMULATED
+
     if settings.engine.kind == "memory":
         echo(f"Note: {SIMULATED}", err=True)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from evenkeel.controller.cli.bars import bars, print_above
@@ -84,7 +85,7 @@ class Bars:
     """A bar for each step at work, below the lines of those that ended."""
 
     def __init__(self, bars: Progress, style: Style) -> None:
-        self._bars, self._tasks = bars, dict[str, "TaskID"]()
+        self._bars, self._tasks, self._begun_s = bars, dict[str, "TaskID"](), dict[str, float]()
         self._lines = Lines(self.echo, style)
 
     def echo(self, line: str) -> None:
@@ -94,15 +95,22 @@ class Bars:
         if entry.kind == "step-started":
             words = one_line(f"{entry.subject}: {entry.message}")
             self._tasks[entry.step] = self._bars.add_task(words, total=None, far="")
+            self._begun_s[entry.step] = monotonic()
         elif entry.kind in ("step-done", "step-failed", "step-retrying") and entry.step in self._tasks:
             self._bars.remove_task(self._tasks.pop(entry.step))
+            del self._begun_s[entry.step]
         self._lines.entry(entry)
 
     def progress(self, step: Step, message: str, done: int, total: int) -> None:
         task = self._tasks.get(step.id)
         if task is not None:
-            far = _far(done, total) if step.action.traits.fetches else one_line(message)
+            far = self._fetched(step.id, done, total) if step.action.traits.fetches else one_line(message)
             self._bars.update(task, completed=done, total=total or None, far=far)
+
+    def _fetched(self, step: str, done: int, total: int) -> str:
+        from evenkeel.specs.reading.quantity import fetched_text
+
+        return fetched_text(done, total, monotonic() - self._begun_s[step])
 
     def waits(self, seconds: float, why: str) -> None:
         self._lines.waits(seconds, why)
@@ -116,9 +124,3 @@ def showing(on_terminal: bool, style: Style) -> Iterator[Show]:
         return
     with bars(style, "far", spins=True) as progress:
         yield Bars(progress, style)
-
-
-def _far(done: int, total: int) -> str:
-    from evenkeel.specs.reading.quantity import rough_size_text
-
-    return f"{rough_size_text(done)} of {rough_size_text(total)}" if total else rough_size_text(done)

@@ -8,7 +8,7 @@ import click
 
 from evenkeel.controller.cli.options import Options, on_terminal, shared_options, terminal_style
 from evenkeel.controller.cli.output import echo, echo_json
-from evenkeel.controller.cli.streams import is_heard
+from evenkeel.controller.process.streams import is_heard
 
 if TYPE_CHECKING:
     from evenkeel.controller.mqtt import MqttLink

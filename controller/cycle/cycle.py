@@ -10,18 +10,18 @@ A cycle ends as exactly one of `Settled`, `Progressed`, `Waiting`, `Retrying`, `
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Generic
 
 from evenkeel.controller.cycle.as_found import AsFound
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.cycle.idle import is_idle
-from evenkeel.controller.cycle.proven import kept_text, proven_in, remember_proven
-from evenkeel.controller.cycle.sight import Aim, Held
+from evenkeel.controller.cycle.sight import Aim
 from evenkeel.controller.cycle.stage import StageLimits, StepProgress
 from evenkeel.controller.cycle.stored import Stored
 from evenkeel.controller.cycle.towards import Towards
 from evenkeel.controller.cycle.turns import Turns
+from evenkeel.controller.cycle.upkeep import Upkeep
 from evenkeel.controller.journal.journal import Journal, Role
 from evenkeel.controller.journal.unreadable import set_aside_unreadable
 from evenkeel.controller.process.clock import Now, system_now
@@ -63,13 +63,12 @@ class Cycles(Generic[Want, Seen, Remembered]):
             reconciler, driver, journal, say, limits or StageLimits(), tries, progress, self._transaction
         )
         self._record, self._trial, self._wellbeing = turns.record, turns.trial, turns.wellbeing
-        self.steps, self._tries, self._now = turns.steps, tries, now
+        self.steps, self._now = turns.steps, now
         self._stored = Stored(journal, say)
         self._as_found = AsFound(reconciler, turns.looks, journal, turns.record, self._transaction)
+        self._upkeep = Upkeep(reconciler, journal, turns, self._stored, self._as_found, self._transaction, tries)
         self.towards = Towards(reconciler, journal, turns.memory, turns.record, turns.beside, turns.steps, progress)
         """The way of single subjects towards the state that an activity asks for."""
-        self._asked = ""
-        """The digest of the desired state when the cycle began."""
 
     async def run(self, stopping: asyncio.Event) -> Ending:
         """One cycle. Raises JournalError; errors of engines are endings."""
@@ -92,13 +91,13 @@ class Cycles(Generic[Want, Seen, Remembered]):
         try:
             desired = self._stored.revision("desired")
         except JournalError as error:
-            self._asked = journal.digest("desired")
-            return await self._without_plan(self._asked, error.message, stopping)
+            self._upkeep.asked = journal.digest("desired")
+            return await self._upkeep.without_plan(self._upkeep.asked, error.message, stopping)
         if desired is None:
             self._record.settled_is(False, "NothingDesired", "nothing has been asked for yet")
             return Stalled("nothing has been asked for yet")
-        self._asked = desired.digest
-        if is_idle(self._reconciler, journal, desired, self._last_good):
+        self._upkeep.asked = desired.digest
+        if is_idle(self._reconciler, journal, desired, self._upkeep.last_good):
             self._transaction.idle(self._reconciler.domain, desired)
             self._record.idle()
             return Settled()
@@ -116,23 +115,23 @@ class Cycles(Generic[Want, Seen, Remembered]):
             except Exception as error:
                 if isinstance(error, EvenkeelError):
                     raise
-                return await self._without_plan(desired.digest, self.steps.broke(error), stopping, desired)
+                return await self._upkeep.without_plan(desired.digest, self.steps.broke(error), stopping, desired)
             if isinstance(ending, Retrying) and not ending.counts:
                 return await self._go_on_without(desired, ending, stopping)
             if self._goes_on(desired, ending):
                 return Progressed()
             if isinstance(ending, Retrying) and ending.failed:
-                kept_up = self._last_good() or desired  # without a way back, every subject that can run does
+                kept_up = self._upkeep.last_good() or desired  # without a way back, every subject that can run does
                 is_same = kept_up.digest == desired.digest
                 if is_same or ending.phase == Phase.DOWNLOAD:
-                    await self._keep_up(desired, kept_up, ending.failed if is_same else {}, ending.why, stopping)
+                    await self._upkeep.keep_up(desired, kept_up, ending.failed if is_same else {}, ending.why, stopping)
             return ending
         self._turns.announced.over("desired")  # a retry announces it anew
-        good = self._last_good()
+        good = self._upkeep.last_good()
         if good is None and journal.digest("last-good"):
             good = await self._as_found.instead(stopping)
         if good is None or good.digest == desired.digest:
-            return await self._stand(desired, attempt.why, stopping)
+            return await self._upkeep.stand(desired, attempt.why, stopping)
         self._wellbeing.in_force(good, good)
         if self._record.is_back():
             self._transaction.know_back(good)
@@ -144,7 +143,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
             case Stalled(why=why):
                 return self._record.blocked(f"{why}; on the way back to last-good, because {attempt.why}")
             case Retrying(why=why, failed=failed) if failed:
-                await self._keep_up(good, good, failed, why, stopping)
+                await self._upkeep.keep_up(good, good, failed, why, stopping)
         return ending
 
     def _goes_on(self, desired: DesiredState, ending: Ending) -> bool:
@@ -166,7 +165,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         if self._record.is_back():
             self._transaction.know_back(state)
         role: Role = "last-good" if state.digest == good else "desired"
-        ending = await self._turn(Aim(role, state, self._asked, is_part=True), stopping)
+        ending = await self._upkeep.turn(Aim(role, state, self._upkeep.asked, is_part=True), stopping)
         match ending:
             case Settled() if aimed.held:
                 self._transaction.let_go()
@@ -185,10 +184,10 @@ class Cycles(Generic[Want, Seen, Remembered]):
             case Retrying(failed=failed, why=why) if failed:
                 if self._goes_on(desired, ending):
                     return Progressed()
-                kept_up = self._last_good()
+                kept_up = self._upkeep.last_good()
                 if kept_up is not None:
                     stuck = failed if kept_up.digest == state.digest else {}
-                    await self._keep_up(state, kept_up, stuck, why, stopping)
+                    await self._upkeep.keep_up(state, kept_up, stuck, why, stopping)
         return ending
 
     async def observe(self, look: Look) -> Seen:
@@ -197,8 +196,9 @@ class Cycles(Generic[Want, Seen, Remembered]):
         return await self._turns.looks.observe(look)
 
     async def look_beside(self) -> None:
-        """A nudge of the engine: while steps take long, report the health of the subjects that they do not change."""
-        await self._turns.beside.look(self._turns.look_here())
+        """A nudge of the engine: while steps take long, report the health of the subjects that they do not change, and repair
+        those that drifted."""
+        await self._turns.beside.look(self._turns.look_here)
 
     def late(self) -> str:
         """The part of the world that has not answered a look, and for how long; "" while none is late."""
@@ -224,131 +224,27 @@ class Cycles(Generic[Want, Seen, Remembered]):
         """Label further feedback with this revision."""
         self._record.revision = revision
 
-    async def _without_plan(
-        self, digest: str, why: str, stopping: asyncio.Event, desired: DesiredState | None = None
-    ) -> Ending:
-        """Keep up last-good, because the desired state cannot be read, or deciding about it broke. Once a step of `desired`
-        has begun, the differences between the two are left, so that nothing is torn down and built up at each try. Where
-        deciding about last-good does not break, this was one of the tries of `desired`."""
-        self._wellbeing.hold_up()
-        good = self._last_good()
-        found = await self._as_found.look(stopping) if good is None and desired is None else None
-        good = good or found  # no other state tells what is in force
-        if good is None or (good.digest == digest and found is None):
-            self._record.settled_is(False, "Retrying", why)
-            await self._turns.look_after_health(None, self._asked, stopping)
-            return Retrying(why, 0.0, None)
-        if desired is None:
-            self._wellbeing.in_force(good, good)
-        begun = desired is not None and self._journal.attempts.sick_before(digest, self._reconciler.domain) is not None
-        changes = (
-            self._transaction.differing(self._reconciler.domain, desired, good) if begun and desired is not None else ()
-        )
-        stuck = dict.fromkeys(changes, why)
-        kept_up = await self._keep_up(desired or good, good, stuck, why, stopping)
-        if desired is None and kept_up is not None:  # no try reads more of it
-            return kept_up if isinstance(kept_up, Retrying) else Stalled(why)
-        if not begun or desired is None or kept_up is None:
-            return Retrying(why, 0.0, None)
-        return self._trial.broke(desired, why, self._tries)
-
-    async def _go_on_without(self, desired: DesiredState, broke: Retrying, stopping: asyncio.Event) -> Ending:
-        """Deciding broke, a defect of evenkeel's, at subjects that the revision does not change: all its other subjects
-        go on and are judged."""
+    async def _go_on_without(self, desired: DesiredState, left: Retrying, stopping: asyncio.Event) -> Ending:
+        """Subjects have failed for which the revision is not to blame (`fold`): all its other subjects go on and are
+        judged. Where these were not well before, the revision may be good without them."""
         ending: Ending = Progressed()
+        stuck, asked = dict(left.failed), self._upkeep.asked
         while isinstance(ending, Progressed) and not stopping.is_set():
             attempt = self._journal.attempts.of(desired.digest)
-            if self._journal.digest("desired") != self._asked or (attempt is not None and attempt.failed):
+            if self._journal.digest("desired") != asked or (attempt is not None and attempt.failed):
                 return ending
-            ending = await self._pass("desired", desired, stopping, broke.failed)
+            sick = self._journal.attempts.sick_before(desired.digest, self._reconciler.domain)
+            excuses = sick is None or stuck.keys() <= sick
+            ending = await self._upkeep.turn(Aim("desired", desired, asked, stuck, excuses=excuses), stopping)
+            if isinstance(ending, Retrying) and not ending.counts and ending.failed.keys() - stuck.keys():
+                stuck, ending = {**ending.failed, **stuck}, Progressed()
         if isinstance(ending, Retrying):
             return ending
-        self._record.settled_is(False, "Retrying", broke.why)
-        return broke
-
-    def _last_good(self) -> DesiredState | None:
-        """The state to go back to; `None` when it cannot be read, which is reported."""
-        try:
-            return self._stored.revision("last-good")
-        except JournalError:
-            return None
-
-    async def _keep_up(
-        self,
-        aim: DesiredState,
-        good: DesiredState,
-        stuck: Mapping[str, str],
-        why: str,
-        stopping: asyncio.Event,
-        kept: Collection[str] | None = None,
-    ) -> Ending | None:
-        """Keep all of last-good repaired while something fails on the way to `aim`, as far as it does not depend on
-        `stuck` subjects: one container that cannot be had must not keep another one down. `None` when the engine could
-        not be asked, or something newer came first."""
-        ending: Ending | None = None
-        before = self._journal.digest("last-good")
-        while not stopping.is_set() and self._journal.digest("desired") == self._asked:
-            if self._journal.digest("last-good") != before:  # adopted subjects are part of it now
-                before, good = self._journal.digest("last-good"), self._last_good() or good
-            ending = await self._turn(Aim("last-good", good, self._asked, stuck, kept), stopping)
-            if isinstance(ending, Retrying) and not stuck.keys() >= ending.failed.keys():
-                stuck = {**ending.failed, **stuck}
-            elif not isinstance(ending, Progressed):
-                break
-        self._record.revision = aim.digest
-        self._record.settled_is(False, "Retrying", why)
-        return None if isinstance(ending, Retrying) and ending.phase is None else ending
-
-    async def _repair(
-        self,
-        aim: DesiredState,
-        state: DesiredState,
-        kept: Collection[str],
-        stopping: asyncio.Event,
-        *,
-        proves: bool = False,
-    ) -> Ending:
-        """Repair the `kept` subjects of `state`, and nothing else, while nothing else is done for `aim`."""
-        ending = await self._turn(Aim("last-good", state, self._asked, {}, kept, proves), stopping)
-        if isinstance(ending, Retrying) and ending.failed:
-            await self._keep_up(aim, state, ending.failed, ending.why, stopping, kept)
-        self._record.revision = aim.digest
-        return ending
-
-    async def _stand(self, failed: DesiredState, why: str, stopping: asyncio.Event) -> Ending:
-        """Keep up the proven subjects of a failed revision where there is no state to go back to. Nothing else is
-        tried."""
-        proven, want = proven_in(self._journal, self._reconciler.domain, failed.digest), self._reconciler.select(failed)
-        self._wellbeing.in_force(failed, proven)
-        ending: Ending = Stalled(why)
-        if proven is not None and proven.documents:
-            ending = await self._repair(failed, failed, [each.name for each in proven.documents], stopping)
-        elif (seen := await self._turns.look_after_health(want, self._asked, stopping)) is not None and proven is None:
-            remember_proven(self._journal, self._reconciler, failed, seen)
-            return Progressed()
-        if not isinstance(ending, Progressed):
-            text = f"{why}; there is no last-good state to go back to; {kept_text(proven)}"
-            self._record.settled_is(False, "RevisionFailed", text)
-        return ending if isinstance(ending, Progressed | Retrying) else Stalled(why)
-
-    async def _hold_up(self, state: DesiredState, held: Held, stopping: asyncio.Event) -> Ending:
-        """Repair while the revision waits. Subjects that it changes are left as they are, unless they are down."""
-        waiting, good = self._record.waits(held.why, held.again_s), self._last_good()
-        if good is None:
-            return waiting
-        changes = self._transaction.on_the_way(self._reconciler.domain, state)
-        kept = self._reconciler.select(good).subjects.keys() - set(changes).difference(held.down)
-        ending = await self._repair(state, good, kept, stopping, proves=True)
-        if isinstance(ending, Retrying):
-            return Retrying(ending.why, ending.after_s, None)
-        return ending if isinstance(ending, Progressed) else self._record.waits(held.why, held.again_s)
+        self._record.settled_is(False, "Retrying", left.why)
+        return left
 
     async def _pass(
         self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: Mapping[str, str] | None = None
     ) -> Ending:
         """One stage towards one state. Subjects that are `stuck` are left alone."""
-        return await self._turn(Aim(role, state, self._asked, stuck), stopping)
-
-    async def _turn(self, aim: Aim, stopping: asyncio.Event) -> Ending:
-        ending = await self._turns.turn(aim, stopping)
-        return await self._hold_up(aim.state, ending, stopping) if isinstance(ending, Held) else ending
+        return await self._upkeep.turn(Aim(role, state, self._upkeep.asked, stuck), stopping)

@@ -15,7 +15,8 @@ class Aim(NamedTuple):
     """The aim of a turn. `asked`: the digest of the desired state when the turn began; a newer one ends it. `stuck`:
     subjects that are left alone, with the reasons; `None` when the turn judges all of them. With `kept` these subjects
     alone are repaired, by what the engine has: no registry is asked, and nothing is removed. `proves`: outstanding
-    proofs of other subjects are made, too."""
+    proofs of other subjects are made, too. `excuses`: the state is reached without the stuck subjects, because it is
+    not to blame for them."""
 
     role: Role
     state: DesiredState
@@ -24,11 +25,12 @@ class Aim(NamedTuple):
     kept: Collection[str] | None = None
     proves: bool = False
     is_part: bool = False
+    excuses: bool = False
 
     @property
     def judges_all(self) -> bool:
         """Whether the turn covers every subject of the state, so that it shows the progress of the domain."""
-        return self.stuck is None and self.kept is None
+        return (self.stuck is None or self.excuses) and self.kept is None
 
     @property
     def is_repair(self) -> bool:

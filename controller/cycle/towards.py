@@ -88,7 +88,7 @@ class Towards(Generic[Want, Seen, Remembered]):
         activity = journal.mailbox(reconciler.domain).activity()
         begins(found.stage)
         acting = {action.subject for action in activity.actions} if activity is not None else set[str]()
-        with self._beside.at_work({subject, *acting}):
+        async with self._beside.at_work({subject, *acting}):
             outcomes = await self._steps.perform(found.stage, stopping, report, late)
         match fold(found.stage, outcomes, failures=0, tries=_COUNTED_ELSEWHERE, is_last_good=False):
             case GoOn():

@@ -77,12 +77,16 @@ class Trial(Generic[Want, Seen, Remembered]):
         return has_way_back and self._is_on_trial(state, renewed) and not is_begun
 
     @at_once
-    def begin(self, state: DesiredState, unwell: Collection[str], seen: Seen, renewed: Renewed) -> None:
-        """Begin a trial, right before its first disturbance: record the subjects that are not well, or have just failed
-        a check. The trial is not to blame for them, unless it changes them."""
+    def begin(
+        self, state: DesiredState, unwell: Collection[str], seen: Seen, renewed: Renewed, down: Collection[str] = ()
+    ) -> None:
+        """Begin a trial, right before its first disturbance: record the subjects that are not well, are `down`, or have just
+        failed a check. The trial is not to blame for them, unless it changes them."""
         if self._is_on_trial(state, renewed) and self._journal.attempts.sick_before(state.digest, self._domain) is None:
             doubtful = {subject for subject, each in self._watched.unchecked(seen, {}).items() if each.refutes}
-            excused = (doubtful | set(unwell)).difference(self.changes(state) or (), renewed)
+            changes = self.changes(state)
+            before = doubtful.union(unwell, () if changes is None else down)
+            excused = before.difference(changes or (), renewed)
             self._journal.attempts.record_sick(state.digest, self._domain, sorted(excused))
 
     def changes(self, state: DesiredState) -> tuple[str, ...] | None:

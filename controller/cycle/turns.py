@@ -22,6 +22,7 @@ from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
 from evenkeel.controller.cycle.sight import Aim, Held, Run, Sight
 from evenkeel.controller.cycle.stage import StageLimits, StepProgress
+from evenkeel.controller.cycle.stages import Stages
 from evenkeel.controller.cycle.steps import Steps
 from evenkeel.controller.cycle.trial import AGAIN_S, Renewed, Trial
 from evenkeel.controller.cycle.wellbeing import Wellbeing
@@ -31,17 +32,10 @@ from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.reconcilers.agents.in_force import reserved_subjects
 from evenkeel.reconcilers.capabilities import instanced, tagged, watched
 from evenkeel.reconcilers.fold import (
-    GiveUp,
-    GoOn,
-    TryAgain,
     at_most_cleans,
-    blamed,
     blocked,
     blocked_subjects,
-    failures,
-    fold,
     set_aside,
-    started,
 )
 from evenkeel.reconcilers.gate import Go, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
@@ -51,7 +45,7 @@ from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.look import Look
-from evenkeel.specs.plan import NOTHING_DONE, OUTSTANDING, Difference, Done, Phase, Plan, Retry, Stage
+from evenkeel.specs.plan import NOTHING_DONE, OUTSTANDING, Difference, Phase, Plan, Stage
 
 
 class Turns(Generic[Want, Seen, Remembered]):
@@ -70,7 +64,6 @@ class Turns(Generic[Want, Seen, Remembered]):
     ) -> None:
         self._reconciler, self._journal, self._transaction = reconciler, journal, transaction
         self._watched, self._tagged, self._instanced = watched(reconciler), tagged(reconciler), instanced(reconciler)
-        self._tries, self._progress = tries, progress
         self.asks_afresh = False
         """Set to ask registries again at the next look, also where their answers are cached."""
         self.record = Record(reconciler.domain, reconciler.words, journal, say, transaction.verdict)
@@ -79,11 +72,26 @@ class Turns(Generic[Want, Seen, Remembered]):
         self.steps = Steps(driver, limits, self.memory)
         self.trial = Trial(reconciler, journal, self.record, self.memory, transaction)
         self.wellbeing = Wellbeing(reconciler, self.record)
-        self.beside = Beside(self.looks, self.memory, self.wellbeing)
+        self.beside = Beside(self.looks, self.memory, self.wellbeing, self._repair_beside)
         self.announced = Announcements(journal, self.record, partial(transaction.differing, reconciler.domain))
         self._leftovers, self._ailments = Leftovers(), Ailments(reconciler, driver, journal)
+        self._stages = Stages(
+            reconciler,
+            journal,
+            self.record,
+            self.steps,
+            self.trial,
+            self._leftovers,
+            transaction,
+            tries,
+            progress,
+        )
         self._look: Look | None = None
         """The last look."""
+        self._heading: DesiredState | None = None
+        """The state that the last turn was on its way to."""
+        self._vain: frozenset[str] = frozenset()
+        """Subjects whose repair beside the steps at work has failed; the next turn tries it again."""
 
     def look(self, want: Want | None) -> Look:
         """The look for a want; `None` for a look at everything that is there."""
@@ -116,6 +124,7 @@ class Turns(Generic[Want, Seen, Remembered]):
 
     async def turn(self, aim: Aim, stopping: asyncio.Event) -> Ending | Held:
         """One look, one judgement, one stage."""
+        self._heading, self._vain = aim.state, frozenset()
         sight = await self._see(aim, stopping)
         if not isinstance(sight, Sight):
             return sight
@@ -124,8 +133,8 @@ class Turns(Generic[Want, Seen, Remembered]):
         if not isinstance(found, Run):
             return found
         changing = {each.subject for each in found.plan.differences if each.verb not in NOTHING_DONE}
-        with self.beside.at_work(changing.union(sight.reserved)):
-            ending = await self._run_stage(aim.role, aim.state, found, renewed, stopping)
+        async with self.beside.at_work(changing.union(sight.reserved)):
+            ending = await self._stages.of_a_turn(aim.role, aim.state, found, renewed, stopping)
         if isinstance(ending, Retrying):
             await self.look_after_health(None, aim.asked, stopping, sight.reserved, ending.failed)
             self.wellbeing.hold_up()
@@ -170,6 +179,31 @@ class Turns(Generic[Want, Seen, Remembered]):
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
         return Sight(aim, want, seen, memory, tuple(differences), plan, reserved, ailing, undecided)
 
+    async def _repair_beside(
+        self, seen: Seen, memory: Remembered, changing: Collection[str], over: asyncio.Event
+    ) -> None:
+        """Repair the subjects that drifted while steps take long (`Beside`), one stage after the other."""
+        journal, reconciler = self._journal, self._reconciler
+        asked, state = journal.digest("desired"), self._heading or journal.readable_revision("desired")
+        if state is None or not asked:
+            return
+        want = reconciler.select(state)
+        done = (*NOTHING_DONE, OUTSTANDING)
+        found = (each for each in reconciler.diff(want, seen, memory) if each.verb not in done)
+        drifted = {each.subject for each in found if each.subject in want.subjects} - self._vain - set(changing)
+        aim = Aim("last-good", state, asked, {}, drifted)
+        while drifted and not over.is_set():
+            sight = await self._see(aim, over)
+            if not isinstance(sight, Sight):
+                return
+            open_ = gate(sight.plan, lambda step: step.phase != Phase.CLEANUP and step.subject not in changing)
+            if not isinstance(open_, Go):
+                return
+            self.announced.announce("last-good", state, sight.plan, is_repair=True)
+            self._vain |= frozenset(await self._stages.beside(open_.stage, over))
+            if self._vain & drifted:
+                return
+
     def _forget_gone(self, seen: Seen) -> None:
         before, now_s = self.memory.memory(), asyncio.get_running_loop().time()
         gone = self._absences.gone(self._instanced.known(before), self._instanced.present(seen), now_s)
@@ -199,17 +233,19 @@ class Turns(Generic[Want, Seen, Remembered]):
         if aim.judges_all:
             self._transaction.seen(self._reconciler.domain, state, pending(plan))
         is_last_good = self._journal.digest("last-good") == state.digest
-        is_stuck = bool(aim.stuck) or is_repair
-        is_reached = is_desired and not sight.reserved_differing and not is_stuck and not blocked(plan)
+        is_stuck = (bool(aim.stuck) and not aim.excuses) or is_repair
+        is_blocked = not blocked_subjects(plan).keys() <= (aim.stuck or {}).keys()
+        is_reached = is_desired and not sight.reserved_differing and not is_stuck and not is_blocked
         if not is_repair and (is_reached or is_last_good) and at_most_cleans(plan):
             unproven = self.trial.make_good(state, ours, seen, settled.how, renewed)
             if unproven is not None:
                 return unproven
         if isinstance(found, Go):
             return self._begin(sight, found.stage, renewed)
-        if undecided and is_desired and not is_stuck and not blocked(plan):
+        if undecided and is_desired and not is_stuck and not is_blocked:
             return self.trial.wait_for_first_checks(undecided)
-        return self._settle("last-good" if is_stuck or aim.is_part else aim.role, aim.asked, plan, settled)
+        is_other = bool(aim.stuck) or is_repair or aim.is_part
+        return self._settle("last-good" if is_other else aim.role, aim.asked, plan, settled)
 
     def _settled(self, sight: Sight[Want, Seen, Remembered]) -> tuple[Settled, dict[str, str]]:
         """The ending if the turn settles, and the subjects that are not well, with the reasons, without those that are
@@ -236,7 +272,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             return Progressed()
         self.announced.announce(aim.role, state, sight.plan, is_repair=aim.is_repair)
         if disturbs and not aim.is_repair and (is_desired or self._journal.digest("last-good") == state.digest):
-            self.trial.begin(state, sight.ailing, sight.seen, tried)
+            self.trial.begin(state, sight.ailing, sight.seen, tried, self._down(sight))
         return Run(sight.plan, stage)
 
     def _down(self, sight: Sight[Want, Seen, Remembered]) -> Collection[str]:
@@ -272,47 +308,3 @@ class Turns(Generic[Want, Seen, Remembered]):
             self._journal.attempts.forgive(self.record.revision)
         self.record.settled(settled.how)
         return settled
-
-    async def _run_stage(
-        self, role: Role, state: DesiredState, run: Run, renewed: Renewed, stopping: asyncio.Event
-    ) -> Ending:
-        stage, has_way_back = run.stage, bool(self._journal.digest("last-good"))
-        outcomes = await self.steps.perform(stage, stopping, self._progress)
-        if not has_way_back and failures(stage, outcomes) and (proofs := started(run.plan, outcomes)):
-            outcomes = {**outcomes, **await self.steps.perform(proofs, stopping, self._progress)}
-            stage = changed(stage, steps=stage.steps + proofs.steps)
-        if any(step.phase in (Phase.UPDATE, Phase.ACTIVATE) for step in stage.steps):
-            self._transaction.disturbed()
-            self.trial.disturbed()
-        else:
-            well = (step for step in stage.steps if isinstance(outcomes.get(step.id), Done))
-            self.trial.proved([step.subject for step in well if step.phase == Phase.VERIFY])
-        if stage.phase == Phase.CLEANUP:
-            self._leftovers.note(stage.steps, outcomes)
-            return Progressed()
-        attempt, good = self._journal.attempts.of(state.digest), self._journal.digest("last-good")
-        is_last_good = role == "last-good" or good == state.digest
-        decision = fold(
-            stage,
-            outcomes,
-            failures=attempt.failures if attempt else 0,
-            tries=self._tries,
-            is_last_good=is_last_good,
-            has_way_back=has_way_back,
-            changes=self.trial.changes(state)
-            if any(isinstance(o, Retry) and o.defect for o in outcomes.values())
-            else None,
-        )
-        match decision:
-            case GoOn():
-                return Progressed()
-            case TryAgain(why=why, after_s=after_s, counts=counts):
-                if is_last_good and self.trial.reject(stage, outcomes, renewed, self._tries):
-                    return Progressed()
-                if stage.phase != Phase.DOWNLOAD and not is_last_good and counts:  # others have no bound
-                    self._journal.attempts.count(state.digest, why)
-                self._transaction.fails(self._reconciler.domain, state)
-                self.record.settled_is(False, "Retrying", why)
-                return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
-            case GiveUp(why=why):
-                return self.trial.give_up(state, why, blamed(stage, outcomes))

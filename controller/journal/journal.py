@@ -32,6 +32,7 @@ from evenkeel.controller.journal.database import (
 from evenkeel.controller.journal.entries import Entries
 from evenkeel.controller.journal.failures import Failures
 from evenkeel.controller.journal.file import Trouble
+from evenkeel.controller.journal.known import Known
 from evenkeel.controller.journal.mailbox import Mailbox
 from evenkeel.controller.journal.memories import Memories
 from evenkeel.controller.journal.migrations import checksum
@@ -84,9 +85,7 @@ class Journal:
         self.unreadable_conditions = conditions.unreadable
         self.attempts = Attempts(database)
         self.memories = Memories(database, self.attempts, self.failures)
-        self._contents: dict[str, bytes] = {}
-        """Revisions by digest, and which of them has what role, as last read or written: the file may forget them."""
-        self._roles: dict[tuple[Role, str], tuple[str, str, str]] = {}
+        self._known = Known[tuple[Role, str]]()
         self.on_loss: Callable[[], object] = _nothing
         """Called when the file was lost and everything goes on in memory."""
         database.on_loss = self._lost
@@ -119,8 +118,9 @@ class Journal:
         content, known, digest, source, activity = row
         if known and known != checksum(content):
             content = self._remembered(role, digest)
-        self._learn((role, domain), digest, content, source, activity)
-        return self._database.value(content, DesiredState, _PLACE.format(digest, role))
+        self._known.learn((role, domain), digest, content, source, activity)
+        place = _PLACE.format(digest, role)
+        return self._known.state(digest, lambda content: self._database.value(content, DesiredState, place))
 
     def readable_revision(self, role: Role, domain: str = "") -> DesiredState | None:
         """The state in that role, `None` also when it cannot be read: for callers that go on without it."""
@@ -131,19 +131,12 @@ class Journal:
 
     def _remembered(self, role: Role, digest: str) -> bytes:
         """The content of a revision that the file has not kept; it is stored again."""
-        if digest not in self._contents:
+        content = self._known.content(digest)
+        if content is None:
             raise self._database.damaged(f"{_PLACE.format(digest, role)} is not what was stored")
-        content = self._contents[digest]
         with self._database.writing() as connection:
             connection.execute("UPDATE revision SET content = ? WHERE digest = ?", (content, digest))
         return content
-
-    def _learn(self, role: tuple[Role, str], digest: str, content: bytes, source: str, activity: str) -> None:
-        self._roles[role] = digest, source, activity
-        self._contents[digest] = content
-        in_use = {known for known, _, _ in self._roles.values()}
-        for known in [known for known in self._contents if known not in in_use]:
-            del self._contents[known]
 
     def digest(self, role: Role, domain: str = "") -> str:
         """The digest of the state in that role, "" when there is none."""
@@ -178,7 +171,7 @@ class Journal:
                 (state.digest, content, source, self._now(), checksum(content)),
             )
             self._give(connection, role, state.digest, source, activity, domain)
-        self._learn((role, domain), state.digest, content, source, activity)
+        self._known.learn((role, domain), state.digest, content, source, activity)
         return True
 
     def reach(self, state: DesiredState, source: str, activity: str, domain: str) -> None:
@@ -195,7 +188,7 @@ class Journal:
 
     def drop(self, role: Role, domain: str = "") -> bool:
         """Nothing has that role any more; False when nothing had."""
-        self._roles.pop((role, domain), None)
+        self._known.forget((role, domain))
         with self._database.writing() as connection:
             delete = "DELETE FROM role WHERE domain = ? AND name = ?"
             was_there = connection.execute(delete, (domain, role)).rowcount > 0
@@ -286,20 +279,15 @@ class Journal:
 
     def _lost(self) -> None:
         """Give the copy in memory what the file did not give, as far as it is known."""
-        for (role, domain), (digest, source, activity) in self._roles.items():
-            if not self.digest(role, domain) and digest in self._contents:
+        for (role, domain), digest, source, activity, content in self._known.roles():
+            if not self.digest(role, domain):
+                row = digest, content, source, self._now(), checksum(content)
+                given = domain, role, digest, self._now(), source, activity
                 self._database.supplement(
-                    ("INSERT OR REPLACE INTO revision VALUES (?, ?, ?, ?, ?)", self._row(digest, source)),
-                    (
-                        "INSERT OR REPLACE INTO role VALUES (?, ?, ?, ?, ?, ?)",
-                        (domain, role, digest, self._now(), source, activity),
-                    ),
+                    ("INSERT OR REPLACE INTO revision VALUES (?, ?, ?, ?, ?)", row),
+                    ("INSERT OR REPLACE INTO role VALUES (?, ?, ?, ?, ?, ?)", given),
                 )
         self.on_loss()
-
-    def _row(self, digest: str, source: str) -> tuple[object, ...]:
-        content = self._contents[digest]
-        return digest, content, source, self._now(), checksum(content)
 
 
 def _nothing() -> None:

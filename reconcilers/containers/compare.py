@@ -134,9 +134,7 @@ def fields(old: Container, new: Container, *, show_values: bool = False) -> tupl
     from deepdiff.helper import notpresent
 
     before, after = _keyed(old), _keyed(new)
-    # Most fields are the same in both, and deepdiff would take them apart to the last leaf, too.
-    for key in [key for key in before.keys() & after.keys() if before[key] == after[key]]:
-        del before[key], after[key]
+    _drop_equal(before, after)  # most values are, and deepdiff would take them apart to the last leaf, too
     report = DeepDiff(
         before, after, verbose_level=2, threshold_to_diff_deeper=0, zip_ordered_iterables=True, view="tree"
     )
@@ -168,7 +166,6 @@ def _policy(container: Container) -> tuple[str, int]:
 def _keyed(container: Container) -> dict[str, Any]:
     """The container as nested mappings in the words of the spec, without conduct and without fields that are not
     given."""
-    value: dict[str, Any] = plain(container)
     keyed: dict[str, Any] = {
         "image": container.image,
         "env": dict(container.env),
@@ -182,8 +179,8 @@ def _keyed(container: Container) -> dict[str, Any]:
         "privileged": container.privileged,
         "capabilities": {name: name for name in container.capabilities},
         "restart": {"policy": container.restart.policy, "maxRetries": container.restart.max_retries},
-        "resources": _given(value["resources"]),
-        "log": _given(value["log"]),
+        "resources": _given(plain(container.resources)),
+        "log": _given(plain(container.log)),
         "terminal": container.terminal,
         "interactive": container.interactive,
         "labels": dict(container.labels),
@@ -199,6 +196,16 @@ def _keyed(container: Container) -> dict[str, Any]:
             "startPeriod": duration_text(health.start_period),
         }
     return {key: item for key, item in keyed.items() if item is not None}
+
+
+def _drop_equal(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Remove the items that are the same in both, also from the mappings within."""
+    for key in before.keys() & after.keys():
+        old, new = before[key], after[key]
+        if old == new:
+            del before[key], after[key]
+        elif isinstance(old, dict) and isinstance(new, dict):
+            _drop_equal(old, new)
 
 
 def _given(value: dict[str, Any]) -> dict[str, Any]:

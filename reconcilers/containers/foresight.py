@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from evenkeel.reconcilers.containers import lacks
 from evenkeel.specs.containers.actions import Start
 from evenkeel.specs.containers.container import Container, Port, Protocol, host_ports
-from evenkeel.specs.containers.difference import of_containers
+from evenkeel.specs.containers.difference import ALTERABLE, of_containers
 from evenkeel.specs.containers.host_ports import addresses_clash
 from evenkeel.specs.containers.observed import AWAKE, ContainersSeen
 from evenkeel.specs.plan import Plan
@@ -63,7 +64,25 @@ def foreseen(plan: Plan, seen: ContainersSeen, host: Host) -> tuple[str, ...]:
     ]  # these are freed by the plan itself, or refused by the diff
     others = [each for each in host.listeners if not any(_holds(each, port, each.number) for port in own)]
     others = [*_published(seen), *others]  # these have names
-    return tuple(sentence for container in starting(plan) for sentence in _of(container, host, others))
+    unable = [sentence for container in starting(plan) for sentence in _lacking(container, seen)]
+    outside = [sentence for container in starting(plan) for sentence in _of(container, host, others)]
+    return (*unable, *_anew(plan, seen), *outside)
+
+
+def _lacking(container: Container, seen: ContainersSeen) -> Iterator[str]:
+    for why in lacks.refused(container, seen.lacks):
+        yield f"{container.name} cannot be created with {seen.engine}: {why}"
+    for why in lacks.weakened(container, seen.lacks):
+        yield f"{container.name} has less with {seen.engine}: {why}"
+
+
+def _anew(plan: Plan, seen: ContainersSeen) -> Iterator[str]:
+    """The new containers that another engine would not need."""
+    for difference in plan.differences:
+        changes = difference.changes
+        is_small = bool(changes) and all(change.path.startswith(ALTERABLE) for change in changes)
+        if seen.in_place == "none" and difference.verb == "recreate" and is_small:
+            yield f"{difference.subject} becomes a new container: {seen.engine} cannot change limits or restart policy in place"
 
 
 def _published(seen: ContainersSeen) -> Iterator[Listener]:

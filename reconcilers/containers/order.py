@@ -12,13 +12,13 @@ port wait for nothing. So a way from a stop back to itself would lead down the d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from evenkeel.reconcilers.containers.compare import collide
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Connect, End, Rename, Start
-from evenkeel.specs.containers.container import Container, condition_of
+from evenkeel.specs.containers.container import Container, condition_of, host_ports
 from evenkeel.specs.containers.difference import ContainerDifference
 from evenkeel.specs.containers.observed import ContainerSeen
 from evenkeel.specs.plan import Phase, Step
@@ -37,14 +37,15 @@ def with_dependencies(steps: Sequence[Step], differences: Sequence[ContainerDiff
     stops = _stops(steps)
     frees = _port_needs(steps, wanted, by_id)
     freeing = {step for needed in frees.values() for step in needed}
-    first = _stopping_before(stops, wanted, limited, _created_needing(steps, by_id))
+    created = _created_needing(steps, by_id)
+    first = _stopping_before(stops, wanted, limited, created)
     waits = _waits(stops, first, before, freeing)
     asides = {step.id for step in steps if isinstance(step.action, Rename) and _is_of_another(step.action, step, by_id)}
     dependants: Subjects = {}
     for subject, needed in first.items():
         for other in needed:
             dependants[other] = (*dependants.get(other, ()), *stops[subject])
-    last = _last_of_all(stops, wanted, first, freeing, _created_needing(steps, by_id))
+    last = _last_of_all(stops, wanted, first, freeing, created)
     ordered: list[Step] = []
     for step in steps:
         extra: tuple[str, ...] = frees.get(step.id, ())
@@ -131,29 +132,44 @@ def _last_of_all(
 ) -> Subjects:
     """By subject that nobody asks for any more and no other stop or start waits for: the stops of those that depended on it
     when they were created, and do not any more."""
-    found: Subjects = {}
-    for subject in stops:
-        if subject in wanted or first[subject] or not freeing.isdisjoint(stops[subject]):
-            continue
-        users = (user for user in stops if user in wanted and subject in created.get(user, ()))
-        found[subject] = tuple(stop for user in users for stop in stops[user])
-    return found
+    used_by: Subjects = {}
+    for user in stops:
+        for name in created.get(user, ()) if user in wanted else ():
+            used_by[name] = (*used_by.get(name, ()), *stops[user])
+    return {
+        subject: used_by[subject]
+        for subject in stops
+        if subject in used_by and subject not in wanted and not first[subject] and freeing.isdisjoint(stops[subject])
+    }
 
 
 def _port_needs(steps: Iterable[Step], wanted: Mapping[str, Container], by_id: ById) -> Subjects:
     """By id of a start: the stops of other subjects' instances that hold a host port which the start will take."""
     stops = [(step, by_id[step.action.instance].container) for step in steps if isinstance(step.action, End)]
+    holding: dict[tuple[str, int], list[int]] = {}
+    for index, (_, holder) in enumerate(stops):
+        for port in _host_ports(holder):
+            holding.setdefault(port, []).append(index)
     needs: Subjects = {}
     for step in steps:
         container = wanted.get(step.subject)
-        if not isinstance(step.action, Start) or container is None or not container.ports:
+        if not isinstance(step.action, Start) or container is None:
             continue
-        holding = tuple(
-            stop.id for stop, holder in stops if stop.subject != step.subject and holder and collide(container, holder)
-        )
-        if holding:
-            needs[step.id] = holding
+        found: list[str] = []
+        for index in sorted({index for port in _host_ports(container) for index in holding.get(port, ())}):
+            stop, holder = stops[index]
+            if stop.subject != step.subject and holder is not None and collide(container, holder):
+                found.append(stop.id)
+        if found:
+            needs[step.id] = tuple(found)
     return needs
+
+
+def _host_ports(container: Container | None) -> Iterator[tuple[str, int]]:
+    """Protocol and number of every host port that a container may take, at whatever address."""
+    for port in container.ports if container is not None else ():
+        for number in host_ports(port):
+            yield port.protocol, number
 
 
 def _is_of_another(action: Rename, step: Step, by_id: ById) -> bool:

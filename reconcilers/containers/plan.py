@@ -45,9 +45,10 @@ def plan(
     )
     active = [difference for difference in judged if difference.verb not in NOTHING_DONE]
     taken = {instance.engine_name for instance in seen.containers}
+    holders = _holders(active, seen)
     steps: list[Step] = []
     for difference in active:
-        steps.extend(_steps(difference, by_id, seen, memory, wishes, taken))
+        steps.extend(_steps(difference, by_id, seen, memory, wishes, taken, holders))
     ordered = with_dependencies(_with_asides(steps), active, by_id)
     return Plan("containers", judged, stages(taking_turns(ordered, active)))
 
@@ -90,6 +91,7 @@ def _steps(
     memory: ContainersMemory,
     wishes: LastWishes,
     taken: set[str],
+    holders: dict[str, list[ContainerSeen]],
 ) -> Iterator[Step]:
     subject, container = difference.subject, difference.container
     others = [by_id[id_] for id_ in difference.others]
@@ -118,7 +120,7 @@ def _steps(
             is_limited = candidate.state in AWAKE and before != container.resources
             update = Update(target, container.restart, container.resources, is_limited)
             yield Step(f"update:{subject}", subject, Phase.UPDATE, update)
-    for step in _renames(subject, target, name, seen, taken):
+    for step in _renames(subject, target, name, holders, taken):
         needs = (*needs, step.id)
         yield step
         if isinstance(step.action, Rename) and step.action.instance == target and candidate is None:
@@ -161,7 +163,18 @@ def _removals(
             yield Step(f"remove:{other.id[:12]}", difference.subject, Phase.CLEANUP, action, needs)
 
 
-def _renames(subject: str, target: str, name: str, seen: ContainersSeen, taken: set[str]) -> Iterator[Step]:
+def _holders(differences: Sequence[ContainerDifference], seen: ContainersSeen) -> dict[str, list[ContainerSeen]]:
+    """The plain names of the subjects, each with the instances that have it in the engine."""
+    holders: dict[str, list[ContainerSeen]] = {engine_name(difference.subject): [] for difference in differences}
+    for instance in seen.containers:
+        if instance.engine_name in holders:
+            holders[instance.engine_name].append(instance)
+    return holders
+
+
+def _renames(
+    subject: str, target: str, name: str, holders: dict[str, list[ContainerSeen]], taken: set[str]
+) -> Iterator[Step]:
     """The candidate gets the plain name. The holder of that name steps aside first, be it an instance that it replaces
     or one of another subject that was renamed by hand. All while the old one is still at work, so that only stopping
     and starting fall into the time without it."""
@@ -169,13 +182,12 @@ def _renames(subject: str, target: str, name: str, seen: ContainersSeen, taken: 
     if name == plain:
         return
     needs: tuple[str, ...] = ()
-    for other in seen.containers:
-        if other.engine_name == plain:
-            aside = aside_name(plain, other.id, taken)
-            taken.add(aside)
-            step = Step(f"aside:{other.id[:12]}", subject, Phase.ACTIVATE, Rename(other.id, aside))
-            needs = (*needs, step.id)
-            yield step
+    for other in holders[plain]:
+        aside = aside_name(plain, other.id, taken)
+        taken.add(aside)
+        step = Step(f"aside:{other.id[:12]}", subject, Phase.ACTIVATE, Rename(other.id, aside))
+        needs = (*needs, step.id)
+        yield step
     yield Step(f"rename:{subject}", subject, Phase.ACTIVATE, Rename(target, plain), needs)
 
 

@@ -112,6 +112,12 @@ class RemoteImage(Struct, frozen=True):
     size: int = 0
 
 
+Lack = Literal["links", "unset-env", "port-ranges", "unlimited-swap", "domain-name", "log-options", "exec-words"]
+"""What an engine cannot do, or does less of: links to other containers by names of one's own; taking away a variable that
+the image sets; one port out of a range; a limit of memory without one of swap; a domain name; options of a log besides its
+size; arguments with spaces in the command of a check."""
+
+
 class ContainersSeen(Struct, frozen=True):
     """One look at one engine.
 
@@ -120,11 +126,13 @@ class ContainersSeen(Struct, frozen=True):
     `unasked` why there is none about the others. `only`: if set, own containers of other subjects are missing from this
     observation. `in_place` says which limits the engine changes without a restart: all, only from one finite value to
     another, or none. `reconnects`: the engine puts a container back on its network, so that no new one is needed.
+    `lacks`: what else the engine cannot do.
     """
 
     engine: str
     in_place: Literal["all", "finite", "none"] = "all"
     reconnects: bool = True
+    lacks: tuple[Lack, ...] = ()
     containers: tuple[ContainerSeen, ...] = ()
     images: dict[str, str] = {}
     digests: dict[str, str] = {}

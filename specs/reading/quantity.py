@@ -56,6 +56,13 @@ def rough_size_text(size: int) -> str:
     return f"{size} B"
 
 
+def fetched_text(done: int, total: int, seconds: float) -> str:
+    """How much was fetched in so many seconds: `43 MB of 60 MB, 2.1 MB/s`. `total`: 0 when it is not known. Without a rate
+    in the first second."""
+    far = f"{rough_size_text(done)} of {rough_size_text(total)}" if total else rough_size_text(done)
+    return f"{far}, {rough_size_text(int(done / seconds))}/s" if done and seconds >= 1 else far
+
+
 @lru_cache(256)
 def parse_duration(text: str) -> timedelta:
     """ValueError with an example when `text` is no duration, or one of more than ten years."""

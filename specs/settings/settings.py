@@ -34,7 +34,7 @@ from evenkeel.specs.settings.texts import duration_from, file_from
 if TYPE_CHECKING:
     from evenkeel.specs.reading.tree import Value
 
-EngineKind = Literal["memory", "docker"]
+EngineKind = Literal["memory", "docker", "podman"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 
@@ -45,7 +45,7 @@ class EngineSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"
     """Which engine runs the containers."""
 
     kind: Annotated[EngineKind, Meta(description="`memory`: containers that are only imagined.")] = "memory"
-    address: Annotated[str, Meta(description="The engine's socket.")] = "unix:///var/run/docker.sock"
+    address: Annotated[str, Meta(description="The engine's socket. Default: the first of the usual ones.")] = ""
     network: Annotated[Name, Meta(description="The network of containers with `network: bridge`.")] = "evenkeel"
     docker_config: Annotated[
         str, Meta(description="A `config.json` with credentials. Default: of `$DOCKER_CONFIG`, else of `~/.docker`.")
@@ -117,13 +117,18 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
     update_agent: UpdateAgentSpec = UpdateAgentSpec()
 
 
+SIMULATED = "this is the memory engine, which only simulates; --engine docker is real"
+"""The remark of everything that shows or changes a simulated world."""
+
+
 class EngineSettings(Struct, frozen=True):
     """Which engine, and how it is reached."""
 
     kind: EngineKind = "memory"
     """Default `memory`, so that nothing on a machine is touched before somebody says so."""
-    address: str = "unix:///var/run/docker.sock"
-    """`unix://` and an absolute path. Default: where Docker listens."""
+    address: str = ""
+    """`unix://` and an absolute path. Default "": `$DOCKER_HOST` (for Podman `$CONTAINER_HOST` before it), the socket of the
+    system, and the one in `$XDG_RUNTIME_DIR`: the first that is there when evenkeel starts."""
     network: str = "evenkeel"
     """User-defined bridge network for containers in network mode `bridge`: on the engine's own they have no names."""
     docker_config: str = ""
@@ -236,7 +241,7 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
 
 
 def _engine(spec: EngineSpec, flaws: list[Flaw]) -> EngineSettings:
-    if not spec.address.startswith("unix:///"):
+    if spec.address and not spec.address.startswith("unix:///"):
         hint = (
             "write `unix://` before the path"
             if spec.address.startswith("/")

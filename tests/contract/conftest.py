@@ -9,13 +9,14 @@ import pytest
 from .kits import DockerKit, Kit, MemoryKit
 
 
-@pytest.fixture(params=["memory", pytest.param("docker", marks=pytest.mark.engine)])
+@pytest.fixture(params=["memory", *(pytest.param(name, marks=pytest.mark.engine) for name in ("docker", "podman"))])
 async def kit(request: pytest.FixtureRequest) -> AsyncIterator[Kit]:
     """An engine with images and nothing else."""
     it: Kit
     if request.param == "memory":
         it = MemoryKit()
     else:
-        it = DockerKit(request.getfixturevalue("clean_dockerd"), request.getfixturevalue("registry"))
+        fixture = {"docker": "clean_dockerd", "podman": "clean_podman"}[request.param]
+        it = DockerKit(request.getfixturevalue(fixture), request.getfixturevalue("registry"))
     yield it
     await it.close()

@@ -15,11 +15,13 @@ from typing import Any, Protocol
 from tests.engines.dockerd import Dockerd
 from tests.engines.images import build
 from tests.engines.machine import free_port
+from tests.engines.podman import Podman
 from tests.engines.registry import Registry
 
 from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, foreign_id
 from evenkeel.controller.drivers.containers.memory.volumes import Volume, without_names
+from evenkeel.controller.drivers.registry import look_up
 from evenkeel.reconcilers.capabilities import Logged
 from evenkeel.specs.containers.container import Container, Restart
 from evenkeel.specs.containers.image import normal_image
@@ -40,6 +42,8 @@ class Kit(Protocol):
     """What a test needs of an engine. Nothing here goes through the driver under test."""
 
     driver: Logged[ContainersSeen]
+    detaches: bool
+    """Whether the network of mode bridge can be removed only when no container is on it, not even one that never ran."""
 
     def far(self, name: str) -> str:
         """Put an image into a registry and take it from the engine; the reference under which it can be pulled. `MISSING`
@@ -98,6 +102,8 @@ class Kit(Protocol):
 
 class MemoryKit:
     """The memory engine."""
+
+    detaches = False
 
     def __init__(self) -> None:
         behaviours: Mapping[str, Image] = {
@@ -187,11 +193,15 @@ class MemoryKit:
 
 
 class DockerKit:
-    """A dockerd with a registry of its own."""
+    """A dockerd, or a Podman, with a registry of its own."""
 
-    def __init__(self, dockerd: Dockerd, registry: Registry) -> None:
+    def __init__(self, dockerd: Dockerd | Podman, registry: Registry) -> None:
         self._dockerd, self._registry = dockerd, registry
-        self.driver: Logged[ContainersSeen] = DockerEngine(dockerd.address, docker_config=str(registry.docker_config))
+        config = str(registry.docker_config)
+        self.driver: Logged[ContainersSeen] = DockerEngine(
+            dockerd.address, docker_config=config, ask_registries=lambda images, why: look_up(images, config, (), why)
+        )
+        self.detaches = isinstance(dockerd, Podman)
         self._committed = set[str]()
 
     def far(self, name: str) -> str:
@@ -220,7 +230,7 @@ class DockerKit:
 
     def declare(self) -> None:
         for name, command in (("db:1", _LASTS), ("db:2", _LASTS), ("bad:1", ["/bin/false"])):
-            if name not in self._dockerd.images():
+            if not {name, normal_image(name)} & self._dockerd.images():
                 self._dockerd.load(build(name, command, env={"NAME": name}, Volumes={PLACE: {}}))
 
     def volumes(self, name: str) -> dict[str, str]:
@@ -277,13 +287,13 @@ class DockerKit:
             self._dockerd.api("DELETE", f"/images/{image}")
 
 
-def commit(dockerd: Dockerd, name: str, repository: str) -> None:
+def commit(dockerd: Dockerd | Podman, name: str, repository: str) -> None:
     """Somebody makes the image `repository:1` of a container; the engine copies the container's labels into it."""
     status, answer = dockerd.api("POST", "/commit", {}, container=name, repo=repository, tag="1")
     assert status == 201, answer
 
 
-def _ask(dockerd: Dockerd, method: str, path: str, query: dict[str, Any]) -> tuple[int, Any]:
+def _ask(dockerd: Dockerd | Podman, method: str, path: str, query: dict[str, Any]) -> tuple[int, Any]:
     return dockerd.api(method, path, **query)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from evenkeel.reconcilers.containers import compare
+from evenkeel.reconcilers.containers import compare, lacks
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Create, End, Pull, Remove, Rename, Start, Update, Verify
@@ -325,9 +325,9 @@ async def test_a_log_that_cannot_be_read_gives_a_reason(kit: Kit) -> None:
     instance = await done(kit, Create(changed(wanted, log=Log(driver="none")), "web"))
     await done(kit, Start(instance))
     assert isinstance(await perform(kit, Verify(instance, wanted)), Failed)
-    assert await kit.driver.output(instance) == Output(
-        unread="configured logging driver does not support reading", exit_code=1
-    )
+    told = await kit.driver.output(instance)
+    assert (told.lines, told.exit_code) == ((), 1)
+    assert "driver" in told.unread
 
 
 async def test_why_the_command_of_a_check_cannot_run_is_told_without_its_arguments(kit: Kit) -> None:
@@ -336,8 +336,14 @@ async def test_why_the_command_of_a_check_cannot_run_is_told_without_its_argumen
     instance = await done(kit, Create(wanted, "web"))
     await done(kit, Start(instance))
     outcome = await perform(kit, Verify(instance, wanted))
+    said = (await kit.driver.output(instance)).check[0]
+    if "exec-words" in (await kit.driver.observe()).lacks:  # a shell runs it, and the engine tells 1 for each exit code
+        assert outcome == Failed("it failed its health check 2 times in a row: its command ended with exit code 1")
+        assert "not found" in said
+        assert "Token" not in said
+        return
     assert outcome == Failed("it failed its health check 2 times in a row: its program curl is not in the container")
-    assert "executable file not found" in (await kit.driver.output(instance)).check[0]
+    assert "executable file not found" in said
 
 
 async def test_what_never_started_is_disproven(kit: Kit) -> None:
@@ -410,6 +416,10 @@ SPECS: dict[str, dict[str, Any]] = {
 async def test_what_was_created_is_observed(kit: Kit, spec: str) -> None:
     """In normal form, so that a second plan is empty."""
     wanted = container(**SPECS[spec])
+    if lacks.refused(wanted, (await kit.driver.observe()).lacks):
+        assert isinstance(await perform(kit, Create(wanted, "web")), Failed)
+        assert await state(kit) == "gone", "nothing is made of what the engine cannot do"
+        return
     await done(kit, Create(wanted, "web"))
     found = await seen(kit)
     assert found is not None

@@ -8,26 +8,20 @@ Synchronous and independent of the code under test, so that a test can ask the e
 """
 
 import contextlib
-import http.client
 import itertools
-import json
 import os
 import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urlencode
 
-from tests.until import until
-
-from .images import Image, standard
+from .asking import Asking
+from .images import standard
 
 _STARTUP_S = 90.0
 _THRIFTY = {**os.environ, "GOGC": "400"}
@@ -40,7 +34,10 @@ class Dockerd:
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
         self.socket = str(folder / "docker.sock")
-        self.address = f"unix://{self.socket}"
+        asking = Asking(self.socket)
+        self.address, self.is_up, self.api, self.load = asking.address, asking.is_up, asking.api, asking.load
+        self.images, self.containers, self.inspect = asking.images, asking.containers, asking.inspect
+        self.run, self.wait_for_trap = asking.run, asking.wait_for_trap
         self.log = folder / "dockerd.log"
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
@@ -74,11 +71,6 @@ class Dockerd:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"dockerd did not start:\n{self.log_tail()}")
             time.sleep(0.05)
-
-    def is_up(self) -> bool:
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            return self.api("GET", "/_ping", timeout_s=2.0)[0] == 200
-        return False
 
     def stop(self) -> None:
         """SIGTERM: the engine stops its containers (3 s for those that do not want to) and ends."""
@@ -138,78 +130,7 @@ class Dockerd:
     def log_tail(self, lines: int = 30) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
-    # -- asking the engine, without the code under test ----------------------------------------------------------------
-
-    def api(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        *,
-        headers: dict[str, str] | None = None,
-        timeout_s: float = 60.0,
-        **query: str | int | bool | dict[str, Any],
-    ) -> tuple[int, Any]:
-        """Status and decoded answer: JSON, a list of JSON objects for streams, else text."""
-        connection = _UnixConnection(self.socket, timeout_s)
-        sent = dict(headers or {})
-        content = body if isinstance(body, bytes) else None
-        if body is not None and content is None:
-            content, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
-        if query:
-            values = {k: json.dumps(v) if isinstance(v, dict | bool) else str(v) for k, v in query.items()}
-            path += "?" + urlencode(values)
-        try:
-            connection.request(method, path, content, sent)
-            answer = connection.getresponse()
-            return answer.status, _decoded(answer.read())
-        finally:
-            connection.close()
-
-    def load(self, image: Image, *names: str) -> None:
-        """Makes the image known under `names` (any, e.g. ghcr.io/eclipse/x:1), by default under its own."""
-        status, answer = self.api(
-            "POST", "/images/load", image.archive(*names), headers={"Content-Type": "application/x-tar"}
-        )
-        lines = answer if isinstance(answer, list) else [answer]
-        if status != 200 or any("error" in line for line in lines):
-            raise RuntimeError(f"cannot load {image.name}: {status} {answer}")
-
-    def images(self) -> set[str]:
-        return {tag for image in self.api("GET", "/images/json")[1] for tag in image["RepoTags"] or ()}
-
-    def containers(self) -> dict[str, str]:
-        """Names and states ('running', 'exited', …) of all containers."""
-        return {c["Names"][0].lstrip("/"): c["State"] for c in self.api("GET", "/containers/json", all=True)[1]}
-
-    def inspect(self, name: str) -> Any:
-        status, answer = self.api("GET", f"/containers/{quote(name)}/json")
-        if status != 200:
-            raise LookupError(answer)
-        return answer
-
-    def run(self, name: str, image: str, *, host: dict[str, Any] | None = None, **config: Any) -> str:
-        """Creates and starts a container, behind the back of the code under test; returns its id."""
-        body = {"Image": image, "HostConfig": host or {}, **config}
-        status, answer = self.api("POST", "/containers/create", body, name=name)
-        if status != 201:
-            raise RuntimeError(f"cannot create {name}: {status} {answer}")
-        status, started = self.api("POST", f"/containers/{answer['Id']}/start")
-        if status != 204:
-            raise RuntimeError(f"cannot start {name}: {status} {started}")
-        return str(answer["Id"])
-
-    def wait_for_trap(self, name: str, *, ignores: bool = False) -> None:
-        """Until the script of a standard image handles SIGTERM, or `ignores` it. `running` is said before: the process may
-        still be runc's, which ends with exit code 2 at a SIGTERM, or the shell's before its trap, which never hears it."""
-        until(lambda: self._has_trap(name, "SigIgn" if ignores else "SigCgt"), what="the script has set its trap")
-
-    def _has_trap(self, name: str, mask: str) -> bool:
-        state = self.inspect(name)
-        process = Path(f"/proc/{state['State']['Pid']}")
-        (signals,) = re.findall(rf"^{mask}:\s*([0-9a-f]+)$", (process / "status").read_text(), re.MULTILINE)
-        is_script = state["Path"].encode() in (process / "cmdline").read_bytes().split(b"\0")
-        return is_script and bool(int(signals, 16) & 1 << (signal.SIGTERM - 1))
+    # -- what tests leave ------------------------------------------------------------------------------------------------
 
     def clear(self) -> None:
         """Removes all containers and all networks that somebody made; the images stay."""
@@ -249,28 +170,6 @@ def make_dockerd(*options: str) -> Dockerd:
 
 
 # -- the machine around it -------------------------------------------------------------------------------------------
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout_s: float) -> None:
-        super().__init__("engine", timeout=timeout_s)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-def _decoded(content: bytes) -> Any:
-    try:
-        return json.loads(content) if content else None
-    except ValueError:
-        pass
-    try:
-        return [json.loads(line) for line in content.splitlines() if line.strip()]
-    except ValueError:
-        return content.decode(errors="replace")
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:

@@ -51,8 +51,9 @@ class Account(NamedTuple):
 class Accounting:
     """Begins when it is made."""
 
-    def __init__(self, dockerd: Dockerd, proxy: Proxy, name: str) -> None:
-        self._dockerd, self._proxy, self._name = dockerd, proxy, name
+    def __init__(self, dockerd: Dockerd, proxy: Proxy, name: str, beside: Sequence[str] = ()) -> None:
+        """`beside`: names of containers that something may happen to, too."""
+        self._dockerd, self._proxy, self._name, self._beside = dockerd, proxy, name, beside
         listed = dockerd.api("GET", "/containers/json", all=True)[1]
         mine = {each["Id"]: each["State"] for each in listed if each["Labels"].get(_NAME_LABEL) == name}
         self._there, self._running = set(mine), {id_ for id_, state in mine.items() if state == "running"}
@@ -64,7 +65,7 @@ class Accounting:
             labels = event["Actor"]["Attributes"]
             if labels.get(_NAME_LABEL) == self._name:
                 moments.append(Moment(event["timeNano"], event["Action"], event["Actor"]["ID"]))
-            else:
+            elif labels.get(_NAME_LABEL) not in self._beside:
                 touched.add(labels["name"])
         absences, gaps = self._folded(moments)
         found = tuple(self._gap(moments, *each) for each in gaps)

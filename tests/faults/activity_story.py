@@ -29,7 +29,7 @@ _LOOKS = 3
 class Activity:
     """`web` goes from one of two images to the other and back; its image is pulled anew each time. `db` has the third."""
 
-    beside = ("db",)
+    about, beside = (SUBJECT,), ("db",)
 
     def __init__(self, dockerd: Dockerd, proxy: Proxy, images: tuple[str, str, str], docker_config: str) -> None:
         self._dockerd, self._proxy, self._images, self._turn = dockerd, proxy, images, 0

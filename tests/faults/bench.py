@@ -22,7 +22,12 @@ CALL_TIMEOUT_S = 2.0
 
 
 class Story(Protocol):
-    """Something that is done to `web`, time and again, on an engine with somebody else's containers."""
+    """Something that is done to `web`, or to several, time and again, on an engine with somebody else's containers."""
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """The names of the containers that each turn is about."""
+        ...
 
     @property
     def beside(self) -> tuple[str, ...]:
@@ -38,7 +43,7 @@ class Story(Protocol):
         ...
 
     def check(self, account: Account) -> None:
-        """What must be true of a turn."""
+        """What must be true of a turn, for each of the containers that it is about."""
         ...
 
     async def close(self) -> None: ...
@@ -69,12 +74,14 @@ class Bench:
         return self._proxy.met or ""
 
     async def _play(self) -> None:
-        accounting = Accounting(self._dockerd, self._proxy, SUBJECT)
+        about = self._story.about
+        accountings = [Accounting(self._dockerd, self._proxy, name, about) for name in about]
         await self._story.turn()
-        account = accounting.end()
-        assert account.touched == (), f"it is not about these ({self._proxy.met})"
+        accounts = [accounting.end() for accounting in accountings]
+        assert accounts[0].touched == (), f"it is not about these ({self._proxy.met})"
         assert {name: self._identity(name) for name in self._beside} == self._beside, "it is not about these"
-        self._story.check(account)
+        for account in accounts:
+            self._story.check(account)
 
     def _identity(self, name: str) -> tuple[str, str]:
         found = self._dockerd.inspect(name)

@@ -32,7 +32,7 @@ NETWORK = "evenkeel"
 _ONCE_MORE = 2
 """How often a request is made at most when one fault happens. A creation is refused: it is asked for after an engine has said
 that there is no container at all."""
-_LOOKS = 1
+_LOOKS = 0
 """Between stop and start of an undisturbed switch. A fault costs another one, and one that confirms a strange answer."""
 
 
@@ -82,7 +82,7 @@ class _Updates:
 class Switch:
     """`web` goes from one image to another and back; an image from a registry is pulled anew each time."""
 
-    beside = ("db",)
+    about, beside = (SUBJECT,), ("db",)
 
     def __init__(
         self, dockerd: Dockerd, proxy: Proxy, folder: Path, images: tuple[str, str], docker_config: str = ""
@@ -111,10 +111,37 @@ class Switch:
         await self._updates.close()
 
 
+class Fleet:
+    """Twenty containers go from one image to another at once, and back. `web` is one of them."""
+
+    about, beside = (SUBJECT, *(f"app-{number:02}" for number in range(19))), ()
+
+    def __init__(self, dockerd: Dockerd, proxy: Proxy, folder: Path) -> None:
+        self._dockerd, self._turn = dockerd, 0
+        self._updates = _Updates(proxy, folder)
+
+    async def begin(self) -> None:
+        await self.turn()
+
+    async def turn(self) -> None:
+        self._turn += 1
+        await self._updates.converge(*(container(name, f"sleeper:{1 + self._turn % 2}") for name in self.about))
+
+    def check(self, account: Account) -> None:
+        assert account.absences == 0, "there was a moment without an instance"
+        assert [gap.is_over for gap in account.gaps] == [True], "one switch, one time without a running instance"
+        assert account.gaps[0].happened == ("start",), "nothing else keeps the new one from starting"
+        assert account.happened("create", "start", "die", "destroy") == ["create", "die", "start", "destroy"]
+        assert self._dockerd.containers() == dict.fromkeys((*self.about, STRANGER), "running")
+
+    async def close(self) -> None:
+        await self._updates.close()
+
+
 class InPlace:
     """The limits of `web` change, up and down. It runs on."""
 
-    beside = ("db",)
+    about, beside = (SUBJECT,), ("db",)
 
     def __init__(self, dockerd: Dockerd, proxy: Proxy, folder: Path) -> None:
         self._dockerd, self._turn = dockerd, 0
@@ -143,7 +170,7 @@ class FirstAndLast:
     """On an engine that evenkeel has never been at: the network and the first container are made, and then nothing is asked for
     any more."""
 
-    beside = ()
+    about, beside = (SUBJECT,), ()
 
     def __init__(self, dockerd: Dockerd, proxy: Proxy, folder: Path) -> None:
         self._dockerd, self._proxy, self._folder = dockerd, proxy, folder / "first"
@@ -184,7 +211,7 @@ class FirstAndLast:
 class CutOff:
     """Somebody takes `web` from its network, over which it is checked. It is put back, and runs on."""
 
-    beside = ("db",)
+    about, beside = (SUBJECT,), ("db",)
 
     def __init__(self, dockerd: Dockerd, proxy: Proxy, folder: Path) -> None:
         self._dockerd = dockerd

@@ -19,7 +19,7 @@ from evenkeel.controller.drivers.containers.docker import DockerEngine, fetch
 
 from .activity_story import Activity
 from .bench import CALL_TIMEOUT_S, Bench, Story
-from .engine_story import CutOff, FirstAndLast, InPlace, Switch
+from .engine_story import CutOff, FirstAndLast, Fleet, InPlace, Switch
 
 KINDS = {"connection": CONNECTION, "no": NO, "body": BODY, "time": TIME}
 LOCAL = ("sleeper:1", "sleeper:2")
@@ -74,6 +74,15 @@ async def test_an_update_converges_whatever_happens_to_one_request(
 async def test_whatever_is_no_switch_stops_nothing(clean_dockerd: Dockerd, tmp_path: Path, name: str) -> None:
     async with a_bench(clean_dockerd, tmp_path, STORIES[name]) as bench:
         await every_fault(bench, name, ALL)
+
+
+@pytest.mark.timeout(6 * 3600)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_twenty_updates_at_once_converge_whatever_happens_to_one_request(
+    clean_dockerd: Dockerd, tmp_path: Path, kind: str
+) -> None:
+    async with a_bench(clean_dockerd, tmp_path, Fleet) as bench:
+        await every_fault(bench, f"twenty, {kind}", KINDS[kind])
 
 
 @pytest.mark.timeout(6 * 3600)

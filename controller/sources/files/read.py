@@ -90,6 +90,11 @@ def gather(paths: Sequence[str | Path]) -> Contents:
     return _gather(paths)[0]
 
 
+def is_parsed(paths: Sequence[str | Path], cache: Path) -> bool:
+    """Whether `cache` has an entry for every file."""
+    return all((cache / parsed.key_of(name, content)).exists() for name, content in gather(paths).files)
+
+
 def understand(contents: Contents, cache: Path | None = None, *, cache_readonly: bool = False) -> Reading:
     """The meaning of the bytes; parses only the files that `cache` does not know."""
     found: list[Decoded] = []

@@ -33,8 +33,8 @@ _STEP_MS = 50
 _DEBOUNCE_MS = 1000
 """A burst that does not end is read after this long."""
 _PAUSE_S = 0.1
-"""The pause between two looks of which the first found nothing new, so that a busy neighbour in a watched directory
-costs little."""
+"""The least time from a look that found nothing new to the next one, so that a busy neighbour in a watched directory costs
+little. After a time without events it is over, and a change is read at once."""
 _DEAF_S = 2.0
 """The pause between two looks while inotify is not available."""
 _MOST_LINKS = 40
@@ -64,11 +64,12 @@ class FileSource:
         import asyncio
 
         prepare()  # the look below decodes in another thread
+        clock = asyncio.get_running_loop()
         seen, directories = "", await asyncio.to_thread(watched, self._paths)
         while True:
             async with self._watching(directories):
                 reading, now = await asyncio.to_thread(self._look, seen)
-                new = reading is not None
+                new, looked_s = reading is not None, clock.time()
                 if reading is not None:
                     seen = reading.content_digest
                     yield reading
@@ -79,7 +80,7 @@ class FileSource:
                             await self._wake.wait()
                     self._wake.clear()
             if not new:
-                await asyncio.sleep(_PAUSE_S)
+                await asyncio.sleep(looked_s + _PAUSE_S - clock.time())
             directories = await asyncio.to_thread(watched, self._paths)
 
     def _look(self, seen: str) -> tuple[Reading | None, frozenset[Path]]:

@@ -23,7 +23,6 @@ from tests.memories import memory
 from tests.until import until
 
 from evenkeel.controller.cli import SUMMARIES
-from evenkeel.controller.cli.options import SIMULATED
 from evenkeel.controller.journal.file import FILE
 from evenkeel.controller.journal.journal import Journal, open_journal, read_journal
 from evenkeel.controller.journal.lock import sole_controller
@@ -31,6 +30,7 @@ from evenkeel.controller.wiring import read_files
 from evenkeel.specs.containers.container import Port
 from evenkeel.specs.feedback import Condition
 from evenkeel.specs.output import Output
+from evenkeel.specs.settings.settings import SIMULATED
 
 from .command import ROOT, Device, ended, spec
 

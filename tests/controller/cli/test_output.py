@@ -161,7 +161,7 @@ def test_a_stream_may_be_closed_from_the_beginning(switching: Device, closed: st
 
 
 def test_a_pipe_that_somebody_made_non_blocking_gets_everything(device: Device) -> None:
-    saying = "from evenkeel.controller.cli.streams import secure; secure(); print('x' * 300_000)"
+    saying = "from evenkeel.controller.process.streams import secure; secure(); print('x' * 300_000)"
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     process = subprocess.Popen([sys.executable, "-c", saying], env=device.environment(), stdout=writer)
@@ -174,7 +174,7 @@ def test_a_pipe_that_somebody_made_non_blocking_gets_everything(device: Device) 
 def test_what_is_said_when_there_is_somebody_again_arrives(device: Device, tmp_path: Path) -> None:
     saying = """
 import sys
-from evenkeel.controller.cli.streams import secure
+from evenkeel.controller.process.streams import secure
 secure()
 for word in sys.stdin:
     print(word, end="", flush=True)

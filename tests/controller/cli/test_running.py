@@ -7,16 +7,17 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.until import until
 
-from evenkeel.controller.cli.options import SIMULATED
 from evenkeel.controller.drivers.containers.memory import MemoryEngine
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.settings.settings import SIMULATED
 
 from .command import ROOT, Device, ended, spec
 
@@ -307,3 +308,54 @@ def test_describe_tells_what_is_being_done_for_a_container(device: Device) -> No
     lines = device.run("describe", "container", "web").stdout.splitlines()
     assert any(re.match(r"doing       .*%.*for \d+ s", line) for line in lines), lines
     assert not any(line.startswith("doing") for line in device.run("describe", "container", "wiki").stdout.splitlines())
+
+
+_TELLING = """
+import json, sys
+from evenkeel.controller.front import main
+code = main()
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def test_a_controller_keeps_neither_the_reader_of_options_nor_that_of_yaml(device: Device) -> None:
+    device.config.write_text(f"specs: [{device.specs}]\nstate: {device.state}\n")
+    device.write(spec("web"))
+    process = subprocess.Popen(
+        [sys.executable, "-c", _TELLING, "run"],
+        env=device.environment(),
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    until(device.is_settled)
+    code, _, errors = ended(process, signal.SIGTERM)
+    assert code == 0
+    assert set(device.engine().running()) == {"web"}
+    loaded = set(json.loads(errors.splitlines()[-1]))
+    assert "asyncio" in loaded
+    assert loaded & {"click", "ruamel", "_ruamel_yaml"} == set()
+
+
+@pytest.mark.parametrize(
+    "arguments", [("run", "--bogus"), ("run", "--help"), ("--engine", "none", "run"), ("run", "x")]
+)
+def test_run_says_what_click_says(device: Device, arguments: tuple[str, ...]) -> None:
+    direct = [sys.executable, "-c", "import sys; from evenkeel.controller.cli import main; sys.exit(main())"]
+    said = [
+        subprocess.run([*command, *arguments], env=device.environment(), text=True, capture_output=True)
+        for command in (direct, device.line())
+    ]
+    one, other = [(each.returncode, each.stdout, each.stderr) for each in said]
+    assert one == other
+    assert one[1:] != ("", "")
+
+
+def test_run_says_every_fault_of_its_settings(device: Device) -> None:
+    device.config.write_text("spec: []\nparallel: 0\n")
+    errors = device.run("run", ok=1).stderr
+    assert "error: " in errors
+    assert "spec" in errors
+    assert "parallel" in errors

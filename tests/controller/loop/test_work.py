@@ -9,10 +9,12 @@ from tests.controller.stage import OnStage, Reading, Stage, asking
 
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.codec import decode
+from evenkeel.specs.containers.actions import Start
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.feedback import Standing, StepAtWork, Work
+from evenkeel.specs.plan import Retry
 
 SLOW = "docker.io/library/slow:1"
 
@@ -124,31 +126,79 @@ def proven_for(seconds: float, *names: str) -> Reading:
 @pytest.mark.parametrize(
     ("hand", "told"), [("kill", "web is not running (exit code 137)"), ("remove", "web is not there")]
 )
-def test_a_long_step_keeps_nobody_from_hearing_how_others_are(
+def test_a_long_step_keeps_nobody_from_hearing_how_others_are_and_nothing_from_being_repaired(
     on_stage: OnStage, size: int, proof_s: float, phase: str, hand: str, told: str
 ) -> None:
-    """T7: `Healthy` told of the last look until the step had ended. What is not well is repaired only then."""
+    """T7: `Healthy` told of the last look until the step had ended. O2: and nothing was repaired until then."""
 
     async def work(stage: Stage) -> None:
         stage.engine.script.pull_rate = 1e6
         stage.engine.catalogue[SLOW] = Image(size=size)
         stage.engine.catalogue["docker.io/library/web:1"] = Image(size=0)
-        found: list[tuple[list[str], bool, str]] = []
+        found: list[tuple[list[str], set[str], bool]] = []
 
         def look() -> None:
-            healthy, now = stage.condition("Healthy"), stage.controller.worker("containers").work.now()
-            found.append(([each.phase for each in now.steps], healthy.holds, healthy.message))
+            now = stage.controller.worker("containers").work.now()
+            found.append(([each.phase for each in now.steps], set(stage.running()), stage.condition("Healthy").holds))
 
         stage.say(asking("web:1"))
         stage.at(50, stage.say, proven_for(proof_s, "web"))
         stage.at(79, look)
         stage.at(80, getattr(stage.engine, hand), "web")
-        stage.at(85, look)
+        stage.at(100, look)
         stage.at(230, look)
         await stage.play(240)
-        assert found == [([phase], True, ""), ([phase], False, told), ([], True, "")]
+        before = {"web"} if phase == "DOWNLOAD" else {"web", "slow"}
+        assert found == [([phase], before, True), ([phase], before, True), ([], {"web", "slow"}, True)]
         assert next(each.message for each in stage.sink.taken if each.kind == "health") == told
+        kinds = stage.sink.kinds()
+        assert kinds.count("drift") == 1
+        assert "revision-failed" not in kinds
+        assert stage.conditions()["Settled"]
+
+    on_stage(work)
+
+
+def test_what_cannot_be_repaired_beside_a_long_step_is_tried_again_after_it(on_stage: OnStage) -> None:
+    async def work(stage: Stage) -> None:
+        stage.engine.catalogue["docker.io/library/web:1"] = Image(size=0)
+        stage.say(asking("web:1"))
+        stage.at(50, stage.say, proven_for(100, "web"))
+        stage.at(
+            79, stage.engine.script.failures.append, lambda action: Retry("no") if isinstance(action, Start) else None
+        )
+        stage.at(80, stage.engine.kill, "web")
+        stage.at(140, stage.engine.script.failures.clear)
+        during: list[tuple[set[str], int]] = []
+        stage.at(139, lambda: during.append((set(stage.running()), stage.sink.kinds().count("step-retrying"))))
+        await stage.play(400)
+        assert during == [({"slow"}, 1)], "one try beside the proof"
         assert set(stage.running()) == {"web", "slow"}
+        assert stage.conditions()["Settled"]
+
+    on_stage(work)
+
+
+def test_what_is_repaired_beside_is_given_up_with_the_step_and_ended_by_the_next_turn(on_stage: OnStage) -> None:
+    """The proof of what is repaired takes longer than the step beside which it is made."""
+
+    async def work(stage: Stage) -> None:
+        web = normal(Container("web", "web:1", stable_for=timedelta(seconds=200)))
+        slow = normal(Container("slow", "slow:1", stable_for=timedelta(seconds=30)))
+        one, both = (
+            Reading(desired_state([Document("Container", each.name, each) for each in state]))
+            for state in ([web], [web, slow])
+        )
+        stage.say(one)
+        stage.at(300, stage.say, both)
+        stage.at(310, stage.engine.kill, "web")
+        settled: list[float] = []
+        stage.at(335, lambda: settled.append(stage.conditions()["Settled"]))
+        await stage.play(700)
+        assert settled == [False]
+        assert set(stage.running()) == {"web", "slow"}
+        assert stage.conditions()["Settled"]
+        assert "revision-failed" not in stage.sink.kinds()
 
     on_stage(work)
 

@@ -134,7 +134,7 @@ def test_all_faults_are_reported_at_once_in_order_of_place(file: Path) -> None:
     of_engine = "`address`, `dockerConfig`, `kind`, `network`, `owner`, `tokenRealms`"
     assert complaints(file) == [
         "F:1:1: stat: unknown key `stat`; did you mean `state`?",
-        "F:3:3: engine.kind: expected one of docker, memory; got the text `dokcer`; did you mean `docker`?",
+        "F:3:3: engine.kind: expected one of docker, memory, podman; got the text `dokcer`; did you mean `docker`?",
         f"F:4:3: engine.sock: unknown key `sock`; expected one of: {of_engine}",
         "F:5:1: parallel: expected a number from 1 to 32, got 33",
         "F:6:1: resync: expected a duration, got the number 60; write `60s`",

@@ -19,6 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests import virtual
 
 from evenkeel.controller.sources.files import FileSource, Reading, read_specs
 
@@ -393,6 +394,37 @@ async def test_resync_finds_what_no_event_tells(folder: Path, tmp_path: Path) ->
         with other.open("r+") as file:
             file.write(spec("a", "nginx:2"))
         await watch.asks(a="nginx:2")
+
+
+async def _silent(*_: Path, **__: object) -> AsyncIterator[set[object]]:
+    """As `watchfiles.awatch` on a file system that tells nothing."""
+    await asyncio.Event().wait()
+    yield set()
+
+
+@pytest.mark.parametrize(
+    ("idle_s", "later_s"), [(0.04, 0.06), (0.3, 0.0), (3601.0, 0.0)], ids=["just looked", "a moment ago", "an hour"]
+)
+def test_the_pause_after_a_fruitless_look_is_counted_from_that_look(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, idle_s: float, later_s: float
+) -> None:
+    async def story() -> float:
+        readings = source.changes()
+        await anext(readings)
+        following = asyncio.ensure_future(anext(readings))
+        source.look()
+        await asyncio.sleep(idle_s)
+        (folder / "a.yaml").write_text(spec("a", "nginx:2"))
+        changed_s = asyncio.get_running_loop().time()
+        source.look()
+        assert asked(await following) == {"a": "nginx:2"}
+        await readings.aclose()
+        return asyncio.get_running_loop().time() - changed_s
+
+    monkeypatch.setattr("watchfiles.awatch", _silent)
+    (folder / "a.yaml").write_text(spec("a"))
+    source = FileSource([folder], None, timedelta(seconds=60))
+    assert virtual.run(story()) == pytest.approx(later_s)
 
 
 async def test_a_name_that_is_no_text_does_not_end_the_watch(folder: Path) -> None:

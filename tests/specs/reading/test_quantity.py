@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenkeel.specs.reading.quantity import duration_text, parse_duration, parse_size, rough_size_text, size_text
+from evenkeel.specs.reading.quantity import (
+    duration_text,
+    fetched_text,
+    parse_duration,
+    parse_size,
+    rough_size_text,
+    size_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -83,3 +90,16 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 @given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=3650)))
 def test_a_duration_survives_printing(duration: timedelta) -> None:
     assert parse_duration(duration_text(duration)) == duration
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "seconds", "text"),
+    [
+        (43_200_000, 60_000_000, 20.0, "43 MB of 60 MB, 2.2 MB/s"),
+        (43_200_000, 0, 20.0, "43 MB, 2.2 MB/s"),
+        (500, 60_000_000, 0.4, "500 B of 60 MB"),
+        (0, 60_000_000, 20.0, "0 B of 60 MB"),
+    ],
+)
+def test_what_was_fetched_is_told_with_its_rate(done: int, total: int, seconds: float, text: str) -> None:
+    assert fetched_text(done, total, seconds) == text

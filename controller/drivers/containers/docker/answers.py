@@ -89,6 +89,12 @@ class DeviceEntry(TypedDict):
     CgroupPermissions: NotRequired[str]
 
 
+class Limit(TypedDict):
+    """One of the kernel's limits for processes."""
+
+    Name: NotRequired[str]
+
+
 class HostConfig(TypedDict):
     """The part of the host that a container gets; `unspoken` reads more of it."""
 
@@ -105,6 +111,7 @@ class HostConfig(TypedDict):
     CapAdd: NotRequired[list[str] | None]
     RestartPolicy: NotRequired[RestartPolicy | None]
     LogConfig: NotRequired[LogConfig | None]
+    Ulimits: NotRequired[list[Limit] | None]
     Memory: NotRequired[int]
     MemorySwap: NotRequired[int]
     MemoryReservation: NotRequired[int | None]

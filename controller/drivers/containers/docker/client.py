@@ -33,11 +33,11 @@ CALL_TIMEOUT_S = 60.0
 _LINE_BYTES = 1 << 20
 _MESSAGE_CHARACTERS = 2000
 """A longer message is no help, and ends in journals and logs."""
-_IS_IT_RUNNING = "is Docker running? `engine.address` or `--docker-address` says where it is"
+_ADVICE = "is Docker running? `engine.address` or `--docker-address` says where it is"
 _WHY: dict[type[Exception], str] = {
-    FileNotFoundError: f"there is no such socket; {_IS_IT_RUNNING}",
-    ConnectionRefusedError: f"nobody listens there; {_IS_IT_RUNNING}",
-    PermissionError: "permission denied; members of the group docker may",
+    FileNotFoundError: "there is no such socket",
+    ConnectionRefusedError: "nobody listens there",
+    PermissionError: "permission denied; members of the group docker may use Docker's",
 }
 
 
@@ -55,15 +55,18 @@ class EngineAnswer(DriverError):
 
 
 class EngineClient:
-    """`address` is unix:///path; `limit` bounds how many calls are under way at once, `timeout_s` how long each may take."""
+    """`address` is unix:///path; `limit` bounds how many calls are under way at once, `timeout_s` how long each may take.
+    `advice`: the remedy when nobody listens there."""
 
-    def __init__(self, address: str, limit: int = 8, timeout_s: float = CALL_TIMEOUT_S) -> None:
+    def __init__(self, address: str, limit: int = 8, timeout_s: float = CALL_TIMEOUT_S, advice: str = "") -> None:
         self.timeout_s = timeout_s
         self.element = f"engine:{address}"
-        self._path = socket_path(address)
+        self._path, self._advice = socket_path(address), advice or _ADVICE
         self._slots = asyncio.Semaphore(limit)
         self._idle: list[Wire] = []
         self._version: str | None = None
+        self.server = ""
+        """The `Server` header of the engine's answer to the last ping."""
         self.meetings = 0
         """The number of times that the engine was asked for its version. After each time the engine may be another one,
         and earlier answers may be wrong."""
@@ -104,10 +107,10 @@ class EngineClient:
         return self._shaped(found, shape, f"GET {path}")
 
     async def get_list(self, path: str, item: type[Shape], query: Mapping[str, object] | None = None) -> list[Shape]:
-        """The engine's answer to a question, a list. Some engines answer null when it is empty, so null counts when it
-        comes twice."""
+        """The engine's answer to a question, a list. Some engines answer null when it is empty. An empty list, and null,
+        count when they come twice: what is gone in one answer alone would be made anew."""
         _, found = await self.call("GET", path, query)
-        if found is None:
+        if not found:
             _, found = await self.call("GET", path, query)
         if not isinstance(found, list | None):
             found = self._shaped(found, list, f"GET {path}")
@@ -216,6 +219,7 @@ class EngineClient:
             await wire.rest()
             if not wire.rewind():
                 raise h11.RemoteProtocolError("it closes the connection after a ping")
+            self.server = header(answer, b"server")
             self._version = self._agreed(header(answer, b"api-version"))
             self.meetings += 1
         return await wire.ask(request, f"/v{self._version}")
@@ -241,8 +245,10 @@ class EngineClient:
         except TimeoutError:
             raise TimedOut(self.element, f"{request}: no answer within {timeout_s or 0:g} s") from None
         except (OSError, h11.RemoteProtocolError) as error:
-            ignored = passed_over() if isinstance(error, FileNotFoundError | ConnectionRefusedError) else ""
-            raise Unavailable(self.element, f"{request}: {_WHY.get(type(error), error)}{ignored}") from error
+            why = str(_WHY.get(type(error), error))
+            if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+                why = f"{why}; {self._advice}{passed_over(self._path)}"
+            raise Unavailable(self.element, f"{request}: {why}") from error
 
     def _kept(self) -> Wire | None:
         while self._idle:

@@ -35,7 +35,7 @@ async def create(
     try:
         answer = await client.make("/containers/create", Created, body, {"name": action.engine_name})
     except EngineAnswer as conflict:
-        if conflict.status != 409:
+        if not is_name_taken(conflict):
             raise
         holder = await observer.inspect(action.engine_name)
         if (
@@ -57,6 +57,11 @@ async def create(
     if container.log.path:
         warnings.append("the engine keeps logs in its own folder; log.path has no effect")
     return Done("; ".join(["created", *warnings]), answer["Id"])
+
+
+def is_name_taken(answer: EngineAnswer) -> bool:
+    """Whether a creation failed because another container has the name; Podman says so with status 500."""
+    return answer.status == 409 or answer.message.endswith("that name is already in use")
 
 
 async def _difference_made(

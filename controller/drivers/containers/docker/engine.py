@@ -27,10 +27,10 @@ from evenkeel.controller.drivers.containers.docker.networks import Networks, att
 from evenkeel.controller.drivers.containers.docker.observer import LOOK_TIMEOUT_S, Observer
 from evenkeel.controller.drivers.containers.docker.places import has_our_volumes
 from evenkeel.controller.drivers.containers.docker.refusals import outcome, shown
-from evenkeel.controller.drivers.containers.docker.registries import Registries
+from evenkeel.controller.drivers.containers.docker.registries import AskRegistries, Registries
 from evenkeel.controller.drivers.containers.docker.render import create_body, endpoint_body, update_body
 from evenkeel.controller.drivers.containers.verify import watch_until_proven
-from evenkeel.reconcilers.containers import compare
+from evenkeel.reconcilers.containers import compare, lacks
 from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed
@@ -63,14 +63,18 @@ class DockerEngine:
         owner: str = "",
         call_timeout_s: float = CALL_TIMEOUT_S,
         look_timeout_s: float = LOOK_TIMEOUT_S,
+        advice: str = "",
+        ask_registries: AskRegistries | None = None,
     ) -> None:
         """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials.
         `owner`: the name of this evenkeel among those that share the engine; it leaves the containers of the others
-        alone. `call_timeout_s`: the time limit of an answer; `look_timeout_s`: that of all answers of one look."""
-        self._client = EngineClient(address, limit=_AT_ONCE, timeout_s=call_timeout_s)
+        alone. `call_timeout_s`: the time limit of an answer; `look_timeout_s`: that of all answers of one look.
+        `advice`: the remedy when nobody listens at `address`.
+        `ask_registries` asks registries without the engine, for an engine that asks none for others, as Podman."""
+        self._client = EngineClient(address, limit=_AT_ONCE, timeout_s=call_timeout_s, advice=advice)
         self._network, self._owner = network, owner
         self._networks, self._nudged = Networks(self._client, network), asyncio.Event()
-        self._registries = Registries(self._client, docker_config, self._nudged.set)
+        self._registries = Registries(self._client, docker_config, self._nudged.set, ask_registries)
         self._observer = Observer(
             self._client, self._registries, self._networks, owner, self._nudged.set, look_timeout_s
         )
@@ -148,12 +152,15 @@ class DockerEngine:
                 raise TypeError(f"not an action of containers: {action.traits.text}")
 
     async def _create(self, action: Create) -> Outcome:
-        container = action.container
+        container, kind = action.container, await self._observer.kind()
+        if reasons := lacks.refused(container, kind.lacks):
+            raise Refused(f"container:{container.name}", "; ".join(reasons))
         if container.network == "bridge":
             await self._networks.ensure()
         attached = await volumes.volumes_for(self._client, container, action.volumes, self._owner)
         word = secrets.token_hex(8)
         body = create_body(container, self._network, address_of, self._owner, attached, instance=word)
+        body = kind.asked(body)
         return await create(self._client, self._observer, action, attached, body, self._owner)
 
     async def _update(self, action: Update) -> Outcome:
@@ -210,7 +217,7 @@ class DockerEngine:
                 await self._client.post(f"/containers/{instance}/start")
                 return Done("started")
             except EngineAnswer as answer:
-                if answer.status == 409 and "paused" in answer.message:
+                if found.seen.state == "paused" and _is_about_its_state(answer):
                     await self._client.post(f"/containers/{instance}/unpause")
                     return Done("resumed")
                 if attempt == 1 and _is_about_its_network(answer):
@@ -228,7 +235,13 @@ class DockerEngine:
         wait_s = timeout_s + self._client.timeout_s
         path, query = f"/containers/{action.instance}/stop", {"t": str(timeout_s)}
         if not action.held_as:
-            await self._client.post(path, query, timeout_s=wait_s)
+            try:
+                await self._client.post(path, query, timeout_s=wait_s)
+            except EngineAnswer as answer:
+                if "paused" not in answer.message:
+                    raise
+                await self._client.post(f"/containers/{action.instance}/unpause")  # Podman stops none that is paused
+                await self._client.post(path, query, timeout_s=wait_s)
             return Done("stopped")
         found = await self._observer.read(action.instance)
         if found is None:
@@ -286,6 +299,11 @@ class DockerEngine:
 def _removed(names: Sequence[str], left: Sequence[str]) -> Done:
     what = "removed, and its volumes with it" if names else "removed"
     return Done(f"{what}, but for {', '.join(left)}: another container has it" if left else what)
+
+
+def _is_about_its_state(answer: EngineAnswer) -> bool:
+    """Whether a start failed because of the state that the container is in, such as paused; Podman says so with status 500."""
+    return answer.status == 409 or answer.message.endswith("container state improper")
 
 
 def _is_about_its_network(answer: EngineAnswer) -> bool:

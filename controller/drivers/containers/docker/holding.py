@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 
 from evenkeel.controller.drivers.containers.docker import answers
 from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, EngineClient
+from evenkeel.controller.drivers.containers.docker.creation import is_name_taken
 from evenkeel.controller.drivers.containers.docker.render import holder_body
 from evenkeel.specs.errors import TimedOut
 
@@ -27,7 +28,7 @@ async def hold(client: EngineClient, held: answers.Inspected, subject: str, owne
     try:
         await client.make("/containers/create", answers.Created, body, {"name": name})
     except EngineAnswer as conflict:
-        if conflict.status != 409:
+        if not is_name_taken(conflict):
             raise
         found = await client.get(f"/containers/{name}/json", answers.Inspected)
         if not _has_all(found, held):

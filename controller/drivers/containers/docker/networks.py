@@ -68,7 +68,7 @@ def cut_off(it: Attachment, network: str, there: Mapping[str, str] | None, kept:
     gone = [name for name, id_ in it.ids.items() if id_ and id_ not in there and id_ not in there.values()]
     if gone:
         return f"its network {', '.join(gone)} is gone"
-    if it.is_ours and kept and it.ids[network] not in ("", kept):
+    if it.is_ours and kept and it.ids[network] not in ("", network, kept):
         return f"it is on another network that is named {network}, too"
     return ""
 
@@ -176,7 +176,7 @@ class Networks:
         try:
             await self._client.post("/networks/create", body=body)
         except EngineAnswer as answer:
-            if answer.status != 409:  # another client has just made it
+            if answer.status != 409 and "already used" not in answer.message:  # another client has just made it
                 raise
 
     async def _remove(self, network: str) -> None:

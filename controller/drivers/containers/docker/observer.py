@@ -21,6 +21,7 @@ from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, E
 from evenkeel.controller.drivers.containers.docker.configuration import Abilities
 from evenkeel.controller.drivers.containers.docker.events import NewestEnds, is_reason_to_look
 from evenkeel.controller.drivers.containers.docker.inherited import Inheritance, are_all_known
+from evenkeel.controller.drivers.containers.docker.kinds import DOCKER, Kind, kind_of, version_of
 from evenkeel.controller.drivers.containers.docker.networks import (
     Attachment,
     Networks,
@@ -75,7 +76,7 @@ class Observer:
         self._networks_of: dict[str, frozenset[str]] = {}
         """Containers of evenkeel's, and the ids of the networks that each was on at the last look."""
         self._version, self._version_of = "", -1
-        self._is_podman = False
+        self._kind = DOCKER
         self._abilities: Abilities | None = None
         self._image_configs: dict[str, answers.Config] = {}
         self._inheritance = Inheritance()
@@ -96,7 +97,7 @@ class Observer:
             async with asyncio.TaskGroup() as group:
                 listing = group.create_task(self._list())
                 images = group.create_task(self._list_images())
-                version = group.create_task(self._engine_version())
+            version = await self._engine_version()
             entries, here = listing.result(), images.result()
             if not are_all_known(entries, here):
                 here = await self._list_images()
@@ -119,9 +120,10 @@ class Observer:
             asked_about = () if look.here_only else look.images
             remote = await self._registries.look_up(asked_about, fresh=look.fresh)
         return ContainersSeen(
-            engine=version.result(),
+            engine=version,
             in_place=self._in_place(),
-            reconnects=not self._is_podman,
+            reconnects=self._kind.reconnects,
+            lacks=self._kind.lacks,
             containers=tuple(sorted([*others, *present], key=lambda each: each.id)),
             images=by_reference,
             digests=digests,
@@ -190,7 +192,7 @@ class Observer:
         if instance not in (found["Id"], found["Name"].removeprefix("/")):
             why = f"GET /containers/{instance}/json: the answer is about {found['Id'][:12]}"
             raise Unavailable(self._client.element, why)
-        return self._inheritance.inspected(found)
+        return (await self.kind()).inspected(self._inheritance.inspected(found))
 
     async def _list(self) -> list[answers.ContainerEntry]:
         return await self._client.get_list("/containers/json", answers.ContainerEntry, {"all": "1"})
@@ -215,11 +217,15 @@ class Observer:
             changed(each.seen, cut_off=cut_off(each.attachment, self._networks.name, there, kept)) for each in found
         ]
 
+    async def kind(self) -> Kind:
+        """The kind of the engine, also before the first look at it."""
+        await self._engine_version()
+        return self._kind
+
     def _in_place(self) -> Literal["finite", "none"]:
-        """Docker changes limits but does not lift them, and keeps none of those that the kernel does not know. Podman's
-        copy of the API has no update at all."""
+        """No engine changes limits that it cannot keep."""
         lost_some = self._abilities is not None and not all(self._abilities)
-        return "none" if self._is_podman or lost_some else "finite"
+        return "none" if lost_some else self._kind.in_place
 
     async def _what_it_keeps(self) -> Abilities:
         """The limits that the kernel below the engine allows. It is a slow question, asked only when a container has
@@ -253,11 +259,14 @@ class Observer:
         """The engine's version. After a new meeting, all earlier answers are forgotten: the engine may be another
         one."""
         if not self._version or self._version_of != self._client.meetings:
-            answer = await self._client.get("/version", answers.Version)
-            parts = answer.get("Components") or ()
-            self._is_podman = any("podman" in part.get("Name", "").lower() for part in parts)
-            self._version = f"{'podman' if self._is_podman else 'docker'} {answer['Version']}".strip()
-            self._version_of, self._abilities = self._client.meetings, None
+            met, server = self._client.meetings, self._client.server
+            answer = None
+            if not (version := version_of(server)):
+                answer = await self._client.get("/version", answers.Version)
+                version = answer["Version"]
+            self._kind = kind_of(server, answer)
+            self._version = f"{self._kind.name} {version}".strip()
+            self._version_of, self._abilities = met, None
         return self._version
 
     @contextmanager

@@ -1,8 +1,8 @@
 """Engines that the `docker` command would use and evenkeel does not: those of the environment and of Docker's contexts.
 
-A controller that is started by the system has another environment than an operator's shell, so only `engine.address`
-counts. An operator who has set one of the others would look for the mistake in the wrong place when the engine is away,
-so the error names them.
+An address in the settings counts before all of them, and one in the environment that is no socket never counts. An
+operator who has set one of them would look for the mistake in the wrong place when the engine is away, so the error
+names them.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from pathlib import Path
 from evenkeel.controller.process.bounded import read_bounded
 
 
-def passed_over() -> str:
-    """The settings that do not count, as the end of a sentence; "" when there are none."""
-    found = [f"${name}" for name in ("DOCKER_HOST", "DOCKER_CONTEXT") if os.environ.get(name)]
+def passed_over(path: str) -> str:
+    """The settings that do not count for an engine at the socket `path`, as the end of a sentence; "" when there are none."""
+    others = ("", path, f"unix://{path}")
+    found = [f"${name}" for name in ("DOCKER_HOST", "DOCKER_CONTEXT") if os.environ.get(name, "") not in others]
     if _context() not in ("", "default"):
         found.append("the context of the docker command")
     return f"; evenkeel does not look at {' and '.join(found)}" if found else ""

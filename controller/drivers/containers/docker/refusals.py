@@ -47,6 +47,12 @@ _FINAL = re.compile(
             r"failed to initialize logging driver: (invalid size|max-file cannot be)",
             r"sethostname: (invalid argument|file name too long)",
             r"^bad format for links",
+            # Podman, 500
+            r"^container create: .*unknown capability$",
+            r"invalid log driver: invalid argument$",
+            r"^fill out specgen: (invalid signal|.*duplicate mount destination)",
+            r"names must match .*: invalid argument$",
+            r"unable to set memory limit to \d+ \(current usage",
         )
     )
 )
@@ -54,6 +60,9 @@ _OUTSIDE = re.compile(
     "|".join(
         (
             r"bind source path does not exist",
+            r"^container create: stat \S+: no such file or directory$",
+            r"^statfs \S+: no such file or directory$",
+            r"error mounting .*: not a directory",
             r"are you trying to mount a directory onto a file",
             r"it is not a shared (or slave )?mount",
             r"error gathering device information",

@@ -12,10 +12,10 @@ import base64
 import json
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from evenkeel.controller.drivers.containers.docker.answers import Distribution
-from evenkeel.controller.drivers.containers.docker.client import EngineClient
+from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, EngineClient
 from evenkeel.controller.process.waiting import waiting_for
 from evenkeel.controller.settings.credentials import Credentials, config_path, credentials_for
 from evenkeel.specs.containers.image import DIGEST_PATTERN, parse_image
@@ -40,12 +40,23 @@ _LONGEST_WHY = 120
 _DIGEST = re.compile(DIGEST_PATTERN)
 
 
+AskRegistries = Callable[[Sequence[str], Callable[[str], None]], Awaitable[Mapping[str, RemoteImage]]]
+"""The answers about some images; a function is called with the reason of each that there is none of."""
+
+
 class Registries:
     """All registries, behind one engine."""
 
-    def __init__(self, client: EngineClient, docker_config: str, answered: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        client: EngineClient,
+        docker_config: str,
+        answered: Callable[[], None],
+        directly: AskRegistries | None = None,
+    ) -> None:
         """`docker_config` has the credentials. `answered` is called when an answer has come for which no look
-        waited."""
+        waited. `directly` asks a registry without the engine, where the engine does not ask for others."""
+        self._directly = directly
         self._client, self._docker_config, self._answered = client, docker_config, answered
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._known: dict[str, tuple[float, RemoteImage | None]] = {}
@@ -108,9 +119,7 @@ class Registries:
                     raise TimedOut(f"registry:{registry}", "it did not answer about another image")
                 headers = await self.auth(registry)
                 with waiting_for(f"the engine's answer about the registry {registry}"):
-                    answer = await self._client.get(
-                        f"/distribution/{image}/json", Distribution, headers=headers, timeout_s=_TIMEOUT_S, queues=False
-                    )
+                    answer = await self._distribution(image, headers)
             if not _DIGEST.fullmatch(digest := answer["Descriptor"]["digest"]):
                 raise Unavailable(f"registry:{registry}", "its answer is none of a registry")
             found = RemoteImage(digest)
@@ -123,6 +132,20 @@ class Registries:
         if self._known.get(image, (begun, None))[0] <= begun:
             self._known[image] = (begun, found)
         return found
+
+    async def _distribution(self, image: str, headers: dict[str, str]) -> Distribution:
+        """The engine's answer; where it asks no registry for others, as Podman, the registry's own."""
+        path = f"/distribution/{image}/json"
+        try:
+            return await self._client.get(path, Distribution, headers=headers, timeout_s=_TIMEOUT_S, queues=False)
+        except EngineAnswer as answer:
+            if self._directly is None or answer.status != 404 or answer.message != "Not Found":
+                raise
+        whys: list[str] = []
+        found = await self._directly([image], whys.append)
+        if image not in found:
+            raise Unavailable(f"registry:{parse_image(image).registry}", "; ".join(whys))
+        return {"Descriptor": {"digest": found[image].digest}}
 
     async def close(self) -> None:
         """Ends all questions."""

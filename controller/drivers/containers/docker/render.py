@@ -91,7 +91,7 @@ def create_body(
             "Privileged": container.privileged,
             "CapAdd": list(container.capabilities),
             "RestartPolicy": restart_body(container.restart),
-            "LogConfig": _log(container.log),
+            "LogConfig": log_body(container.log),
             **_limits(container.resources),
         },
     }
@@ -230,7 +230,8 @@ def _limits(resources: Resources) -> dict[str, int]:
     return limits
 
 
-def _log(log: Log) -> dict[str, Any]:
+def log_body(log: Log) -> dict[str, Any]:
+    """Docker's name and options of a log driver."""
     if log.driver == "none":
         return {"Type": "none", "Config": {}}
     config = {"max-file": str(log.max_files), "max-size": str(log.max_size)}

@@ -1,14 +1,20 @@
-"""What the driver concludes from an engine that says it is Podman. The texts are those of Podman 4.3.1."""
+"""Podman's own words for what Docker says otherwise. The texts are those of Podman 4.3.1; the contract runs on a real one."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from tests.engines.scripted import Peer, Server, answer
+import pytest
+from tests.engines.scripted import PING, Peer, Server, answer
 
 from evenkeel.controller.drivers.containers.docker import DockerEngine
+from evenkeel.controller.drivers.containers.docker.kinds import DOCKER, PODMAN, kind_of, version_of
+from evenkeel.controller.drivers.containers.docker.refusals import outcome
+from evenkeel.specs.plan import Failed, Retry
 
-_VERSION = {
+_SERVER = "Libpod/4.3.1 (linux)"
+_VERSION: Any = {
     "Platform": {"Name": "linux/amd64/debian-12"},
     "Components": [{"Name": "Podman Engine", "Version": "4.3.1", "Details": {"APIVersion": "4.3.1"}}],
     "Version": "4.3.1",
@@ -16,9 +22,12 @@ _VERSION = {
 }
 
 
-async def test_podman_changes_nothing_in_place(tmp_path: Path) -> None:
-    """Its copy of the API has no update, so a new container takes the place of the old one."""
+@pytest.mark.parametrize("header", [True, False])
+async def test_it_is_recognised_by_its_header_or_by_its_version(tmp_path: Path, header: bool) -> None:
+    """The header saves the question about the version, which costs Podman half a second and more."""
     server = Server(tmp_path / "podman.sock")
+    if header:
+        server.ping = PING.replace(b"\r\nContent-Length", f"\r\nServer: {_SERVER}\r\nContent-Length".encode())
 
     async def reply(peer: Peer) -> None:
         await peer.send(answer(_VERSION if "/version" in server.asked[-1] else []))
@@ -28,6 +37,77 @@ async def test_podman_changes_nothing_in_place(tmp_path: Path) -> None:
     engine = DockerEngine(server.address)
     for _ in range(2):
         seen = await engine.observe()
-        assert (seen.engine, seen.in_place) == ("podman 4.3.1", "none")
+        assert (seen.engine, seen.in_place, seen.lacks) == ("podman 4.3.1", "none", PODMAN.lacks)
+    assert [line for line in server.first_lines if "/version" in line] == ([] if header else ["GET /v1.41/version"])
     await engine.close()
     await server.stop()
+
+
+def test_other_engines_are_docker() -> None:
+    assert kind_of("Docker/20.10.24 (linux)") is kind_of("") is DOCKER
+    assert version_of("Docker/20.10.24 (linux)") == ""
+
+
+def podmans(config: dict[str, Any] | None = None, host: dict[str, Any] | None = None, **more: Any) -> Any:
+    found: Any = {"Id": "1", "Name": "/web", "Config": config or {}, "HostConfig": host or {}, "State": {}, **more}
+    return PODMAN.inspected(found)
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [("15", "SIGTERM"), ("2", "SIGINT"), ("37", "SIGRTMIN+3"), ("SIGHUP", "SIGHUP"), ("", "")]
+)
+def test_signals_have_names(number: str, name: str) -> None:
+    assert podmans({"StopSignal": number})["Config"]["StopSignal"] == name
+
+
+def test_variables_that_podman_gives_are_none_of_somebodys_container() -> None:
+    env = ["PATH=/bin", "TERM=xterm", "container=podman", "HOME=/root", "HOSTNAME=0123", "MINE=1"]
+    told = podmans({"Env": env, "Hostname": "0123", "Labels": {}})
+    assert told["Config"]["Env"] == ["PATH=/bin", "MINE=1"]
+
+
+def test_a_container_is_on_the_network_that_it_is_on() -> None:
+    networks = {"Networks": {"evenkeel": {"NetworkID": "evenkeel", "IPAddress": "10.0.0.2"}}}
+    assert podmans(host={"NetworkMode": "bridge"}, NetworkSettings=networks)["HostConfig"]["NetworkMode"] == "evenkeel"
+    own = {"Networks": {"podman": {"NetworkID": "podman"}}}
+    told = podmans(host={"NetworkMode": "bridge"}, NetworkSettings=own)
+    assert told["HostConfig"]["NetworkMode"] == "bridge"
+    assert told["NetworkSettings"]["Networks"] == {"bridge": {"NetworkID": "bridge"}}, (
+        "the name in the list of networks"
+    )
+
+
+def test_words_of_a_check_with_spaces_go_to_a_shell() -> None:
+    """Podman joins the words and splits them at spaces."""
+    plain: dict[str, Any] = {"Healthcheck": {"Test": ["CMD", "wget", "-q", "http://localhost"]}}
+    assert PODMAN.asked(plain) == plain
+    assert PODMAN.asked({}) == {}
+    made = PODMAN.asked({"Healthcheck": {"Test": ["CMD", "sh", "-c", "it's a"], "Retries": 2}})
+    assert made == {"Healthcheck": {"Test": ["CMD-SHELL", "sh -c 'it'\"'\"'s a'"], "Retries": 2}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'container create: "CAP_NOPE": unknown capability',
+        "container create: running container create option: invalid log driver: invalid argument",
+        "fill out specgen: invalid signal: SIGFOO",
+        "fill out specgen: /x: duplicate mount destination",
+        "container create: running container create option: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*: invalid argument",
+        "unable to find user nobodyx: no matching entries in passwd file",
+    ],
+)
+def test_refusals_that_are_final(text: str) -> None:
+    assert outcome(text) == Failed(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "container create: stat /dev/nope: no such file or directory",
+        "cannot listen on the TCP port: listen tcp4 0.0.0.0:8099: bind: address already in use",
+        'runc: runc create failed: error mounting "/etc/passwd" to rootfs at "/tmp": not a directory: OCI runtime error',
+    ],
+)
+def test_refusals_with_a_cause_outside(text: str) -> None:
+    assert outcome(text) == Retry(text, outside=True)

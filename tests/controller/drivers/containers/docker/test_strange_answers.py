@@ -24,7 +24,7 @@ from tests.controller.drivers.containers.docker.recorded_engine import (
     recorded_engine,
 )
 from tests.controller.drivers.containers.docker.rig import container
-from tests.engines.scripted import PING
+from tests.engines.scripted import PING, Peer
 from tests.sampling import examples
 
 from evenkeel.specs.codec import plain
@@ -258,3 +258,27 @@ async def test_an_answer_about_another_container_is_none() -> None:
         id_ = INSPECTED[NAME]["Id"]
         engine.strange[f"GET /containers/{id_}/json"] = body("", INSPECTED["plain"])
         assert "the answer is about" in str(await look(engine))
+
+
+@pytest.mark.parametrize("value", [None, []])
+@pytest.mark.parametrize("asked", ["GET /containers/json", "GET /images/json"])
+async def test_a_list_that_is_empty_in_one_answer_alone_hides_nothing(asked: str, value: object) -> None:
+    """V9: one empty list, in the middle of a switch, and a second new container was made."""
+    async with recorded_engine() as engine:
+        whole = await engine.driver.observe(LOOK)
+        assert whole.containers
+        assert whole.images
+        reply, empty = engine.server.reply, [body(asked, value)]
+
+        async def empty_once(peer: Peer) -> None:
+            if empty and engine.server.asked[-1].partition("?")[0].endswith(asked.removeprefix("GET ")):
+                await peer.say(empty.pop())
+                peer.drop()
+            else:
+                await reply(peer)
+
+        engine.server.reply = empty_once
+        seen = await engine.driver.observe(LOOK)
+        assert not empty
+        assert [each.id for each in seen.containers] == [each.id for each in whole.containers]
+        assert seen.images == whole.images

@@ -1,0 +1,98 @@
+"""Stages performed: what their outcomes mean for the revision, and for what is known of the world."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from typing import Generic
+
+from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying
+from evenkeel.controller.cycle.leftovers import Leftovers
+from evenkeel.controller.cycle.record import Record
+from evenkeel.controller.cycle.sight import Run
+from evenkeel.controller.cycle.stage import StepProgress
+from evenkeel.controller.cycle.steps import Steps
+from evenkeel.controller.cycle.trial import Renewed, Trial
+from evenkeel.controller.journal.journal import Journal, Role
+from evenkeel.controller.transaction.transaction import Transaction
+from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, failures, fold, started
+from evenkeel.reconcilers.ports import Reconciler, Remembered, Seen, Want
+from evenkeel.specs.codec import changed
+from evenkeel.specs.desired import DesiredState
+from evenkeel.specs.plan import Done, Phase, Stage
+
+
+class Stages(Generic[Want, Seen, Remembered]):
+    """The stages of one domain."""
+
+    def __init__(
+        self,
+        reconciler: Reconciler[Want, Seen, Remembered],
+        journal: Journal,
+        record: Record,
+        steps: Steps[Want, Seen, Remembered],
+        trial: Trial[Want, Seen, Remembered],
+        leftovers: Leftovers,
+        transaction: Transaction,
+        tries: int,
+        progress: StepProgress,
+    ) -> None:
+        """`tries`: how often a disturbing phase of a revision may fail."""
+        self._reconciler, self._journal, self._record, self._steps = reconciler, journal, record, steps
+        self._trial, self._leftovers, self._transaction = trial, leftovers, transaction
+        self._tries, self._progress = tries, progress
+
+    async def of_a_turn(
+        self, role: Role, state: DesiredState, run: Run, renewed: Renewed, stopping: asyncio.Event
+    ) -> Ending:
+        """Perform the stage of a turn; what its outcomes mean for the state."""
+        stage, has_way_back = run.stage, bool(self._journal.digest("last-good"))
+        outcomes = await self._steps.perform(stage, stopping, self._progress)
+        if not has_way_back and failures(stage, outcomes) and (proofs := started(run.plan, outcomes)):
+            outcomes = {**outcomes, **await self._steps.perform(proofs, stopping, self._progress)}
+            stage = changed(stage, steps=stage.steps + proofs.steps)
+        if not self._disturbs(stage):
+            well = (step for step in stage.steps if isinstance(outcomes.get(step.id), Done))
+            self._trial.proved([step.subject for step in well if step.phase == Phase.VERIFY])
+        if stage.phase == Phase.CLEANUP:
+            self._leftovers.note(stage.steps, outcomes)
+            return Progressed()
+        attempt, good = self._journal.attempts.of(state.digest), self._journal.digest("last-good")
+        is_last_good = role == "last-good" or good == state.digest
+        decision = fold(
+            stage,
+            outcomes,
+            failures=attempt.failures if attempt else 0,
+            tries=self._tries,
+            is_last_good=is_last_good,
+            has_way_back=has_way_back,
+            changes=self._trial.changes(state) if failures(stage, outcomes) and not is_last_good else None,
+            sick=self._journal.attempts.sick_before(state.digest, self._reconciler.domain),
+        )
+        match decision:
+            case GoOn():
+                return Progressed()
+            case TryAgain(why=why, after_s=after_s, counts=counts):
+                if is_last_good and self._trial.reject(stage, outcomes, renewed, self._tries):
+                    return Progressed()
+                if stage.phase != Phase.DOWNLOAD and not is_last_good and counts:  # others have no bound
+                    self._journal.attempts.count(state.digest, why)
+                self._transaction.fails(self._reconciler.domain, state)
+                self._record.settled_is(False, "Retrying", why)
+                return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
+            case GiveUp(why=why, blamed=blamed):
+                return self._trial.give_up(state, why, blamed)
+
+    async def beside(self, stage: Stage, over: asyncio.Event) -> Collection[str]:
+        """Perform a stage beside the one of a turn; the subjects that have failed. No revision is judged by it."""
+        outcomes = await self._steps.perform(stage, over, self._progress)
+        self._disturbs(stage)
+        return failures(stage, outcomes).keys()
+
+    def _disturbs(self, stage: Stage) -> bool:
+        """Whether a stage disturbs the world; if so, earlier results of checks do not count any more."""
+        disturbs = any(step.phase in (Phase.UPDATE, Phase.ACTIVATE) for step in stage.steps)
+        if disturbs:
+            self._transaction.disturbed()
+            self._trial.disturbed()
+        return disturbs

@@ -1,0 +1,93 @@
+"""The process of `evenkeel run`, from its settings to its end."""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+
+from evenkeel.specs.problem import Problem
+from evenkeel.specs.settings.settings import SIMULATED, Settings
+
+log = logging.getLogger(__name__)
+
+
+class Asked(NamedTuple):
+    """Settings, and the warnings about them."""
+
+    settings: Settings
+    notes: list[Problem]
+
+
+def serve(settings: Settings, notes: list[Problem]) -> int:
+    """Be the controller until a signal ends it; the exit code. YAML that was never parsed is parsed in a process of its
+    own, which leaves it in the cache; the parser would take 2 to 3 MiB for ever."""
+    import asyncio
+    import os
+    import signal
+    from pathlib import Path
+
+    from evenkeel.controller.control.serve import Control
+    from evenkeel.controller.journal.journal import keep_journal
+    from evenkeel.controller.journal.lock import sole_controller
+    from evenkeel.controller.process import logs
+    from evenkeel.controller.process.apart import apart
+    from evenkeel.controller.process.notify import systemd_of
+    from evenkeel.controller.wiring import (
+        build_controller,
+        is_parsed,
+        open_agents,
+        open_domains,
+        open_driver,
+        open_source,
+        serves,
+    )
+    from evenkeel.specs.problem import problem_text
+
+    logs.install(settings.log.level, settings.log.format)
+    for note in notes:
+        log.warning("doubtful setting", extra={"fields": {"problem": problem_text(note)}})
+    state = Path(settings.state)
+
+    async def work() -> None:
+        life = systemd_of(os.environ)
+        driver = open_driver(settings)
+        domains = open_domains(settings, driver)
+        agents = open_agents(settings, journal, driver) if serves(settings) else None
+        source, control = open_source(settings), Control(state)
+        controller = build_controller(
+            settings, journal, domains, source, life, agents=agents, lock=lock, control=control
+        )
+        await controller.run()
+
+    signal.signal(
+        signal.SIGHUP, signal.SIG_IGN
+    )  # a reload may come before there is a loop; the controller is about to look anyway
+    with sole_controller(state) as lock:
+        if not is_parsed(settings):
+            apart(lambda: _parse(settings))
+        journal = keep_journal(state)
+        _introduce(settings)
+        try:
+            if not serves(settings):
+                journal.drop_condition("BrokerReachable")
+            asyncio.run(work())
+        finally:
+            journal.close()
+    return 0
+
+
+def _parse(settings: Settings) -> bytes:
+    from evenkeel.controller.wiring import read_source
+
+    read_source(settings, readonly=False)
+    return b"parsed"
+
+
+def _introduce(settings: Settings) -> None:
+    """Log the configuration of this controller, for the reader of a log in which nothing happens."""
+    engine = settings.engine
+    where = f"{engine.kind} {engine.address}" if engine.kind != "memory" else engine.kind
+    fields = {"engine": where, "specs": ", ".join(settings.specs), "state": settings.state}
+    log.info("starting", extra={"fields": fields})
+    if engine.kind == "memory":
+        log.warning(SIMULATED, extra={"fields": {}})

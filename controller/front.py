@@ -1,0 +1,43 @@
+"""The entry of the command `evenkeel`, before the command line is read.
+
+`evenkeel run` stays for months, and needs neither click nor YAML any more once its options and settings are known. So a process
+of its own reads these. Where that one fails, as with an option that does not exist, and for all other commands, `cli` does
+everything itself, and says what is wrong.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+
+from evenkeel.controller.process.apart import apart
+from evenkeel.controller.process.streams import secure
+
+
+def main() -> int:
+    """Run the command; the exit code."""
+    secure()
+    words = sys.argv[1:]
+    content = apart(partial(_settings, words)) if "run" in words else b""
+    if not content:
+        from evenkeel.controller.cli import main as command
+
+        return command(words)
+    try:
+        from evenkeel.controller.daemon import Asked, serve
+        from evenkeel.specs.codec import decode
+
+        return serve(*decode(content, Asked))
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - as in `cli`
+        from evenkeel.controller.cli import ended
+
+        return ended(error)
+
+
+def _settings(words: Sequence[str]) -> bytes:
+    """The settings of a `run`, as `Asked`; raises what is wrong with them."""
+    from evenkeel.controller.cli import commands
+
+    content = commands.main(args=[*words, "--only-read"], prog_name="evenkeel", standalone_mode=False)
+    return content if isinstance(content, bytes) else b""

@@ -1,0 +1,58 @@
+"""The settings of a container that an engine cannot have, or that have less effect on it. Pure.
+
+The driver declares what its engine lacks (`ContainersSeen.lacks`). A plan tells of it before anything is done, and the
+driver refuses a container that cannot be as asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from evenkeel.specs.containers.container import UNLIMITED, Container, ExecProbe, Log
+from evenkeel.specs.containers.observed import Lack
+
+
+def refused(container: Container, lacks: Collection[Lack]) -> tuple[str, ...]:
+    """Why this engine cannot create the container as it is asked for; empty when it can."""
+    return tuple(_refused(container, lacks))
+
+
+def weakened(container: Container, lacks: Collection[Lack]) -> tuple[str, ...]:
+    """The settings of the container that have less effect on this engine than on others."""
+    return tuple(_weakened(container, lacks))
+
+
+def _refused(container: Container, lacks: Collection[Lack]) -> Iterator[str]:
+    links = [f"{name}: {address}" for name, address in container.extra_hosts if address.startswith("container_")]
+    if "links" in lacks and links:
+        yield (
+            f"this engine has no links ({', '.join(links)} in extraHosts); on the network of evenkeel another container is"
+            " found by its own name and its hostName"
+        )
+    unset = [name for name, value in container.env if value is None]
+    if "unset-env" in lacks and unset:
+        yield f"this engine cannot take away a variable that the image sets ({', '.join(unset)}); give it another value"
+    ranges = [port for port in container.ports if port.host_port_end > port.host_port]
+    if "port-ranges" in lacks and ranges:
+        yield f"this engine chooses no port out of a range ({ranges[0].host_port}-{ranges[0].host_port_end}); write one port"
+    if "unlimited-swap" in lacks and container.resources.memory_swap == UNLIMITED:
+        yield "this engine cannot limit memory and leave swap unlimited; write a size for memorySwap"
+
+
+def _weakened(container: Container, lacks: Collection[Lack]) -> Iterator[str]:
+    if "domain-name" in lacks and container.domain_name:
+        yield f"the domain name {container.domain_name} is not set"
+    log, usual = container.log, Log()
+    if "log-options" in lacks and log.driver != "none":
+        if log.max_files != usual.max_files:
+            yield "maxFiles of the log has no effect: a log that is full begins anew"
+        if log.mode != usual.mode:
+            yield f"the mode {log.mode} of the log has no effect"
+    probe = container.health.probe if container.health is not None else None
+    if "exec-words" in lacks and isinstance(probe, ExecProbe) and needs_shell(probe):
+        yield "the command of its health check has spaces in its arguments, and is run by /bin/sh of its image"
+
+
+def needs_shell(probe: ExecProbe) -> bool:
+    """Whether an engine that splits commands at spaces would make other arguments of this command."""
+    return any(not word or word.split() != [word] for word in probe.command)

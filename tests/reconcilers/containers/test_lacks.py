@@ -1,0 +1,87 @@
+"""What an engine cannot do is told before anything is done."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+from evenkeel.reconcilers.containers import Containers
+from evenkeel.reconcilers.containers.foresight import Host, foreseen
+from evenkeel.reconcilers.containers.lacks import needs_shell, refused, weakened
+from evenkeel.specs.containers.container import Container, ExecProbe, Health, Log, Port, Resources, Restart
+from evenkeel.specs.containers.memory import ContainersMemory
+from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, Lack
+from evenkeel.specs.desired import Document, desired_state
+
+ALL = get_args(Lack)
+
+
+@pytest.mark.parametrize(
+    ("lack", "asked", "named"),
+    [
+        ("links", {"extra_hosts": (("db", "container_store-host"),)}, "db: container_store-host"),
+        ("unset-env", {"env": (("A", "1"), ("PROXY", None))}, "PROXY"),
+        ("port-ranges", {"ports": (Port(8000, 80, host_port_end=8009),)}, "8000-8009"),
+        ("unlimited-swap", {"resources": Resources(1 << 26, None, -1)}, "memorySwap"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_the_engines_that_lack_it(lack: Lack, asked: dict[str, Any], named: str) -> None:
+    wanted = normal(Container("web", "web:1", **asked))
+    (why,) = refused(wanted, ALL)
+    assert named in why
+    assert refused(wanted, [other for other in ALL if other != lack]) == ()
+
+
+@pytest.mark.parametrize(
+    ("lack", "asked", "named"),
+    [
+        ("domain-name", {"domain_name": "car.example"}, "car.example"),
+        ("log-options", {"log": Log(max_files=7)}, "maxFiles"),
+        ("log-options", {"log": Log(mode="non-blocking")}, "non-blocking"),
+        ("exec-words", {"health": Health(ExecProbe(("sh", "-c", "true && true")))}, "/bin/sh"),
+    ],
+)
+def test_what_has_less_effect_is_told_and_not_refused(lack: Lack, asked: dict[str, Any], named: str) -> None:
+    wanted = normal(Container("web", "web:1", network="host", **asked))
+    assert refused(wanted, ALL) == ()
+    assert any(named in why for why in weakened(wanted, [lack]))
+    assert not any(named in why for why in weakened(wanted, [other for other in ALL if other != lack]))
+
+
+def test_an_ordinary_container_lacks_nothing() -> None:
+    wanted = normal(Container("web", "web:1", network="host", health=Health(ExecProbe(("/bin/true", "-x")))))
+    assert refused(wanted, ALL) == weakened(wanted, ALL) == ()
+
+
+@pytest.mark.parametrize(("word", "needs"), [("plain", False), ("two words", True), ("", True), ("tab\t", True)])
+def test_words_that_an_engine_would_split(word: str, needs: bool) -> None:
+    assert needs_shell(ExecProbe(("program", word))) is needs
+
+
+def sentences(wanted: Container, seen: ContainersSeen) -> tuple[str, ...]:
+    domain = Containers()
+    want = domain.select(desired_state([Document("Container", wanted.name, wanted)]))
+    return foreseen(domain.plan(domain.diff(want, seen, ContainersMemory()), seen, ContainersMemory()), seen, Host())
+
+
+def test_a_plan_tells_what_its_engine_cannot_do() -> None:
+    wanted = normal(Container("web", "web:1", extra_hosts=(("db", "container_store-host"),), log=Log(max_files=7)))
+    seen = ContainersSeen("podman 4.3.1", images={wanted.image: "sha256:1"}, lacks=ALL)
+    cannot, *less = sentences(wanted, seen)
+    assert cannot.startswith(
+        "web cannot be created with podman 4.3.1: this engine has no links (db: container_store-host"
+    )
+    assert "web has less with podman 4.3.1: maxFiles of the log has no effect: a log that is full begins anew" in less
+    assert sentences(wanted, ContainersSeen("docker 20.10", images={wanted.image: "sha256:1"})) == ()
+
+
+@pytest.mark.parametrize(("in_place", "told"), [("none", True), ("finite", False)])
+def test_a_new_container_that_another_engine_would_not_need_is_told(in_place: Any, told: bool) -> None:
+    old = normal(Container("web", "web:1"))
+    wanted = normal(Container("web", "web:1", restart=Restart("always")))
+    there = ContainerSeen("1", "web", "web", "sha256:1", "running", old)
+    seen = ContainersSeen("podman 4.3.1", in_place, containers=(there,), images={wanted.image: "sha256:1"})
+    said = "web becomes a new container: podman 4.3.1 cannot change limits or restart policy in place"
+    assert (said in sentences(wanted, seen)) is told
