@@ -106,7 +106,8 @@ def _end(container: Container, limit_s: float, seen: ContainerSeen, watched_s: f
     if seen.state == "exited" and not seen.error and is_put_up_again(container.restart, seen):
         return Verdict(None, f"it was stopped from outside while it was watched (exit code {seen.exit_code})")
     if seen.state in ("exited", "dead"):
-        again = f", also when it was started again ({seen.restart_count} times)" if seen.restart_count else ""
+        times = "once" if seen.restart_count == 1 else f"{seen.restart_count} times"
+        again = f", also after it was started again {times}" if seen.restart_count else ""
         return Verdict(False, f"it ended with {exit_text(seen.exit_code, seen.error)}{again}")
     if seen.state == "created":
         return Verdict(False, f"it did not start{': ' + seen.error if seen.error else ''}")

@@ -356,7 +356,7 @@ def test_a_job_may_be_started_again_by_its_engine() -> None:
     assert watch(TRIES, Look(0), first, second) == "open"
     assert watch(TRIES, Look(0), first, second, Look(3, "exited", restarts=1)) == "4: proven: it ended with exit code 0"
     last = Look(3, "exited", exit_code=1, restarts=2)
-    why = "it ended with exit code 1, also when it was started again (2 times)"
+    why = "it ended with exit code 1, also after it was started again 2 times"
     assert watch(TRIES, Look(0), first, second, last) == f"4: disproven: {why}"
 
 

@@ -56,6 +56,7 @@ class Simulation:
                 policy = kept.container.restart.policy if kept.container else "no"
                 again = policy in ("always", "unless-stopped") or (policy == "on-failure" and image.exits_with != 0)
                 state, count = after_ends(kept, image) if again else ("exited", kept.restart_count)
+                again = again and state != "exited"
                 is_known = kept.finished_at and kept.restart_count == count and (again or kept.state == state)
                 at, code = kept.finished_at if is_known else self.now(), 0 if state == "running" else image.exits_with
                 ended = replace(kept, state=state, exit_code=code, restart_count=count, finished_at=at)
