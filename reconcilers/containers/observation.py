@@ -190,14 +190,13 @@ def ailing(seen: ContainersSeen, memory: ContainersMemory) -> dict[str, Ailment]
     that.
 
     It is about containers that are there; `diff` tells those that are missing. An instance that evenkeel itself stopped
-    or has yet to start, in the middle of a switch, is not ailing, nor is one beside which another of its name is up, or a
-    younger one has ended well.
+    or has yet to start, in the middle of a switch, is not ailing, nor is one beside which another of its name is up, or the
+    one that has got the name has ended well.
     """
     found: dict[str, Ailment] = {}
     own = [instance for instance in seen.containers if instance.container is not None]
     up = {instance.name for instance in own if instance.state in ("running", "restarting")}
-    youngest_of = {each.name: each for each in sorted(own, key=lambda each: age(each, memory))}
-    up |= {each.name for each in youngest_of.values() if _is_over(each)}
+    up |= {each.name for each in own if _is_over(each) and each.engine_name == engine_name(each.name)}
     for instance in own:
         if instance.name not in up and instance.id not in memory.stopped:
             why = _not_up(instance)

@@ -6,8 +6,7 @@ the old, start the new; watch it until it is proven; remove the old. A crash bet
 
 INV-04  nothing is disturbed before all images are there (fetch before disturb)
 INV-05  an old instance is removed only after its successor is proven
-INV-06  a container starts only after all those it depends on are proven, or as far as its condition says; system
-        containers count while they run
+INV-06  a container starts only after all that it depends on meets its conditions, system containers while they run
 """
 
 from __future__ import annotations

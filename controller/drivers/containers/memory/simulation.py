@@ -29,6 +29,7 @@ from evenkeel.controller.process.clock import Now
 from evenkeel.reconcilers.containers.compare import InPlace, can_update
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Create, Remove, Rename, Update
+from evenkeel.specs.containers.container import runs_once
 from evenkeel.specs.containers.observed import AWAKE
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.plan import Done, Outcome, Retry
@@ -81,8 +82,10 @@ class Simulation:
 
     def behaviour(self, kept: Kept) -> Image:
         """The behaviour of a container. The image that it was created from decides, although its tag may have been
-        pushed again."""
+        pushed again. One that runs once ends well where nothing else is known of its image."""
         offered = self.offered(kept.image)
+        if kept.image not in self.catalogue and kept.container is not None and runs_once(kept.container):
+            return replace(offered, exits_with=0, exits_after_s=1.0)
         if kept.image_id == image_id(kept.image, offered.version):
             return offered
         return self.world.pulled.get(kept.image_id, offered)
