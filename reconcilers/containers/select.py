@@ -41,13 +41,13 @@ def select(desired: DesiredState, also_system: tuple[str, ...] = ()) -> Containe
 
 
 def _limits(desired: DesiredState) -> dict[str, Limit]:
+    groups = {each.name: each.wanted for each in desired.documents if isinstance(each.wanted, Baseline)}
+    containers = desired.containers() if any(group.has_limit for group in groups.values()) else {}
     found: dict[str, Limit] = {}
-    for document in desired.documents:
-        group = document.wanted
-        if isinstance(group, Baseline):
-            members = [name for name, container in desired.containers().items() if group.has(name, container)]
-            most = group.most_of(len(members))
-            found.update(dict.fromkeys(members, Limit(document.name, most)) if most is not None else {})
+    for name, group in groups.items():
+        members = [each for each, container in containers.items() if group.has(each, container)]
+        most = group.most_of(len(members))
+        found.update(dict.fromkeys(members, Limit(name, most)) if most is not None else {})
     return found
 
 

@@ -21,6 +21,11 @@ class Baseline(Struct, frozen=True, tag="Baseline"):
     most_away: int | UnsetType = UNSET
     most_away_percent: int | UnsetType = UNSET
 
+    @property
+    def has_limit(self) -> bool:
+        """Whether it bounds how many may be away."""
+        return self.most_of(1) is not None
+
     def most_of(self, members: int) -> int | None:
         """How many of so many members may be away at the same time: at least one. `None` without a limit."""
         if not isinstance(self.most_away, UnsetType):

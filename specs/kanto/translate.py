@@ -37,10 +37,10 @@ def kanto_payload(state: DesiredState, flaws: list[Flaw], domain: str = "contain
             case Baseline(all_or_nothing=True) as group:
                 members = [f"{domain}:{name}" for name, each in state.containers().items() if group.has(name, each)]
                 baselines += [{"title": document.name, "components": members}] if members else []
-                if group.most_of(len(members)) is not None:
+                if group.has_limit:
                     flaws.append(Flaw((document.name, "maxUnavailable"), _NO_WORDS, _ELSEWHERE))
             case Baseline() as group:  # a component in no baseline has one of its own
-                if group.most_of(1) is not None:
+                if group.has_limit:
                     flaws.append(Flaw((document.name, "maxUnavailable"), _NO_WORDS, _ELSEWHERE))
             case _:
                 why = "Kanto's desired state has no words for this kind"
