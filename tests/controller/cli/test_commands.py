@@ -260,6 +260,12 @@ def test_the_example_of_order_comes_about_in_order_and_a_pool_is_replaced_one_by
     ]
     assert places == sorted(places)
     assert shown.count("schema: it ended with exit code 0") == 1
+    (group,) = [
+        each
+        for each in json.loads(device.run("get", "baselines", "-o", "json").stdout)["items"]
+        if each["name"] == "workers"
+    ]
+    assert (group["mostAway"], len(group["members"])) == (1, 2)
     described = device.run("describe", "container", "service").stdout
     assert re.search(r"dependsOn +database, schema \(completed\), telemetry \(started\)", described)
 

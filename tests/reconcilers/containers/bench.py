@@ -127,8 +127,10 @@ class Watched:
         where that is enough. A job is proven when it has ended well."""
         wanted = {container.name: container for container in self.to_fetch}
         container = wanted.get(starting.container.name) if starting.container is not None else None
-        for name in container.depends_on if container is not None else ():
-            condition = condition_of(container, name)
+        conditions = (
+            {name: condition_of(container, name) for name in container.depends_on} if container is not None else {}
+        )
+        for name, condition in conditions.items():
             may_end = wanted[name].restart.policy in ("no", "on-failure")
             assert any(
                 kept.container is not None
