@@ -87,7 +87,8 @@ class Towards(Generic[Want, Seen, Remembered]):
 
         activity = journal.mailbox(reconciler.domain).activity()
         begins(found.stage)
-        acting = {action.subject for action in activity.actions} if activity is not None else set[str]()
+        actions = activity.actions if activity is not None else ()
+        acting = {action.subject for action in actions if action.kind != "check"}
         async with self._beside.at_work({subject, *acting}):
             outcomes = await self._steps.perform(found.stage, stopping, report, late)
         match fold(found.stage, outcomes, failures=0, tries=_COUNTED_ELSEWHERE, is_last_good=False):

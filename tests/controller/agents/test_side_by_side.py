@@ -108,3 +108,35 @@ def test_one_that_fails_early_does_not_hide_one_before_it(command: str) -> None:
         assert last.of("quick")[0].endswith("_FAILURE")
 
     run(story())
+
+
+def test_one_that_the_command_is_not_about_is_repaired_while_a_component_is_watched() -> None:
+    """O2, over MQTT: the worker looks beside the steps when the engine tells of something."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("fog"))
+        await device.desired("a", asked("fog"), asked("slow"))
+        for command in ("DOWNLOAD", "UPDATE"):
+            await device.command("a", command)
+        ups: list[set[str]] = []
+
+        async def proof(action: Action) -> None:
+            device.engine.kill("fog")
+            await device.cycles.look_beside()
+            ups.append(set(device.running()))
+
+        def note(action: Action) -> Outcome | None:
+            if isinstance(action, Verify) and not tasks:
+                tasks.append(asyncio.ensure_future(proof(action)))
+            return None
+
+        tasks: list[asyncio.Task[None]] = []
+        device.engine.script.failures.append(note)
+        device.engine.script.perform_s = 4.0
+        said = await device.command("a", "ACTIVATE")
+        await asyncio.gather(*tasks)
+        assert statuses(said)[-1] == "ACTIVATION_SUCCESS"
+        assert ups == [{"fog", "slow"}]
+
+    run(story())
