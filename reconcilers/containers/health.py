@@ -38,7 +38,7 @@ class Watch(NamedTuple):
     is_unexplained: bool = False
     """Whether the engine has started it again after an end whose exit code is not told yet."""
     bad_at: float | None = None
-    """When a failed probe was last counted."""
+    """When a failed probe was last counted; of one that runs once, since when it is down although it may be started again."""
     ended: bool = False
     """Whether it has been good since then because it had ended well, and not because it was up."""
     began_unhealthy: bool = False
@@ -57,7 +57,12 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
     if seen is None:
         return watch, Verdict(None, "it was removed from outside while it was watched")
     if (within := time_to_end(container)) is not None:
-        return watch, _end(container, within.total_seconds(), seen, now - watch.since)
+        if seen.state != "exited" or not is_put_up_again(container.restart, seen):
+            return watch._replace(bad_at=None), _end(seen, within.total_seconds(), now - watch.since)
+        since = now if watch.bad_at is None else watch.bad_at
+        if now - since < _STARTED_AGAIN_S:
+            return watch._replace(bad_at=since), None
+        return watch, Verdict(None, f"it was stopped from outside while it was watched (exit code {seen.exit_code})")
     restarted = seen.restart_count > watch.restarts
     if restarted:
         watch = watch._replace(restarts=seen.restart_count, good_since=None, is_unexplained=seen.state == "running")
@@ -99,12 +104,14 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
     return watch, None
 
 
-def _end(container: Container, limit_s: float, seen: ContainerSeen, watched_s: float) -> Verdict | None:
+_STARTED_AGAIN_S = 5.0
+"""The time in which an engine starts a container again. Podman (4.3) shows it as exited until then."""
+
+
+def _end(seen: ContainerSeen, limit_s: float, watched_s: float) -> Verdict | None:
     """The verdict about a container that runs to its end. Its engine may start it again after an end that was not well."""
     if seen.state == "exited" and not seen.exit_code and not seen.error:
         return Verdict(True, "it ended with exit code 0")
-    if seen.state == "exited" and not seen.error and is_put_up_again(container.restart, seen):
-        return Verdict(None, f"it was stopped from outside while it was watched (exit code {seen.exit_code})")
     if seen.state in ("exited", "dead"):
         times = "once" if seen.restart_count == 1 else f"{seen.restart_count} times"
         again = f", also after it was started again {times}" if seen.restart_count else ""

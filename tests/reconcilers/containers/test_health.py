@@ -362,10 +362,9 @@ def test_a_job_may_be_started_again_by_its_engine() -> None:
 
 def test_the_end_of_a_job_that_others_made_says_nothing() -> None:
     stopped = Look(1, "exited", exit_code=143)
-    assert (
-        watch(TRIES, Look(0), stopped)
-        == "2: interrupted: it was stopped from outside while it was watched (exit code 143)"
-    )
+    why = "it was stopped from outside while it was watched (exit code 143)"
+    assert watch(TRIES, Look(0), stopped, stopped._replace(at=7)) == f"3: interrupted: {why}"
+    assert watch(TRIES, Look(0), stopped, Look(2, restarts=1), stopped._replace(at=7, restarts=1)) == "open"
     assert watch(JOB, Look(0), GONE).startswith("2: interrupted: it was removed")
     assert watch(JOB, Look(0, cut_off="it is on no network")).startswith("1: interrupted: it was cut off")
     assert watch(JOB, Look(0, "created", error="no such file")) == "1: disproven: it did not start: no such file"
