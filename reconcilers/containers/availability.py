@@ -1,7 +1,7 @@
 """Groups of which only so many members may be away at the same time: their switches take turns.
 
 The members of a group that have work stand in a row, in the order of their starts. Each one is stopped only after the one
-that stands so many places before it is proven. So as many switches go on at once as may be away, and each goes on in its
+that stands so many places before it is proven, and those before that which nobody stops. So as many switches go on at once as may be away, and each goes on in its
 own time. Members that are not at work already, or not proven yet, stand at the head of the row: they are away before
 anybody is stopped.
 
@@ -12,7 +12,7 @@ row: it has to be stopped for the other, whenever that starts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from evenkeel.reconcilers.staging import stages
@@ -43,11 +43,21 @@ def taking_turns(steps: Sequence[Step], differences: Iterable[ContainerDifferenc
         row.sort(key=lambda turn: (bool(turn.stop) or turn.waits, turn.place))
         ahead = sum(not turn.stop and not turn.waits for turn in row)
         for index, turn in enumerate(row):
-            if turn.stop and index >= limit.most_away:
-                last = index - limit.most_away
-                begin = 0 if last < ahead else last
-                extra[turn.stop] = tuple(each.back for each in row[begin : last + 1])
-    return [changed(step, needs=(*step.needs, *extra[step.id])) if step.id in extra else step for step in steps]
+            if turn.stop:
+                extra[turn.stop] = tuple(each.back for each in _before(row, index, limit.most_away, ahead))
+    return [changed(step, needs=(*step.needs, *extra[step.id])) if extra.get(step.id) else step for step in steps]
+
+
+def _before(row: Sequence[_Turn], index: int, most_away: int, ahead: int) -> Iterator[_Turn]:
+    """The members that have to be back before the one at `index` goes away: of its lane, which is every member so many places
+    before, those back to the last one that is switched. The first one that is switched waits for all at the head of the row
+    (`ahead`) but those of other lanes."""
+    for place in range(index - most_away, -1, -most_away):
+        if place >= ahead:
+            yield row[place]
+        if row[place].stop:
+            return
+    yield from row[: max(0, min(index - most_away + 1, ahead))]
 
 
 def _rows(steps: Sequence[Step], limits: dict[str, Limit]) -> dict[Limit, list[_Turn]]:

@@ -44,6 +44,7 @@ ACTION_S = 0.2
 """The time of the engine for each action."""
 JOBS = {f"docker.io/library/job:{number}": Image(exits_with=0, exits_after_s=3.0 * number) for number in range(4)}
 BAD = "docker.io/library/bad:1"
+many = settings(thorough, max_examples=EXAMPLES or 100)
 some = settings(thorough, max_examples=EXAMPLES or 8)
 """Whole controllers with up to 60 containers take their time."""
 graphs = st.tuples(st.integers(1, 60), st.randoms(use_true_random=False))
@@ -309,7 +310,7 @@ def seen_of(containers: Iterable[Container], down: set[str], images: Iterable[st
     return ContainersSeen("", containers=tuple(found), images=dict.fromkeys(images, "sha256:new"))
 
 
-@thorough
+@many
 @given(graphs, st.sampled_from((1, 2, 3, 7, 60, "10%", "50%")), st.floats(0, 0.5))
 def test_never_more_members_are_away_than_their_group_allows(
     drawn: tuple[int, Random], most: int | str, share_down: float
@@ -364,7 +365,7 @@ def test_without_a_limit_all_members_are_switched_at_once() -> None:
         assert play(plan, Random(1), dict.fromkeys(before, "g"), set(), places=9).away["g"] == most
 
 
-@thorough
+@many
 @given(graphs)
 def test_no_plan_waits_for_itself_whatever_depended_on_what_before(drawn: tuple[int, Random]) -> None:
     """Dependencies turned around, subjects that nobody asks for any more, ports that change hands, groups with limits."""
