@@ -1,9 +1,9 @@
 """Groups of which only so many members may be away at the same time: their switches take turns.
 
 The members of a group that have work stand in a row, in the order of their starts. Each one is stopped only after the one
-that stands so many places before it is proven, and those before that which nobody stops. So as many switches go on at once as may be away, and each goes on in its
-own time. Members that are not at work already, or not proven yet, stand at the head of the row: they are away before
-anybody is stopped.
+that stands so many places before it is proven, and those before that which nobody stops. So as many switches go on at once
+as may be away, and each goes on in its own time. Members that are not at work already, or not proven yet, stand at the
+head of the row: they are away before anybody is stopped.
 
 The row follows the dependencies, because starts do: what leads from the stop of one member to the proof of another leads
 over its start. So no two wait for each other. A member whose host port another container takes over has no place in the
