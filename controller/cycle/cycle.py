@@ -151,9 +151,9 @@ class Cycles(Generic[Want, Seen, Remembered]):
         domain = self._reconciler.domain
         match ending:
             case Retrying(phase=Phase.DOWNLOAD, failed=failed):
-                return self._transaction.hold(domain, desired, failed, is_blocked=False)
+                return self._transaction.groups.hold(desired, domain, failed, is_blocked=False)
             case Stalled(blocked=blocked) if blocked:
-                return self._transaction.hold(domain, desired, blocked, is_blocked=True)
+                return self._transaction.groups.hold(desired, domain, blocked, is_blocked=True)
             case _:
                 return False
 
@@ -168,13 +168,13 @@ class Cycles(Generic[Want, Seen, Remembered]):
         ending = await self._upkeep.turn(Aim(role, state, self._upkeep.asked, is_part=True), stopping)
         match ending:
             case Settled() if aimed.held:
-                if self._transaction.let_go():
+                if self._transaction.groups.let_go():
                     self._record.settled_is(False, "Retrying", aimed.why)
                     return Retrying(aimed.why, 0.0, Phase.DOWNLOAD)
                 blocked = (
                     await self._turns.blocked(desired, stopping) if self._transaction.groups.blocks(domain) else None
                 )
-                if blocked is not None and self._transaction.free(domain, desired, blocked):
+                if blocked is not None and self._transaction.groups.free(desired, domain, blocked):
                     return Progressed()
                 return self._record.blocked(aimed.why, aimed.held)
             case Settled():

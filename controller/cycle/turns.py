@@ -187,8 +187,8 @@ class Turns(Generic[Want, Seen, Remembered]):
         is not held yet."""
         blocked = blocked_subjects(plan) if has_groups(state) else {}
         desired = self._journal.readable_revision("desired") if blocked else None
-        return desired is not None and self._transaction.hold(
-            self._reconciler.domain, desired, blocked, is_blocked=True
+        return desired is not None and self._transaction.groups.hold(
+            desired, self._reconciler.domain, blocked, is_blocked=True
         )
 
     async def blocked(self, state: DesiredState, stopping: asyncio.Event) -> Mapping[str, str] | None:

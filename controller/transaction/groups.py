@@ -6,7 +6,7 @@ one that is only held is forgotten with the process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from evenkeel.controller.journal.attempts import GROUPS
@@ -54,8 +54,9 @@ class _Hold(NamedTuple):
 class GroupTrials:
     """The groups of one device."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self, journal: Journal, wake: Callable[[], None]) -> None:
+        """`wake`: called when groups are held, or held no more: all domains have another aim."""
+        self._journal, self._wake = journal, wake
         self._held: dict[str, _Hold] = {}
         """Groups that the others do not wait for, while the state of this digest is desired."""
         self._held_for = ""
@@ -93,6 +94,7 @@ class GroupTrials:
         before = {group: each for group, each in self._held.items() if group in aimed.held}
         self._held = before | {group: _Hold(each, domain, is_blocked) for group, each in why.items()}
         self._held_for = desired.digest
+        self._wake()
         return True
 
     def of(self, domain: str, subjects: Mapping[str, str]) -> Mapping[str, str]:
@@ -105,8 +107,11 @@ class GroupTrials:
     def let_go(self) -> bool:
         """Groups that could not be fetched are held no more; False when there was none."""
         blocked = {group: each for group, each in self._held.items() if each.is_blocked}
-        some, self._held = len(blocked) < len(self._held), blocked
-        return some
+        if len(blocked) == len(self._held):
+            return False
+        self._held = blocked
+        self._wake()
+        return True
 
     def blocks(self, domain: str) -> bool:
         """Whether a group is held by a domain because it cannot be had."""
@@ -118,6 +123,8 @@ class GroupTrials:
         free = [group for group, each in self._held.items() if each.domain == domain and group not in still]
         for group in free:
             del self._held[group]
+        if free:
+            self._wake()
         return bool(free)
 
     def give_up(self, state: DesiredState, domain: str, subjects: Mapping[str, str], why: str) -> GivenUp | None:
