@@ -127,7 +127,8 @@ class AgentRole:
             await asyncio.sleep(max(self._debounce_s, min(took_s * _REST, _LONGEST_REST_S)))
             if not self._agent.rests.is_set():
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._agent.rests.wait(), _LONGEST_REST_S)
+                    async with asyncio.timeout(_LONGEST_REST_S):
+                        await self._agent.rests.wait()
                     continue  # the next command, or the end of the activity, may follow at once
             if reports.may_differ.is_set():
                 begun_s = now()

@@ -234,7 +234,8 @@ class Controller:
             if wait_s:
                 waits(wait_s, ending.why if isinstance(ending, Waiting) else "")
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.stopping.wait(), wait_s)
+                    async with asyncio.timeout(wait_s):
+                        await self.stopping.wait()
             if self.stopping.is_set():
                 break
         return ending

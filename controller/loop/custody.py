@@ -57,7 +57,8 @@ class Custody:
             if self._journal.is_durable:
                 wait_s = _FIRST_WAIT_S
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._lost.wait(), self._resync_s)
+                    async with asyncio.timeout(self._resync_s):
+                        await self._lost.wait()
             else:
                 await asyncio.sleep(wait_s)
                 if self._restore():

@@ -70,7 +70,8 @@ class WakeUps:
                     self._working.add(key)
                     return key
                 try:
-                    await asyncio.wait_for(self._news.wait(), wait_s)
+                    async with asyncio.timeout(wait_s):
+                        await self._news.wait()
                 except TimeoutError:
                     continue
             else:

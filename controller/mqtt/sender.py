@@ -77,7 +77,8 @@ class Sender:
                 if self._journal.outbox.has_to_forget:
                     due_in_s = _QUIET_S if due_in_s is None else min(due_in_s, _QUIET_S)
                 try:
-                    await asyncio.wait_for(self._waits.wait(), due_in_s)
+                    async with asyncio.timeout(due_in_s):
+                        await self._waits.wait()
                 except TimeoutError:
                     self._journal.outbox.forget()
                 self._waits.clear()

@@ -66,7 +66,8 @@ class Trouble:
 async def pause(seconds: float, cut: asyncio.Event) -> bool:
     """Wait; False when cut short."""
     try:
-        await asyncio.wait_for(cut.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await cut.wait()
     except TimeoutError:
         return True
     return False

@@ -40,6 +40,11 @@ BEFORE = (spec("db", DB, PORT), spec("log", LOG), spec("web", WEB1, "dependsOn: 
 CHANGED = (spec("db", DB, f"{PORT}\nrestart: {{policy: always}}"), spec("web", WEB2, "dependsOn: [db]"))
 FAILING = (spec("db", DB, PORT), spec("log", LOG, 'ports: ["9090:80"]'), spec("web", WEB1, "dependsOn: [db]"))
 
+MANY = [f"c{number:02}" for number in range(18)]
+"""With those of `BEFORE` and `CHANGED`, twenty are changed at once."""
+MANY_BEFORE = (*BEFORE, *(spec(name, LOG) for name in MANY))
+MANY_CHANGED = (*CHANGED, *(spec(name, WEB2) for name in MANY))
+
 CONVERGED: tuple[Kind, ...] = ("revision-accepted", "revision-good", "settled")
 GIVEN_UP: tuple[Kind, ...] = ("revision-accepted", "revision-failed", "rolling-back", "rolled-back")
 
@@ -122,9 +127,15 @@ def _here(settled: tuple[str, ...], wanted: tuple[str, ...]) -> set[str]:
     [
         ((), FIRST, {"db": DB, "web": WEB1}, CONVERGED),
         (BEFORE, CHANGED, {"db": DB, "web": WEB2, "stranger": STRANGER}, CONVERGED),
+        (
+            MANY_BEFORE,
+            MANY_CHANGED,
+            {"db": DB, "web": WEB2, "stranger": STRANGER, **dict.fromkeys(MANY, WEB2)},
+            CONVERGED,
+        ),
         (BEFORE, FAILING, {"db": DB, "log": LOG, "web": WEB1, "stranger": STRANGER}, GIVEN_UP),
     ],
-    ids=["create", "recreate-update-remove", "fail-and-roll-back"],
+    ids=["create", "recreate-update-remove", "twenty-at-once", "fail-and-roll-back"],
 )
 def test_power_loss_at_any_moment(
     make: Make,

@@ -64,7 +64,8 @@ async def broker(folder: Path, say: Echo) -> AsyncIterator[int | None]:
         if process.returncode is None:
             process.terminate()
             with suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), 5)
+                async with asyncio.timeout(5):
+                    await process.wait()
         if process.returncode is None:
             process.kill()
             await process.wait()

@@ -167,3 +167,24 @@ def test_after_a_loss_of_power_only_the_newest_message_is_published_again(tmp_pa
         journal.close()
 
     run(story())
+
+
+def test_one_that_is_told_to_stop_as_a_message_comes_stops() -> None:
+    """`asyncio.wait_for` of Python 3.11 loses a cancellation that comes together with what is waited for: a controller that
+    was told to stop right after its last message never ended."""
+
+    async def work() -> None:
+        journal, link = empty_journal(), Link()
+        sender = Sender(link, journal, lambda entry: None, lambda topic, payload: iter(()), lambda: None, lambda: None)  # type: ignore[arg-type]
+        sending = asyncio.ensure_future(sender.send())
+        put(journal, "t1")
+        sender.wake()
+        await asyncio.sleep(0.5)
+        assert link.heard == ["t1"]
+        sender.wake()
+        await asyncio.sleep(0)
+        sending.cancel()
+        done, _ = await asyncio.wait({sending}, timeout=60)
+        assert done
+
+    run(work())

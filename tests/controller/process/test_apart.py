@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -44,8 +45,7 @@ def _die() -> bytes:
 
 
 @pytest.mark.parametrize("work", [_exit, _raise, _die])
-def test_a_failure_is_no_result_and_no_output(work: object, capfd: pytest.CaptureFixture[str]) -> None:
-    assert callable(work)
+def test_a_failure_is_no_result_and_no_output(work: Callable[[], bytes], capfd: pytest.CaptureFixture[str]) -> None:
     assert apart(work) == b""
     assert capfd.readouterr() == ("", "")
     with pytest.raises(ChildProcessError):
