@@ -114,7 +114,7 @@ class MemoryDisk:
         return _node(self._source(path))
 
     def entries(self, folder: str) -> list[str]:
-        self._walk(f"{folder}/.")
+        self._walk(f"{folder.rstrip('/')}/.")
         return [basename(path) for path in self.world.entries if dirname(path) == folder]
 
     def read(self, path: str, most: int) -> bytes:
