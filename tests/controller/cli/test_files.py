@@ -422,6 +422,20 @@ def test_no_digest_is_told_of_what_is_or_was_secret(device: Device) -> None:
         assert digest_of(secret.encode())[:8] not in told
 
 
+def test_only_a_restart_that_can_happen_is_announced(device: Device) -> None:
+    device.write(file(more=", notify: [web, ghost, new, stuck, system]"), spec("web"))
+    device.run("apply", "--yes")
+    blocked = spec("stuck", "docker.io/library/missing:1", "pullPolicy: Never")
+    system = "apiVersion: evenkeel/v1\nkind: SystemContainers\nmetadata: {name: s}\nspec: {names: [system]}\n"
+    changed = file(content="two", more=", notify: [web, ghost, new, stuck, system]")
+    device.write(changed, spec("web"), spec("new"), blocked, system)
+    for command, code in (("plan", 2), ("apply", 1)):
+        (line,) = (line for line in device.run(command, ok=code).stdout.splitlines() if "restarted" in line)
+        assert line.strip() == "then web is restarted"
+    device.write(file(content="two", more=", notify: [ghost]"), spec("web"))
+    assert "restarted" not in device.run("plan", ok=2).stdout
+
+
 @pytest.mark.parametrize(
     ("words", "offered"),
     [("evenkeel get ", {"containers", "files", "baselines"}), ("evenkeel describe ", {"container", "file"})],
