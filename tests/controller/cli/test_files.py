@@ -304,6 +304,24 @@ def test_the_status_names_a_group_that_is_blocked(device: Device, running: bool)
         assert groups_told() == []
 
 
+@pytest.mark.parametrize("groups", [(), (group("paper", "app.conf"), group("cabin", "web"))])
+@pytest.mark.parametrize("blocked", ["file", "container"])
+def test_apply_ends_with_what_is_blocked(device: Device, groups: tuple[str, ...], blocked: str) -> None:
+    """The other domain waits for it, which is no reason to be told."""
+    if blocked == "file":
+        put_file(device, PATH)
+        why = f"app.conf: {PATH} has another content, and evenkeel did not make it; `overwrite: true` replaces it"
+        device.write(file(), spec("web"), *groups)
+    else:
+        image = "docker.io/library/missing:1"
+        why = f"web: the image {image} is not there and pullPolicy is Never"
+        device.write(file(), spec("web", image, "pullPolicy: Never"), *groups)
+    (end,) = (line for line in device.run("apply", "--yes", ok=1).stderr.splitlines() if line.startswith("Not done"))
+    assert end == f"Not done: {why}"
+    told = {each["name"]: each for each in device.status()["conditions"]}["Settled"]
+    assert (told["reason"], told["message"]) == ("Blocked", why)
+
+
 def test_groups_are_listed_with_their_members_and_states(device: Device) -> None:
     def groups() -> dict[str | None, dict[str, Any]]:
         items = json.loads(device.run("get", "baselines", "-o", "json").stdout)["items"]
