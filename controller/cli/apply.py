@@ -140,8 +140,8 @@ def _refused(
     is_repaired: bool,
 ) -> int | None:
     """Show the plan, and ask; the exit code when it is not to be carried out. `shown`: the printed form, and
-    `planned_for`: the state to which it leads. `given_up`: the attempts at a revision in quarantine, on which nothing is done; `shown` is then the plan of a retry, or, with
-    `is_repaired`, of last-good, which is in force."""
+    `planned_for`: the state to which it leads. `given_up`: the attempts at a revision in quarantine, on which nothing
+    is done; `shown` is then the plan of a retry, or, with `is_repaired`, of last-good, which is in force."""
     from evenkeel.specs.visible import one_line
     from evenkeel.templates.plan_text import plan_lines
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from contextlib import closing
@@ -21,7 +22,7 @@ from evenkeel.specs.feedback import Condition, Feedback, SetAside
 from evenkeel.specs.files.file import digest_of
 from evenkeel.specs.settings.settings import Settings
 
-from .command import Device, spec
+from .command import ROOT, Device, spec
 
 pytestmark = pytest.mark.e2e
 
@@ -117,6 +118,31 @@ def test_a_rehearsal_refuses_what_the_real_disk_refuses(device: Device) -> None:
     }
     device.run("apply", "--yes", ok=1)
     assert {each["what"] for each in listed(device).values()} == {"absent"}
+
+
+def test_the_examples_can_be_rehearsed_without_their_sources(device: Device) -> None:
+    """A source that is not there stands for the content that is asked for; one that is there has its own."""
+    texts = [each.read_text() for each in sorted((ROOT / "examples" / "files").glob("*.yaml"))]
+    asked = "---\n".join(texts)
+    for key, own in (("owner", os.getuid()), ("group", os.getgid())):
+        asked = asked.replace(f"{key}: '1000'", f"{key}: '{own}'")
+    pinned = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    assert pinned in asked
+    device.write(asked)
+    device.run("apply", "--yes")
+    there = {name: (each["what"], each["proven"]) for name, each in listed(device).items()}
+    assert there == dict.fromkeys(("broker-password", "map", "recorder-config"), ("file", True))
+    assert listed(device)["map"]["sha256"] == pinned
+    assert device.run("plan").stdout == "Nothing to do.\n"
+    device.write(asked.replace(pinned, digest_of(b"newer")))
+    device.run("apply", "--yes")
+    assert listed(device)["map"]["sha256"] == digest_of(b"newer")
+    put_file(device, "/usr/share/navigation/map.bin", b"other")
+    device.write(asked.replace(pinned, digest_of(b"newest")))
+    assert "has another content than" in device.run("apply", "--yes", ok=1).stderr
+    put_file(device, "/usr/share/navigation/map.bin", b"newest")
+    device.run("apply", "--yes")
+    assert disk(device).read("/var/lib/navigation/map.bin", 6) == b"newest"
 
 
 def test_what_was_secret_is_told_by_no_command_when_it_is_no_secret_any_more(device: Device) -> None:

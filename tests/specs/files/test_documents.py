@@ -136,11 +136,10 @@ def test_no_path_lies_inside_that_of_another() -> None:
         document("inner", path="/etc/x/y/z", content="2"),
         document("beside", path="/etc/xy", content="3"),
     )
+    remedy = "which is no folder; give one of them another; the other one is at"
     assert problems == [
-        "1.yaml:1:79: spec.path: the path of `inner` lies inside this one, which is no folder; give one of them another; "
-        "the other one is at 2.yaml:1:79",
-        "2.yaml:1:79: spec.path: the path /etc/x/y/z lies inside that of `outer`, which is no folder; give one of them "
-        "another; the other one is at 1.yaml:1:79",
+        f"1.yaml:1:79: spec.path: the path of `inner` lies inside this one, {remedy} 2.yaml:1:79",
+        f"2.yaml:1:79: spec.path: the path /etc/x/y/z lies inside that of `outer`, {remedy} 1.yaml:1:79",
     ]
     _, problems = read(document("outer", path="/etc/x", content="1"), document("inner", path="/etc/x/y/", content="2"))
     assert len(problems) == 1, "a path that has a flaw of its own is not also compared"
