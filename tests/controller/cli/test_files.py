@@ -427,6 +427,19 @@ def test_names_of_files_are_known_wherever_names_are(device: Device) -> None:
     assert device.run("get", "files", "web", ok=1).stderr.endswith("all about one: `evenkeel describe file web`\n")
 
 
+def test_what_is_gone_is_offered_for_a_slip_alone(device: Device) -> None:
+    device.write(file(), file("former", "/etc/former"), spec("web"))
+    device.run("apply", "--yes")
+    device.write(file(), spec("web"))
+    device.run("apply", "--yes")
+    assert device.run("describe", "file", "nothing", ok=1).stderr.endswith("; expected one of: `app.conf`\n")
+    assert device.run("describe", "file", "formr", ok=1).stderr.endswith("; did you mean `former`?\n")
+    assert any("step-done" in line for line in lines_of(device, "former"))
+    device.write(spec("web"))
+    device.run("apply", "--yes")
+    assert device.run("describe", "file", "nothing", ok=1).stderr.endswith("what files ask for)\n")
+
+
 def test_files_are_described_without_an_engine_of_containers(device: Device) -> None:
     """A domain that cannot be asked holds up no other."""
     device.settings(engine=NO_ENGINE)
