@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> int:
 
 _FILE_EXAMPLES = ("configuration", "copies")
 _GROUP_EXAMPLES = ("baselines",)
-_EXAMPLES = ("image", "environment", "network", "storage", "resources", "rights", "lifecycle", "system")
+_EXAMPLES = ("image", "environment", "network", "storage", "resources", "rights", "lifecycle", "order", "system")
 _SPEC_TEXTS = """\
 ## Texts
 
@@ -77,8 +77,11 @@ not count either: moving a document to another file changes nothing.
 Besides shape, combinations are checked. Errors are, among others: `ports` with `network: host`; `devices` or `capabilities`
 with `privileged`; a reservation above `memory`; `memorySwap` below `memory` or without it; a destination that is mounted
 twice; a host port that is given twice; `maxRetries` without `policy: on-failure`; `dependsOn` that names no container of the
-specs, or goes in a circle; a name that two documents of one kind have, in whatever files (a `Container` and a `File` may
+specs, or goes in a circle; `condition: completed` for a container without `runOnce`; `runOnce` with a restart policy that never
+lets it end, or with `health`; a name that two documents of one kind have, in whatever files (a `Container` and a `File` may
 have the same); a `path` of two files; a group without members; a container or a file that is in two groups.
+
+`dependsOn`, `runOnce` and `maxUnavailable` are explained in [howto/order.md](../howto/order.md).
 
 What an engine makes of some of these keys: [engines.md](../engines.md).
 

@@ -54,6 +54,8 @@ class ContainersPlanned:
         if difference.away_s is not None:
             beside = "" if difference.verb == "restart" else "new beside old, "
             parts.append(f"{beside}{_away_text(difference.away_s, difference.away_most_s)} without it")
+            if difference.limit is not None:
+                parts.append(f"at most {difference.limit.most_away} of its group away at the same time")
         image = pulled_for(difference, self.plan)
         if image:
             size = image_size(image, self.seen)
@@ -82,6 +84,7 @@ class ContainersPlanned:
         image = pulled_for(difference, self.plan)
         return {
             "volumes": [{"place": each.place, "volume": each.volume, "fate": each.fate} for each in difference.volumes],
+            "groupMostAway": difference.limit.most_away if difference.limit is not None else None,
             "pull": {"image": image, "bytes": image_size(image, self.seen) or None} if image else None,
         }
 

@@ -151,9 +151,9 @@ class Cycles(Generic[Want, Seen, Remembered]):
         domain = self._reconciler.domain
         match ending:
             case Retrying(phase=Phase.DOWNLOAD, failed=failed):
-                return self._transaction.hold(domain, desired, failed, is_blocked=False)
+                return self._transaction.groups.hold(desired, domain, failed, is_blocked=False)
             case Stalled(blocked=blocked) if blocked:
-                return self._transaction.hold(domain, desired, blocked, is_blocked=True)
+                return self._transaction.groups.hold(desired, domain, blocked, is_blocked=True)
             case _:
                 return False
 
@@ -168,18 +168,22 @@ class Cycles(Generic[Want, Seen, Remembered]):
         ending = await self._upkeep.turn(Aim(role, state, self._upkeep.asked, is_part=True), stopping)
         match ending:
             case Settled() if aimed.held:
-                self._transaction.let_go()
-                if aimed.is_blocked:
-                    return self._record.blocked(aimed.why, aimed.held)
-                self._record.settled_is(False, "Retrying", aimed.why)
-                return Retrying(aimed.why, 0.0, Phase.DOWNLOAD)
+                if self._transaction.groups.let_go():
+                    self._record.settled_is(False, "Retrying", aimed.why)
+                    return Retrying(aimed.why, 0.0, Phase.DOWNLOAD)
+                blocked = (
+                    await self._turns.blocked(desired, stopping) if self._transaction.groups.blocks(domain) else None
+                )
+                if blocked is not None and self._transaction.groups.free(desired, domain, blocked):
+                    return Progressed()
+                return self._record.blocked(aimed.why, aimed.held)
             case Settled():
                 missing = self._transaction.go_back(domain, state, aimed.why, self._record, aimed.groups)
                 return Waiting(missing) if missing else Stalled(aimed.why)
             case Stalled(why=why, blocked=blocked):
                 if self._goes_on(desired, ending):
                     return Progressed()
-                groups = {**(aimed.held if aimed.is_blocked else {}), **self._transaction.groups.of(domain, blocked)}
+                groups = {**aimed.held, **self._transaction.groups.of(domain, blocked)}
                 return self._record.blocked(f"{why}; beside that, {aimed.why}", groups)
             case Retrying(failed=failed, why=why) if failed:
                 if self._goes_on(desired, ending):

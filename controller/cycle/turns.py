@@ -40,6 +40,7 @@ from evenkeel.reconcilers.fold import (
 from evenkeel.reconcilers.gate import Go, gate
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
 from evenkeel.reconcilers.transaction.barrier import pending
+from evenkeel.reconcilers.transaction.groups import has_groups
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
@@ -128,6 +129,8 @@ class Turns(Generic[Want, Seen, Remembered]):
         sight = await self._see(aim, stopping)
         if not isinstance(sight, Sight):
             return sight
+        if aim.role == "desired" and aim.judges_all and self._hold_blocked(aim.state, sight.plan):
+            return Progressed()
         renewed = self._tagged.renewed(sight.plan.differences, sight.seen, sight.memory)
         found = self._judge(sight, renewed)
         if not isinstance(found, Run):
@@ -178,6 +181,26 @@ class Turns(Generic[Want, Seen, Remembered]):
             self.record.content(self._tagged.set_aside(want, seen, memory, self.record.set_aside()))
             self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
         return Sight(aim, want, seen, memory, tuple(differences), plan, reserved, ailing, undecided)
+
+    def _hold_blocked(self, state: DesiredState, plan: Plan) -> bool:
+        """Hold the groups in which something cannot be had, before anything is done for them; False when there is none that
+        is not held yet."""
+        blocked = blocked_subjects(plan) if has_groups(state) else {}
+        desired = self._journal.readable_revision("desired") if blocked else None
+        return desired is not None and self._transaction.groups.hold(
+            desired, self._reconciler.domain, blocked, is_blocked=True
+        )
+
+    async def blocked(self, state: DesiredState, stopping: asyncio.Event) -> Mapping[str, str] | None:
+        """The subjects of a state that cannot be had now, and why; `None` when the engine could not be asked."""
+        want, memory = self._reconciler.select(state), self.memory.memory()
+        try:
+            seen = await unless(stopping, self.looks.observe(changed(self.look(want), fresh=False)))
+        except (Unavailable, TimedOut, Refused):
+            return None
+        if seen is None:
+            return None
+        return blocked_subjects(self._plan(self._reconciler.diff(want, seen, memory), seen, memory, (), {}))
 
     async def _repair_beside(
         self, seen: Seen, memory: Remembered, changing: Collection[str], over: asyncio.Event

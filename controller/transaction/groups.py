@@ -6,7 +6,7 @@ one that is only held is forgotten with the process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from evenkeel.controller.journal.attempts import GROUPS
@@ -18,12 +18,11 @@ from evenkeel.specs.desired import DesiredState
 
 class Aimed(NamedTuple):
     """The state that domains are on their way to. `failed`: groups that went back, and why; `held`: those that cannot be
-    fetched now, or (`is_blocked`) cannot be had."""
+    fetched now, or cannot be had."""
 
     state: DesiredState
     failed: Mapping[str, str] = {}
     held: Mapping[str, str] = {}
-    is_blocked: bool = False
 
     @property
     def groups(self) -> str:
@@ -44,16 +43,23 @@ class GivenUp(NamedTuple):
     back: DesiredState
 
 
+class _Hold(NamedTuple):
+    """Why a group is held, and by which domain. `is_blocked`: it cannot be had; else it cannot be fetched now."""
+
+    why: str
+    domain: str
+    is_blocked: bool
+
+
 class GroupTrials:
     """The groups of one device."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._held: dict[str, str] = {}
-        """Groups that the others do not wait for, and why, while the state of this digest is desired."""
+    def __init__(self, journal: Journal, wake: Callable[[], None]) -> None:
+        """`wake`: called when groups are held, or held no more: all domains have another aim."""
+        self._journal, self._wake = journal, wake
+        self._held: dict[str, _Hold] = {}
+        """Groups that the others do not wait for, while the state of this digest is desired."""
         self._held_for = ""
-        self._is_blocked = False
-        """Whether those that were held last are blocked."""
 
     def aim(self, desired: DesiredState) -> Aimed:
         """What domains are on their way to when this is desired: of groups that failed, or are held, what was good."""
@@ -66,14 +72,16 @@ class GroupTrials:
         attempts = {group: self._journal.attempts.of(key, GROUPS) for group, key in changed.items()}
         failed = {group: each.why for group, each in attempts.items() if each is not None and each.failed}
         held = self._held if self._held_for == desired.digest else {}
-        held = {group: why for group, why in held.items() if group in changed and group not in failed}
+        held = {group: each for group, each in held.items() if group in changed and group not in failed}
         if not failed and not held:
             return Aimed(desired)
-        return Aimed(found.without(failed.keys() | held.keys()), failed, held, self._is_blocked)
+        return Aimed(
+            found.without(failed.keys() | held.keys()), failed, {group: each.why for group, each in held.items()}
+        )
 
     def hold(self, desired: DesiredState, domain: str, subjects: Mapping[str, str], *, is_blocked: bool) -> bool:
         """Hold the groups of these subjects of a domain, and why: they cannot be fetched now, or (`is_blocked`) cannot be had.
-        False when no other group would go on without them."""
+        False when they are held already; and when they cannot be fetched, and no other group would go on without them."""
         if not has_groups(desired):
             return False
         found = self._groups(desired)
@@ -81,10 +89,12 @@ class GroupTrials:
         aimed = self._aim(desired, found, changed)
         left = changed.keys() - aimed.failed.keys() - aimed.held.keys()
         why = _by_group(found, domain, subjects)
-        if not left.intersection(why) or left <= why.keys():
+        if not left.intersection(why) or (left <= why.keys() and not is_blocked):
             return False
-        self._held, self._held_for = {**aimed.held, **why}, desired.digest
-        self._is_blocked = is_blocked
+        before = {group: each for group, each in self._held.items() if group in aimed.held}
+        self._held = before | {group: _Hold(each, domain, is_blocked) for group, each in why.items()}
+        self._held_for = desired.digest
+        self._wake()
         return True
 
     def of(self, domain: str, subjects: Mapping[str, str]) -> Mapping[str, str]:
@@ -94,9 +104,28 @@ class GroupTrials:
             return {}
         return _by_group(self._groups(desired), domain, subjects)
 
-    def let_go(self) -> None:
-        """No group is held any more."""
-        self._held = {}
+    def let_go(self) -> bool:
+        """Groups that could not be fetched are held no more; False when there was none."""
+        blocked = {group: each for group, each in self._held.items() if each.is_blocked}
+        if len(blocked) == len(self._held):
+            return False
+        self._held = blocked
+        self._wake()
+        return True
+
+    def blocks(self, domain: str) -> bool:
+        """Whether a group is held by a domain because it cannot be had."""
+        return any(each.is_blocked and each.domain == domain for each in self._held.values())
+
+    def free(self, desired: DesiredState, domain: str, blocked: Mapping[str, str]) -> bool:
+        """Groups that a domain holds are held no more, if none of their subjects is `blocked` now; False when all are."""
+        still = self._groups(desired).of_subjects(domain, blocked)
+        free = [group for group, each in self._held.items() if each.domain == domain and group not in still]
+        for group in free:
+            del self._held[group]
+        if free:
+            self._wake()
+        return bool(free)
 
     def give_up(self, state: DesiredState, domain: str, subjects: Mapping[str, str], why: str) -> GivenUp | None:
         """Groups of a domain have failed on the way to a state, each by subjects of its own; all that are on trial, where

@@ -40,7 +40,7 @@ class Transaction:
 
     def __init__(self, journal: Journal) -> None:
         self._journal, self.verdict = journal, Verdict(journal, self._wake_others)
-        self.groups = GroupTrials(journal)
+        self.groups = GroupTrials(journal, self._wake_all)
         self._members: dict[str, Member] = {}
         self._progress: dict[str, tuple[str, Progress]] = {}
         """By domain: the digest of the state that it was last seen on its way to, and how far it was."""
@@ -118,19 +118,6 @@ class Transaction:
         if self._progress.get(domain) != found:
             self._progress[domain] = found
             self._wake_others(domain)
-
-    def hold(self, domain: str, desired: DesiredState, subjects: Mapping[str, str], *, is_blocked: bool) -> bool:
-        """The groups of these subjects of a domain cannot be fetched now, or (`is_blocked`) cannot be had, and why; True when
-        there are others, which go on without them."""
-        if not self.groups.hold(desired, domain, subjects, is_blocked=is_blocked):
-            return False
-        self._wake_all()
-        return True
-
-    def let_go(self) -> None:
-        """The groups that were held are tried again, with all others."""
-        self.groups.let_go()
-        self._wake_all()
 
     def broke(self, domain: str) -> None:
         """A cycle of a domain has ended in a defect. Nobody waits for its look on the way back."""

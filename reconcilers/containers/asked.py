@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evenkeel.reconcilers.containers.compare import Field, fields, in_order
-from evenkeel.specs.containers.container import Container, ExecProbe, Health, HttpProbe
+from evenkeel.specs.containers.container import Container, ExecProbe, Health, HttpProbe, condition_of, time_to_end
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.reading.quantity import duration_text
 from evenkeel.specs.reading.secrecy import shown_target
@@ -22,7 +22,9 @@ def asked_texts(container: Container, *, show_values: bool = False) -> tuple[tup
     if container.image_volumes == "discard":
         found["imageVolumes"] = "discard"
     if container.depends_on:
-        found["dependsOn"] = ", ".join(container.depends_on)
+        found["dependsOn"] = ", ".join(_dependency(container, name) for name in container.depends_on)
+    if (within := time_to_end(container)) is not None:
+        found["runOnce.timeout"] = duration_text(within)
     return (("image", container.image), *sorted(found.items(), key=lambda each: in_order(each[0])))
 
 
@@ -39,6 +41,11 @@ def otherwise(kept: Container | None, wish: Container | None) -> tuple[Field, ..
         hidden["health.http.path"] = found["health.http.path"]
     differing = {path: texts for path, texts in found.items() if texts[0] != texts[1]} | hidden
     return tuple(Field(path, *texts) for path, texts in sorted(differing.items(), key=lambda each: in_order(each[0])))
+
+
+def _dependency(container: Container, name: str) -> str:
+    condition = condition_of(container, name)
+    return name if condition == "healthy" else f"{name} ({condition})"
 
 
 def _paths(container: Container) -> str:

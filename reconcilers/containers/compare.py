@@ -30,20 +30,23 @@ from evenkeel.specs.containers.container import (
     Resources,
     Stop,
     host_ports,
+    runs_once,
 )
 from evenkeel.specs.containers.difference import ALTERABLE
 from evenkeel.specs.containers.shorthand import device_text, full_mount_text, port_text
 from evenkeel.specs.reading.quantity import duration_text, size_text
 from evenkeel.specs.reading.secrecy import HIDDEN, looks_secret, without_password
 
-_CONDUCT = ("pull_policy", "depends_on", "stable_for", "image_volumes", "secrets")
+_CONDUCT = ("pull_policy", "depends_on", "conditions", "stable_for", "image_volumes", "secrets")
 
 
 def with_conduct_of(container: Container, other: Container) -> Container:
     """The container with another's conduct. Conduct is read from the wanted container whenever it matters, so that an
     instance that was created under another is as good as new. The time that a process is given to end belongs to it,
-    because the engine is told when it stops it."""
+    because the engine is told when it stops it. Whether it runs once is no conduct, for how long it may is."""
     conduct = {name: getattr(other, name) for name in _CONDUCT}
+    if runs_once(container) and runs_once(other):
+        conduct["run_once"] = other.run_once
     return changed(container, **conduct, stop=changed(container.stop, timeout=other.stop.timeout))
 
 
@@ -79,6 +82,8 @@ def identity(container: Container) -> Container:
         health=container.health if native_health else None,
         stable_for=bare.stable_for,
         depends_on=bare.depends_on,
+        conditions=bare.conditions,
+        run_once=timedelta(0) if runs_once(container) else bare.run_once,
         pull_policy=bare.pull_policy,
         image_volumes=bare.image_volumes,
         secrets=bare.secrets,
@@ -179,6 +184,7 @@ def _keyed(container: Container) -> dict[str, Any]:
         "terminal": container.terminal,
         "interactive": container.interactive,
         "labels": dict(container.labels),
+        "runOnce": True if runs_once(container) else None,
         "stop": {"signal": container.stop.signal, "timeout": duration_text(container.stop.timeout)},
     }
     if container.health is not None and isinstance(container.health.probe, ExecProbe):

@@ -63,7 +63,10 @@ def diff(want: ContainersWanted, seen: ContainersSeen, memory: ContainersMemory)
         for name in want.system
         if name in instances or engine_name(name) in foreign
     )
-    return tuple(sorted(found, key=lambda difference: difference.subject))
+    limited = (
+        changed(each, limit=want.limits[each.subject]) if each.subject in want.limits else each for each in found
+    )
+    return tuple(sorted(limited if want.limits else found, key=lambda difference: difference.subject))
 
 
 def _blocked(container: Container, why: str, asked: Place) -> ContainerDifference:

@@ -16,7 +16,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from evenkeel.reconcilers.containers.causes import exit_text
-from evenkeel.specs.containers.container import Container, ExecProbe, Health, Restart, longest_proof
+from evenkeel.specs.containers.container import (
+    Container,
+    ExecProbe,
+    Health,
+    Restart,
+    longest_proof,
+    runs_once,
+    time_to_end,
+)
 from evenkeel.specs.containers.observed import ContainerSeen, HealthSeen
 
 
@@ -30,7 +38,7 @@ class Watch(NamedTuple):
     is_unexplained: bool = False
     """Whether the engine has started it again after an end whose exit code is not told yet."""
     bad_at: float | None = None
-    """When a failed probe was last counted."""
+    """When a failed probe was last counted; of one that runs once, since when it is down although it may be started again."""
     ended: bool = False
     """Whether it has been good since then because it had ended well, and not because it was up."""
     began_unhealthy: bool = False
@@ -48,6 +56,13 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
     """The watch after one more look; the verdict when there is one. `seen` is `None` when the instance is gone."""
     if seen is None:
         return watch, Verdict(None, "it was removed from outside while it was watched")
+    if (within := time_to_end(container)) is not None:
+        if seen.state != "exited" or not is_put_up_again(container.restart, seen):
+            return watch._replace(bad_at=None), _end(seen, within.total_seconds(), now - watch.since)
+        since = now if watch.bad_at is None else watch.bad_at
+        if now - since < _STARTED_AGAIN_S:
+            return watch._replace(bad_at=since), None
+        return watch, Verdict(None, f"it was stopped from outside while it was watched (exit code {seen.exit_code})")
     restarted = seen.restart_count > watch.restarts
     if restarted:
         watch = watch._replace(restarts=seen.restart_count, good_since=None, is_unexplained=seen.state == "running")
@@ -89,8 +104,33 @@ def judge(container: Container, watch: Watch, seen: ContainerSeen | None, now: f
     return watch, None
 
 
-def look_again_after(container: Container) -> float:
-    """Seconds between two looks: often enough to see a fast end or a fast start, whatever the interval of the check."""
+_STARTED_AGAIN_S = 5.0
+"""The time in which an engine starts a container again. Podman (4.3) shows it as exited until then."""
+
+
+def _end(seen: ContainerSeen, limit_s: float, watched_s: float) -> Verdict | None:
+    """The verdict about a container that runs to its end. Its engine may start it again after an end that was not well."""
+    if seen.state == "exited" and not seen.exit_code and not seen.error:
+        return Verdict(True, "it ended with exit code 0")
+    if seen.state in ("exited", "dead"):
+        times = "once" if seen.restart_count == 1 else f"{seen.restart_count} times"
+        again = f", also after it was started again {times}" if seen.restart_count else ""
+        return Verdict(False, f"it ended with {exit_text(seen.exit_code, seen.error)}{again}")
+    if seen.state == "created":
+        return Verdict(False, f"it did not start{': ' + seen.error if seen.error else ''}")
+    if seen.cut_off:
+        return Verdict(None, f"it was cut off from its network while it was watched: {seen.cut_off}")
+    if watched_s > limit_s:
+        keeps = f"; it keeps ending with {exit_text(seen.exit_code)}" if seen.exit_code else ""
+        return Verdict(False, f"it did not end within {limit_s:g} s{keeps}")
+    return None
+
+
+def look_again_after(container: Container, watched_s: float = 0.0) -> float:
+    """Seconds between two looks: often enough to see a fast end or a fast start, whatever the interval of the check. One
+    that runs to its end is looked at less often the longer that takes."""
+    if runs_once(container):
+        return min(max(watched_s / 10, 0.05), 1.0)
     return min(max(container.stable_for.total_seconds() / 3, 0.05), 1.0)
 
 

@@ -190,11 +190,13 @@ def ailing(seen: ContainersSeen, memory: ContainersMemory) -> dict[str, Ailment]
     that.
 
     It is about containers that are there; `diff` tells those that are missing. An instance that evenkeel itself stopped
-    or has yet to start, in the middle of a switch, is not ailing, nor is one beside which another of its name is up.
+    or has yet to start, in the middle of a switch, is not ailing, nor is one beside which another of its name is up, or the
+    one that has got the name has ended well.
     """
     found: dict[str, Ailment] = {}
     own = [instance for instance in seen.containers if instance.container is not None]
     up = {instance.name for instance in own if instance.state in ("running", "restarting")}
+    up |= {each.name for each in own if _is_over(each) and each.engine_name == engine_name(each.name)}
     for instance in own:
         if instance.name not in up and instance.id not in memory.stopped:
             why = _not_up(instance)
@@ -222,7 +224,7 @@ def ended(seen: ContainersSeen) -> tuple[str, ...]:
     stopped by hand looks like that, too."""
     own = [each for each in seen.containers if each.container is not None]
     up = {each.name for each in own if each.state in AWAKE}
-    over = {each.name for each in own if each.state == "exited" and not each.exit_code and not _not_up(each)}
+    over = {each.name for each in own if _is_over(each)}
     return tuple(sorted(over - up))
 
 
@@ -314,6 +316,11 @@ def _just_ended(instance: ContainerSeen, memory: ContainersMemory) -> str:
         times = "once" if instance.restart_count == 1 else f"{instance.restart_count} times"
         return f"was started again {times}"
     return f"was started again after it ended with {exit_text(code)}" if code else ""
+
+
+def _is_over(instance: ContainerSeen) -> bool:
+    """Whether it has ended well, as it may."""
+    return instance.state == "exited" and not instance.exit_code and not _not_up(instance)
 
 
 def _not_up(instance: ContainerSeen) -> str:

@@ -6,24 +6,24 @@ the old, start the new; watch it until it is proven; remove the old. A crash bet
 
 INV-04  nothing is disturbed before all images are there (fetch before disturb)
 INV-05  an old instance is removed only after its successor is proven
-INV-06  a container starts only after all those it depends on are proven, system containers while they run
+INV-06  a container starts only after all that it depends on meets its conditions, system containers while they run
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
-from graphlib import CycleError, TopologicalSorter
 
-from evenkeel.reconcilers.containers.compare import collide
+from evenkeel.reconcilers.containers.availability import taking_turns
 from evenkeel.reconcilers.containers.naming import aside_name, engine_name, free_name
+from evenkeel.reconcilers.containers.order import with_dependencies
 from evenkeel.reconcilers.containers.tags import image_is_there, moved_digest
 from evenkeel.reconcilers.containers.volumes import fates, left_by, removed_with
 from evenkeel.reconcilers.containers.wishes import NO_WISHES, LastWishes
 from evenkeel.reconcilers.staging import stages
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Connect, Create, End, Pull, Remove, Rename, Start, Update, Verify
-from evenkeel.specs.containers.container import Container, Stop, host_ports
+from evenkeel.specs.containers.container import Stop, condition_of
 from evenkeel.specs.containers.difference import ContainerDifference
 from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import AWAKE, ContainerSeen, ContainersSeen
@@ -48,31 +48,39 @@ def plan(
     steps: list[Step] = []
     for difference in active:
         steps.extend(_steps(difference, by_id, seen, memory, wishes, taken, holders))
-    ordered = _with_dependencies(_with_asides(steps), active, by_id)
-    return Plan("containers", judged, stages(ordered))
+    ordered = with_dependencies(_with_asides(steps), active, by_id)
+    return Plan("containers", judged, stages(taking_turns(ordered, active)))
 
 
 def _blocked_with(differences: Sequence[ContainerDifference]) -> Iterator[ContainerDifference]:
     """Differences, of which those are blocked, too, that depend on a blocked one, unless they are at work already."""
     blocked = {difference.subject for difference in differences if difference.verb == "blocked"}
-    verbs = {difference.subject: difference for difference in differences}
+    started = {each.subject for each in differences if each.candidate and not each.start}
+    needs = {each.subject: _held_by(each, started) for each in differences} if blocked else {}
     for _ in differences if blocked else ():
-        more = {
-            subject
-            for subject, difference in verbs.items()
-            if difference.container is not None and blocked.intersection(difference.container.depends_on)
-        }
+        more = {subject for subject, needed in needs.items() if not blocked.isdisjoint(needed)}
         if more <= blocked:
             break
         blocked |= more
     for difference in differences:
-        if difference.subject in blocked and difference.verb != "blocked" and difference.container is not None:
-            waits = ", ".join(sorted(blocked.intersection(difference.container.depends_on)))
+        if difference.subject in blocked and difference.verb != "blocked":
+            waits = ", ".join(sorted(blocked.intersection(needs[difference.subject])))
             yield changed(
                 difference, verb="blocked", why=f"it depends on {waits}", lost=(), away_s=None, away_most_s=None
             )
         else:
             yield difference
+
+
+def _held_by(difference: ContainerDifference, started: Collection[str]) -> list[str]:
+    """The subjects without which this one cannot be started. One that only has to be `started` and is holds up nothing."""
+    container = difference.container
+    names = container.depends_on if container is not None else ()
+    return [
+        name
+        for name in names
+        if container is not None and (condition_of(container, name) != "started" or name not in started)
+    ]
 
 
 def _steps(
@@ -186,10 +194,6 @@ def _is_aside(step: Step) -> bool:
     return step.id.startswith("aside:")
 
 
-def _is_of_another(step: Step, action: Rename, by_id: dict[str, ContainerSeen]) -> bool:
-    return action.instance in by_id and by_id[action.instance].name != step.subject
-
-
 def _with_asides(steps: list[Step]) -> list[Step]:
     """An instance that steps aside for another subject gets its own name after that, not at the same time."""
     asides = {step.action.instance: step.id for step in steps if isinstance(step.action, Rename) and _is_aside(step)}
@@ -209,91 +213,3 @@ def _stop(subject: str, instance: ContainerSeen, wanted: timedelta) -> Step:
     stop = changed(stop, timeout=max(stop.timeout, wanted))
     held_as = subject if instance.vanishes else ""
     return Step(f"stop:{instance.id[:12]}", subject, Phase.ACTIVATE, End(instance.id, stop, held_as))
-
-
-def _with_dependencies(
-    steps: list[Step], differences: Sequence[ContainerDifference], by_id: dict[str, ContainerSeen]
-) -> list[Step]:
-    """Add the order between subjects: a dependency is proven first and stopped last, and a host port is free before it
-    is taken. A step that frees a port or a name for another subject waits for nothing, or both would wait for ever."""
-    ids = {step.id for step in steps}
-    frees = _port_needs(steps, differences, by_id)
-    names = {step.id for step in steps if isinstance(step.action, Rename) and _is_of_another(step, step.action, by_id)}
-    freeing = _with_needs(names.union(*frees.values()), steps)
-    dependents = _dependents_stops(steps, by_id)
-    wanted = {difference.subject: difference.container for difference in differences}
-    ordered: list[Step] = []
-    for step in steps:
-        extra: list[str] = list(frees.get(step.id, ()))
-        container = wanted.get(step.subject)
-        if step.phase == Phase.ACTIVATE and step.id not in freeing:
-            if container is not None:
-                extra += [f"verify:{name}" for name in container.depends_on if f"verify:{name}" in ids]
-            else:
-                extra += [stop for stop in dependents.get(step.id, ()) if stop not in freeing]
-        ordered.append(changed(step, needs=(*step.needs, *extra)) if extra else step)
-    return ordered
-
-
-def _with_needs(wanted: set[str], steps: list[Step]) -> set[str]:
-    """`wanted` and all that these steps need, and what those need."""
-    needs = {step.id: step.needs for step in steps}
-    found: set[str] = set()
-    while wanted:
-        found |= wanted
-        wanted = {need for id_ in wanted for need in needs.get(id_, ())} - found
-    return found
-
-
-def _dependents_stops(steps: list[Step], by_id: dict[str, ContainerSeen]) -> dict[str, tuple[str, ...]]:
-    """Stops of unwanted containers → stops of the containers that depended on them when they were created.
-
-    Two that were created at different times may each depend on the other; then there is no order to keep.
-    """
-    stops: dict[str, list[tuple[str, Container | None]]] = {}
-    for step in steps:
-        if isinstance(step.action, End):
-            stops.setdefault(step.subject, []).append((step.id, by_id[step.action.instance].container))
-    found: dict[str, tuple[str, ...]] = {}
-    for subject, own in stops.items():
-        for id_, container in own:
-            for name in container.depends_on if container is not None else ():
-                for needed, _ in stops.get(name, ()) if name != subject else ():
-                    found[needed] = (*found.get(needed, ()), id_)
-    try:
-        TopologicalSorter(found).prepare()
-    except CycleError:
-        return {}
-    return found
-
-
-def _port_needs(
-    steps: list[Step], differences: Sequence[ContainerDifference], by_id: dict[str, ContainerSeen]
-) -> dict[str, tuple[str, ...]]:
-    """Start steps → stops of other subjects' instances that hold a host port which the start will take."""
-    wanted = {difference.subject: difference.container for difference in differences}
-    stops = [(step, by_id[step.action.instance].container) for step in steps if isinstance(step.action, End)]
-    holding: dict[tuple[str, int], list[int]] = {}
-    for index, (_, holder) in enumerate(stops):
-        for port in _host_ports(holder):
-            holding.setdefault(port, []).append(index)
-    needs: dict[str, tuple[str, ...]] = {}
-    for step in steps:
-        container = wanted.get(step.subject)
-        if not isinstance(step.action, Start) or container is None:
-            continue
-        found: list[str] = []
-        for index in sorted({index for port in _host_ports(container) for index in holding.get(port, ())}):
-            stop, holder = stops[index]
-            if stop.subject != step.subject and holder is not None and collide(container, holder):
-                found.append(stop.id)
-        if found:
-            needs[step.id] = tuple(found)
-    return needs
-
-
-def _host_ports(container: Container | None) -> Iterator[tuple[str, int]]:
-    """Protocol and number of every host port that a container may take, at whatever address."""
-    for port in container.ports if container is not None else ():
-        for number in host_ports(port):
-            yield port.protocol, number

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.difference import Limit
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers
+from evenkeel.specs.groups.baseline import Baseline
 
 
 class ContainersWanted(NamedTuple):
-    """Containers by name with the documents that ask for them, and the names that are never touched."""
+    """Containers by name with the documents that ask for them, the names that are never touched, and what groups say about
+    their containers."""
 
     documents: tuple[tuple[Container, Document], ...] = ()
     system: tuple[str, ...] = ()
+    limits: Mapping[str, Limit] = {}
+    """By subject: the bound of its group."""
 
     @property
     def subjects(self) -> dict[str, Container]:
@@ -30,7 +36,19 @@ def select(desired: DesiredState, also_system: tuple[str, ...] = ()) -> Containe
     documents = tuple(
         (document.wanted, document) for document in desired.documents if isinstance(document.wanted, Container)
     )
-    return ContainersWanted(documents, tuple(sorted(desired.system_containers().union(also_system))))
+    system = tuple(sorted(desired.system_containers().union(also_system)))
+    return ContainersWanted(documents, system, _limits(desired))
+
+
+def _limits(desired: DesiredState) -> dict[str, Limit]:
+    groups = {each.name: each.wanted for each in desired.documents if isinstance(each.wanted, Baseline)}
+    containers = desired.containers() if any(group.has_limit for group in groups.values()) else {}
+    found: dict[str, Limit] = {}
+    for name, group in groups.items():
+        members = [each for each, container in containers.items() if group.has(each, container)]
+        most = group.most_of(len(members))
+        found.update(dict.fromkeys(members, Limit(name, most)) if most is not None else {})
+    return found
 
 
 def protects(document: Document, name: str) -> bool:

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from evenkeel.specs.containers.container import Container, PullPolicy, Resources, Restart, Stop, longest_proof
+from evenkeel.specs.containers.container import (
+    Container,
+    PullPolicy,
+    Resources,
+    Restart,
+    Stop,
+    longest_proof,
+    runs_once,
+)
 from evenkeel.specs.containers.output import as_marked
 from evenkeel.specs.output import Output
 from evenkeel.specs.plan import Traits
@@ -125,7 +133,7 @@ class Verify(Struct, frozen=True, tag="verify"):
     @property
     def traits(self) -> Traits:
         return Traits(
-            f"watch {self.instance[:12]} until it is proven",
+            f"watch {self.instance[:12]} until it {'has ended' if runs_once(self.container) else 'is proven'}",
             {"action": "verify", "instance": self.instance},
             own_s=longest_proof(self.container).total_seconds(),
             may_be_cut=True,

@@ -29,6 +29,9 @@ LogDriver = Literal["json-file", "none"]
 LogMode = Literal["blocking", "non-blocking"]
 PullPolicy = Literal["IfNotPresent", "Always", "Never"]
 ImageVolumes = Literal["keep", "discard"]
+Condition = Literal["healthy", "started", "completed"]
+"""What a container waits for before it starts. `healthy`: the other is proven. `started`: the process of the other was
+started. `completed`: the other has ended with exit code 0."""
 
 
 class Port(Struct, frozen=True, order=True):
@@ -165,12 +168,36 @@ class Container(Struct, frozen=True, tag="Container"):
     stable_for: timedelta = timedelta(seconds=3)
     stop: Stop = Stop()
     depends_on: tuple[str, ...] = ()
+    """The names of all that it depends on, under whatever condition, as they were before there were conditions: an older
+    evenkeel reads the names, too."""
+    conditions: tuple[tuple[str, Condition], ...] | UnsetType = UNSET
+    """Sorted `(name, condition)` for those of `depends_on` whose condition is another than `healthy`. Absent where there
+    are none, so that older digests name the same content."""
     pull_policy: PullPolicy = "IfNotPresent"
     image_volumes: Literal["discard"] | UnsetType = UNSET
     """Whether the content of the volumes that the image declares is discarded with each instance. Where it is kept the
     field is absent, as before it existed, so that older digests name the same content now."""
+    run_once: timedelta | UnsetType = UNSET
+    """It runs to its end and is proven by exit code 0, within this time. Absent for one that stays up."""
     secrets: tuple[str, ...] = ()
     """Names of variables whose values are not shown to anybody. It is about showing alone, and makes no difference."""
+
+
+def condition_of(container: Container, name: str) -> Condition:
+    """The condition under which a container depends on `name`."""
+    if isinstance(container.conditions, UnsetType):
+        return "healthy"
+    return dict(container.conditions).get(name, "healthy")
+
+
+def runs_once(container: Container) -> bool:
+    """Whether it runs to its end, instead of staying up."""
+    return time_to_end(container) is not None
+
+
+def time_to_end(container: Container) -> timedelta | None:
+    """The time in which one that runs once has to end; `None` for one that stays up."""
+    return None if isinstance(container.run_once, UnsetType) else container.run_once
 
 
 def container_digest(container: Container) -> str:
@@ -228,6 +255,8 @@ _SLACK = timedelta(seconds=30)
 
 def longest_proof(container: Container) -> timedelta:
     """The longest time from a container's start to its proof. Without a verdict by then, the container is disproven."""
+    if not isinstance(container.run_once, UnsetType):
+        return container.run_once + _SLACK
     if container.health is None:
         return container.stable_for + _SLACK
     health = container.health

@@ -32,6 +32,13 @@ class VolumeFate(Struct, frozen=True):
     fate: Literal["carried", "left", "removed"]
 
 
+class Limit(Struct, frozen=True):
+    """The bound of a group: at most so many of its members may be away at the same time."""
+
+    group: str
+    most_away: int
+
+
 class ContainerDifference(Difference, frozen=True):
     """All that differs for one container, and which instances are concerned.
 
@@ -39,6 +46,7 @@ class ContainerDifference(Difference, frozen=True):
     is, or is to become, the one; "" while it has to be created. `others` are ids of instances that it replaces. The
     work on the candidate: `update` it in place, `connect` it, `stop` it first, `start` it, `verify` it. `volumes`: the
     fates of the volumes of `others`. `compared`: the id of the instance that the old values of `changes` are from.
+    `limit`: that of its group.
     """
 
     container: Container | None = None
@@ -51,6 +59,7 @@ class ContainerDifference(Difference, frozen=True):
     volumes: tuple[VolumeFate, ...] = ()
     compared: str = ""
     stop: bool = False
+    limit: Limit | None = None
 
 
 def of_containers(differences: Iterable[Difference]) -> tuple[ContainerDifference, ...]:

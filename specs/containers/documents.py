@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from evenkeel.specs.containers import shorthand, written
 from evenkeel.specs.containers.container import (
     UNLIMITED,
+    Condition,
     Container,
     Device,
     ExecProbe,
@@ -24,6 +25,7 @@ from evenkeel.specs.containers.container import (
     Restart,
     Stop,
     TcpProbe,
+    condition_of,
 )
 from evenkeel.specs.containers.normalise import contradictions, normal
 from evenkeel.specs.desired import SystemContainers
@@ -43,11 +45,15 @@ def container(metadata: MetadataSpec, spec: written.ContainerSpec, flaws: Flaws)
     """The normal form of a written container. Paths of flaws begin below `spec`."""
     own: Flaws = []
     raw = _raw(metadata, spec, own)
-    if spec.restart.policy != "on-failure" and spec.restart.max_retries:
-        message = f"cannot use max retry count when the restart policy is {spec.restart.policy}"
+    policy = raw.restart.policy
+    if policy != "on-failure" and spec.restart.max_retries:
+        message = f"cannot use max retry count when the restart policy is {policy}"
         own.append(Flaw(("restart", "maxRetries"), message, "use `policy: on-failure`"))
-    if spec.restart.policy != "on-failure" and not isinstance(spec.restart.timeout, UnsetType):
-        message = f"has no effect when the restart policy is {spec.restart.policy}"
+    if spec.run_once and spec.stable_for != written.ContainerSpec("").stable_for:
+        message = "has no effect with `runOnce`, whose end is the proof"
+        own.append(Flaw(("stableFor",), message, "leave it out", warning=True))
+    if policy != "on-failure" and not isinstance(spec.restart.timeout, UnsetType):
+        message = f"has no effect when the restart policy is {policy}"
         own.append(Flaw(("restart", "timeout"), message, "use `policy: on-failure`, or leave it out", warning=True))
     spoilt = {flaw.path[0] for flaw in own if not flaw.warning}
     found: Flaws = []
@@ -92,7 +98,9 @@ def _raw(metadata: MetadataSpec, spec: written.ContainerSpec, flaws: Flaws) -> C
         privileged=spec.privileged,
         capabilities=spec.capabilities,
         restart=Restart(
-            spec.restart.policy,
+            ("no" if spec.run_once else "unless-stopped")
+            if isinstance(spec.restart.policy, UnsetType)
+            else spec.restart.policy,
             spec.restart.max_retries,
             _duration(spec.restart.timeout, ("restart", "timeout"), flaws),
         ),
@@ -104,9 +112,11 @@ def _raw(metadata: MetadataSpec, spec: written.ContainerSpec, flaws: Flaws) -> C
         health=_health(spec.health, flaws),
         stable_for=_duration(spec.stable_for, ("stableFor",), flaws) or timedelta(0),
         stop=Stop(spec.stop.signal, _duration(spec.stop.timeout, ("stop", "timeout"), flaws) or timedelta(0)),
-        depends_on=spec.depends_on,
+        depends_on=tuple(each if isinstance(each, str) else each.name for each in spec.depends_on),
+        conditions=_conditions(spec.depends_on, flaws),
         pull_policy=spec.pull_policy,
         image_volumes="discard" if spec.image_volumes == "discard" else UNSET,
+        run_once=_run_once(spec.run_once, flaws),
         secrets=_secrets(spec.env),
     )
 
@@ -117,8 +127,30 @@ def system_containers(metadata: MetadataSpec, spec: written.SystemContainersSpec
 
 
 def needed(container: Container) -> tuple[Reference, ...]:
-    """The containers that have to be proven, or to run, before this one starts."""
-    return (Reference("dependsOn", container.depends_on),)
+    """The containers that have to be proven, to run or to have ended before this one starts."""
+    ends = tuple(name for name in container.depends_on if condition_of(container, name) == "completed")
+    return (Reference("dependsOn", container.depends_on, ends=ends),)
+
+
+def _conditions(
+    dependencies: tuple[str | written.DependencySpec, ...], flaws: Flaws
+) -> tuple[tuple[str, Condition], ...]:
+    found: dict[str, tuple[int, Condition]] = {}
+    for index, each in enumerate(dependencies):
+        name = each if isinstance(each, str) else each.name
+        condition: Condition = "healthy" if isinstance(each, str) else each.condition
+        first, other = found.setdefault(name, (index, condition))
+        if other != condition:
+            message = f"`{name}` stands here again, with another condition"
+            flaws.append(Flaw(("dependsOn", index), message, f"leave it out; first at dependsOn[{first}]"))
+    return tuple((name, condition) for name, (_, condition) in found.items())
+
+
+def _run_once(spec: bool | written.RunOnceSpec, flaws: Flaws) -> timedelta | UnsetType:
+    if not spec:
+        return UNSET
+    timeout = (spec if isinstance(spec, written.RunOnceSpec) else written.RunOnceSpec()).timeout
+    return _duration(timeout, ("runOnce", "timeout"), flaws) or timedelta(0)
 
 
 Variables = dict[str, str | written.VariableSpec | None] | tuple[str, ...]

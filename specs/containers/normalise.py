@@ -13,18 +13,23 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from datetime import timedelta
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from evenkeel.specs.containers.container import (
     UNLIMITED,
     USUAL_PROPAGATION,
+    Condition,
     Container,
     Log,
     Mount,
     Port,
     Resources,
     Restart,
+    runs_once,
+    time_to_end,
 )
 from evenkeel.specs.containers.host_ports import taken_twice
 from evenkeel.specs.containers.image import normal_image
@@ -61,6 +66,7 @@ def normal(raw: Container) -> Container:
         log=_normal_log(raw.log),
         labels=tuple(sorted(dict(raw.labels).items())),
         depends_on=tuple(sorted(set(raw.depends_on))),
+        conditions=_normal_conditions(raw),
         secrets=tuple(sorted(set(raw.secrets))),
     )
 
@@ -101,6 +107,23 @@ def contradictions(container: Container) -> Iterator[Flaw]:
         yield Flaw(("dependsOn",), "a container cannot depend on itself")
     if container.log.path and container.log.driver == "none":
         yield Flaw(("log", "path"), "a log path needs the driver json-file")
+    if runs_once(container):
+        yield from _running_once(container)
+
+
+def _running_once(container: Container) -> Iterator[Flaw]:
+    policy = container.restart.policy
+    if policy not in ("no", "on-failure"):
+        message = (
+            f"with the restart policy {policy} it would be started again after each end, and `runOnce` never be over"
+        )
+        yield Flaw(("restart", "policy"), message, "use `policy: on-failure`, or leave it out")
+    if container.health is not None:
+        message = "a container with `runOnce` is proven by its exit code, and not by a health check"
+        yield Flaw(("health",), message, "leave out one of both")
+    within = time_to_end(container)
+    if within is not None and within < timedelta(milliseconds=1):
+        yield Flaw(("runOnce", "timeout"), "expected a duration of at least 1ms", "write for example `timeout: 10m`")
 
 
 def _networking(container: Container) -> Iterator[Flaw]:
@@ -198,6 +221,14 @@ def _named_after(name: str, suffix: str) -> str:
 def _normal_capability(name: str) -> str:
     upper = name.upper()
     return upper if upper == "ALL" or upper.startswith("CAP_") else f"CAP_{upper}"
+
+
+def _normal_conditions(raw: Container) -> tuple[tuple[str, Condition], ...] | UnsetType:
+    """The usual condition is left out, and so is one for a name that nothing depends on."""
+    given = () if isinstance(raw.conditions, UnsetType) else raw.conditions
+    names = set(raw.depends_on)
+    found = {name: condition for name, condition in given if name in names and condition != "healthy"}
+    return tuple(sorted(found.items())) or UNSET
 
 
 def _normal_resources(raw: Resources) -> Resources:

@@ -13,6 +13,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from evenkeel.specs.containers.container import (
+    Condition,
     ImageVolumes,
     LogDriver,
     LogMode,
@@ -67,7 +68,9 @@ class DeviceSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"
 class RestartSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """What the engine does when the container's process ends."""
 
-    policy: RestartPolicy = "unless-stopped"
+    policy: (
+        Annotated[RestartPolicy, Meta(description="Default: `unless-stopped`; with `runOnce` it is `no`.")] | UnsetType
+    ) = UNSET
     max_retries: Annotated[
         int, Meta(ge=0, le=1_000_000, description="With `on-failure`: how often; 0 is without limit.")
     ] = 0
@@ -151,6 +154,25 @@ class StopSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     timeout: Annotated[Duration, Meta(description="Time until SIGKILL.")] = "10s"
 
 
+class DependencySpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """A container that has to be there before, and how far."""
+
+    name: Annotated[Name, Meta(description="The name of a container, or of a system container.")]
+    condition: Annotated[
+        Condition,
+        Meta(
+            description="`healthy`: it is proven. `started`: its process was started. `completed`: it has `runOnce`, and has "
+            "ended with exit code 0."
+        ),
+    ] = "healthy"
+
+
+class RunOnceSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """How a container runs to its end."""
+
+    timeout: Annotated[Duration, Meta(description="Time in which it has to end.")] = "10m"
+
+
 class VariableSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """A variable with a word about its value."""
 
@@ -225,9 +247,19 @@ class ContainerSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="cam
     )
     stop: StopSpec = StopSpec()
     depends_on: Annotated[
-        tuple[Name, ...],
-        Meta(description="Containers that must be proven, or system containers that must run, before this one starts."),
+        tuple[Name | DependencySpec, ...],
+        Meta(
+            description="Containers that must be proven, or system containers that must run, before this one starts: names, "
+            "or `{name: …, condition: …}`."
+        ),
     ] = ()
+    run_once: Annotated[
+        bool | RunOnceSpec,
+        Meta(
+            description="It runs to its end, and is proven by exit code 0. It is kept then, and runs again when it is "
+            "replaced. `{timeout: …}` is the time in which it has to end; with `true` it is 10m."
+        ),
+    ] = False
 
 
 class SystemContainersSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.container import Container, runs_once
 from evenkeel.specs.containers.host_ports import taken_twice
 from evenkeel.specs.desired import Decoded, DesiredState, Document, SystemContainers, asked_at, desired_state
 from evenkeel.specs.documents.cycles import cycles
@@ -156,12 +156,27 @@ def _references(documents: Documents, unread: set[str]) -> Iterable[Problem]:
     for (kind, name), document in documents.items():
         for reference in KINDS[kind].refers(document.wanted):
             yield from _missing(document, reference, asked, protected, unread)
+            yield from _endless(document, reference, documents, protected)
             if kind == "Container" and reference.is_need:
                 needs[name] = reference.names
     for round_ in cycles(needs):
         text = " → ".join((*round_, round_[0]))
         place = asked_at(documents["Container", round_[0]], "dependsOn")
         yield Problem(place, "spec.dependsOn", f"depends on itself: {text}", "remove one of these")
+
+
+def _endless(document: Document, reference: Reference, documents: Documents, protected: set[str]) -> Iterable[Problem]:
+    """Names whose end is waited for, although they are to stay up."""
+    place, path = asked_at(document, reference.path), f"spec.{reference.path}"
+    for name in reference.ends:
+        other = documents.get(("Container", name))
+        if name in protected:
+            message = f"`{name}` is a system container, of which evenkeel knows only whether it runs"
+            yield Problem(place, path, message, "write its name alone, without `condition: completed`")
+        elif other is not None and isinstance(other.wanted, Container) and not runs_once(other.wanted):
+            message = f"`{name}` does not run once, so that it is never completed"
+            hint = f"write `condition: healthy`, or `runOnce: true` at {place_text(other.place)}"
+            yield Problem(place, path, message, hint)
 
 
 def _missing(

@@ -17,10 +17,16 @@ from msgspec import Struct
 from evenkeel.specs.documents.kinds import KINDS
 from evenkeel.specs.documents.written import API_VERSION, MetadataSpec
 from evenkeel.specs.name import NAME_PATTERN
-from evenkeel.specs.reading.quantity import DURATION_PATTERN, SIZE_PATTERN
+from evenkeel.specs.reading.quantity import DURATION_PATTERN, PERCENT_PATTERN, SIZE_PATTERN
 
 _REFERENCE = "#/$defs/"
-_TEXTS = {NAME_PATTERN: "name", SIZE_PATTERN: "size", DURATION_PATTERN: "duration", "^/": "absolute path"}
+_TEXTS = {
+    NAME_PATTERN: "name",
+    SIZE_PATTERN: "size",
+    DURATION_PATTERN: "duration",
+    PERCENT_PATTERN: "per cent",
+    "^/": "absolute path",
+}
 _ONE_PROBE = [{"required": [probe]} for probe in ("exec", "http", "tcp")]
 
 Schema = dict[str, Any]
@@ -110,6 +116,8 @@ def _rows(schema: Schema, definitions: dict[str, Schema], path: str) -> Iterator
         description = item.get("description") or (inner or {}).get("description", "")
         yield Row(below, _type_text(item, definitions), default, description)
         yield from _rows(item, definitions, below)
+        for member in item.get("anyOf", ()):
+            yield from _rows(member, definitions, below)
         for member in _members(item.get("items", {})):
             yield from _rows(member, definitions, f"{below}[]")
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from evenkeel.specs.documents.written import MetadataSpec, Name
 from evenkeel.specs.groups.baseline import Baseline
 from evenkeel.specs.problem import Flaw
+from evenkeel.specs.reading.quantity import PERCENT_PATTERN
+
+_Number = Annotated[int, Meta(ge=1, le=1_000_000)]
+_Share = Annotated[str, Meta(pattern=PERCENT_PATTERN)]
 
 
 class BaselineSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -26,6 +30,13 @@ class BaselineSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
         bool,
         Meta(description="All members go back when one fails. `false`: each member is a group of its own."),
     ] = True
+    max_unavailable: Annotated[
+        _Number | _Share | UnsetType,
+        Meta(
+            description="How many of its containers may be away at the same time while they are switched: a number, or a "
+            "share as `25%`, rounded down, at least one. Default: as many as dependencies allow."
+        ),
+    ] = UNSET
 
 
 def baseline(metadata: MetadataSpec, spec: BaselineSpec, flaws: list[Flaw]) -> Baseline:
@@ -34,4 +45,11 @@ def baseline(metadata: MetadataSpec, spec: BaselineSpec, flaws: list[Flaw]) -> B
         hint = "write `members:` or `memberLabels:`"
         flaws.append(Flaw((), "a group without members", hint, lacks=("members", "memberLabels")))
     labels = tuple(sorted(spec.member_labels.items()))
-    return Baseline(tuple(sorted(set(spec.members))), labels, spec.all_or_nothing)
+    most = spec.max_unavailable
+    return Baseline(
+        tuple(sorted(set(spec.members))),
+        labels,
+        spec.all_or_nothing,
+        most if isinstance(most, int) else UNSET,
+        int(most.removesuffix("%")) if isinstance(most, str) else UNSET,
+    )

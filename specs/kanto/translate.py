@@ -19,6 +19,9 @@ from evenkeel.specs.kanto.entry import KEYS
 from evenkeel.specs.kanto.inventory import image_version, inventory
 from evenkeel.specs.problem import Flaw
 
+_NO_WORDS = "Kanto's desired state has no words for it"
+_ELSEWHERE = "leave it out, or ask for it in spec files"
+
 
 def kanto_payload(state: DesiredState, flaws: list[Flaw], domain: str = "containers") -> dict[str, Any]:
     """A payload that asks for the same. Flaws have the path `(name, setting that cannot be said)`."""
@@ -34,8 +37,11 @@ def kanto_payload(state: DesiredState, flaws: list[Flaw], domain: str = "contain
             case Baseline(all_or_nothing=True) as group:
                 members = [f"{domain}:{name}" for name, each in state.containers().items() if group.has(name, each)]
                 baselines += [{"title": document.name, "components": members}] if members else []
-            case Baseline():  # a component in no baseline has one of its own
-                pass
+                if group.has_limit:
+                    flaws.append(Flaw((document.name, "maxUnavailable"), _NO_WORDS, _ELSEWHERE))
+            case Baseline() as group:  # a component in no baseline has one of its own
+                if group.has_limit:
+                    flaws.append(Flaw((document.name, "maxUnavailable"), _NO_WORDS, _ELSEWHERE))
             case _:
                 why = "Kanto's desired state has no words for this kind"
                 flaws.append(Flaw((document.name, document.kind), why, "ask for it in spec files"))
@@ -71,11 +77,7 @@ def _lost(name: str, asked: Container, again: object) -> list[Flaw]:
         again = changed(again, secrets=asked.secrets)  # a message cannot say it, and an agent shows no values anyway
     before, after = plain(asked), plain(again) if again is not None else {}
     return [
-        Flaw(
-            (name, camel(key)),
-            "Kanto's desired state has no words for it",
-            "leave it out, or ask for it in spec files",
-        )
+        Flaw((name, camel(key)), _NO_WORDS, _ELSEWHERE)
         for key in before
-        if again is not None and before[key] != after.get(key)
+        if again is not None and before[key] != after.get(key) and key != "conditions"  # told with `dependsOn`
     ]

@@ -13,6 +13,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 SIZE_PATTERN = r"^[0-9]{1,18}(\.[0-9]{1,18})? ?[kKmMgG]$"
+PERCENT_PATTERN = r"^([1-9][0-9]?|100)%$"
 SWAP_PATTERN = r"^(\d+(\.\d+)? ?[kKmMgG]|-1|unlimited)$"
 DURATION_PATTERN = r"^([0-9]{1,18}(\.[0-9]{1,18})?(h|m|s|ms|us))+$"
 

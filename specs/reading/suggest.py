@@ -16,6 +16,7 @@ from evenkeel.specs.name import NAME_PATTERN
 from evenkeel.specs.problem import Path, nearest
 from evenkeel.specs.reading.quantity import (
     DURATION_PATTERN,
+    PERCENT_PATTERN,
     SIZE_PATTERN,
     SWAP_PATTERN,
     parse_duration,
@@ -53,6 +54,19 @@ _ELSEWHERE = {
 }
 """Keys of compose files and of Kubernetes, in lower case, and evenkeel's word for each; `metadata` stands beside `spec`."""
 
+_WORDS = {
+    "service_completed_successfully": "completed",
+    "service_healthy": "healthy",
+    "service_started": "started",
+}
+"""Words of compose files in the place of one of certain words, and evenkeel's word for each."""
+
+_FORMS = {
+    "maxUnavailable": "write a number, for example 2, or a share, for example 25%",
+    "runOnce": "write `runOnce: true`, or `runOnce: {timeout: 10m}`",
+}
+"""Keys that may have values of different types, and the forms of these."""
+
 _COMMANDS = ("command", "exec")
 """Keys whose list holds the words of a command."""
 
@@ -63,6 +77,7 @@ _EXAMPLES = {
     "^/": "expected an absolute path",
     "^[rwm]{1,3}$": "expected permissions made of r, w and m",
     SWAP_PATTERN: "expected a size with a unit, for example 512M, or unlimited",
+    PERCENT_PATTERN: "expected a number, for example 2, or a share from 1% to 100%",
     r"^(SIG[A-Z0-9+-]+|[1-9]\d?)$": "expected a signal, for example SIGTERM or 15",
 }
 _NOUNS = {SIZE_PATTERN: "a size", SWAP_PATTERN: "a size", DURATION_PATTERN: "a duration"}
@@ -119,8 +134,17 @@ def for_mapping(value: object, path: Path, choices: Mapping[str, Collection[obje
     return f"write `{path[-1]}: {{{fitting[0]}: {value}}}`" if fitting else ""
 
 
+def for_word(value: str, choices: Collection[str]) -> str:
+    """The word of these that a word of compose files means."""
+    word = _WORDS.get(value.lower(), "")
+    return f"did you mean `{word}`?" if word in choices else ""
+
+
 def for_list(value: object, path: Path) -> str:
-    """The list form of a text. The words of a command are not repeated: they may be secret."""
+    """The list form of a text, and of the mapping of a compose file. The words of a command are not repeated: they may be
+    secret."""
+    if isinstance(value, dict) and path and path[-1] == "dependsOn":
+        return "write a list with an entry `{name: …, condition: healthy}` for each"
     if not isinstance(value, str):
         return ""
     if not path or path[-1] not in _COMMANDS:
@@ -129,7 +153,9 @@ def for_list(value: object, path: Path) -> str:
 
 
 def for_scalar(value: object, path: Path) -> str:
-    """A hint for a value that is neither a text nor a mapping where both may stand: variables are texts."""
+    """A hint for a value of another type than the two that may stand there: variables are texts."""
+    if path and path[-1] in _FORMS:
+        return _FORMS[str(path[-1])]
     if len(path) > 1 and path[-2] == "ports" and isinstance(value, int) and 0 < value < 65536:
         return f'write "{value}:{value}"'
     return "put it into quotes" if isinstance(value, int | float) and is_private(path) else ""

@@ -216,6 +216,9 @@ def _bare(kind: inspect.Type) -> inspect.Type:
 
 def _choices(kind: inspect.Type) -> tuple[object, ...]:
     bare = _bare(kind)
+    if isinstance(bare, inspect.UnionType):
+        members = [member for member in bare.types if not _is_nothing(member)]
+        return _choices(members[0]) if len(members) == 1 else ()
     return tuple(bare.values) if isinstance(bare, inspect.LiteralType) else ()
 
 
@@ -235,6 +238,8 @@ def _has_shape(value: object, kind: inspect.Type) -> bool:
             return isinstance(value, str)
         case inspect.IntType():
             return isinstance(value, int) and not isinstance(value, bool)
+        case inspect.BoolType():
+            return isinstance(value, bool)
         case _:
             return False
 
@@ -249,6 +254,8 @@ def _type_name(kind: inspect.Type) -> str:
             return "a text"
         case inspect.IntType():
             return "a whole number"
+        case inspect.BoolType():
+            return "true or false"
         case _:
             return "nothing"
 
@@ -286,7 +293,7 @@ def type_words(value: object) -> str:
 
 
 def _near(value: object, choices: list[str]) -> str:
-    return likely(value, choices) if isinstance(value, str) else ""
+    return suggest.for_word(value, choices) or likely(value, choices) if isinstance(value, str) else ""
 
 
 def _to_the_end(pattern: str) -> str:

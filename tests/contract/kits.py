@@ -109,6 +109,7 @@ class MemoryKit:
         behaviours: Mapping[str, Image] = {
             "sick:1": Image(healthy=False),
             "crasher:1": Image(exits_with=1, exits_after_s=0.01, output="crashed\n"),
+            "sleeper:1": Image(),
             "sleeper:2": Image(healthy=False, check_output=_NO_CURL, check_exit=-1),
             "hello-world:latest": Image(exits_with=0, exits_after_s=0.01),
         }

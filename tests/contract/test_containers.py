@@ -50,6 +50,11 @@ def ending(image: str, restart: Restart) -> Container:
     return container(image=image, restart=restart, stable_for=60 * SECOND)
 
 
+def job(image: str, **fields: Any) -> Container:
+    """One that runs to its end."""
+    return container(image=image, **{"restart": Restart("no"), "run_once": 60 * SECOND} | fields)
+
+
 async def perform(kit: Kit, action: Action) -> Outcome:
     return await kit.driver.perform(action, lambda message, done, total: None)
 
@@ -290,10 +295,30 @@ LATE = changed(ONCE, start_period=timedelta(minutes=1))  # on a loaded machine i
         (ending("crasher:1", Restart("no")), False, "exit code 1"),
         (ending("crasher:1", Restart("always")), False, "exit code 1"),
         (ending("crasher:1", Restart("on-failure", 1)), False, "exit code 1"),
+        (job("hello-world:latest"), True, "it ended with exit code 0"),
+        (job("crasher:1"), False, "it ended with exit code 1"),
+        (
+            job("crasher:1", restart=Restart("on-failure", 1)),
+            False,
+            "it ended with exit code 1, also after it was started again once",
+        ),
+        (job("sleeper:1", run_once=SECOND), False, "it did not end within 1 s"),
         (container(image="web:1", health=LATE), True, "healthy for 0.2 s"),
         (container(image="sick:1", health=ONCE), False, "failed its health check 2 times"),
     ],
-    ids=["up", "ended well", "crashed", "crashing", "crashed twice", "healthy", "sick"],
+    ids=[
+        "up",
+        "ended well",
+        "crashed",
+        "crashing",
+        "crashed twice",
+        "job",
+        "job that fails",
+        "job that fails twice",
+        "job without end",
+        "healthy",
+        "sick",
+    ],
 )
 async def test_a_start_is_proven_or_disproven(kit: Kit, wanted: Container, proven: bool, why: str) -> None:
     instance = await done(kit, Create(wanted, "web"))
@@ -403,7 +428,13 @@ SPECS: dict[str, dict[str, Any]] = {
     "http check": {"health": Health(HttpProbe(80, "/health"))},
     "tcp check": {"health": Health(TcpProbe(80))},
     "stop": {"stop": Stop("SIGINT", timedelta(seconds=90))},
-    "conduct": {"stable_for": timedelta(minutes=1), "depends_on": ("db",), "pull_policy": "Always"},
+    "runs once": {"run_once": timedelta(minutes=10), "restart": Restart("on-failure", 3)},
+    "conduct": {
+        "stable_for": timedelta(minutes=1),
+        "depends_on": ("db",),
+        "conditions": (("db", "started"),),
+        "pull_policy": "Always",
+    },
 }
 
 

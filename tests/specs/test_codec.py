@@ -28,6 +28,7 @@ from evenkeel.specs.containers.container import (
     Resources,
     Restart,
     Stop,
+    condition_of,
 )
 from evenkeel.specs.containers.written import ContainerSpec
 from evenkeel.specs.desired import Decoded, SystemContainers, asked_at
@@ -124,7 +125,7 @@ def test_the_full_form_becomes_the_normal_form() -> None:
           health: {http: {port: 80}, interval: 1s, startPeriod: 5s}
           stableFor: 10s
           stop: {signal: SIGINT, timeout: 1s}
-          dependsOn: [b, a]
+          dependsOn: [b, {name: a, condition: started}]
         """
     ) == Container(
         name="web",
@@ -149,6 +150,7 @@ def test_the_full_form_becomes_the_normal_form() -> None:
         stable_for=timedelta(seconds=10),
         stop=Stop("SIGINT", timedelta(seconds=1)),
         depends_on=("a", "b"),
+        conditions=(("a", "started"),),
         image_volumes="discard",
     )
 
@@ -325,6 +327,7 @@ def test_no_word_of_a_command_is_repeated(line: str, text: str) -> None:
         ("environment", "env"),
         ("imagePullPolicy", "pullPolicy"),
         ("depends_on", "dependsOn"),
+        ("run_once", "runOnce"),
         ("labels", "metadata.labels"),
         ("container_name", "metadata.name"),
         ("stop_grace_period", "stop.timeout"),
@@ -337,6 +340,106 @@ def test_no_word_of_a_command_is_repeated(line: str, text: str) -> None:
 def test_keys_of_others_lead_to_ours(key: str, instead: str) -> None:
     (complaint,) = complaints(f"{HEAD}  {key}: x\n")
     assert complaint.endswith(f"unknown key `{key}`; did you mean `{instead}`?")
+
+
+SECOND_HEAD = HEAD.replace("web", "job")
+
+
+def test_conditions_of_dependencies_and_a_container_that_runs_once() -> None:
+    long_form = "dependsOn: [{name: b, condition: started}, {name: a, condition: healthy}, {name: c}, d]"
+    job = container(f"{HEAD}  runOnce: true\n  {long_form}\n")
+    assert (job.depends_on, job.conditions) == (("a", "b", "c", "d"), (("b", "started"),))
+    assert [condition_of(job, name) for name in "abcd"] == ["healthy", "started", "healthy", "healthy"]
+    assert (job.run_once, job.restart) == (timedelta(minutes=10), Restart("no"))
+    limited = container(f"{HEAD}  runOnce: {{timeout: 5s}}\n  restart: {{policy: on-failure, maxRetries: 2}}\n")
+    assert (limited.run_once, limited.restart) == (timedelta(seconds=5), Restart("on-failure", 2))
+    assert container(f"{HEAD}  runOnce: false\n") == container(HEAD)
+    assert container(f"{HEAD}  dependsOn: [{{name: a}}]\n") == container(f"{HEAD}  dependsOn: [a]\n")
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        (
+            "dependsOn: [{name: a, condition: service_started}]",
+            (
+                "spec.dependsOn[0].condition: expected one of completed, healthy, started; got the text `service_started`; "
+                "did you mean `started`?"
+            ),
+        ),
+        (
+            "dependsOn: [{name: a, condition: service_completed_successfully}]",
+            (
+                "spec.dependsOn[0].condition: expected one of completed, healthy, started; got the text "
+                "`service_completed_successfully`; did you mean `completed`?"
+            ),
+        ),
+        (
+            "dependsOn: {a: {condition: service_healthy}}",
+            (
+                "spec.dependsOn: expected a list, got a mapping; "
+                "write a list with an entry `{name: …, condition: healthy}` for each"
+            ),
+        ),
+        (
+            "dependsOn: [a, b, {name: a, condition: started}]",
+            "spec.dependsOn[2]: `a` stands here again, with another condition; leave it out; first at dependsOn[0]",
+        ),
+        ("dependsOn: [{name: web}]", "spec.dependsOn: a container cannot depend on itself"),
+        ("dependsOn: [{name: a, restart: true}]", "spec.dependsOn[0].restart: unknown key `restart`; "),
+        ("runOnce: 5m", "spec.runOnce: expected true or false or a mapping, got a text; write `runOnce: true`, or `"),
+        (
+            "runOnce: {timeout: 0s}",
+            "spec.runOnce.timeout: expected a duration of at least 1ms; write for example `timeout: 10m`",
+        ),
+        (
+            "runOnce: true\n  restart: {policy: unless-stopped}",
+            (
+                "spec.restart.policy: with the restart policy unless-stopped it would be started again after each end, and "
+                "`runOnce` never be over; use `policy: on-failure`, or leave it out"
+            ),
+        ),
+        (
+            "runOnce: true\n  restart: {maxRetries: 3}",
+            "spec.restart.maxRetries: cannot use max retry count when the restart policy is no; use `policy: on-failure`",
+        ),
+        (
+            "runOnce: true\n  health: {tcp: {port: 80}}",
+            (
+                "spec.health: a container with `runOnce` is proven by its exit code, and not by a health check; "
+                "leave out one of both"
+            ),
+        ),
+        (
+            "runOnce: true\n  stableFor: 5s",
+            "spec.stableFor: has no effect with `runOnce`, whose end is the proof (warning); leave it out",
+        ),
+    ],
+)
+def test_order_that_cannot_be_had_is_told_with_a_way_out(lines: str, complaint: str) -> None:
+    (told,) = complaints(f"{HEAD}  {lines}\n")
+    assert complaint in told
+
+
+def test_only_the_end_of_a_container_that_runs_once_can_be_waited_for() -> None:
+    needy = f"{HEAD}  dependsOn: [{{name: job, condition: completed}}]\n"
+    once = f"{needy}---\n{SECOND_HEAD}  runOnce: true\n"
+    assert desired_from([decoded(once)])[1] == ()
+    _, problems = desired_from([decoded(f"{needy}---\n{SECOND_HEAD}")])
+    assert [problem_text(each) for each in problems] == [
+        (
+            "x.yaml:6:3: spec.dependsOn: `job` does not run once, so that it is never completed; "
+            "write `condition: healthy`, or `runOnce: true` at x.yaml:8:1"
+        )
+    ]
+    system = SYSTEM.replace("names: [", "names: [job, ").replace(", web", "")
+    _, problems = desired_from([decoded(needy), decoded(system, "y.yaml")])
+    assert [problem_text(each) for each in problems] == [
+        (
+            "x.yaml:6:3: spec.dependsOn: `job` is a system container, of which evenkeel knows only whether it runs; "
+            "write its name alone, without `condition: completed`"
+        )
+    ]
 
 
 def test_the_gateway_of_compose_leads_to_ours() -> None:

@@ -16,6 +16,7 @@ from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, RemoteImage, State
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
+from evenkeel.specs.groups.baseline import Baseline
 from evenkeel.specs.plan import Plan
 from evenkeel.specs.problem import Place
 from evenkeel.templates.plan_json import plan_value
@@ -158,6 +159,21 @@ def test_the_value_for_programs_holds_no_secret() -> None:
     plan = decide(desired_state((asked("a.yaml", 1, secret),)), seen, ContainersMemory())
     assert "hunter2" not in str(plan_value([planned(plan, seen)]))
     assert "hunter2" not in "".join(plan_lines([planned(plan, seen)]))
+
+
+def test_how_many_of_a_group_are_away_at_once_is_told_where_somebody_is_away() -> None:
+    old = container("worker", "app:1")
+    documents = (
+        asked("app.yaml", 1, container("worker", "app:2")),
+        asked("app.yaml", 9, container("other", "app:2")),
+        Document("Baseline", "pool", Baseline(("worker", "other"), most_away=1)),
+    )
+    seen = ContainersSeen("memory", containers=(there(old),))
+    plan = decide(desired_state(documents), seen, ContainersMemory(proven={there(old).id: ""}))
+    text = "\n".join(plan_lines([planned(plan, seen)], 160))
+    assert text.count("at most 1 of its group away at the same time") == 1
+    found = {each["name"]: each["groupMostAway"] for each in plan_value([planned(plan, seen)])["subjects"]}
+    assert found == {"worker": 1, "other": 1}
 
 
 def test_nothing_is_fetched_and_nobody_is_away_for_what_is_blocked() -> None:

@@ -23,13 +23,15 @@ _MOST = 4
 
 class _Group(NamedTuple):
     """One group. `members`: its subjects, and whether somebody asks for each; one that nobody asks for any more is in its
-    group until it is gone. `why`: the reason why it failed or is blocked. `set_aside`: contents that were tried and failed."""
+    group until it is gone. `why`: the reason why it failed or is blocked. `set_aside`: contents that were tried and failed.
+    `most_away`: how many of its containers may be away at the same time; `None` without a limit."""
 
     name: str
     state: State
     members: Mapping[Subject, bool]
     why: str
     set_aside: Mapping[Subject, SetAside]
+    most_away: int | None
 
 
 async def listing(settings: Settings, journal: Journal, now: float, *, wide: bool) -> Listing:
@@ -61,10 +63,16 @@ def _groups(journal: Journal) -> tuple[_Group, ...]:
         for each in desired.documents
         if isinstance(each.wanted, Baseline) and each.name not in found.rules.values()
     }
+    containers = desired.containers().items()
+    limits = {
+        each.name: each.wanted.most_of(sum(each.wanted.has(*container) for container in containers))
+        for each in desired.documents
+        if isinstance(each.wanted, Baseline)
+    }
     states: dict[str, tuple[State, str]] = dict.fromkeys(found.of.values(), ("good", ""))
     states |= dict.fromkeys(found.changed(), ("changing", "")) | dict.fromkeys(empty, ("empty", "")) | bad
     return tuple(
-        _Group(name, state, members, why, {each: aside[each] for each in members if each in aside})
+        _Group(name, state, members, why, {each: aside[each] for each in members if each in aside}, limits.get(name))
         for name, (state, why) in sorted(states.items())
         for members in (_members(found, name),)
     )
@@ -80,6 +88,7 @@ def _item(group: _Group) -> dict[str, Any]:
         "name": group.name or None,
         "state": group.state,
         "why": group.why or None,
+        "mostAway": group.most_away,
         "members": [
             {"domain": domain, "name": name, "asked": is_asked} for (domain, name), is_asked in group.members.items()
         ],

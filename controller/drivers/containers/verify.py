@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from evenkeel.reconcilers.containers.health import Watch, judge, look_again_after
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.containers.actions import Verify
-from evenkeel.specs.containers.container import Health, longest_proof
+from evenkeel.specs.containers.container import Health, longest_proof, runs_once
 from evenkeel.specs.containers.observed import ContainerSeen
 from evenkeel.specs.plan import Done, Failed, Outcome, Retry
 
@@ -37,7 +37,8 @@ async def watch_until_proven(
     began_in = life()
     restarts, is_unhealthy = (seen.restart_count, seen.health == "unhealthy") if seen is not None else (0, False)
     watch = Watch(since=loop.time(), restarts=restarts, began_unhealthy=is_unhealthy)
-    total = max(int(container.stable_for.total_seconds()), 1)
+    once = runs_once(container)
+    total = max(int((longest_proof(container) if once else container.stable_for).total_seconds()), 1)
     while True:
         watch, verdict = judge(container, watch, seen, loop.time())
         if verdict is not None and verdict.proven is None:
@@ -53,7 +54,8 @@ async def watch_until_proven(
             return Done(verdict.why, instance) if verdict.proven else Failed(verdict.why)
         if loop.time() - watch.since > longest_proof(container).total_seconds():
             return Failed("no verdict about its health in time")
-        good_s = loop.time() - watch.good_since if watch.good_since is not None else 0
-        progress("watching its health", min(int(good_s), total), total)
-        await asyncio.sleep(look_again_after(container))
+        since = watch.since if once else watch.good_since
+        good_s = loop.time() - since if since is not None else 0
+        progress("waiting for its end" if once else "watching its health", min(int(good_s), total), total)
+        await asyncio.sleep(look_again_after(container, loop.time() - watch.since))
         seen = await look(action.instance, container.health)

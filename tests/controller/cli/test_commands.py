@@ -241,6 +241,35 @@ def test_examples_are_valid(device: Device, example: Path) -> None:
     assert "(warning)" not in device.run("validate", str(example)).stdout
 
 
+def test_the_example_of_order_comes_about_in_order_and_a_pool_is_replaced_one_by_one(device: Device) -> None:
+    text = (ROOT / "examples" / "containers" / "order.yaml").read_text()
+    device.write(text, file="order.yaml")
+    shown = device.run("apply", "--yes").stdout
+    places = [
+        shown.index(each) for each in ("database: healthy", "schema: started", "schema: it ended", "service: started")
+    ]
+    assert places == sorted(places)
+    assert "ended with exit code 0: schema" in shown
+    for image in ("worker", "schema"):
+        text = text.replace(f"{image}:1.0", f"{image}:1.1")
+    device.write(text, file="order.yaml")
+    assert device.run("plan", ok=2).stdout.count("at most 1 of its group") == 2
+    shown = device.run("apply", "--yes").stdout
+    places = [
+        shown.index(each) for each in ("worker-1: stopped", "worker-1: up for", "worker-2: stopped", "worker-2: up for")
+    ]
+    assert places == sorted(places)
+    assert shown.count("schema: it ended with exit code 0") == 1
+    (group,) = [
+        each
+        for each in json.loads(device.run("get", "baselines", "-o", "json").stdout)["items"]
+        if each["name"] == "workers"
+    ]
+    assert (group["mostAway"], len(group["members"])) == (1, 2)
+    described = device.run("describe", "container", "service").stdout
+    assert re.search(r"dependsOn +database, schema \(completed\), telemetry \(started\)", described)
+
+
 def test_the_example_settings_are_valid(device: Device) -> None:
     shown = device.run("status", "-o", "json", EVENKEEL_CONFIG=str(ROOT / "examples/config.yaml")).stdout
     assert json.loads(shown)["engine"]["kind"] == "docker"

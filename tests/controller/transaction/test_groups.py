@@ -6,6 +6,8 @@ import pytest
 from tests.controller.stage import Reading
 
 from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.groups.baseline import Baseline
 
@@ -219,6 +221,73 @@ def test_a_group_that_goes_back_waits_for_phases_as_all_do(on_mixed: OnMixed) ->
         domains = [each.domain for each in back]
         assert domains == sorted(domains, reverse=True), "files come first, then containers"
         assert not [each for each in mixed.said("drift") if each.seq > failed]
+
+    on_mixed(work)
+
+
+def unplaceable(*images: str) -> Reading:
+    """As `GROUPS`, but the file of `drive` cannot be had: nobody has the name of its owner."""
+    reading = asking("two", *images, owner="nosuchuser")
+    rules = [Document("Baseline", name, Baseline(names)) for name, names in GROUPS.items()]
+    return Reading(desired_state([*reading.desired.documents, *rules]))
+
+
+def switches(mixed: Mixed) -> list[str]:
+    return [each.subject for each in mixed.said("step-done") if each.step.startswith("start:")]
+
+
+def test_a_member_that_cannot_be_had_keeps_its_whole_group_as_it_was(on_mixed: OnMixed) -> None:
+    """The others of its group were updated, and taken back and updated again with each change of another group."""
+
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, grouped("one", "web:1", "lamp:1", **GROUPS))
+        for lamp in ("lamp:2", "lamp:3"):
+            before = len(switches(mixed))
+            mixed.source.readings.put_nowait(unplaceable("web:2", lamp))
+            await mixed.play(600)
+            assert (mixed.content(), mixed.running()) == ("one", [lamp, "web:1"])
+            assert switches(mixed)[before:] == ["lamp"]
+            assert mixed.settled() == (False, "Blocked")
+            assert "nosuchuser" in mixed.journal.condition("Settled").message  # type: ignore[union-attr]
+            mixed.start()
+        mixed.source.readings.put_nowait(grouped("two", "web:2", "lamp:3", **GROUPS))
+        await mixed.play(600)
+        assert (mixed.content(), mixed.running()) == ("two", ["lamp:3", "web:2"])
+        assert mixed.settled() == (True, "Converged")
+
+    on_mixed(work)
+
+
+def test_a_group_goes_on_by_itself_once_all_of_it_can_be_had(on_mixed: OnMixed) -> None:
+    """Somebody else's container has the name of one, until it is removed."""
+
+    async def work(mixed: Mixed) -> None:
+        groups = {"g": ("web", "lamp"), "h": ("rest",)}
+        await settle(mixed, grouped(None, "web:1", "rest:1", **groups))
+        mixed.engine.put_foreign(normal(Container("lamp", "other:1")))
+        mixed.source.readings.put_nowait(grouped(None, "web:2", "lamp:1", "rest:2", **groups))
+        await mixed.play(600)
+        assert mixed.running() == ["other:1", "rest:2", "web:1"]
+        assert mixed.settled() == (False, "Blocked")
+        mixed.start()
+        mixed.engine.remove("lamp")
+        await mixed.play(600)
+        assert mixed.running() == ["lamp:1", "rest:2", "web:2"]
+        assert mixed.settled() == (True, "Converged")
+
+    on_mixed(work)
+
+
+def test_a_group_of_which_one_was_never_to_be_had_is_not_begun(on_mixed: OnMixed) -> None:
+    """Also where nothing else is left to do, and in a first revision."""
+
+    async def work(mixed: Mixed) -> None:
+        for images in (("web:1", "lamp:1"), ("web:1", "lamp:2")):
+            mixed.source.readings.put_nowait(unplaceable(*images))
+            await mixed.play(600)
+            assert (mixed.content(), mixed.running()) == ("", [images[1]])
+            assert mixed.settled() == (False, "Blocked")
+            mixed.start()
 
     on_mixed(work)
 

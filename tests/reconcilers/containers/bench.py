@@ -25,7 +25,7 @@ from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Create, End, Pull, Remove, Rename, Start, Update, Verify
-from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.container import Container, condition_of
 from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.feedback import Feedback
@@ -123,19 +123,27 @@ class Watched:
             assert made or container.image in world.images, f"{action} before {container.image} was fetched"
 
     def _check_dependencies(self, starting: Kept) -> None:
-        """INV-06: what a container depends on is proven, in the form in which it is wanted, before it starts."""
+        """INV-06: what a container depends on is proven, in the form in which it is wanted, before it starts; or was started,
+        where that is enough. A job is proven when it has ended well."""
         wanted = {container.name: container for container in self.to_fetch}
         container = wanted.get(starting.container.name) if starting.container is not None else None
-        for name in container.depends_on if container is not None else ():
+        conditions = (
+            {name: condition_of(container, name) for name in container.depends_on} if container is not None else {}
+        )
+        for name, condition in conditions.items():
             may_end = wanted[name].restart.policy in ("no", "on-failure")
             assert any(
                 kept.container is not None
                 and kept.container.name == name
                 and compare.same_identity(wanted[name], kept.container)
-                and kept.id in self.proven
-                and (kept.state == "running" or may_end)
-                for kept in self.engine.world.containers.values()
-            ), f"{starting.engine_name} starts before {name} is proven"
+                and (
+                    kept.started_at
+                    if condition == "started"
+                    else kept.id in self.proven and (kept.state == "running" or may_end)
+                )
+                and (condition != "completed" or (kept.state == "exited" and not kept.exit_code))
+                for kept in self.engine.simulation.present()
+            ), f"{starting.engine_name} starts before {name} is {condition}"
 
     def _check_removal(self, removed: Kept | None) -> None:
         """INV-05: what was proven goes only when something of its name is proven and was at work, if the name matters."""

@@ -55,6 +55,14 @@ def test_what_should_be_up_and_is_not_well_is_told(seen: ContainerSeen, sentence
     assert told(seen) == (sentence,)
 
 
+def test_one_that_was_replaced_is_not_ailing_beside_a_job_that_is_over() -> None:
+    """It was down before the switch, so that nobody stopped it."""
+    old = changed(one("exited", exit_code=137), id="0", engine_name="web.old-0")
+    assert told(old, one("exited", "no")) == ()
+    assert told(old, one("exited", "no", exit_code=1)) == ("web is not running (exit code 137)",)
+    assert told(changed(old, engine_name="web"), changed(one("exited", "no"), engine_name="web.old-1")) != ()
+
+
 @pytest.mark.parametrize(
     "seen",
     [

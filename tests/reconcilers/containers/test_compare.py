@@ -65,8 +65,10 @@ OTHERS = {
     "stable_for": Other(timedelta(seconds=9), identity=False),
     "stop": Other(Stop("SIGINT")),
     "depends_on": Other(("db",), identity=False),
+    "conditions": Other((("db", "started"),), identity=False),
     "pull_policy": Other("Never", identity=False),
     "image_volumes": Other("discard", identity=False),
+    "run_once": Other(timedelta(minutes=10)),
     "secrets": Other(("A",), identity=False),
 }
 
@@ -83,7 +85,7 @@ def test_a_field_is_identity_or_changes_in_place_or_is_conduct(name: str) -> Non
     assert compare.in_place_differs(wanted, WEB) is other.in_place
 
 
-CONDUCT = {"stable_for", "depends_on", "pull_policy", "image_volumes", "secrets"}
+CONDUCT = {"stable_for", "depends_on", "conditions", "pull_policy", "image_volumes", "secrets"}
 
 
 @pytest.mark.parametrize("name", sorted(CONDUCT))
@@ -98,6 +100,14 @@ def test_how_long_it_may_take_to_end_is_conduct_and_the_signal_is_not() -> None:
     assert compare.same_identity(changed(WEB, stop=Stop(timeout=timedelta(minutes=1))), WEB)
 
 
+def test_for_how_long_it_may_run_is_conduct_and_that_it_ends_is_not() -> None:
+    one, other = (changed(WEB, run_once=timedelta(minutes=minutes)) for minutes in (10, 20))
+    assert compare.with_conduct_of(one, other) == other
+    assert compare.same_identity(one, other)
+    assert compare.with_conduct_of(WEB, other) == WEB
+    assert [(f.path, f.old, f.new) for f in fields(WEB, other)] == [("runOnce", "", "true")]
+
+
 @pytest.mark.parametrize("name", sorted(set(OTHERS) - {"name", *CONDUCT}))
 def test_a_difference_is_shown_wherever_there_is_one(name: str) -> None:
     """A recreate without a visible change would leave everybody wondering."""
@@ -109,7 +119,7 @@ def test_a_difference_is_shown_wherever_there_is_one(name: str) -> None:
 
 
 def test_what_is_kept_by_default_is_not_written_so_that_names_of_content_are_what_they_were() -> None:
-    assert "image_volumes" not in plain(WEB)
+    assert not {"image_volumes", "conditions", "run_once"} & plain(WEB).keys()
     assert container_digest(WEB) != container_digest(changed(WEB, image_volumes="discard"))
 
 

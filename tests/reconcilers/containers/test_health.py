@@ -273,9 +273,9 @@ def test_never_healthy_ends_at_last() -> None:
     ("container", "expected"),
     [
         (Container("a", "a", stable_for=timedelta(0)), 0.05),
-        (Container("a", "a", stable_for=timedelta(seconds=2)), 0.5),
+        (Container("a", "a", stable_for=timedelta(seconds=1.5)), 0.5),
         (Container("a", "a", stable_for=timedelta(minutes=5)), 1.0),
-        (HEALTHY_2_S, 0.5),
+        (HEALTHY_2_S, 2 / 3),
         (Container("a", "a", stable_for=timedelta(0), health=Health(HttpProbe(80), timedelta(seconds=9))), 0.05),
         (Container("a", "a", stable_for=timedelta(minutes=1), health=Health(HttpProbe(80), timedelta(seconds=9))), 1.0),
     ],
@@ -325,3 +325,51 @@ def test_who_has_just_started_is_starting() -> None:
 
 def test_who_is_sick_is_well_with_the_first_good_answer() -> None:
     assert probed((0, False), (1, True), (2, False)) == ["unhealthy", "healthy", "healthy"]
+
+
+# ── containers that run once ───────────────────────────────────────────────────────────────────────────────────────
+
+JOB = Container("job", "job:1", restart=Restart("no"), run_once=timedelta(seconds=60))
+TRIES = Container("job", "job:1", restart=Restart("on-failure", 2), run_once=timedelta(seconds=60))
+
+
+def test_a_job_is_proven_by_its_end_and_not_by_being_up() -> None:
+    assert watch(JOB, Look(0), Look(30)) == "open"
+    assert watch(JOB, Look(0), Look(30, "exited")) == "2: proven: it ended with exit code 0"
+    assert watch(JOB, Look(0, "exited")) == "1: proven: it ended with exit code 0"
+    assert watch(JOB, Look(0), Look(1, "exited", exit_code=3)) == "2: disproven: it ended with exit code 3"
+    assert longest_proof(JOB) > timedelta(seconds=60)
+
+
+def test_a_job_that_does_not_end_is_disproven_in_time() -> None:
+    assert watch(JOB, Look(0), Look(60)) == "open"
+    assert watch(JOB, Look(0), Look(61)) == "2: disproven: it did not end within 60 s"
+    again = Look(61, "restarting", exit_code=1, restarts=2)
+    assert (
+        watch(TRIES, again._replace(at=0), again)
+        == "2: disproven: it did not end within 60 s; it keeps ending with exit code 1"
+    )
+
+
+def test_a_job_may_be_started_again_by_its_engine() -> None:
+    first, second = Look(1, "restarting", exit_code=1, restarts=1), Look(2, restarts=1)
+    assert watch(TRIES, Look(0), first, second) == "open"
+    assert watch(TRIES, Look(0), first, second, Look(3, "exited", restarts=1)) == "4: proven: it ended with exit code 0"
+    last = Look(3, "exited", exit_code=1, restarts=2)
+    why = "it ended with exit code 1, also after it was started again 2 times"
+    assert watch(TRIES, Look(0), first, second, last) == f"4: disproven: {why}"
+
+
+def test_the_end_of_a_job_that_others_made_says_nothing() -> None:
+    stopped = Look(1, "exited", exit_code=143)
+    why = "it was stopped from outside while it was watched (exit code 143)"
+    assert watch(TRIES, Look(0), stopped, stopped._replace(at=7)) == f"3: interrupted: {why}"
+    assert watch(TRIES, Look(0), stopped, Look(2, restarts=1), stopped._replace(at=7, restarts=1)) == "open"
+    assert watch(JOB, Look(0), GONE).startswith("2: interrupted: it was removed")
+    assert watch(JOB, Look(0, cut_off="it is on no network")).startswith("1: interrupted: it was cut off")
+    assert watch(JOB, Look(0, "created", error="no such file")) == "1: disproven: it did not start: no such file"
+
+
+def test_a_job_is_looked_at_often_at_first_and_once_a_second_later() -> None:
+    waits = [look_again_after(JOB, watched_s) for watched_s in (0.0, 1.0, 5.0, 600.0)]
+    assert waits == [0.05, 0.1, 0.5, 1.0]

@@ -15,6 +15,7 @@ from typing import TypeVar, get_args
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 from tests.memories import memory
 from tests.sampling import THOROUGH
 from tests.virtual import run
@@ -25,7 +26,17 @@ from evenkeel.reconcilers.containers import Containers, compare
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Create, Start
-from evenkeel.specs.containers.container import Container, Health, HttpProbe, Port, Resources, Restart, RestartPolicy
+from evenkeel.specs.containers.container import (
+    Condition,
+    Container,
+    Health,
+    HttpProbe,
+    Port,
+    Resources,
+    Restart,
+    RestartPolicy,
+    runs_once,
+)
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import DesiredState, desired_state
 from evenkeel.specs.plan import BARRIERS, Action, Failed, Outcome, Plan
@@ -55,30 +66,40 @@ cuts = st.lists(
 )
 
 
+JOBS = {f"docker.io/library/job:{number}": Image(exits_with=0, exits_after_s=5.0 * number) for number in (1, 2)}
+"""Images of processes that end well."""
+
+
 @st.composite
-def states(draw: st.DrawFn, least: int = 0) -> DesiredState:
-    """A few containers with ports of their own, depending on each other without a cycle."""
+def states(draw: st.DrawFn, least: int = 0, *, jobs: bool = False) -> DesiredState:
+    """A few containers with ports of their own, depending on each other without a cycle. `jobs`: some of them run once, and
+    not all wait for proofs."""
     names = draw(st.permutations(NAMES))[: draw(st.integers(least, len(NAMES)))]
     ports = draw(st.permutations((8080, 8081, 8082, None, None)))
-    containers = []
+    containers: list[Container] = []
     for index, name in enumerate(names):
         host_port = ports[index]
-        containers.append(
-            normal(
-                Container(
-                    name,
-                    draw(st.sampled_from(IMAGES)),
-                    env=(("LEVEL", draw(st.sampled_from("ab"))),),
-                    ports=() if host_port is None else (Port(host_port, 80),),
-                    restart=Restart(draw(st.sampled_from(POLICIES))),
-                    resources=Resources(draw(st.sampled_from(MEMORY))),
-                    depends_on=tuple(draw(st.sets(st.sampled_from(names[:index])))) if index else (),
-                    stable_for=timedelta(seconds=draw(st.sampled_from((0, 3)))),
-                    pull_policy=draw(st.sampled_from(("IfNotPresent", "Always"))),
-                )
-            )
+        is_job = jobs and draw(st.sampled_from((False, False, True)))
+        container = Container(
+            name,
+            draw(st.sampled_from(sorted(JOBS) if is_job else IMAGES)),
+            env=(("LEVEL", draw(st.sampled_from("ab"))),),
+            ports=() if host_port is None else (Port(host_port, 80),),
+            restart=Restart(draw(st.sampled_from(("no", "on-failure") if is_job else POLICIES))),
+            resources=Resources(draw(st.sampled_from(MEMORY))),
+            depends_on=tuple(draw(st.sets(st.sampled_from(names[:index])))) if index else (),
+            stable_for=timedelta(seconds=draw(st.sampled_from((0, 3)))),
+            pull_policy=draw(st.sampled_from(("IfNotPresent", "Always"))),
+            run_once=timedelta(minutes=1) if is_job else UNSET,
         )
+        ends = {each.name for each in containers if runs_once(each)}
+        conditions = tuple((need, draw(_conditions(need in ends))) for need in sorted(container.depends_on) if jobs)
+        containers.append(normal(changed(container, conditions=conditions)))
     return asking(containers)
+
+
+def _conditions(ends: bool) -> st.SearchStrategy[Condition]:
+    return st.sampled_from(("healthy", "started", "completed") if ends else ("healthy", "started"))
 
 
 Hands = Callable[[Bench, Container], object]
@@ -137,7 +158,7 @@ async def assert_reached(device: Bench, state: DesiredState) -> None:
 
 
 @thorough
-@given(states(), drifts, states())
+@given(states(jobs=True), drifts, states(jobs=True))
 def test_converges_from_anywhere_and_a_second_plan_is_empty(
     before: DesiredState, what: list[tuple[str, int]], after: DesiredState
 ) -> None:
@@ -148,12 +169,12 @@ def test_converges_from_anywhere_and_a_second_plan_is_empty(
         await assert_reached(device, after)
         assert device.journal.digest("last-good") == after.digest
 
-    with bench() as device:
+    with bench(JOBS) as device:
         run(scenario(device))
 
 
 @thorough
-@given(states(), drifts, states(), cuts)
+@given(states(jobs=True), drifts, states(jobs=True), cuts)
 def test_interrupted_at_any_action_it_converges(
     before: DesiredState, what: list[tuple[str, int]], after: DesiredState, cuts: list[Cut]
 ) -> None:
@@ -164,12 +185,12 @@ def test_interrupted_at_any_action_it_converges(
         assert isinstance(ending, Settled), device.said[-8:]
         await assert_reached(device, after)
 
-    with bench() as device:
+    with bench(JOBS) as device:
         run(scenario(device))
 
 
 @thorough
-@given(states(), states(), states(), cuts)
+@given(states(jobs=True), states(jobs=True), states(jobs=True), cuts)
 def test_another_wish_in_the_middle_of_a_switch(
     before: DesiredState, meanwhile: DesiredState, after: DesiredState, cuts: list[Cut]
 ) -> None:
@@ -181,12 +202,12 @@ def test_another_wish_in_the_middle_of_a_switch(
         assert isinstance(await device.converge(after), Settled), device.said[-8:]
         await assert_reached(device, after)
 
-    with bench() as device:
+    with bench(JOBS) as device:
         run(scenario(device))
 
 
 @thorough
-@given(states(), drifts, states())
+@given(states(jobs=True), drifts, states(jobs=True))
 def test_what_is_shown_is_what_is_done(before: DesiredState, what: list[tuple[str, int]], after: DesiredState) -> None:
     """The plan of the first look is the list of all actions to come, in order, though each stage is planned anew. (Of a tag
     that is gone only fetching it says whether it leads to what runs already.)"""
@@ -203,7 +224,7 @@ def test_what_is_shown_is_what_is_done(before: DesiredState, what: list[tuple[st
         for stage in shown:
             assert sorted(kind(actions.pop(0)) for _ in stage) == stage
 
-    with bench() as device:
+    with bench(JOBS) as device:
         run(scenario(device))
 
 
@@ -213,7 +234,7 @@ def kind(action: Action) -> str:
 
 
 @thorough
-@given(states(), drifts, states(), st.integers(0, 12), st.randoms(use_true_random=False))
+@given(states(jobs=True), drifts, states(jobs=True), st.integers(0, 12), st.randoms(use_true_random=False))
 def test_the_order_of_what_is_read_does_not_matter(
     before: DesiredState, what: list[tuple[str, int]], after: DesiredState, stop_at: int, random: Random
 ) -> None:
@@ -236,7 +257,7 @@ def test_the_order_of_what_is_read_does_not_matter(
         assert reconciler.plan(reconciler.diff(want, shuffled, turned), shuffled, turned) == plan
         assert_sound(plan)
 
-    with bench() as device:
+    with bench(JOBS) as device:
         run(scenario(device))
 
 
@@ -285,13 +306,20 @@ def spoil(state: DesiredState, index: int) -> DesiredState:
     containers = list(containers_of(state).values())
     broken = containers[index % len(containers)]
     containers[index % len(containers)] = changed(
-        broken, image=BAD, health=Health(HttpProbe(80)), stable_for=timedelta(seconds=3)
+        broken, image=BAD, health=Health(HttpProbe(80)), stable_for=timedelta(seconds=3), run_once=UNSET
     )
     return asking(containers)
 
 
 @thorough
-@given(states(least=1), states(least=1), st.integers(0, 3), st.sampled_from(sorted(FLAWS)), cuts, drifts)
+@given(
+    states(least=1, jobs=True),
+    states(least=1, jobs=True),
+    st.integers(0, 3),
+    st.sampled_from(sorted(FLAWS)),
+    cuts,
+    drifts,
+)
 def test_a_failed_update_ends_on_last_good(
     before: DesiredState,
     after: DesiredState,
@@ -309,14 +337,15 @@ def test_a_failed_update_ends_on_last_good(
         ending = await device.converge(bad, kept_cuts, good=before)
         assert isinstance(ending, Stalled), ending
         await assert_reached(device, before)
-        assert all(device.working(name) for name in containers_of(before)), "nobody is at work"
+        lasting = (name for name, container in containers_of(before).items() if not runs_once(container))
+        assert all(device.working(name) for name in lasting), "nobody is at work"
 
         drift(device, before, what)
         assert isinstance(await device.converge(bad, good=before), Stalled), "quarantine does not last"
         await assert_reached(device, before)
         assert device.journal.digest("last-good") == before.digest
 
-    with bench({BAD: FLAWS[flaw]}) as device:
+    with bench({BAD: FLAWS[flaw], **JOBS}) as device:
         run(scenario(device))
 
 

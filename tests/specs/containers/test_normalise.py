@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from evenkeel.specs.codec import decode, encode
 from evenkeel.specs.containers import container as nouns
@@ -96,7 +97,9 @@ containers = st.builds(
     stable_for=durations,
     stop=st.builds(Stop, st.sampled_from(["SIGTERM", "9"]), durations),
     depends_on=some(names),
+    conditions=st.just(UNSET) | some(st.tuples(names, st.sampled_from(get_args(nouns.Condition)))),
     pull_policy=st.sampled_from(get_args(nouns.PullPolicy)),
+    run_once=st.just(UNSET) | durations,
 )
 
 
@@ -152,6 +155,11 @@ def test_the_order_of_what_has_no_order_does_not_matter(raw: Container, random: 
         ({"log": Log("none", 5, 5, "", "non-blocking", 5)}, {"log": Log("none")}),
         ({"labels": (("b", "1"), ("a", "1"))}, {"labels": (("a", "1"), ("b", "1"))}),
         ({"depends_on": ("b", "a", "b")}, {"depends_on": ("a", "b")}),
+        (
+            {"depends_on": ("b", "a"), "conditions": (("b", "started"), ("a", "healthy"), ("c", "started"))},
+            {"depends_on": ("a", "b"), "conditions": (("b", "started"),)},
+        ),
+        ({"depends_on": ("a",), "conditions": (("a", "healthy"),)}, {"depends_on": ("a",)}),
     ],
 )
 def test_what_means_the_same_is_the_same(one: dict[str, object], two: dict[str, object]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from evenkeel.specs.codec import plain
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.documents.join import desired_from
@@ -88,3 +89,40 @@ def test_all_labels_are_needed() -> None:
     assert Baseline(labels=(("tier", "front"),)).has("web", web)
     assert not Baseline(labels=(("tier", "front"), ("x", "y"))).has("web", web)
     assert not Baseline().has("web", web)
+
+
+@pytest.mark.parametrize(("written", "of_nine", "of_one"), [("2", 2, 2), ("25%", 2, 1), ("1%", 1, 1), ("100%", 9, 1)])
+def test_how_many_members_may_be_away(written: str, of_nine: int, of_one: int) -> None:
+    state, problems = read(CONTAINERS, group("drive", f"  members: [web, db]\n  maxUnavailable: {written}\n"))
+    assert not errors(problems)
+    (found,) = [each.wanted for each in state.documents if isinstance(each.wanted, Baseline)]
+    assert (found.most_of(9), found.most_of(1)) == (of_nine, of_one)
+    assert Baseline(("db", "web")).most_of(9) is None
+
+
+def test_a_group_without_a_limit_is_called_what_it_was_called_before_there_were_limits() -> None:
+    state, _ = read(CONTAINERS, group("drive", "  members: [web, db]\n"))
+    (found,) = [each.wanted for each in state.documents if isinstance(each.wanted, Baseline)]
+    assert plain(found).keys() == {"type", "members", "labels", "all_or_nothing"}
+
+
+@pytest.mark.parametrize(
+    ("written", "complaint"),
+    [
+        ("0", "expected a number from 1 to 1000000, got 0"),
+        ("half", "the text `half` does not fit; expected a number, for example 2, or a share from 1% to 100%"),
+        ("0%", "the text `0%` does not fit; expected a number, for example 2, or a share from 1% to 100%"),
+        ("101%", "the text `101%` does not fit; expected a number, for example 2, or a share from 1% to 100%"),
+        (
+            "0.5",
+            "expected a whole number or a text, got a number; write a number, for example 2, or a share, for example 25%",
+        ),
+        (
+            "true",
+            "expected a whole number or a text, got true or false; write a number, for example 2, or a share, for example 25%",
+        ),
+    ],
+)
+def test_a_limit_that_is_none(written: str, complaint: str) -> None:
+    _, problems = read(CONTAINERS, group("drive", f"  members: [web]\n  maxUnavailable: {written}\n"))
+    assert [problem_text(each).partition(": ")[2] for each in errors(problems)] == [f"spec.maxUnavailable: {complaint}"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from tests.specs.kanto.components import component, message
 
 from evenkeel.reconcilers.agents.request import read_request
@@ -70,3 +71,13 @@ def test_a_group_is_published_as_a_baseline() -> None:
     payload = kanto_payload(state, flaws)
     assert not flaws
     assert baselines(payload) == (("drive", ("db", "web")), ("lamp", ("lamp",)))
+
+
+@pytest.mark.parametrize("lines", ["maxUnavailable: 1", "maxUnavailable: 50%\n  allOrNothing: false"])
+def test_that_not_all_are_to_be_away_at_once_cannot_be_published(lines: str) -> None:
+    container = "apiVersion: evenkeel/v1\nkind: Container\nmetadata: {name: web}\nspec: {image: web:1}\n---\n"
+    group = f"apiVersion: evenkeel/v1\nkind: Baseline\nmetadata: {{name: pool}}\nspec:\n  members: [web]\n  {lines}\n"
+    state, _ = desired_from([decode_file(f"{container}{group}".encode(), "x.yaml")])
+    flaws: list[Flaw] = []
+    kanto_payload(state, flaws)
+    assert [flaw.path for flaw in flaws] == [("pool", "maxUnavailable")]

@@ -76,7 +76,8 @@ def test_what_kanto_has_words_for_comes_back_as_it_was() -> None:
     ("line", "key"),
     [("stableFor: 1m", "stableFor"), ("dependsOn: [a]", "dependsOn"), ("health: {tcp: {port: 80}}", "health"),
      ("stop: {signal: SIGINT}", "stop"), ("stop: {timeout: 1m}", "stop"), ("pullPolicy: Never", "pullPolicy"),
-     ("imageVolumes: discard", "imageVolumes")],
+     ("imageVolumes: discard", "imageVolumes"), ("runOnce: true\n  restart: {policy: \"no\"}", "runOnce"),
+     ("dependsOn: [{name: a, condition: started}]", "dependsOn")],
 )  # fmt: skip
 def test_what_gets_lost_is_named(line: str, key: str) -> None:
     documents = [

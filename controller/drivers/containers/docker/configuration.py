@@ -87,8 +87,10 @@ def container_of(
         stable_for=base.stable_for,
         stop=_stop(config, base.stop, image_config),
         depends_on=base.depends_on,
+        conditions=base.conditions,
         pull_policy=base.pull_policy,
         image_volumes=base.image_volumes,
+        run_once=base.run_once,
         secrets=base.secrets,
     )
     return normal(container)

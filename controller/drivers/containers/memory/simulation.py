@@ -29,6 +29,7 @@ from evenkeel.controller.process.clock import Now
 from evenkeel.reconcilers.containers.compare import InPlace, can_update
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Create, Remove, Rename, Update
+from evenkeel.specs.containers.container import runs_once
 from evenkeel.specs.containers.observed import AWAKE
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.plan import Done, Outcome, Retry
@@ -56,6 +57,7 @@ class Simulation:
                 policy = kept.container.restart.policy if kept.container else "no"
                 again = policy in ("always", "unless-stopped") or (policy == "on-failure" and image.exits_with != 0)
                 state, count = after_ends(kept, image) if again else ("exited", kept.restart_count)
+                again = again and state != "exited"
                 is_known = kept.finished_at and kept.restart_count == count and (again or kept.state == state)
                 at, code = kept.finished_at if is_known else self.now(), 0 if state == "running" else image.exits_with
                 ended = replace(kept, state=state, exit_code=code, restart_count=count, finished_at=at)
@@ -80,8 +82,10 @@ class Simulation:
 
     def behaviour(self, kept: Kept) -> Image:
         """The behaviour of a container. The image that it was created from decides, although its tag may have been
-        pushed again."""
+        pushed again. One that runs once ends well where nothing else is known of its image."""
         offered = self.offered(kept.image)
+        if kept.image not in self.catalogue and kept.container is not None and runs_once(kept.container):
+            return replace(offered, exits_with=0, exits_after_s=1.0)
         if kept.image_id == image_id(kept.image, offered.version):
             return offered
         return self.world.pulled.get(kept.image_id, offered)

@@ -156,16 +156,15 @@ def up_s(kept: Kept) -> float:
 def restarts(kept: Kept, image: Image) -> int:
     """The number of times that a container that keeps ending was started again by now, after waits that double each
     time, as Docker's do."""
-    longest = kept.container.restart.max_retries if kept.container is not None else 0
-    count = int(math.log2(1 + up_s(kept) / max(image.exits_after_s, 0.1)))
-    return max(1, min(count, longest) if longest else count)
+    return max(1, int(math.log2(1 + up_s(kept) / max(image.exits_after_s, 0.1))))
 
 
 def after_ends(kept: Kept, image: Image) -> tuple[State, int]:
-    """The state of a container that its engine starts again, and how often it was started again. One that flaps waits
-    for as long as it is up."""
+    """The state of a container that its engine starts again, and how often it was started again: at most as often as its
+    policy allows. One that flaps waits for as long as it is up."""
     if not image.flaps:
-        return "restarting", restarts(kept, image)
+        count, most = restarts(kept, image), kept.container.restart.max_retries if kept.container is not None else 0
+        return ("exited", most) if 0 < most < count else ("restarting", count)
     turns = int(up_s(kept) / image.exits_after_s)  # 1: the container has ended once and waits
     return ("restarting", (turns + 1) // 2) if turns % 2 else ("running", turns // 2)
 

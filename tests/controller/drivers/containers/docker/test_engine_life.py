@@ -239,6 +239,27 @@ async def test_who_may_end_is_not_judged_by_the_end_of_his_engine(clean_dockerd:
     assert "A=2" in clean_dockerd.inspect("it")["Config"]["Env"]
 
 
+async def test_a_job_that_is_over_stays_over_and_one_that_its_engine_ended_runs_again(
+    clean_dockerd: Dockerd, rig: Rig
+) -> None:
+    once: dict[str, Any] = {"restart": Restart("no"), "run_once": timedelta(minutes=1)}
+    over = container("over", command=("true",), **once)
+    waits = {"depends_on": ("over",), "conditions": (("over", "completed"),)}
+    assert await rig.converge(over, container("it", **waits)) == Settled(ended=("over",))
+    first = clean_dockerd.inspect("over")["State"]
+    assert first["FinishedAt"] <= clean_dockerd.inspect("it")["State"]["StartedAt"]
+    longer = container("long", command=("sh", "-c", "trap 'exit 0' TERM; sleep 8 & wait"), **once)
+    rig.said.clear()
+    work = asyncio.create_task(rig.converge(over, container("it", **waits), longer))
+    await soon(lambda: any(entry.step == "verify:long" for entry in rig.said) or work.done())
+    begun = clean_dockerd.inspect("long")["State"]["StartedAt"]
+    await asyncio.to_thread(clean_dockerd.restart)
+    assert await work == Settled(ended=("long", "over")), [(each.kind, each.message) for each in rig.said]
+    assert clean_dockerd.inspect("over")["State"]["StartedAt"] == first["StartedAt"]
+    assert clean_dockerd.inspect("long")["State"]["StartedAt"] > begun
+    assert clean_dockerd.inspect("long")["State"]["ExitCode"] == 0
+
+
 @pytest.mark.parametrize(("before_s", "after_s"), [(3600.0, 0.0), (0.0, -3600.0), (0.0, 3600.0)])
 async def test_who_was_killed_is_told_whatever_is_done_to_the_clock(
     clean_dockerd: Dockerd, rig: Rig, monkeypatch: pytest.MonkeyPatch, before_s: float, after_s: float

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -31,6 +31,7 @@ from evenkeel.reconcilers.containers.compare import same_identity
 from evenkeel.specs.codec import changed, decode
 from evenkeel.specs.containers.container import (
     UNLIMITED,
+    Condition,
     Container,
     Device,
     ExecProbe,
@@ -165,9 +166,11 @@ def containers(draw: st.DrawFn) -> Container:
             health=draw(st.none() | st.builds(Health, probes, long, long, st.integers(1, 9), short)),
             stable_for=draw(short),
             stop=draw(st.builds(Stop, st.sampled_from(["SIGTERM", "SIGINT"]), short)),
-            depends_on=tuple(draw(st.lists(names, max_size=2))),
+            depends_on=(needed := tuple(draw(st.lists(names, max_size=2)))),
+            conditions=tuple((name, draw(st.sampled_from(get_args(Condition)))) for name in needed) or UNSET,
             pull_policy=draw(st.sampled_from(["IfNotPresent", "Always", "Never"])),
             image_volumes=draw(st.sampled_from([UNSET, "discard"])),
+            run_once=draw(st.just(UNSET) | short),
         )
     )
 

@@ -1,0 +1,411 @@
+"""Laws of order, on random graphs of 1 to 60 containers with random durations and faults.
+
+The first ones follow real cycles against the memory engine in virtual time. That nothing starts before its conditions are
+met is asserted by the watcher of the bench at every start; that all instances that are stopped together stop the other way
+round is read from the list of actions. The last ones play plans as the controller does, without an engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from heapq import heappop, heappush
+from random import Random
+from typing import NamedTuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import UNSET
+from tests.virtual import run
+
+from evenkeel.controller.cycle.endings import Settled, Stalled
+from evenkeel.controller.cycle.stage import StageLimits
+from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.reconcilers.containers import Containers
+from evenkeel.reconcilers.containers.health import look_again_after
+from evenkeel.reconcilers.schedule import Schedule
+from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.actions import End, Start, Verify
+from evenkeel.specs.containers.container import Condition, Container, Port, Restart, condition_of, runs_once
+from evenkeel.specs.containers.memory import ContainersMemory
+from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
+from evenkeel.specs.desired import DesiredState, Document, desired_state
+from evenkeel.specs.groups.baseline import Baseline
+from evenkeel.specs.plan import Plan, Proof, Stage
+
+from .bench import Bench, asking, bench, containers_of
+from .test_laws import EXAMPLES, assert_reached, assert_sound, thorough
+
+PLACES = StageLimits().parallel
+ACTION_S = 0.2
+"""The time of the engine for each action."""
+JOBS = {f"docker.io/library/job:{number}": Image(exits_with=0, exits_after_s=3.0 * number) for number in range(4)}
+BAD = "docker.io/library/bad:1"
+many = settings(thorough, max_examples=EXAMPLES or 100)
+some = settings(thorough, max_examples=EXAMPLES or 8)
+"""Whole controllers with up to 60 containers take their time."""
+graphs = st.tuples(st.integers(1, 60), st.randoms(use_true_random=False))
+
+
+def graph(size: int, random: Random, image: str = "one:1") -> DesiredState:
+    """Containers of which each may depend on some of those before it, under random conditions."""
+    containers: list[Container] = []
+    for number in range(size):
+        is_job = random.random() < 0.2
+        needs = random.sample(containers, min(len(containers), random.choice((0, 0, 1, 1, 2, 3))))
+        conditions: list[tuple[str, Condition]] = [(each.name, random.choice(_possible(each))) for each in needs]
+        container = Container(
+            f"c{number:02}",
+            random.choice(sorted(JOBS)) if is_job else image,
+            restart=Restart("no" if is_job else "unless-stopped"),
+            stable_for=timedelta(seconds=random.choice((0, 1, 2, 4, 8))),
+            depends_on=tuple(each.name for each in needs),
+            conditions=tuple(conditions),
+            run_once=timedelta(minutes=1) if is_job else UNSET,
+        )
+        containers.append(normal(container))
+    return asking(containers)
+
+
+def _possible(container: Container) -> tuple[Condition, ...]:
+    return ("healthy", "started", "completed") if runs_once(container) else ("healthy", "started")
+
+
+def again(state: DesiredState, random: Random) -> DesiredState:
+    """The same containers, most of them with other content."""
+    return asking(
+        [
+            changed(each, env=(("AGAIN", "1"),)) if random.random() < 0.8 else each
+            for each in containers_of(state).values()
+        ]
+    )
+
+
+# ── through cycles, on the memory engine ───────────────────────────────────────────────────────────────────────────
+
+
+async def took_s(device: Bench, state: DesiredState) -> float:
+    """For how long the device was on its way to a state, in virtual time."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    assert isinstance(await device.converge(state), Settled), device.said[-4:]
+    return loop.time() - begun
+
+
+def proof_s(container: Container) -> float:
+    """The longest time of a proof that succeeds: looks come in steps."""
+    if runs_once(container):
+        ends_s = JOBS[container.image].exits_after_s
+        return ends_s + look_again_after(container, ends_s)
+    return container.stable_for.total_seconds() + look_again_after(container)
+
+
+def longest_path_s(state: DesiredState, step_s: float) -> float:
+    """The time of the slowest chain of dependencies. `step_s`: of all steps of one container but its proof."""
+    containers = containers_of(state)
+    ready_s: dict[str, float] = {}
+    for name in sorted(containers):  # they depend on those before them
+        container = containers[name]
+        ready_s[name] = step_s + max(
+            (_after_s(container, need, containers, ready_s) for need in container.depends_on), default=0
+        )
+        ready_s[name] += ACTION_S + proof_s(container)
+    return max(ready_s.values())
+
+
+def _after_s(
+    container: Container, need: str, containers: Mapping[str, Container], ready_s: Mapping[str, float]
+) -> float:
+    without = 0 if condition_of(container, need) != "started" else ACTION_S + proof_s(containers[need])
+    return ready_s[need] - without
+
+
+@some
+@given(graphs)
+def test_it_takes_no_longer_than_the_longest_path_one_proof_and_the_work_over_the_places(
+    drawn: tuple[int, Random],
+) -> None:
+    size, random = drawn
+    state = graph(size, random)
+
+    async def scenario(device: Bench) -> None:
+        device.engine.script.perform_s = ACTION_S
+        device.engine.script.pull_rate = 1e12
+        for after in (state, again(state, random)):
+            before = len(device.driver.done)
+            took = await took_s(device, after)
+            done = device.driver.done[before:]
+            work_s = sum(ACTION_S for action in done if not isinstance(action, Proof))
+            proof = max(map(proof_s, containers_of(after).values())) + ACTION_S
+            limit_s = longest_path_s(after, 6 * ACTION_S) + proof + work_s / PLACES + 4 * ACTION_S
+            assert took <= limit_s
+            await assert_reached(device, after)
+
+    with bench(JOBS) as device:
+        run(scenario(device))
+
+
+@some
+@given(graphs)
+def test_stops_go_the_other_way_round(drawn: tuple[int, Random]) -> None:
+    """Of all that are stopped together, those that depend on another stop before it does."""
+    size, random = drawn
+    state = graph(size, random)
+    after = again(state, random)
+
+    async def scenario(device: Bench) -> None:
+        device.engine.script.perform_s = ACTION_S
+        device.engine.script.pull_rate = 1e12
+        assert isinstance(await device.converge(state), Settled)
+        begun = len(device.driver.done)
+        old = {kept.id: kept.container.name for kept in device.own() if kept.container is not None}
+        assert isinstance(await device.converge(after), Settled)
+        actions = device.driver.done[begun:]
+        stopped = [old[action.instance] for action in actions if isinstance(action, End)]
+        place = {name: number for number, name in enumerate(stopped)}
+        for name, container in containers_of(after).items():
+            for need in container.depends_on:
+                assert name not in place or need not in place or place[name] < place[need], (
+                    f"{need} stops before {name}"
+                )
+
+    with bench(JOBS) as device:
+        run(scenario(device))
+
+
+@some
+@given(graphs, st.integers(1, 3))
+def test_a_failure_stops_exactly_its_dependants(drawn: tuple[int, Random], faults: int) -> None:
+    """On a new device, where there is nothing to go back to: all that does not wait for a failure is started and proven."""
+    size, random = drawn
+    containers = containers_of(graph(size, random))
+    bad = {random.choice(sorted(containers)) for _ in range(faults)}
+    state = asking([changed(each, image=BAD) if name in bad else each for name, each in containers.items()])
+
+    async def scenario(device: Bench) -> None:
+        device.engine.script.perform_s = ACTION_S
+        assert isinstance(await device.converge(state), Stalled)
+        waiting = waiting_for(bad, containers)
+        kept = {each.container.name: each for each in device.own() if each.container is not None}
+        assert {name for name, each in kept.items() if not each.started_at} == waiting
+        assert {each.name for each in containers.values() if kept[each.name].id in device.driver.proven} == (
+            containers.keys() - waiting - bad
+        )
+
+    with bench({BAD: Image(exits_with=3, exits_after_s=0.0), **JOBS}) as device:
+        run(scenario(device))
+
+
+def waiting_for(bad: Iterable[str], containers: Mapping[str, Container]) -> set[str]:
+    """The containers that cannot be started when these cannot be proven."""
+    waiting: set[str] = set()
+    for name in sorted(containers):
+        container = containers[name]
+        for need in container.depends_on:
+            is_started = condition_of(container, need) == "started" and need not in waiting
+            if not is_started and need in {*waiting, *bad}:
+                waiting.add(name)
+    return waiting
+
+
+@some
+@given(graphs, st.integers(1, 3))
+def test_a_failure_takes_back_its_group_alone(drawn: tuple[int, Random], groups: int) -> None:
+    """What depends on a member of it waits until that is at work again, and goes on."""
+    size, random = drawn
+    before = containers_of(graph(size, random))
+    group_of = {name: f"g{random.randrange(groups)}" for name in before}
+    bad = random.choice(sorted(before))
+    after = {
+        name: changed(each, image=BAD, run_once=UNSET, restart=Restart())
+        if name == bad
+        else changed(each, env=(("AGAIN", "1"),))
+        for name, each in before.items()
+    }
+    gone = {name for name in after if group_of[name] == group_of[bad]}
+
+    async def scenario(device: Bench) -> None:
+        device.engine.script.perform_s = ACTION_S
+        assert isinstance(await device.converge(grouped(before, group_of)), Settled)
+        await device.converge(grouped(after, group_of), good=grouped(before, group_of))
+        for name in before:
+            (kept,) = [each for each in device.own() if each.container is not None and each.container.name == name]
+            assert kept.container is not None
+            assert (kept.container.env == ()) is (name in gone), name
+
+    with bench({BAD: Image(exits_with=3, exits_after_s=0.0), **JOBS}) as device:
+        run(scenario(device))
+
+
+def grouped(containers: Mapping[str, Container], group_of: Mapping[str, str]) -> DesiredState:
+    documents = [Document("Container", name, each) for name, each in containers.items()]
+    for group in sorted(set(group_of.values())):
+        members = tuple(sorted(name for name, other in group_of.items() if other == group))
+        documents.append(Document("Baseline", group, Baseline(members)))
+    return desired_state(documents)
+
+
+# ── plans, played as the controller does ───────────────────────────────────────────────────────────────────────────
+
+
+class Played(NamedTuple):
+    """The steps of plans in the order of their ends, and, at each stop of a member, how many of its group were away then."""
+
+    ended: list[str]
+    away: Counter[str]
+
+
+def play(plan: Plan, random: Random, group_of: Mapping[str, str], away: set[str], places: int | None = None) -> Played:
+    """Play all stages with random durations. `away`: members that are not at work at the beginning."""
+    ended: list[str] = []
+    most: Counter[str] = Counter()
+    proves = {step.subject for stage in plan.stages for step in stage.steps if isinstance(step.action, Verify)}
+    for stage in plan.stages:
+        schedule = Schedule(stage, places or random.randint(1, 9))
+        _play_stage(stage, schedule, proves, random, group_of, away, most, ended)
+    return Played(ended, most)
+
+
+def _play_stage(
+    stage: Stage,
+    schedule: Schedule,
+    proves: set[str],
+    random: Random,
+    group_of: Mapping[str, str],
+    away: set[str],
+    most: Counter[str],
+    ended: list[str],
+) -> None:
+    now, number = 0.0, 0
+    steps = {step.id: step for step in stage.steps}
+    running: list[tuple[float, int, str]] = []
+    while True:
+        for step in schedule.begin():
+            if isinstance(step.action, End) and step.subject in group_of:
+                away.add(step.subject)
+                group = group_of[step.subject]
+                most[group] = max(most[group], sum(group_of.get(each) == group for each in away))
+            number += 1
+            heappush(running, (now + random.choice((0.1, 1.0, 3.0)), number, step.id))
+        if not running:
+            break
+        now, _, id_ = heappop(running)
+        step = steps[id_]
+        if isinstance(step.action, Verify) or (isinstance(step.action, Start) and step.subject not in proves):
+            away.discard(step.subject)
+        ended.append(id_)
+        schedule.ended(step, well=True)
+
+
+def seen_of(containers: Iterable[Container], down: set[str], images: Iterable[str]) -> ContainersSeen:
+    found = (
+        ContainerSeen(
+            f"#{each.name}", each.name, each.name, "sha256:old", "exited" if each.name in down else "running", each
+        )
+        for each in containers
+    )
+    return ContainersSeen("", containers=tuple(found), images=dict.fromkeys(images, "sha256:new"))
+
+
+@many
+@given(graphs, st.sampled_from((1, 2, 3, 7, 60, "10%", "50%")), st.floats(0, 0.5))
+def test_never_more_members_are_away_than_their_group_allows(
+    drawn: tuple[int, Random], most: int | str, share_down: float
+) -> None:
+    """Members that are down at the beginning count, unless they depend on a member that has to be switched first."""
+    size, random = drawn
+    before = containers_of(graph(size, random))
+    group_of = {name: random.choice("gh") for name in before if random.random() < 0.8}
+    down = {name for name, each in before.items() if random.random() < share_down and not runs_once(each)}
+    after = {name: changed(each, env=(("AGAIN", "1"),)) if name not in down else each for name, each in before.items()}
+    number, share = (most, UNSET) if isinstance(most, int) else (UNSET, int(most.rstrip("%")))
+    members = {group: tuple(sorted(name for name, other in group_of.items() if other == group)) for group in "gh"}
+    rules = {group: Baseline(names, most_away=number, most_away_percent=share) for group, names in members.items()}
+    documents = [Document("Container", name, each) for name, each in after.items()]
+    state = desired_state([*documents, *(Document("Baseline", name, rule) for name, rule in rules.items())])
+    reconciler = Containers()
+    seen = seen_of(before.values(), down, {each.image for each in after.values()})
+    memory = ContainersMemory(proven={each.id: "" for each in seen.containers})
+    plan = reconciler.plan(reconciler.diff(reconciler.select(state), seen, memory), seen, memory)
+    assert_sound(plan)
+    switched = {step.subject for stage in plan.stages for step in stage.steps if isinstance(step.action, End)}
+    independent = {name for name in down if name in group_of and not behind(name, after) & switched}
+    played = play(plan, random, group_of, set(independent))
+    assert sorted(played.ended) == sorted(step.id for stage in plan.stages for step in stage.steps), "it does not end"
+    for group, rule in rules.items():
+        allowed = rule.most_of(len(rule.members))
+        assert allowed is not None
+        assert played.away[group] <= allowed
+
+
+def behind(name: str, containers: Mapping[str, Container]) -> set[str]:
+    """All that a container depends on, directly or not."""
+    found: set[str] = set()
+    names = list(containers[name].depends_on)
+    while names:
+        if (need := names.pop()) not in found:
+            found.add(need)
+            names += containers[need].depends_on
+    return found
+
+
+def test_without_a_limit_all_members_are_switched_at_once() -> None:
+    """The law above can fail: there is nothing else that bounds how many are away."""
+    before = {f"c{number}": normal(Container(f"c{number}", "one:1")) for number in range(9)}
+    after = {name: changed(each, env=(("AGAIN", "1"),)) for name, each in before.items()}
+    seen = seen_of(before.values(), set(), {"docker.io/library/one:1"})
+    memory = ContainersMemory(proven={each.id: "" for each in seen.containers})
+    for rule, most in ((Baseline(tuple(before)), 9), (Baseline(tuple(before), most_away=4), 4)):
+        state = desired_state([*asking(list(after.values())).documents, Document("Baseline", "g", rule)])
+        reconciler = Containers()
+        plan = reconciler.plan(reconciler.diff(reconciler.select(state), seen, memory), seen, memory)
+        assert play(plan, Random(1), dict.fromkeys(before, "g"), set(), places=9).away["g"] == most
+
+
+@many
+@given(graphs)
+def test_no_plan_waits_for_itself_whatever_depended_on_what_before(drawn: tuple[int, Random]) -> None:
+    """Dependencies turned around, subjects that nobody asks for any more, ports that change hands, groups with limits."""
+    size, random = drawn
+    one, other = containers_of(graph(size, random)), containers_of(graph(size, random))
+    ports = list(range(8000, 8000 + size))
+    names = {name: f"c{size - 1 - int(name[1:]):02}" for name in one}
+    before = [
+        changed(
+            each,
+            name=names[each.name],
+            depends_on=tuple(names[need] for need in each.depends_on),
+            conditions=UNSET,
+            ports=_port(ports, random),
+        )
+        for each in one.values()
+    ]
+    random.shuffle(ports := list(range(8000, 8000 + size)))
+    after = [changed(each, ports=_port(ports, random)) for each in other.values()]
+    gone = {each.name for each in after if random.random() < 0.2}
+    kept = [
+        changed(
+            each,
+            depends_on=tuple(need for need in each.depends_on if need not in gone),
+            conditions=UNSET,
+        )
+        for each in after
+        if each.name not in gone
+    ]
+    rule = Baseline(tuple(each.name for each in kept if random.random() < 0.7), most_away=random.randint(1, 3))
+    state = desired_state([*asking(kept).documents, Document("Baseline", "g", rule)])
+    seen = seen_of(map(normal, before), set(), {each.image for each in kept})
+    memory = ContainersMemory(proven={each.id: "" for each in seen.containers})
+    reconciler = Containers()
+    plan = reconciler.plan(reconciler.diff(reconciler.select(state), seen, memory), seen, memory)
+    assert_sound(plan)
+    ended = play(plan, random, {}, set()).ended
+    assert sorted(ended) == sorted(step.id for stage in plan.stages for step in stage.steps)
+
+
+def _port(ports: list[int], random: Random) -> tuple[Port, ...]:
+    host = ports.pop()
+    return (Port(host, 80, host_port_end=host),) if random.random() < 0.5 else ()
