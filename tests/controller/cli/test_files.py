@@ -342,6 +342,8 @@ def test_apply_ends_with_what_is_blocked(device: Device, groups: tuple[str, ...]
         image = "docker.io/library/missing:1"
         why = f"web: the image {image} is not there and pullPolicy is Never"
         device.write(file(), spec("web", image, "pullPolicy: Never"), *groups)
+    if groups:
+        why = f"group {'paper' if blocked == 'file' else 'cabin'}: {why}"
     (end,) = (line for line in device.run("apply", "--yes", ok=1).stderr.splitlines() if line.startswith("Not done"))
     assert end == f"Not done: {why}"
     told = {each["name"]: each for each in device.status()["conditions"]}["Settled"]
