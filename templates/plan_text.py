@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from evenkeel.specs.plan import Change, Difference
@@ -46,8 +46,8 @@ _SUMMARY: dict[str, str] = {
 }
 _WITHOUT_CHANGES = ("connect", "start", "restart", "finish")
 """Verbs of subjects without a change of settings."""
-_BEGINNING = ("create", "recreate", "start", "restart", "remove")
-"""Verbs of subjects that begin anew, or are removed."""
+_NOT_AGAIN = ("create", "recreate", "start", "restart", "remove", "blocked")
+"""Verbs of subjects that begin anew anyway, are removed, or cannot be had."""
 _NAME = 4
 _VERB_WIDTH = 11
 _WHOLE = 1 << 20
@@ -55,10 +55,14 @@ _WHOLE = 1 << 20
 
 
 def plan_lines(
-    plans: Sequence[Planned], width: int = 80, style: Style = PLAIN, groups: GroupsOf = NO_GROUPS
+    plans: Sequence[Planned],
+    width: int = 80,
+    style: Style = PLAIN,
+    groups: GroupsOf = NO_GROUPS,
+    asked: Collection[tuple[str, str]] = (),
 ) -> tuple[str, ...]:
     """The whole text, in the order of the domains; the summary stands last. `width`: columns of the terminal. `groups`: the
-    group of each subject by its domain and name."""
+    group of each subject by its domain and name. `asked`: the subjects that are asked for; no other one is ever restarted."""
     width = max(width, LEAST_WIDTH)
     lines: list[str] = []
     differences = [difference for each in plans for difference in each.plan.differences]
@@ -71,24 +75,26 @@ def plan_lines(
                 lines.append(paint(each.plan.domain, "strong", style))
             for difference in each.plan.differences:
                 group = groups.get((each.plan.domain, difference.subject), "")
-                more = (_begins_anew(difference, each, plans), f"group {one_line(group)}" if group else "")
+                more = (_begins_anew(difference, each, plans, asked), f"group {one_line(group)}" if group else "")
                 lines.extend(_Block(difference, each, columns, style).lines(more))
     lines.extend(textwrap.wrap(summary(plans), width, subsequent_indent="      "))
     return tuple(lines)
 
 
-def _begins_anew(difference: Difference, planned: Planned, plans: Sequence[Planned]) -> str:
-    """The subjects of other domains that are started again because of this difference, without those that are anyway;
-    "" when there are none."""
-    anyway = {
+def _begins_anew(
+    difference: Difference, planned: Planned, plans: Sequence[Planned], asked: Collection[tuple[str, str]]
+) -> str:
+    """The subjects of other domains that are started again because of this difference, without those that are anyway, and
+    without those that cannot be; "" when there are none."""
+    not_again = {
         (each.plan.domain, other.subject)
         for each in plans
         for other in each.plan.differences
-        if other.verb in _BEGINNING
+        if other.verb in _NOT_AGAIN
     }
     steps = [step for stage in planned.plan.stages for step in stage.steps if step.subject == difference.subject]
-    notified = dict.fromkeys(each for step in steps for each in step.action.traits.notifies if each not in anyway)
-    names = [one_line(subject) for _, subject in notified]
+    notified = dict.fromkeys(each for step in steps for each in step.action.traits.notifies)
+    names = [one_line(each[1]) for each in notified if each in asked and each not in not_again]
     return f"then {', '.join(names)} {'is' if len(names) == 1 else 'are'} restarted" if names else ""
 
 

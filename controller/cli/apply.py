@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.controller.journal.lock import Lock
     from evenkeel.controller.loop.ports import Reading
+    from evenkeel.specs.desired import DesiredState
     from evenkeel.specs.settings.settings import Settings
     from evenkeel.templates.planned import Planned
 
@@ -100,7 +101,10 @@ def command(
                     found = runner.run(_looked(settings, looking))
                 # Outside of the loop, which would keep the first Ctrl-C from ending the question.
                 shown = found.texts(show_values=show_values)
-                code = _refused(settings, journal, found, shown, yes=yes, given_up=given_up, is_repaired=is_repaired)
+                planned_for = good if good is not None and is_repaired else reading.desired
+                code = _refused(
+                    settings, journal, found, shown, planned_for, yes=yes, given_up=given_up, is_repaired=is_repaired
+                )
                 if code is not None:
                     return code
                 return runner.run(
@@ -129,14 +133,15 @@ def _refused(
     journal: Journal,
     found: Preview,
     shown: Sequence[Planned],
+    planned_for: DesiredState,
     *,
     yes: bool,
     given_up: Attempt | None,
     is_repaired: bool,
 ) -> int | None:
-    """Show the plan, and ask; the exit code when it is not to be carried out. `shown`: the printed form. `given_up`:
-    the attempts at a revision in quarantine, on which nothing is done; `shown` is then the plan of a retry, or, with
-    `is_repaired`, of last-good, which is in force."""
+    """Show the plan, and ask; the exit code when it is not to be carried out. `shown`: the printed form, and
+    `planned_for`: the state to which it leads. `given_up`: the attempts at a revision in quarantine, on which nothing
+    is done; `shown` is then the plan of a retry, or, with `is_repaired`, of last-good, which is in force."""
     from evenkeel.specs.visible import one_line
     from evenkeel.templates.plan_text import plan_lines
 
@@ -144,7 +149,7 @@ def _refused(
         echo(f"To repair last-good ({journal.digest('last-good')}), which is in force:")
     elif given_up is not None:
         echo("What --retry would do:")
-    for line in plan_lines(shown, terminal_width(), terminal_style(), found.groups):
+    for line in plan_lines(shown, terminal_width(), terminal_style(), found.groups, planned_for.subjects()):
         echo_lines(line)
     for note in found.notes if found.does_something and (given_up is None or is_repaired) else ():
         echo(f"Note: {note}")

@@ -40,8 +40,12 @@ def known_of(journal: Journal, domain: str) -> frozenset[str]:
     from evenkeel.controller.cli.history import Wanted, entries
 
     names = {each.subject for each in entries(journal, 0, Wanted("", domain=domain))[0]}
-    names.update(name for state in revisions(journal) for of, name in state.subjects() if of == domain)
-    return frozenset(names - {""})
+    return asked_of(journal, domain) | names - {""}
+
+
+def asked_of(journal: Journal, domain: str) -> frozenset[str]:
+    """The names of subjects that one domain is asked for."""
+    return frozenset(name for state in revisions(journal) for of, name in state.subjects() if of == domain)
 
 
 def unknown_text(name: str, known: Collection[str]) -> str:

@@ -85,7 +85,8 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
     if output == "text":
         from evenkeel.templates.plan_text import plan_lines
 
-        for line in plan_lines(found.texts(show_values=show_values), terminal_width(), terminal_style(), found.groups):
+        shown, asked = found.texts(show_values=show_values), desired.subjects()
+        for line in plan_lines(shown, terminal_width(), terminal_style(), found.groups, asked):
             echo_lines(line)
         for note in (*notes, *found.notes):
             echo(f"Note: {note}")

@@ -39,7 +39,7 @@ class Transaction:
     """The transaction of one device. Everything here happens at once: nothing is awaited."""
 
     def __init__(self, journal: Journal) -> None:
-        self._journal, self.verdict = journal, Verdict(journal)
+        self._journal, self.verdict = journal, Verdict(journal, self._wake_others)
         self.groups = GroupTrials(journal, self._wake_all)
         self._members: dict[str, Member] = {}
         self._progress: dict[str, tuple[str, Progress]] = {}
@@ -214,7 +214,7 @@ class Transaction:
             return None
         missing = [name for name in self._takes_part(state) if not self._is_there(name, state)]
         if missing:
-            return _not_yet(missing, "proven the revision")
+            return self.verdict.not_yet(missing, "proven the revision")
         if not self.groups.promote(state):
             return ""
         is_whole = self._journal.digest("desired") == state.digest
@@ -280,7 +280,7 @@ class Transaction:
             and (desired is None or differing(member.want(desired), member.want(good)) or name in self._notified)
         ]
         if missing:
-            return _not_yet(missing, "gone back")
+            return self.verdict.not_yet(missing, "gone back")
         text = (
             f"all is as asked for, but for what is back at last-good: {why}"
             if part
@@ -327,8 +327,3 @@ def _changes(member: Member, state: DesiredState, others: Sequence[DesiredState 
     for other in others:
         found.update(differing(want, member.want(other)) if other is not None else want.subjects)
     return tuple(sorted(found))
-
-
-def _not_yet(domains: Sequence[str], where: str) -> str:
-    one = len(domains) == 1
-    return f"the domain{'s' * (not one)} {listed(domains)} {'has' if one else 'have'} not {where} yet"

@@ -7,10 +7,11 @@ anew.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from evenkeel.controller.journal.journal import Journal
+from evenkeel.reconcilers.counted import listed
 from evenkeel.specs.feedback import Condition
 
 _WORST_FIRST = (
@@ -43,8 +44,9 @@ class Statement(NamedTuple):
 class Verdict:
     """The verdict over the domains of one device."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self, journal: Journal, is_news: Callable[[str], object] = lambda domain: None) -> None:
+        """`is_news`: called with a domain that is blocked otherwise than before, or no more."""
+        self._journal, self._is_news = journal, is_news
         self._said: dict[str, Statement | None] = {}
 
     def join(self, domain: str) -> None:
@@ -66,8 +68,10 @@ class Verdict:
     def say(self, domain: str, holds: bool, reason: str, message: str, groups: Mapping[str, str] = {}) -> bool:
         """A domain says how it is; True when the device says something new by that. `groups`: those that cannot be had, and
         why."""
-        desired = self._journal.digest("desired")
+        desired, before = self._journal.digest("desired"), self._blocked(domain)
         self._said[domain] = Statement(desired, holds, reason, message, groups)
+        if self._blocked(domain) != before:
+            self._is_news(domain)
         known = {name: each for name, each in self._said.items() if each is not None and each.desired == desired}
         told = {name: each for name, each in known.items() if not each.holds}
         if not told:
@@ -75,11 +79,25 @@ class Verdict:
                 return False  # somebody has not spoken yet
             return self._journal.set_condition(Condition("Settled", True, reason, message))
         worst = min(told.values(), key=lambda each: _severity(each.reason))
-        text = worst.message if len(told) == 1 else "; ".join(dict.fromkeys(each.message for each in told.values()))
+        texts = (each.message for each in told.values() if each is worst or not _repeats(each, worst))
+        text = "; ".join(dict.fromkeys(texts))
         blocked = {group: why for each in told.values() for group, why in each.groups.items()}
         return self._journal.set_condition(
             Condition("Settled", False, worst.reason, text, groups=dict(sorted(blocked.items())))
         )
+
+    def not_yet(self, domains: Sequence[str], where: str) -> str:
+        """Why others wait for these domains, which have not come to where all are going: what is blocked there, for it will
+        not come by itself."""
+        blocked = "; ".join(dict.fromkeys(filter(None, map(self._blocked, domains))))
+        one = len(domains) == 1
+        return blocked or f"the domain{'s' * (not one)} {listed(domains)} {'has' if one else 'have'} not {where} yet"
+
+    def _blocked(self, domain: str) -> str:
+        """What is blocked in a domain; "" when nothing is."""
+        said = self._said.get(domain)
+        is_blocked = said is not None and said.reason == "Blocked" and said.desired == self._journal.digest("desired")
+        return said.message if said is not None and is_blocked else ""
 
     def own(self, domain: str) -> tuple[bool, str] | None:
         """Whether a domain is settled, and the reason, as it said last; as the device was known to be, before it has said
@@ -89,6 +107,12 @@ class Verdict:
             return said.holds, said.reason
         known = self._journal.condition("Settled")
         return (known.holds, known.reason) if known is not None else None
+
+
+def _repeats(waiting: Statement, blocked: Statement) -> bool:
+    """Whether a domain waits for one that is blocked, and says why."""
+    reasons = waiting.reason, blocked.reason
+    return reasons == ("Waiting", "Blocked") and blocked.message in waiting.message
 
 
 def _severity(reason: str) -> int:

@@ -19,6 +19,7 @@ def look(want: FilesWanted | None, memory: FilesMemory) -> FilesLook:
             file.source,
             overwrites=file.overwrite,
             secret=file.secret,
+            sha256=file.sha256,
         )
     return FilesLook(files=tuple(sought[path] for path in sorted(sought)))
 

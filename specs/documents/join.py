@@ -86,7 +86,7 @@ def _protected_by(document: Document) -> tuple[str, ...]:
 
 
 def _claimed_twice(documents: Documents) -> Iterable[Problem]:
-    """Claims that two documents of a kind make, as a problem at both places."""
+    """Claims that two documents of a kind make, and paths of one inside that of another, as a problem at both places."""
     first: dict[tuple[str, Claim], Document] = {}
     for document in documents.values():
         for claim in KINDS[document.kind].claims(document.wanted):
@@ -97,6 +97,22 @@ def _claimed_twice(documents: Documents) -> Iterable[Problem]:
                 message = f"the {claim.path} {claim.value} is that of `{there.name}`, too"
                 hint = f"give one of them another; the other one is at {place_text(asked_at(there, claim.path))}"
                 yield Problem(asked_at(here, claim.path), f"spec.{claim.path}", message, hint)
+    for (kind, claim), document in first.items():
+        outer = next((first[kind, each] for each in _around(claim) if (kind, each) in first), None)
+        if outer is not None:
+            inside = f"the {claim.path} {claim.value} lies inside that of `{outer.name}`, which is no folder"
+            around = f"the {claim.path} of `{document.name}` lies inside this one, which is no folder"
+            for here, there, message in ((outer, document, around), (document, outer, inside)):
+                hint = f"give one of them another; the other one is at {place_text(asked_at(there, claim.path))}"
+                yield Problem(asked_at(here, claim.path), f"spec.{claim.path}", message, hint)
+
+
+def _around(claim: Claim) -> Iterable[Claim]:
+    """The claims to the folders on the way to a path, the nearest first."""
+    folder = claim.value.rpartition("/")[0] if claim.is_whole else ""
+    while folder:
+        yield claim._replace(value=folder)
+        folder = folder.rpartition("/")[0]
 
 
 def _baselines(documents: Documents) -> Iterable[tuple[Document, Baseline]]:

@@ -17,7 +17,9 @@ class Reference(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """A value at `path` below `spec` that no other document of the same kind may have."""
+    """A value at `path` below `spec` that no other document of the same kind may have. `is_whole`: the value is an absolute
+    path without doubled slashes, and no other document may have one inside of it."""
 
     path: str
     value: str
+    is_whole: bool = False

@@ -30,13 +30,12 @@ def file(metadata: MetadataSpec, spec: FileSpec, flaws: Flaws) -> File:
     content = None if isinstance(spec.content, UnsetType) else spec.content
     source = "" if isinstance(spec.source, UnsetType) else spec.source
     sha256 = "" if isinstance(spec.sha256, UnsetType) else spec.sha256
-    mode = USUAL_MODE
+    mode = USUAL_MODE & 0o770 if spec.secret else USUAL_MODE
     if re.search(_to_the_end(MODE_PATTERN), spec.mode):
         mode = int(spec.mode, 8)
     else:
-        flaws.append(
-            Flaw(("mode",), "expected three octal digits in quotes, a 0 before them or not", "write `mode: '0644'`")
-        )
+        message = "expected three octal digits in quotes, a 0 before them or not"
+        flaws.append(Flaw(("mode",), message, f"write `mode: '{mode:04o}'`"))
     flaws.extend(_path_flaws("path", spec.path))
     if _is_kernels(spec.path):
         flaws.append(Flaw(("path",), "what is there is the kernel's, and is no file that could be replaced"))
@@ -73,8 +72,9 @@ def notified(wanted: File) -> tuple[Reference, ...]:
 
 
 def claimed(wanted: File) -> tuple[Claim, ...]:
-    """The path, which belongs to one document. One that could not be read is nobody's."""
-    return (Claim("path", wanted.path),) if wanted.path.startswith("/") else ()
+    """The path, which belongs to one document. One that could not be read, or cannot be, is nobody's."""
+    is_sound = wanted.path.startswith("/") and not any(_path_flaws("path", wanted.path))
+    return (Claim("path", wanted.path, is_whole=True),) if is_sound else ()
 
 
 def _origin_flaws(path: str, content: str | None, source: str, sha256: str) -> Iterator[Flaw]:

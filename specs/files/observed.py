@@ -14,9 +14,9 @@ FileKind = Literal["absent", "file", "link", "folder", "special", "unknown"]
 
 
 class Sought(Struct, frozen=True):
-    """One path that is looked at. `owner` and `group` are to be resolved, `source` is to be read; `is_wanted` says
-    whether somebody asks for a file there, `overwrites` that it may replace what evenkeel did not make, and `secret`
-    that its content is one."""
+    """One path that is looked at. `owner` and `group` are to be resolved, `source` is to be read, `sha256` is the content
+    that is meant there ("" for any); `is_wanted` says whether somebody asks for a file there, `overwrites` that it may
+    replace what evenkeel did not make, and `secret` that its content is one."""
 
     path: str
     subject: str
@@ -26,6 +26,7 @@ class Sought(Struct, frozen=True):
     is_wanted: bool = True
     overwrites: bool = False
     secret: bool = False
+    sha256: str = ""
 
 
 class FilesLook(Look, frozen=True):

@@ -105,6 +105,12 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(found), f"{name_of(page)} links to {target}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_link_to_a_decision_has_its_number(page: Path) -> None:
+    links = re.findall(r"\[(?:ADR )?(\d{4})\]\([^)]*?(\d{4})-[^)]*\)", page.read_text())
+    assert [link for link in links if link[0] != link[1]] == []
+
+
 def test_every_page_can_be_reached() -> None:
     known, new = {ROOT / "README.md"}, [ROOT / "README.md"]
     while new:

@@ -76,10 +76,10 @@ def facts_of(settings: Settings, journal: Journal, domain: str, name: str) -> Fa
 def unknown_subject(journal: Journal, domain: str, name: str, also: Collection[str]) -> EvenkeelError:
     """That nothing is known of a name, with the nearest of its domain, or the kind that it is of. `also`: further
     names of the domain."""
-    from evenkeel.controller.cli.known import known_of
+    from evenkeel.controller.cli.known import asked_of, known_of
     from evenkeel.controller.cli.subjects import SUBJECTS, describe_hint
     from evenkeel.specs.errors import EvenkeelError
-    from evenkeel.specs.problem import nearest
+    from evenkeel.specs.problem import likely, nearest
 
     others = [each for each in SUBJECTS if each != domain and name in known_of(journal, each)]
     one = SUBJECTS[domain].one
@@ -87,7 +87,8 @@ def unknown_subject(journal: Journal, domain: str, name: str, also: Collection[s
         kinds = " and ".join(SUBJECTS[each].one for each in others)
         hint = f"there is a {kinds} of this name: {describe_hint(name, others)}"
     else:
-        hint = nearest(name, {*also, *known_of(journal, domain)})
+        # A subject that is gone has entries to be shown, but is no choice for a name that is near nothing.
+        hint = likely(name, {*also, *known_of(journal, domain)}) or nearest(name, {*also, *asked_of(journal, domain)})
     why = "it is not there, and nothing that is in force asks for it (`evenkeel plan` shows what files ask for)"
     return EvenkeelError(f"{one}:{name}", f"{why}; {hint}" if hint else why)
 

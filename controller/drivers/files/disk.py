@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from evenkeel.controller.drivers.files.engine import FilesEngine
 from evenkeel.controller.drivers.files.host import group_id, own_groups, own_user, reserved_paths, user_id
 from evenkeel.controller.drivers.files.system import FOLDER_MODE, Node, Way
-from evenkeel.specs.files.file import Form
+from evenkeel.specs.files.file import Form, digest_of
 from evenkeel.specs.files.observed import FileKind
 
 _PIECE = 1 << 20
@@ -77,8 +77,11 @@ class Disk:
                 os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder), most
             )
 
-    def read_source(self, path: str, most: int) -> bytes:
+    def read_source(self, path: str, most: int, meant: str = "") -> bytes:
         return _content(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), most)
+
+    def digest(self, content: bytes) -> str:
+        return digest_of(content)
 
     def make_folders(self, folder: str, mode: int = FOLDER_MODE) -> None:
         while missing := self.way(folder).missing:

@@ -2,8 +2,8 @@
 
 It is no mock: it refuses the operations that a file system refuses, and can be made to run out of space, to become
 read-only, and to take rights away. Owners, rights and reserved paths are those of this host and this process, as on the
-real disk. An absent source has a made-up content, as images of the memory engine have. With `store` it outlives the
-process.
+real disk. An absent source has a made-up content, as images of the memory engine have; where a digest is asked for, that
+content stands for the one that has it. With `store` it outlives the process.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from evenkeel.controller.drivers.files.system import FOLDER_MODE, Node, Way
 from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.specs.codec import decode, encode
 from evenkeel.specs.errors import DriverError
-from evenkeel.specs.files.file import Form
+from evenkeel.specs.files.file import Form, digest_of
 from evenkeel.specs.files.observed import FileKind
 
 STATE = "/var/lib/evenkeel"
 """The state directory of a simulated host that is given none."""
+_STAND_IN = b"\0simulated content of sha256:"
+"""A content that begins so, and goes on with a digest, has that digest. The first byte keeps it apart from texts."""
 
 
 @dataclass(frozen=True)
@@ -114,15 +116,19 @@ class MemoryDisk:
         return _node(self._source(path))
 
     def entries(self, folder: str) -> list[str]:
-        self._walk(f"{folder}/.")
+        self._walk(f"{folder.rstrip('/')}/.")
         return [basename(path) for path in self.world.entries if dirname(path) == folder]
 
     def read(self, path: str, most: int) -> bytes:
         self._walk(path)
         return _content(self.world.entries.get(path), most)
 
-    def read_source(self, path: str, most: int) -> bytes:
-        return _content(self._source(path), most)
+    def read_source(self, path: str, most: int, meant: str = "") -> bytes:
+        return _content(self._source(path, meant), most)
+
+    def digest(self, content: bytes) -> str:
+        is_stand_in = len(content) == len(_STAND_IN) + 64 and content.startswith(_STAND_IN)
+        return content[len(_STAND_IN) :].decode() if is_stand_in else digest_of(content)
 
     def make_folders(self, folder: str, mode: int = FOLDER_MODE) -> None:
         while missing := self.way(folder).missing:
@@ -200,11 +206,12 @@ class MemoryDisk:
         if way.missing or way.obstacle:
             raise _error(errno.ENOENT if way.missing else errno.ENOTDIR)
 
-    def _source(self, path: str) -> Entry:
+    def _source(self, path: str, meant: str = "") -> Entry:
         for _ in range(40):
             found = self.world.entries.get(path)
             if found is None and self.simulates_sources:
-                return Entry("file", f"simulated content of {path}\n".encode())
+                content = _STAND_IN + meant.encode() if meant else f"simulated content of {path}\n".encode()
+                return Entry("file", content)
             if found is None:
                 raise _error(errno.ENOENT)
             if found.kind != "link":

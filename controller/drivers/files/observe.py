@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from posixpath import basename, dirname
 
 from evenkeel.controller.drivers.files.system import FileSystem, Node
 from evenkeel.specs.codec import changed
-from evenkeel.specs.files.file import MOST_SOURCE, Form, digest_of, is_temporary
+from evenkeel.specs.files.file import MOST_SOURCE, Form, is_temporary
 from evenkeel.specs.files.observed import FileSeen, FilesLook, FilesSeen, Sought, SourceSeen, TemporarySeen
 
 _YOUNG_NS = 2_000_000_000
@@ -55,7 +56,7 @@ class Observer:
             refused = self._reserves(path) or way.obstacle
             if sought.is_wanted:
                 uid, gid, why = self._owner(sought)
-                source = self._source(sought.source) if sought.source else None
+                source = self._source(sought.source, sought.sha256) if sought.source else None
                 found = changed(found, uid=uid, gid=gid, source=source)
                 refused = refused or why
             found = changed(found, refused=refused, missing=way.missing)
@@ -91,14 +92,14 @@ class Observer:
             return own
         return int(name) if name.isdecimal() else resolve(name)
 
-    def _source(self, path: str) -> SourceSeen:
+    def _source(self, path: str, meant: str) -> SourceSeen:
         try:
             node = self._system.source(path)
             if node.kind != "file":
                 return SourceSeen(why="is no file")
             if node.size > MOST_SOURCE:
                 return SourceSeen(why=f"is larger than {MOST_SOURCE >> 20} MiB")
-            return SourceSeen(self._digest(path, node, is_source=True), node.size)
+            return SourceSeen(self._digest(path, node, partial(self._system.read_source, meant=meant)), node.size)
         except FileNotFoundError:
             return SourceSeen(why="is not there")
         except OSError as error:
@@ -124,12 +125,11 @@ class Observer:
                 found.append(TemporarySeen(each, self._form(beside, self._system.node(beside))))
         return tuple(found)
 
-    def _digest(self, path: str, node: Node, *, is_source: bool = False) -> str:
+    def _digest(self, path: str, node: Node, read: Callable[[str, int], bytes] | None = None) -> str:
         known = self._digests.get(path)
         if known is not None and known[0] == node.stamp:
             return known[1]
-        read = self._system.read_source if is_source else self._system.read
-        digest = digest_of(read(path, MOST_SOURCE))
+        digest = self._system.digest((read or self._system.read)(path, MOST_SOURCE))
         if node.stamp is not None and abs(time.time_ns() - node.stamp[-1]) > _YOUNG_NS:
             self._digests[path] = node.stamp, digest
         return digest

@@ -11,7 +11,7 @@ from posixpath import basename, dirname
 
 from evenkeel.controller.drivers.files.system import FileSystem, Node
 from evenkeel.specs.files.actions import Adjust, Discard, Drop, Fetch, Keep, Remove, Switch, Verify, Write
-from evenkeel.specs.files.file import MOST_SOURCE, Form, digest_of, is_temporary
+from evenkeel.specs.files.file import MOST_SOURCE, Form, is_temporary
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 
 _FINAL = (errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EFBIG)
@@ -65,8 +65,8 @@ class Performer:
                 return Failed(f"the driver of files does not know {type(action).__name__}")
 
     def _fetch(self, action: Fetch) -> Outcome:
-        content = self._system.read_source(action.source, MOST_SOURCE)
-        if digest_of(content) != action.digest:
+        content = self._system.read_source(action.source, MOST_SOURCE, action.digest)
+        if self._system.digest(content) != action.digest:
             return Retry(f"{action.source} was changed while it was looked at", outside=True)
         self._store_content(content, action.digest)
         return Done(f"{len(content):,} bytes are in the store")
@@ -76,7 +76,7 @@ class Performer:
             return Retry(f"{action.path} was changed since it was looked at", outside=True)
         if not action.form.link:
             content = self._system.read(action.path, MOST_SOURCE)
-            if digest_of(content) != action.form.digest:
+            if self._system.digest(content) != action.form.digest:
                 return Retry(f"{action.path} was changed since it was looked at", outside=True)
             self._store_content(content, action.form.digest)
         return Done("what is there is kept")
@@ -87,7 +87,7 @@ class Performer:
             content = action.content.encode()
         elif not action.form.link:
             content = self._stored(action.form.digest)
-            if digest_of(content) != action.form.digest:
+            if self._system.digest(content) != action.form.digest:
                 self._system.remove(f"{self._store}/{action.form.digest}")
                 return Retry("its content in the store is damaged, and was dropped", outside=True)
         self._system.make_folders(dirname(action.path))
@@ -142,7 +142,7 @@ class Performer:
             return Form(link=node.target)
         if node.kind != "file" or node.size > MOST_SOURCE:
             return Form()
-        return Form(digest_of(self._system.read(path, MOST_SOURCE)), node.uid, node.gid, node.mode)
+        return Form(self._system.digest(self._system.read(path, MOST_SOURCE)), node.uid, node.gid, node.mode)
 
     def _stored(self, digest: str) -> bytes:
         return self._system.read(f"{self._store}/{digest}", MOST_SOURCE)

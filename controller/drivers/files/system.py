@@ -87,8 +87,13 @@ class FileSystem(Protocol):
         """The content of a file; EFBIG when it has more than `most` bytes."""
         ...
 
-    def read_source(self, path: str, most: int) -> bytes:
-        """The content of the file to which links at a path lead."""
+    def read_source(self, path: str, most: int, meant: str = "") -> bytes:
+        """The content of the file to which links at a path lead. `meant`: the digest that somebody asks for, "" for any; a
+        simulated source has it."""
+        ...
+
+    def digest(self, content: bytes) -> str:
+        """The SHA-256 of a content, as 64 hex digits; of a simulated content the one that it stands for."""
         ...
 
     def make_folders(self, folder: str, mode: int = FOLDER_MODE) -> None:

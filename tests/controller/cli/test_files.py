@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from contextlib import closing
@@ -21,7 +22,7 @@ from evenkeel.specs.feedback import Condition, Feedback, SetAside
 from evenkeel.specs.files.file import digest_of
 from evenkeel.specs.settings.settings import Settings
 
-from .command import Device, spec
+from .command import ROOT, Device, spec
 
 pytestmark = pytest.mark.e2e
 
@@ -117,6 +118,31 @@ def test_a_rehearsal_refuses_what_the_real_disk_refuses(device: Device) -> None:
     }
     device.run("apply", "--yes", ok=1)
     assert {each["what"] for each in listed(device).values()} == {"absent"}
+
+
+def test_the_examples_can_be_rehearsed_without_their_sources(device: Device) -> None:
+    """A source that is not there stands for the content that is asked for; one that is there has its own."""
+    texts = [each.read_text() for each in sorted((ROOT / "examples" / "files").glob("*.yaml"))]
+    asked = "---\n".join(texts)
+    for key, own in (("owner", os.getuid()), ("group", os.getgid())):
+        asked = asked.replace(f"{key}: '1000'", f"{key}: '{own}'")
+    pinned = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    assert pinned in asked
+    device.write(asked)
+    device.run("apply", "--yes")
+    there = {name: (each["what"], each["proven"]) for name, each in listed(device).items()}
+    assert there == dict.fromkeys(("broker-password", "map", "recorder-config"), ("file", True))
+    assert listed(device)["map"]["sha256"] == pinned
+    assert device.run("plan").stdout == "Nothing to do.\n"
+    device.write(asked.replace(pinned, digest_of(b"newer")))
+    device.run("apply", "--yes")
+    assert listed(device)["map"]["sha256"] == digest_of(b"newer")
+    put_file(device, "/usr/share/navigation/map.bin", b"other")
+    device.write(asked.replace(pinned, digest_of(b"newest")))
+    assert "has another content than" in device.run("apply", "--yes", ok=1).stderr
+    put_file(device, "/usr/share/navigation/map.bin", b"newest")
+    device.run("apply", "--yes")
+    assert disk(device).read("/var/lib/navigation/map.bin", 6) == b"newest"
 
 
 def test_what_was_secret_is_told_by_no_command_when_it_is_no_secret_any_more(device: Device) -> None:
@@ -304,6 +330,26 @@ def test_the_status_names_a_group_that_is_blocked(device: Device, running: bool)
         assert groups_told() == []
 
 
+@pytest.mark.parametrize("groups", [(), (group("paper", "app.conf"), group("cabin", "web"))])
+@pytest.mark.parametrize("blocked", ["file", "container"])
+def test_apply_ends_with_what_is_blocked(device: Device, groups: tuple[str, ...], blocked: str) -> None:
+    """The other domain waits for it, which is no reason to be told."""
+    if blocked == "file":
+        put_file(device, PATH)
+        why = f"app.conf: {PATH} has another content, and evenkeel did not make it; `overwrite: true` replaces it"
+        device.write(file(), spec("web"), *groups)
+    else:
+        image = "docker.io/library/missing:1"
+        why = f"web: the image {image} is not there and pullPolicy is Never"
+        device.write(file(), spec("web", image, "pullPolicy: Never"), *groups)
+    if groups:
+        why = f"group {'paper' if blocked == 'file' else 'cabin'}: {why}"
+    (end,) = (line for line in device.run("apply", "--yes", ok=1).stderr.splitlines() if line.startswith("Not done"))
+    assert end == f"Not done: {why}"
+    told = {each["name"]: each for each in device.status()["conditions"]}["Settled"]
+    assert (told["reason"], told["message"]) == ("Blocked", why)
+
+
 def test_groups_are_listed_with_their_members_and_states(device: Device) -> None:
     def groups() -> dict[str | None, dict[str, Any]]:
         items = json.loads(device.run("get", "baselines", "-o", "json").stdout)["items"]
@@ -383,6 +429,19 @@ def test_names_of_files_are_known_wherever_names_are(device: Device) -> None:
     assert device.run("get", "files", "web", ok=1).stderr.endswith("all about one: `evenkeel describe file web`\n")
 
 
+def test_what_is_gone_is_offered_for_a_slip_alone(device: Device) -> None:
+    device.write(file(), file("former", "/etc/former"), spec("web"))
+    device.run("apply", "--yes")
+    device.write(file(), spec("web"))
+    device.run("apply", "--yes")
+    assert device.run("describe", "file", "nothing", ok=1).stderr.endswith("; expected one of: `app.conf`\n")
+    assert device.run("describe", "file", "formr", ok=1).stderr.endswith("; did you mean `former`?\n")
+    assert any("step-done" in line for line in lines_of(device, "former"))
+    device.write(spec("web"))
+    device.run("apply", "--yes")
+    assert device.run("describe", "file", "nothing", ok=1).stderr.endswith("what files ask for)\n")
+
+
 def test_files_are_described_without_an_engine_of_containers(device: Device) -> None:
     """A domain that cannot be asked holds up no other."""
     device.settings(engine=NO_ENGINE)
@@ -420,6 +479,20 @@ def test_no_digest_is_told_of_what_is_or_was_secret(device: Device) -> None:
     for secret in (word, later):
         assert secret not in told
         assert digest_of(secret.encode())[:8] not in told
+
+
+def test_only_a_restart_that_can_happen_is_announced(device: Device) -> None:
+    device.write(file(more=", notify: [web, ghost, new, stuck, system]"), spec("web"))
+    device.run("apply", "--yes")
+    blocked = spec("stuck", "docker.io/library/missing:1", "pullPolicy: Never")
+    system = "apiVersion: evenkeel/v1\nkind: SystemContainers\nmetadata: {name: s}\nspec: {names: [system]}\n"
+    changed = file(content="two", more=", notify: [web, ghost, new, stuck, system]")
+    device.write(changed, spec("web"), spec("new"), blocked, system)
+    for command, code in (("plan", 2), ("apply", 1)):
+        (line,) = (line for line in device.run(command, ok=code).stdout.splitlines() if "restarted" in line)
+        assert line.strip() == "then web is restarted"
+    device.write(file(content="two", more=", notify: [ghost]"), spec("web"))
+    assert "restarted" not in device.run("plan", ok=2).stdout
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,33 @@ def test_a_foreign_file_is_blocked_and_stays(on_mixed: OnMixed) -> None:
     on_mixed(work)
 
 
+def test_what_is_blocked_is_told_and_not_that_another_domain_waits_for_it(on_mixed: OnMixed) -> None:
+    """Also when something else blocks it later, of which the other domain hears by no look of its own."""
+    told: list[str] = []
+
+    async def work(mixed: Mixed) -> None:
+        def hear() -> None:
+            known = mixed.journal.condition("Settled")
+            told.append(known.message if known is not None else "")
+
+        mixed.write("theirs")
+        mixed.ask("one", "web:1", "other:1")
+        mixed.at(45, mixed.engine.kill, "other")  # from then on the domains look at different times
+        mixed.at(100, mixed.disk.put_link, PATH, "/elsewhere")
+        for second in range(80, 200):
+            mixed.at(second, hear)
+        await mixed.play(200)
+        assert mixed.running() == ["other:1", "web:1"]
+        assert mixed.settled() == (False, "Blocked")
+
+    on_mixed(work)
+    remedy = "which evenkeel did not make; `overwrite: true` replaces it"
+    assert list(dict.fromkeys(told)) == [
+        f"conf: {PATH} has another content, and evenkeel did not make it; `overwrite: true` replaces it",
+        f"conf: {PATH} is a symbolic link to /elsewhere, {remedy}",
+    ]
+
+
 def test_a_foreign_file_that_is_overwritten_comes_back_when_the_first_revision_fails(on_mixed: OnMixed) -> None:
     async def work(mixed: Mixed) -> None:
         mixed.write("theirs")

@@ -129,6 +129,34 @@ def test_a_path_belongs_to_one_document() -> None:
     ]
 
 
+def test_no_path_lies_inside_that_of_another() -> None:
+    """A file is no folder. The nearest one around it is told."""
+    _, problems = read(
+        document("outer", path="/etc/x", content="1"),
+        document("inner", path="/etc/x/y/z", content="2"),
+        document("beside", path="/etc/xy", content="3"),
+    )
+    remedy = "which is no folder; give one of them another; the other one is at"
+    assert problems == [
+        f"1.yaml:1:79: spec.path: the path of `inner` lies inside this one, {remedy} 2.yaml:1:79",
+        f"2.yaml:1:79: spec.path: the path /etc/x/y/z lies inside that of `outer`, {remedy} 1.yaml:1:79",
+    ]
+    _, problems = read(document("outer", path="/etc/x", content="1"), document("inner", path="/etc/x/y/", content="2"))
+    assert len(problems) == 1, "a path that has a flaw of its own is not also compared"
+
+
+@pytest.mark.parametrize("mode", ["SEKRETd", "9"])
+def test_a_mode_that_cannot_be_read_is_one_complaint(mode: str) -> None:
+    for secret, advice in ((True, "0640"), (False, "0644")):
+        _, problems = read(document(path="/x", content="x", secret=secret, mode=mode))
+        assert len(problems) == 1, problems
+        assert problems[0].endswith(
+            f"expected three octal digits in quotes, a 0 before them or not; write `mode: '{advice}'`"
+        )
+    _, problems = read(document(path="/x", content="x", secret=True, mode=644))
+    assert len(problems) == 1, problems
+
+
 def test_what_cannot_be_read_claims_nothing() -> None:
     _, problems = read(document("a", content="1"), document("b", content="2"))
     assert len(problems) == 2

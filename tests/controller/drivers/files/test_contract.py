@@ -71,6 +71,23 @@ def test_a_file_comes_is_changed_and_goes(on: On) -> None:
     on(work)
 
 
+def test_a_path_directly_below_the_root_is_seen(on: On) -> None:
+    """On the real disk nothing is placed there: it is that of this machine."""
+
+    async def work(it: Bench) -> None:
+        system, path = it.driver.engine.system, "/evenkeel-places-no-such-file"
+        assert system.entries("/")
+        (difference,) = (await it.plan(asking(File("cfg", path, "one")))).differences
+        assert (difference.verb, difference.why) == ("create", "it is asked for and not there")
+        if it.kind == "memory":
+            assert isinstance(await it.converge(asking(File("cfg", path, "one"))), Settled)
+            assert system.read(path, 3) == b"one"
+            assert isinstance(await it.converge(asking()), Settled)
+            assert path.removeprefix("/") not in system.entries("/")
+
+    on(work)
+
+
 def test_what_drifts_is_repaired_and_told(on: On) -> None:
     async def work(it: Bench) -> None:
         asked = asking(file(it, notify=("web",)))
