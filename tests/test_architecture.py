@@ -75,7 +75,7 @@ def test_words_that_only_contain_a_banned_one_are_left_alone(name: str) -> None:
 
 @pytest.mark.skipif(not (ROOT / ".dev").exists(), reason="an unpacked sdist has no links before `make links`")
 def test_nobody_waits_so_that_a_cancellation_may_be_lost() -> None:
-    """`asyncio.wait_for` loses one in Python 3.11 when it comes together with what is waited for; `asyncio.timeout` does not."""
+    """In Python 3.11 `asyncio.wait_for` loses one that comes together with what is waited for; `asyncio.timeout` does not."""
     found = [path for path in (ROOT / "controller").rglob("*.py") if "asyncio.wait_for(" in path.read_text()]
     assert found == []
 
