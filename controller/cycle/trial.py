@@ -55,6 +55,8 @@ class Trial(Generic[Want, Seen, Remembered]):
         """The number of disturbances of all domains at the last look."""
         self._unwell_since: float | None = None
         """The time since which a subject that was well before the trial is unwell, by the clock of the event loop."""
+        self._sick_before: frozenset[str] = frozenset()
+        """Subjects that were not well at the last look before any domain disturbed anything for what is on trial."""
         self._last_checks: Mapping[str, str] | None = None
         """The results of checks at the first look after the last disturbance; `None` until there is one."""
         self._unchecked_since: float | None = None
@@ -77,17 +79,20 @@ class Trial(Generic[Want, Seen, Remembered]):
         return has_way_back and self._is_on_trial(state, renewed) and not is_begun
 
     @at_once
-    def begin(
-        self, state: DesiredState, unwell: Collection[str], seen: Seen, renewed: Renewed, down: Collection[str] = ()
-    ) -> None:
-        """Begin a trial, right before its first disturbance: record the subjects that are not well, are `down`, or have just
-        failed a check. The trial is not to blame for them, unless it changes them."""
+    def begin(self, state: DesiredState, sick: Collection[str], seen: Seen, renewed: Renewed) -> None:
+        """Begin a trial, right before its first disturbance: record the subjects that are not well, do not run, or have just
+        failed a check. The trial is not to blame for them, unless it changes them. Where another domain has begun before,
+        what this one saw last before that counts."""
         if self._is_on_trial(state, renewed) and self._journal.attempts.sick_before(state.digest, self._domain) is None:
-            doubtful = {subject for subject, each in self._watched.unchecked(seen, {}).items() if each.refutes}
-            changes = self.changes(state)
-            before = doubtful.union(unwell, () if changes is None else down)
-            excused = before.difference(changes or (), renewed)
-            self._journal.attempts.record_sick(state.digest, self._domain, sorted(excused))
+            is_first = not self._transaction.has_begun(state)
+            before = self._sick(seen, sick) if is_first else self._sick_before
+            self._journal.attempts.record_sick(
+                state.digest, self._domain, sorted(before.difference(self.changes(state) or (), renewed))
+            )
+
+    def _sick(self, seen: Seen, sick: Collection[str]) -> frozenset[str]:
+        doubtful = (subject for subject, each in self._watched.unchecked(seen, {}).items() if each.refutes)
+        return frozenset(sick).union(doubtful)
 
     def changes(self, state: DesiredState) -> tuple[str, ...] | None:
         """The subjects that differ from last-good; `None` when last-good cannot be read."""
@@ -102,13 +107,16 @@ class Trial(Generic[Want, Seen, Remembered]):
         """The engine could not be asked: the health of subjects may have changed meanwhile."""
         self._unwell_since = self._unchecked_since = None
 
-    def looked(self, state: DesiredState, seen: Seen, renewed: Renewed) -> None:
-        """A cycle for this revision has looked."""
+    def looked(self, state: DesiredState, seen: Seen, renewed: Renewed, sick: Collection[str]) -> None:
+        """A cycle for this revision has looked. `sick`: the subjects that are not well, or do not run, by this look."""
         if self._disturbances != self._transaction.disturbances:  # by another domain
             self.disturbed()
         about = state.digest if self._is_on_trial(state, renewed) else ""
         if about != self._about:
             self._about, self._unwell_since, self._unchecked_since = about, None, None
+            self._sick_before = frozenset()
+        if about and not self._transaction.has_begun(state):
+            self._sick_before = self._sick(seen, sick)
             self._journal.attempts.forget_sick(but=(about, self._journal.digest("last-good")) if about else ())
         if not self._journal.digest("last-good"):
             self._transaction.finds(self._domain, self._inheriting.as_found(seen, self._memory.memory(), well=True))

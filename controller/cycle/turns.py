@@ -252,7 +252,8 @@ class Turns(Generic[Want, Seen, Remembered]):
             return self.record.waits(f"an open activity is about {', '.join(sight.reserved_differing)}")
         settled, ours = self._settled(sight)
         if is_desired or aim.judges_all:
-            self.trial.looked(state, seen, self._tagged.renewed(sight.differences, seen, sight.memory))
+            renewed_now = self._tagged.renewed(sight.differences, seen, sight.memory)
+            self.trial.looked(state, seen, renewed_now, self._sick(sight))
         if aim.judges_all:
             self._transaction.seen(self._reconciler.domain, state, pending(plan))
         is_last_good = self._journal.digest("last-good") == state.digest
@@ -295,8 +296,12 @@ class Turns(Generic[Want, Seen, Remembered]):
             return Progressed()
         self.announced.announce(aim.role, state, sight.plan, is_repair=aim.is_repair)
         if disturbs and not aim.is_repair and (is_desired or self._journal.digest("last-good") == state.digest):
-            self.trial.begin(state, sight.ailing, sight.seen, tried, self._down(sight))
+            self.trial.begin(state, self._sick(sight), sight.seen, tried)
         return Run(sight.plan, stage)
+
+    def _sick(self, sight: Sight[Want, Seen, Remembered]) -> Collection[str]:
+        """The subjects that are not well, or, where there is a state to go back to, do not run."""
+        return {*sight.ailing, *(self._down(sight) if self._journal.digest("last-good") else ())}
 
     def _down(self, sight: Sight[Want, Seen, Remembered]) -> Collection[str]:
         return self._reconciler.down(sight.seen, sight.memory, sight.want.subjects)

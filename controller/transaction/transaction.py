@@ -119,6 +119,10 @@ class Transaction:
             self._progress[domain] = found
             self._wake_others(domain)
 
+    def has_begun(self, state: DesiredState) -> bool:
+        """Whether any domain has begun to disturb the world for a revision."""
+        return any(self._journal.attempts.sick_before(state.digest, name) is not None for name in self._members)
+
     def broke(self, domain: str) -> None:
         """A cycle of a domain has ended in a defect. Nobody waits for its look on the way back."""
         if domain not in self._broken:

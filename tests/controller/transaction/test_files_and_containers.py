@@ -7,9 +7,11 @@ import errno
 import pytest
 
 from evenkeel.controller.journal.intent import message_in_force
+from evenkeel.specs.containers.actions import Start
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.plan import Action, Failed, Outcome
 
 from .mixed import PATH, Mixed, OnMixed, asking
 
@@ -47,16 +49,64 @@ def test_a_new_file_is_in_place_before_a_container_that_mounts_it_is_created(on_
     on_mixed(work)
 
 
-def test_a_container_begins_anew_without_a_file_that_is_removed(on_mixed: OnMixed) -> None:
-    """It would else fail at its next start, long after the revision was called good."""
+@pytest.mark.parametrize("observe_s", [0.0, 0.3, 2.0])
+@pytest.mark.parametrize("perform_s", [0.0, 0.4, 2.5])
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_a_container_begins_anew_without_a_file_that_is_removed(
+    on_mixed: OnMixed, observe_s: float, perform_s: float, *, is_refused: bool
+) -> None:
+    """It would else fail at its next start, long after the revision was called good. However quick the engine is: a container
+    that the revision has taken down was not down before."""
 
     async def work(mixed: Mixed) -> None:
         await mixed.settle("one", "web:1")
-        mixed.engine.bad.add("")
+        mixed.engine.script.observe_s, mixed.engine.script.perform_s = observe_s, perform_s
+
+        def no_source(action: Action) -> Outcome | None:
+            return (
+                Failed("bind source path does not exist") if isinstance(action, Start) and not mixed.content() else None
+            )
+
+        if is_refused:
+            mixed.engine.script.failures.append(no_source)
+        else:
+            mixed.engine.bad.add("")
         mixed.ask(None, "web:1")
         await mixed.play(600)
         assert (mixed.content(), mixed.running()) == ("one", ["web:1"])
         assert mixed.settled() == (False, "RolledBack")
+        assert len(mixed.said("revision-failed")) == 1
+        assert mixed.engine.read == {"web": "one"}
+
+    on_mixed(work)
+
+
+@pytest.mark.parametrize("observe_s", [0.0, 0.3, 2.0])
+@pytest.mark.parametrize("perform_s", [0.0, 0.4, 2.5])
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_a_command_takes_back_the_removal_of_a_file_that_a_container_needs(
+    on_mixed: OnMixed, observe_s: float, perform_s: float, *, is_refused: bool
+) -> None:
+    """As above, in the one cycle after the other of a command."""
+
+    async def work(mixed: Mixed) -> None:
+        await mixed.settle("one", "web:1")
+        mixed.engine.script.observe_s, mixed.engine.script.perform_s = observe_s, perform_s
+
+        def no_source(action: Action) -> Outcome | None:
+            return (
+                Failed("bind source path does not exist") if isinstance(action, Start) and not mixed.content() else None
+            )
+
+        if is_refused:
+            mixed.engine.script.failures.append(no_source)
+        else:
+            mixed.engine.bad.add("")
+        mixed.controller.accept(asking(None, "web:1"))
+        await mixed.controller.converge()
+        assert (mixed.content(), mixed.running()) == ("one", ["web:1"])
+        assert mixed.settled() == (False, "RolledBack")
+        assert len(mixed.said("revision-failed")) == 1
         assert mixed.engine.read == {"web": "one"}
 
     on_mixed(work)
