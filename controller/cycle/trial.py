@@ -8,7 +8,7 @@ check has passed since the last disturbance. The verdict on a revision is made o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Generic
 
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying
@@ -107,8 +107,9 @@ class Trial(Generic[Want, Seen, Remembered]):
         """The engine could not be asked: the health of subjects may have changed meanwhile."""
         self._unwell_since = self._unchecked_since = None
 
-    def looked(self, state: DesiredState, seen: Seen, renewed: Renewed, sick: Collection[str]) -> None:
-        """A cycle for this revision has looked. `sick`: the subjects that are not well, or do not run, by this look."""
+    def looked(self, state: DesiredState, seen: Seen, renewed: Renewed, sick: Callable[[], Collection[str]]) -> None:
+        """A cycle for this revision has looked. `sick`: the subjects that are not well, or do not run, by this look; asked
+        for only while something is on trial."""
         if self._disturbances != self._transaction.disturbances:  # by another domain
             self.disturbed()
         about = state.digest if self._is_on_trial(state, renewed) else ""
@@ -116,7 +117,7 @@ class Trial(Generic[Want, Seen, Remembered]):
             self._about, self._unwell_since, self._unchecked_since = about, None, None
             self._sick_before = frozenset()
         if about and not self._transaction.has_begun(state):
-            self._sick_before = self._sick(seen, sick)
+            self._sick_before = self._sick(seen, sick())
             self._journal.attempts.forget_sick(but=(about, self._journal.digest("last-good")) if about else ())
         if not self._journal.digest("last-good"):
             self._transaction.finds(self._domain, self._inheriting.as_found(seen, self._memory.memory(), well=True))

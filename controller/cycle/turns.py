@@ -253,7 +253,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         settled, ours = self._settled(sight)
         if is_desired or aim.judges_all:
             renewed_now = self._tagged.renewed(sight.differences, seen, sight.memory)
-            self.trial.looked(state, seen, renewed_now, self._sick(sight))
+            self.trial.looked(state, seen, renewed_now, partial(self._sick, sight))
         if aim.judges_all:
             self._transaction.seen(self._reconciler.domain, state, pending(plan))
         is_last_good = self._journal.digest("last-good") == state.digest

@@ -49,6 +49,19 @@ def test_a_new_file_is_in_place_before_a_container_that_mounts_it_is_created(on_
     on_mixed(work)
 
 
+def cannot_do_without_the_file(mixed: Mixed, *, is_refused: bool) -> None:
+    """Without the file the engine refuses to start a container, or that ends with an error."""
+
+    def no_source(action: Action) -> Outcome | None:
+        is_there = not isinstance(action, Start) or bool(mixed.content())
+        return None if is_there else Failed("bind source path does not exist")
+
+    if is_refused:
+        mixed.engine.script.failures.append(no_source)
+    else:
+        mixed.engine.bad.add("")
+
+
 @pytest.mark.parametrize("observe_s", [0.0, 0.3, 2.0])
 @pytest.mark.parametrize("perform_s", [0.0, 0.4, 2.5])
 @pytest.mark.parametrize("is_refused", [False, True])
@@ -61,16 +74,7 @@ def test_a_container_begins_anew_without_a_file_that_is_removed(
     async def work(mixed: Mixed) -> None:
         await mixed.settle("one", "web:1")
         mixed.engine.script.observe_s, mixed.engine.script.perform_s = observe_s, perform_s
-
-        def no_source(action: Action) -> Outcome | None:
-            return (
-                Failed("bind source path does not exist") if isinstance(action, Start) and not mixed.content() else None
-            )
-
-        if is_refused:
-            mixed.engine.script.failures.append(no_source)
-        else:
-            mixed.engine.bad.add("")
+        cannot_do_without_the_file(mixed, is_refused=is_refused)
         mixed.ask(None, "web:1")
         await mixed.play(600)
         assert (mixed.content(), mixed.running()) == ("one", ["web:1"])
@@ -92,16 +96,7 @@ def test_a_command_takes_back_the_removal_of_a_file_that_a_container_needs(
     async def work(mixed: Mixed) -> None:
         await mixed.settle("one", "web:1")
         mixed.engine.script.observe_s, mixed.engine.script.perform_s = observe_s, perform_s
-
-        def no_source(action: Action) -> Outcome | None:
-            return (
-                Failed("bind source path does not exist") if isinstance(action, Start) and not mixed.content() else None
-            )
-
-        if is_refused:
-            mixed.engine.script.failures.append(no_source)
-        else:
-            mixed.engine.bad.add("")
+        cannot_do_without_the_file(mixed, is_refused=is_refused)
         mixed.controller.accept(asking(None, "web:1"))
         await mixed.controller.converge()
         assert (mixed.content(), mixed.running()) == ("one", ["web:1"])
