@@ -7,12 +7,11 @@ because they come with time. A fault strikes once. It lives in a thread of its o
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from .machine import free_port
+from .serving import Serving
 
 Kind = Literal[
     "cut before", "cut inside", "cut after", "pause", "stall", "deaf broker", "deaf client", "swallow", "duplicate", "refuse",
@@ -71,44 +70,22 @@ class MqttProxy:
         """The packet at which the fault struck."""
         self._broker_port, self._fault, self._five = broker_port, fault, five
         self._refusals = 0
-        self._loop = asyncio.new_event_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._ready, self._end = threading.Event(), asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="mqtt-proxy")
+        listen = lambda connected: asyncio.start_server(connected, "127.0.0.1", self.port)  # noqa: E731
+        self._serving = Serving("mqtt-proxy", listen, self._serve)
 
     def __enter__(self) -> MqttProxy:
-        self._thread.start()
-        assert self._ready.wait(60)
+        self._serving.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(60)
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve_all())
-
-    async def _serve_all(self) -> None:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self._ready.set()
-        await self._end.wait()
-        server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._serving.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         connection = _Connection(self, reader, writer)
         try:
-            with suppress(OSError, EOFError, asyncio.CancelledError):
-                await connection.run(self._broker_port)
+            await connection.run(self._broker_port)
         finally:
             connection.abort()
-            self._tasks.discard(task)
 
     def strikes(self, packet: Packet) -> Fault | None:
         """Count a packet; the fault, if this is the one."""

@@ -28,6 +28,7 @@ from evenkeel.specs.containers.image import normal_image
 
 from .asking import Asking
 from .images import Image, standard
+from .serving import Serving
 
 _STARTUP_S = 60.0
 _CLONE_NEWNET = 0x40000000
@@ -188,32 +189,23 @@ class Inlet:
 
     def __init__(self, namespace: str, port: int) -> None:
         self._port = port
-        self._loop = asyncio.new_event_loop()
         listening: list[socket.socket] = []
         inside = threading.Thread(target=lambda: listening.append(_listen_inside(namespace, port)))
         inside.start()
         inside.join(60)
-        (self._listening,) = listening
-        self._thread = threading.Thread(target=self._serve, name="inlet", daemon=True)
-        self._thread.start()
+        (inlet,) = listening
+        self._serving = Serving("inlet", lambda connected: asyncio.start_server(connected, sock=inlet), self._serve)
+        self._serving.start()
 
     def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(60)
-        self._listening.close()
-        self._loop.close()
+        self._serving.close()
 
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(asyncio.start_server(self._lead, sock=self._listening))
-        self._loop.run_forever()
-
-    async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
             await asyncio.gather(_pour(reader, far_writer), _pour(far_reader, writer))
-            far_writer.close()
-        writer.close()
+        finally:
+            far_writer.transport.abort()
 
 
 async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +18,7 @@ from types import TracebackType
 import h11
 
 from .engine_faults import Fault
+from .serving import Serving
 
 _VERSION = re.compile(r"^/v\d+\.\d+")
 _PASSED_HEADERS = (b"content-type", b"api-version")
@@ -43,11 +43,8 @@ class Proxy:
         self._fault: tuple[int, Fault] | None = None
         self.before: Callable[[str], None] = lambda asked: None
         self.after: Callable[[str], None] = lambda asked: None
-        self._path, self._engine, self._at_once, self._only = path, engine, 0, ""
-        self._loop = asyncio.new_event_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._ready, self._end = threading.Event(), asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="proxy")
+        self._engine, self._at_once, self._only = engine, 0, ""
+        self._serving = Serving("proxy", lambda connected: asyncio.start_unix_server(connected, path), self._serve)
 
     def arm(self, number: int, fault: Fault, only: str = "") -> None:
         """The fault happens to the request of this number from now on, counted from 0; following of events does not count, and
@@ -59,40 +56,17 @@ class Proxy:
         return [asked for asked in self.asked if not asked.startswith(("GET", "HEAD"))]
 
     def __enter__(self) -> Proxy:
-        self._thread.start()
-        assert self._ready.wait(60)
+        self._serving.start()
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(60)
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve_all())
-
-    async def _serve_all(self) -> None:
-        server = await asyncio.start_unix_server(self._serve, self._path)
-        self._ready.set()
-        await self._end.wait()
-        server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._serving.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            with suppress(OSError, h11.ProtocolError, asyncio.CancelledError):
-                client = _Side(h11.Connection(h11.SERVER), reader, writer)
-                while await self._one(client):
-                    pass
-        finally:
-            if not writer.is_closing():  # asyncio breaks when one is aborted that has closed behind its last byte
-                writer.transport.abort()
-            self._tasks.discard(task)
+        client = _Side(h11.Connection(h11.SERVER), reader, writer)
+        with suppress(h11.ProtocolError):
+            while await self._one(client):
+                pass
 
     async def _one(self, client: _Side) -> bool:
         """One request and its answer; False when the client has no more."""
