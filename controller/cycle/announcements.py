@@ -50,12 +50,13 @@ class Announcements:
         by = role if good else self._role_of(state.digest) or role  # the state that is kept up is the desired one
         begins = self._begin(by, state.digest, plan, is_drift=is_drift)
         news = tuple(self._news(by, plan))
-        back = self._going_back(role, state)
+        back, label = self._going_back(role, state), self._record.label(state.digest)
         for difference, by_nobody in news:
             kind: Kind = "drift" if by_nobody and difference.verb != NOTIFIED else "plan"
             is_back = difference.subject in back and difference.verb in _SWITCHES
             message = f"{difference.verb}: {_BACK if is_back else difference.why}"
-            self._record.say(kind, message, subject=difference.subject, place=place_text(difference.asked))
+            place = place_text(difference.asked)
+            self._record.say(kind, message, subject=difference.subject, place=place, label=label)
         if not begins and not news:
             return
         names = [each.subject for each in plan.differences if each.verb not in NOTHING_DONE]

@@ -140,3 +140,35 @@ def test_one_that_the_command_is_not_about_is_repaired_while_a_component_is_watc
         assert ups == [{"fog", "slow"}]
 
     run(story())
+
+
+def test_entries_of_steps_name_the_revision_and_the_cycle_of_their_own_stage() -> None:
+    """Several components are at work at once, and what is not the command's is repaired beside them: each entry names what
+    its own step is done for."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("fog"))
+        in_force = device.journal.digest("desired")
+        await device.desired("a", asked("fog"), asked("one"), asked("two"))
+        for command in ("DOWNLOAD", "UPDATE"):
+            await device.command("a", command)
+
+        async def hand() -> None:
+            await asyncio.sleep(5.0)
+            device.engine.kill("fog")
+            await device.cycles.look_beside()
+
+        device.engine.script.perform_s = 8.0
+        before = len(device.journal.said())
+        _, said = await asyncio.gather(hand(), device.command("a", "ACTIVATE"))
+        assert statuses(said)[-1] == "ACTIVATION_SUCCESS"
+        activity = device.journal.mailbox("containers").activity()
+        assert activity is not None
+        entries = [entry for entry in device.journal.said()[before:] if entry.kind == "drift" or entry.step]
+        by_revision = {(entry.subject, entry.revision) for entry in entries}
+        assert by_revision == {("fog", in_force), *((name, activity.target.digest) for name in ("one", "two"))}
+        cycles = {(entry.step, entry.cycle) for entry in entries if entry.subject != "fog"}
+        assert sorted(step for step, _ in cycles) == ["start:one", "start:two", "verify:one", "verify:two"]
+
+    run(story())
