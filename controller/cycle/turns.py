@@ -153,16 +153,18 @@ class Turns(Generic[Want, Seen, Remembered]):
         self.record.revision = aim.state.digest
         want = reconciler.select(aim.state)
         look = self._look = self.look_here() if aim.is_repair else changed(self.look(want), fresh=self.asks_afresh)
+        self.asks_afresh = self.asks_afresh and aim.is_repair  # set meanwhile, it asks for another look
         try:
             seen = await unless(stopping, self.looks.observe(look))
         except (Unavailable, TimedOut, Refused) as error:
+            self.asks_afresh |= look.fresh
             self.trial.blind()
             self._transaction.seen(reconciler.domain, aim.state, None, error.message)
             return Retrying(str(error), 0.0, None)
         if seen is None:
+            self.asks_afresh |= look.fresh
             self.trial.blind()
             return STOPPED
-        self.asks_afresh = self.asks_afresh and aim.is_repair
         if journal.digest("desired") != aim.asked:  # the observation proves nothing about a newer desired state
             return Progressed()
         self._forget_gone(seen)
