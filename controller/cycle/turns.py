@@ -141,7 +141,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             return found
         async with self.beside.at_work(changing.union(sight.reserved)):
             ending = await self._stages.of_a_turn(aim.role, aim.state, found, renewed, stopping)
-        if isinstance(ending, Retrying):
+        if isinstance(ending, Retrying) and ending.phase != Phase.DOWNLOAD:  # nothing was disturbed, and a look follows
             await self.look_after_health(None, aim.asked, stopping, sight.reserved, ending.failed)
             self.wellbeing.hold_up()
         return ending
