@@ -9,8 +9,9 @@ from tests.controller.agents.harness import COMMANDS, Device, asked, lines, stat
 from tests.virtual import run
 
 from evenkeel.controller.drivers.containers.memory import Image
-from evenkeel.specs.containers.actions import End, Start, Verify
-from evenkeel.specs.plan import Action, Outcome
+from evenkeel.reconcilers.ports import Progress
+from evenkeel.specs.containers.actions import End, Pull, Start, Verify
+from evenkeel.specs.plan import Action, Outcome, Retry
 
 NAMES = [f"c{number:02}" for number in range(12)]
 
@@ -170,5 +171,35 @@ def test_entries_of_steps_name_the_revision_and_the_cycle_of_their_own_stage() -
         assert by_revision == {("fog", in_force), *((name, activity.target.digest) for name in ("one", "two"))}
         cycles = {(entry.step, entry.cycle) for entry in entries if entry.subject != "fog"}
         assert sorted(step for step, _ in cycles) == ["start:one", "start:two", "verify:one", "verify:two"]
+
+    run(story())
+
+
+@pytest.mark.parametrize("command", ["DOWNLOAD", "ACTIVATE"])
+def test_one_that_is_tried_again_waits_for_no_slow_one(command: str) -> None:
+    async def story() -> None:
+        device = Device()
+        await device.desired("a", asked("slow"), asked("quick"))
+        for before in ("DOWNLOAD", "UPDATE") if command == "ACTIVATE" else ():
+            await device.command("a", before)
+        perform, ended, tries = device.engine.perform, dict[str, float](), list[str]()
+
+        async def slowly(action: Action, progress: Progress) -> Outcome:
+            if not isinstance(action, Pull | Start):
+                return await perform(action, progress)
+            name = action.image if isinstance(action, Pull) else device.kept()[action.instance].engine_name
+            is_slow = "slow" in name
+            await asyncio.sleep(90.0 if is_slow else 0.0)
+            tries.append(name)
+            if not is_slow and len(tries) < 4:
+                return Retry("not now")
+            ended["slow" if is_slow else "quick"] = asyncio.get_running_loop().time()
+            return await perform(action, progress)
+
+        begun_s = asyncio.get_running_loop().time()
+        device.engine.perform = slowly  # type: ignore[method-assign]
+        await device.command("a", command)
+        assert ended["quick"] - begun_s < 10.0
+        assert ended["slow"] - begun_s >= 90.0
 
     run(story())
