@@ -50,8 +50,8 @@ def age(instance: ContainerSeen, memory: ContainersMemory) -> tuple[float, int]:
 
 
 def is_younger(instance: ContainerSeen, other: ContainerSeen, memory: ContainersMemory) -> bool:
-    """Whether an instance was made after another one of its name: by the journal, where it knows both, or else by their names in
-    the engine."""
+    """Whether an instance was made after another one of its name: by the journal, where it knows both, or else by their
+    names in the engine."""
     made = memory.made.get(instance.id), memory.made.get(other.id)
     if made[0] is not None and made[1] is not None:
         return made[0] > made[1]
