@@ -188,10 +188,9 @@ class Cycles(Generic[Want, Seen, Remembered]):
             case Retrying(failed=failed, why=why) if failed:
                 if self._goes_on(desired, ending):
                     return Progressed()
-                kept_up = self._upkeep.last_good()
-                if kept_up is not None:
-                    stuck = failed if kept_up.digest == state.digest else {}
-                    await self._upkeep.keep_up(state, kept_up, stuck, why, stopping)
+                kept_up = self._upkeep.last_good() or state  # as in `_run`
+                stuck = failed if kept_up.digest == state.digest else {}
+                await self._upkeep.keep_up(state, kept_up, stuck, why, stopping)
         return ending
 
     async def observe(self, look: Look) -> Seen:
