@@ -264,8 +264,10 @@ class Transaction:
         self._back_at = ""
         for group, why in blamed.groups.items():
             voice.say("revision-failed", f"{group_text(group)}: {why}")
-        names, goes = " and ".join(map(group_text, blamed.groups)), "goes" if len(blamed.groups) == 1 else "go"
-        voice.say("rolling-back", f"{names} {goes} back{self._whom(blamed.desired, blamed.back)}")
+        groups = [*blamed.groups, *blamed.along]
+        names, goes = " and ".join(map(group_text, groups)), "goes" if len(groups) == 1 else "go"
+        along = "".join(f"; {group_text(group)}: {why}" for group, why in blamed.along.items())
+        voice.say("rolling-back", f"{names} {goes} back{self._whom(blamed.desired, blamed.back)}{along}")
         voice.settled_is(False, "RollingBack", "; ".join(dict.fromkeys(blamed.groups.values())))
         self._wake_all()
 
