@@ -69,7 +69,8 @@ class Record:
     @at_once
     def blocked(self, why: str, groups: Mapping[str, str] = {}) -> Stalled:
         """State that the desired state cannot be reached, and why; and which `groups` of it, where there are any."""
-        if self.settled_is(False, "Blocked", why, groups):
+        is_new = self.settled_is(False, "Blocked", why, groups)
+        if is_new and not self._verdict.is_said_by_another(self._domain, why):
             self.say("stalled", why)
         return Stalled(why)
 

@@ -178,9 +178,9 @@ class Turns(Generic[Want, Seen, Remembered]):
         differences = reconciler.diff(want, seen, memory)
         stuck = dict(aim.stuck or {})
         if aim.kept is not None:
-            done = (OUTSTANDING,) if aim.proves else ()
-            others = (each for each in differences if each.subject not in aim.kept and each.verb not in done)
-            stuck = {each.subject: each.why for each in others} | stuck
+            others = [each for each in differences if each.subject not in aim.kept]
+            proofs = self._proofs([each for each in others if aim.proves], seen, memory)
+            stuck = {each.subject: each.why for each in others if each.subject not in proofs} | stuck
         plan = self._plan(differences, seen, memory, reserved, stuck)
         if aim.judges_all:
             self.record.content(self._tagged.set_aside(want, seen, memory, self.record.set_aside()))
@@ -220,6 +220,13 @@ class Turns(Generic[Want, Seen, Remembered]):
         mine = [set_aside(each, stuck) for each in differences if each.subject not in reserved]
         return self._reconciler.plan(mine, seen, memory, self.memory.former(mine))
 
+    def _proofs(self, differences: Sequence[Difference], seen: Seen, memory: Remembered) -> set[str]:
+        """The subjects of which nothing but a proof is outstanding."""
+        outstanding = [each for each in differences if each.verb == OUTSTANDING]
+        steps = [step for stage in self._plan(outstanding, seen, memory, (), {}).stages for step in stage.steps]
+        more = {step.subject for step in steps if step.phase != Phase.VERIFY}
+        return {step.subject for step in steps} - more
+
     def _judge(self, sight: Sight[Want, Seen, Remembered], renewed: Renewed) -> Run | Ending | Held:
         """The judgement on a look: a stage that may run now, or the ending of the turn without one."""
         aim, seen, plan, undecided = sight.aim, sight.seen, sight.plan, sight.undecided
@@ -235,7 +242,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             self._transaction.seen(self._reconciler.domain, state, pending(plan))
         is_last_good = self._journal.digest("last-good") == state.digest
         is_stuck = (bool(aim.stuck) and not aim.excuses) or is_repair
-        is_blocked = not blocked_subjects(plan).keys() <= (aim.stuck or {}).keys()
+        is_blocked = bool(self._blocked(state, plan).difference(aim.stuck or ()))
         is_reached = is_desired and not sight.reserved_differing and not is_stuck and not is_blocked
         if not is_repair and (is_reached or is_last_good) and at_most_cleans(plan):
             unproven = self.trial.make_good(state, ours, seen, settled.how, renewed)
@@ -247,6 +254,12 @@ class Turns(Generic[Want, Seen, Remembered]):
             return self.trial.wait_for_first_checks(undecided)
         is_other = bool(aim.stuck) or is_repair or aim.is_part
         return self._settle("last-good" if is_other else aim.role, aim, plan, settled)
+
+    def _blocked(self, state: DesiredState, plan: Plan) -> set[str]:
+        """The subjects that cannot be had, and that a state changes: it cannot be reached without them. Another one that cannot
+        be had does not keep it from being good."""
+        blocked, changes = set(blocked_subjects(plan)), self.trial.changes(state)
+        return blocked if changes is None else blocked.intersection(changes)
 
     def _settled(self, sight: Sight[Want, Seen, Remembered]) -> tuple[Settled, dict[str, str]]:
         """The ending if the turn settles, and the subjects that are not well, with the reasons, without those that are
