@@ -50,13 +50,13 @@ def age(instance: ContainerSeen, memory: ContainersMemory) -> tuple[float, int]:
 
 
 def is_younger(instance: ContainerSeen, other: ContainerSeen, memory: ContainersMemory) -> bool:
-    """Whether an instance was made after another one of its name: by the journal, where it knows both, or else by their
-    names in the engine."""
-    made = memory.made.get(instance.id), memory.made.get(other.id)
-    if made[0] is not None and made[1] is not None:
-        return made[0] > made[1]
+    """Whether an instance came after another one of its name: by their names in the engine; where these do not tell, by the
+    journal, which is the order in which it met them."""
     plain = engine_name(instance.name)
-    return succession(plain, instance.engine_name) > succession(plain, other.engine_name)
+    places = succession(plain, instance.engine_name), succession(plain, other.engine_name)
+    if places[0] != places[1]:
+        return places[0] > places[1]
+    return memory.made.get(instance.id, math.inf) > memory.made.get(other.id, math.inf)
 
 
 def is_proven(instance: ContainerSeen, container: Container, memory: ContainersMemory) -> bool:
