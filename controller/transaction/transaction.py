@@ -133,8 +133,10 @@ class Transaction:
             self._wake_others(domain)
 
     def has_begun(self, state: DesiredState) -> bool:
-        """Whether any domain has begun to disturb the world for a revision."""
-        return any(self._journal.attempts.sick_before(state.digest, name) is not None for name in self._members)
+        """Whether any domain that a revision changes has begun to disturb the world for it."""
+        good = [self._journal.readable_revision("last-good")]
+        begun = (name for name in self._members if self._journal.attempts.sick_before(state.digest, name) is not None)
+        return any(_changes(self._members[name], state, good) for name in begun)
 
     def broke(self, domain: str) -> None:
         """A cycle of a domain has ended in a defect. Nobody waits for its look on the way back."""
