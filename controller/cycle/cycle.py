@@ -26,7 +26,8 @@ from evenkeel.controller.journal.journal import Journal, Role
 from evenkeel.controller.journal.unreadable import set_aside_unreadable
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.controller.transaction.groups import Aimed
-from evenkeel.controller.transaction.transaction import Member, Transaction
+from evenkeel.controller.transaction.member import Member
+from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import EvenkeelError, JournalError
@@ -138,8 +139,8 @@ class Cycles(Generic[Want, Seen, Remembered]):
         return ending
 
     async def _further(self, desired: DesiredState, aim: Aim, ending: Ending, stopping: asyncio.Event) -> Ending:
-        """What follows a turn towards what is desired, or all of it but for some groups: others go on without subjects and groups
-        that cannot be had now, or last-good is kept up while nothing was disturbed."""
+        """What follows a turn towards what is desired, or all of it but for some groups: others go on without what cannot be
+        had now, or last-good is kept up while nothing was disturbed."""
         if isinstance(ending, Retrying) and not ending.counts:
             return await self._go_on_without(desired, aim, ending, stopping)
         if self._goes_on(desired, ending):
