@@ -1,6 +1,7 @@
 """A journal of an earlier version is whole after it was opened; one of a newer version is refused and left as it is.
 
-`tests/data/journal-4.sql`, `journal-7.sql` and `journal-8.sql` were written by the evenkeel of that version. They hold a row of every table.
+`tests/data/journal-4.sql`, `journal-7.sql` and `journal-8.sql` were written by the evenkeel of that version. They hold a row of
+every table.
 """
 
 from __future__ import annotations
