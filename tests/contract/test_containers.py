@@ -55,6 +55,13 @@ def job(image: str, **fields: Any) -> Container:
     return container(image=image, **{"restart": Restart("no"), "run_once": 60 * SECOND} | fields)
 
 
+async def reachable(kit: Kit, wanted: Container) -> Container:
+    """The container with a port of the host that leads to the port of its check, where the engine needs that."""
+    if wanted.health is None or "addresses" not in (await kit.driver.observe()).lacks:
+        return wanted
+    return changed(wanted, ports=(Port(kit.port(), 80),))
+
+
 async def perform(kit: Kit, action: Action) -> Outcome:
     return await kit.driver.perform(action, lambda message, done, total: None)
 
@@ -321,6 +328,7 @@ LATE = changed(ONCE, start_period=timedelta(minutes=1))  # on a loaded machine i
     ],
 )
 async def test_a_start_is_proven_or_disproven(kit: Kit, wanted: Container, proven: bool, why: str) -> None:
+    wanted = await reachable(kit, wanted)
     instance = await done(kit, Create(wanted, "web"))
     await done(kit, Start(instance))
     told: list[tuple[int, int]] = []
@@ -545,21 +553,23 @@ async def test_other_hands_nudge(kit: Kit, does: str) -> None:
                 heard.set()
 
         listening = asyncio.ensure_future(listen())
-        await done(kit, Create(container(), "web"))
-        await within(0.5, heard)  # whether it listens already cannot be seen otherwise
-        await done(kit, Start("web"))
-        if does == "remove a left network":
-            await done(kit, End("web", Stop(timeout=SECOND)))
-        await kit.driver.observe()
-        while await within(0.2, heard):  # our own doing
-            heard.clear()
-        if does.startswith("remove "):
-            await kit.remove_network()
-        else:
-            await kit.somebody(does, "web")
-        assert await within(60, heard)
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        try:
+            await done(kit, Create(container(), "web"))
+            await within(0.5, heard)  # whether it listens already cannot be seen otherwise
+            await done(kit, Start("web"))
+            if does == "remove a left network":
+                await done(kit, End("web", Stop(timeout=SECOND)))
+            await kit.driver.observe()
+            while await within(0.2, heard):  # our own doing
+                heard.clear()
+            if does.startswith("remove "):
+                await kit.remove_network()
+            else:
+                await kit.somebody(does, "web")
+            assert await within(60, heard)
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
 
 
 async def within(seconds: float, heard: asyncio.Event) -> bool:

@@ -11,7 +11,7 @@ from evenkeel.specs.containers.container import Health, HttpProbe, Stop
 from evenkeel.specs.containers.observed import ContainerSeen
 
 from .kits import Kit
-from .test_containers import SECOND, container, done, seen
+from .test_containers import SECOND, container, done, reachable, seen
 
 
 async def there(kit: Kit, name: str = "web", adopted: Mapping[str, str] = {}) -> ContainerSeen:
@@ -41,7 +41,7 @@ async def test_one_that_was_disconnected_is_connected_where_it_runs(kit: Kit) ->
 
 async def test_one_that_was_disconnected_fails_a_check_over_the_network(kit: Kit) -> None:
     check = Health(HttpProbe(80, "/health"), SECOND / 5, SECOND, 3, 60 * SECOND)
-    wanted = container(image="web:1", health=check)
+    wanted = await reachable(kit, container(image="web:1", health=check))
     await done(kit, Create(wanted, "web"), Start("web"), Verify("web", wanted))
     await kit.somebody("disconnect", "web")
     assert (await there(kit)).health != "healthy"
