@@ -112,6 +112,7 @@ async def test_looking_changes_nothing(kit: Kit) -> None:
 # ── images ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.rights
 async def test_pulling_tells_its_progress_and_leaves_the_image(kit: Kit) -> None:
     reference = kit.far("sleeper:1")
     assert reference not in (await kit.driver.observe()).images
@@ -169,6 +170,7 @@ async def test_a_tag_that_is_pushed_again_is_pulled_again(kit: Kit) -> None:
 # ── the life of a container ────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.rights
 async def test_a_life(kit: Kit) -> None:
     """Every action has the effect it names, and performing it again is done, too."""
     wanted = container(env=(("A", "1"),))
@@ -230,6 +232,7 @@ async def test_a_name_belongs_to_one(kit: Kit) -> None:
     assert found.id == first
 
 
+@pytest.mark.rights
 async def test_a_host_port_belongs_to_one(kit: Kit) -> None:
     port = kit.port()
     await done(kit, Create(container(ports=(Port(port, 80),)), "web"), Start("web"))
@@ -250,6 +253,7 @@ async def test_old_and_new_side_by_side(kit: Kit) -> None:
     }
 
 
+@pytest.mark.rights
 async def test_limits_and_restart_policy_change_in_place(kit: Kit) -> None:
     wanted = container(resources=Resources(64 * MB))
     instance = await done(kit, Create(wanted, "web"))
@@ -264,6 +268,7 @@ async def test_limits_and_restart_policy_change_in_place(kit: Kit) -> None:
         assert (found.id, found.state, found.container) == (instance, "running", new)
 
 
+@pytest.mark.rights
 async def test_a_limit_is_not_lifted_in_place(kit: Kit) -> None:
     """The engine says so beforehand, and does not pretend to have done it."""
     limited = container(resources=Resources(64 * MB))
@@ -277,6 +282,7 @@ async def test_a_limit_is_not_lifted_in_place(kit: Kit) -> None:
     assert (seen_again.id, seen_again.state, seen_again.container) == (instance, "running", limited)
 
 
+@pytest.mark.rights
 async def test_paused_is_seen_resumed_and_stopped(kit: Kit) -> None:
     await done(kit, Create(container(), "web"), Start("web"))
     await kit.somebody("pause", "web")
@@ -310,8 +316,10 @@ LATE = changed(ONCE, start_period=timedelta(minutes=1))  # on a loaded machine i
             "it ended with exit code 1, also after it was started again once",
         ),
         (job("sleeper:1", run_once=SECOND), False, "it did not end within 1 s"),
-        (container(image="web:1", health=LATE), True, "healthy for 0.2 s"),
-        (container(image="sick:1", health=ONCE), False, "failed its health check 2 times"),
+        pytest.param(container(image="web:1", health=LATE), True, "healthy for 0.2 s", marks=pytest.mark.rights),
+        pytest.param(
+            container(image="sick:1", health=ONCE), False, "failed its health check 2 times", marks=pytest.mark.rights
+        ),
     ],
     ids=[
         "up",
@@ -447,6 +455,7 @@ SPECS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.rights
 async def test_what_was_created_is_observed(kit: Kit, spec: str) -> None:
     """In normal form, so that a second plan is empty."""
     wanted = container(**SPECS[spec])
@@ -483,6 +492,7 @@ async def test_containers_of_others_are_known_by_name_only(kit: Kit) -> None:
     assert (found.id, found.name, found.state, found.container) == (id_, "stranger", "running", None)
 
 
+@pytest.mark.rights
 async def test_one_that_was_adopted_is_known_like_our_own(kit: Kit) -> None:
     id_ = await kit.somebody_runs("stranger")
     await kit.somebody_runs("other")
@@ -544,6 +554,7 @@ async def test_one_subject_alone_is_seen_as_among_all(kit: Kit, name: str) -> No
 @pytest.mark.parametrize(
     "does", ["kill", "remove", "pause", "disconnect", "remove its network", "remove a left network"]
 )
+@pytest.mark.rights
 async def test_other_hands_nudge(kit: Kit, does: str) -> None:
     async with aclosing(kit.driver.nudges()) as nudges:  # type: ignore[type-var]
         heard = asyncio.Event()

@@ -13,6 +13,8 @@ from evenkeel.specs.containers.observed import ContainerSeen
 from .kits import Kit
 from .test_containers import SECOND, container, done, reachable, seen
 
+pytestmark = pytest.mark.rights
+
 
 async def there(kit: Kit, name: str = "web", adopted: Mapping[str, str] = {}) -> ContainerSeen:
     found = await seen(kit, name, adopted)
