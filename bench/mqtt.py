@@ -178,7 +178,9 @@ def _nothing_to_do_ms(manager: Manager, pause_s: float) -> float:
 
 
 def _calls(folder: Path, broker: Broker, engine: Dockerd | Podman) -> list[Row]:
-    """Counted on the way to the engine, which takes time: hence apart from the times."""
+    """Counted on the way to the engine, which takes time: hence apart from the times. What another device has left would be in the
+    way."""
+    engine.clear()
     rows = []
     with (
         Proxy(folder / "proxy.sock", Path(engine.address.removeprefix("unix://"))) as proxy,

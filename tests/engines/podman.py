@@ -40,10 +40,10 @@ class Podman:
         self._service: subprocess.Popen[bytes] | None = None
         self._timers: Timers | None = None
         _in_memory(folder)
-        (folder / "storage.conf").write_text(
-            f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/data"\nrunroot = "{folder}/run"\n'
-        )
         self.ground: Ground = Rootless(folder) if rootless else Rooted()
+        (folder / "storage.conf").write_text(
+            f'[storage]\ndriver = "{self.ground.storage}"\ngraphroot = "{folder}/data"\nrunroot = "{folder}/run"\n'
+        )
         (folder / "containers.conf").write_text(
             f"""
 [engine]
