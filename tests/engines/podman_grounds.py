@@ -29,7 +29,7 @@ _CLONE_NEWNET = 0x40000000
 
 
 class Ground(Protocol):
-    """`limits` and `subnets` are lines of containers.conf, `storage` the driver of storage.conf; the signal `end` ends the service."""
+    """`limits` and `subnets` are lines of containers.conf, `storage` is a driver of storage.conf; `end` ends the service."""
 
     storage: str
     limits: str

@@ -50,9 +50,7 @@ async def test_it_is_recognised_by_its_header_or_by_its_version(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("told", [{"Rootless": True, "CgroupVersion": "1", "MemoryLimit": True}, {"Rootless": False}])
-async def test_one_whose_listener_is_not_root_says_whether_it_has_its_rights(
-    nobody: Path, told: dict[str, Any]
-) -> None:
+async def test_one_whose_listener_is_not_root_says_whether_it_has_its_rights(nobody: Path, told: Any) -> None:
     """The answer takes Podman half a second and more, so root's is not asked."""
     server = Server(nobody / "podman.sock")
     server.ping = PING.replace(b"\r\nContent-Length", f"\r\nServer: {_SERVER}\r\nContent-Length".encode())
