@@ -178,7 +178,7 @@ def _nothing_to_do_ms(manager: Manager, pause_s: float) -> float:
 
 
 def _calls(folder: Path, broker: Broker, engine: Dockerd | Podman) -> list[Row]:
-    """Counted on the way to the engine, which takes time: hence apart from the times, and without containers of another device."""
+    """Counted on the way to the engine, which takes time: hence apart from the times, on an engine without others."""
     engine.clear()
     rows = []
     with (

@@ -112,7 +112,6 @@ async def test_looking_changes_nothing(kit: Kit) -> None:
 # ── images ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.rights
 async def test_pulling_tells_its_progress_and_leaves_the_image(kit: Kit) -> None:
     reference = kit.far("sleeper:1")
     assert reference not in (await kit.driver.observe()).images
@@ -554,7 +553,6 @@ async def test_one_subject_alone_is_seen_as_among_all(kit: Kit, name: str) -> No
 @pytest.mark.parametrize(
     "does", ["kill", "remove", "pause", "disconnect", "remove its network", "remove a left network"]
 )
-@pytest.mark.rights
 async def test_other_hands_nudge(kit: Kit, does: str) -> None:
     async with aclosing(kit.driver.nudges()) as nudges:  # type: ignore[type-var]
         heard = asyncio.Event()

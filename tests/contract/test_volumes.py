@@ -37,7 +37,6 @@ async def device(kit: Kit, tmp_path: Path) -> AsyncIterator[Device]:
     await it.close()
 
 
-@pytest.mark.rights
 async def test_a_new_container_has_the_volume_of_the_old_one(device: Device) -> None:
     """For another tag, another variable, a limit that is taken away, and an image that declares nothing any more."""
     assert await device.ask(Wish(memory=64 * MB)) == Settled()
