@@ -44,18 +44,32 @@ class Statement(NamedTuple):
 class Verdict:
     """The verdict over the domains of one device."""
 
-    def __init__(self, journal: Journal, is_news: Callable[[str], object] = lambda domain: None) -> None:
-        """`is_news`: called with a domain that is blocked otherwise than before, or no more."""
-        self._journal, self._is_news = journal, is_news
+    def __init__(
+        self,
+        journal: Journal,
+        is_news: Callable[[str], object] = lambda domain: None,
+        held: Callable[[str], Mapping[str, str]] = lambda desired: {},
+    ) -> None:
+        """`is_news`: called with a domain that is blocked otherwise than before, or no more. `held`: gives the groups that all
+        domains leave alone because they cannot be had, and why, while what has this digest is desired."""
+        self._journal, self._is_news, self._held = journal, is_news, held
         self._said: dict[str, Statement | None] = {}
 
     def join(self, domain: str) -> None:
         """One more domain has a say."""
         self._said[domain] = None
 
-    def leave(self, domain: str) -> None:
-        """A domain has no say, until it says something: nothing is asked of it."""
-        self._said.pop(domain, None)
+    def leave(self, domain: str) -> bool:
+        """A domain has no say, until it says something: nothing is asked of it. False when it had none."""
+        if domain not in self._said:
+            return False
+        del self._said[domain]
+        self._fold()
+        return True
+
+    def has_say(self, domain: str) -> bool:
+        """Whether a domain has one."""
+        return domain in self._said
 
     def agree(self, domain: str, holds: bool, reason: str, message: str) -> bool:
         """A domain says how all are: it is known that they have come to where they were going. As `say`."""
@@ -72,19 +86,30 @@ class Verdict:
         self._said[domain] = Statement(desired, holds, reason, message, groups)
         if self._blocked(domain) != before:
             self._is_news(domain)
+        return self._fold(self._said[domain])
+
+    def _fold(self, newest: Statement | None = None) -> bool:
+        """State what follows from what all say; True when it is something new. Where all hold, the `newest` is in its words."""
+        desired = self._journal.digest("desired")
         known = {name: each for name, each in self._said.items() if each is not None and each.desired == desired}
         told = {name: each for name, each in known.items() if not each.holds}
         if not told:
-            if len(known) < len(self._said):
+            if not known or len(known) < len(self._said):
                 return False  # somebody has not spoken yet
-            return self._journal.set_condition(Condition("Settled", True, reason, message))
+            words = newest or next(iter(known.values()))
+            return self._journal.set_condition(Condition("Settled", True, words.reason, words.message))
         worst = min(told.values(), key=lambda each: _severity(each.reason))
         texts = (each.message for each in told.values() if each is worst or not _repeats(each, worst))
         text = "; ".join(dict.fromkeys(texts))
         blocked = {group: why for each in told.values() for group, why in each.groups.items()}
+        blocked |= self._held(desired)
         return self._journal.set_condition(
             Condition("Settled", False, worst.reason, text, groups=dict(sorted(blocked.items())))
         )
+
+    def is_said_by_another(self, domain: str, why: str) -> bool:
+        """Whether another domain says the same of why it is blocked."""
+        return any(name != domain and self._blocked(name) == why for name in self._said)
 
     def not_yet(self, domains: Sequence[str], where: str) -> str:
         """Why others wait for these domains, which have not come to where all are going: what is blocked there, for it will
