@@ -63,9 +63,11 @@ class Rooted:
         self.subnets = f'default_subnet = "{net}.0.0/24"\ndefault_subnet_pools = {pools}'
 
     def inside(self, command: list[str]) -> list[str]:
-        """Podman walks through /dev for each container with devices, and the files of all tests are in /dev/shm."""
+        """Podman walks through /dev for each container with devices, and the files of all tests are in /dev/shm. Its files in
+        /run/netns would stay, because their mounts are gone with the namespace."""
         entered = ("nsenter", f"--net=/run/netns/{self._namespace}", "unshare", "--mount")
-        return [*entered, "sh", "-c", 'mount -t tmpfs none /dev/shm && exec "$0" "$@"', *command]
+        hidden = "for each in /dev/shm /run/netns; do mount -t tmpfs none $each; done"
+        return [*entered, "sh", "-ec", f'{hidden}; exec "$0" "$@"', *command]
 
     def reach(self, port: int) -> None:
         self._inlets.append(Inlet(self._namespace, port))
