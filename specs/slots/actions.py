@@ -18,8 +18,8 @@ INSTALL_S = 1800.0
 GOING_DOWN_S = 600.0
 """Seconds that a device may take to go down once it was told to, with services that take their time to end."""
 _DAY_S = 86400.0
-_LONGEST_WAIT_S = 3600.0
-"""Seconds after which waiting for somebody else's reboot is told anew."""
+_YEAR_S = 365 * _DAY_S
+"""Nobody knows when somebody else reboots a device."""
 
 
 class Fetch(Struct, frozen=True, tag="fetch"):
@@ -113,11 +113,11 @@ class Reboot(Struct, frozen=True, tag="reboot"):
     @property
     def traits(self) -> Traits:
         text = f"reboot into slot {self.label} ({self.version})"
-        own_s = GOING_DOWN_S + (_DAY_S if self.window is not None else 0.0)
+        own_s = GOING_DOWN_S + _DAY_S
         if self.by == "others":
             text, own_s = (
                 f"wait until somebody reboots the device into slot {self.label} ({self.version})",
-                _LONGEST_WAIT_S,
+                _YEAR_S,
             )
         facts = {"action": "reboot", "version": self.version, "slot": self.slot}
         return Traits(text, facts, own_s=own_s, may_be_cut=True)

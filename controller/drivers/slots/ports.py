@@ -35,8 +35,8 @@ class Updater(Protocol):
         ...
 
     async def inspect(self, source: str, system: OperatingSystem) -> Manifest:
-        """Check a bundle at a path, or at an address where it can be streamed. Raises Refused when it is no bundle, its signature
-        does not hold, or it is for another device."""
+        """Check a bundle at a path, or at an address where it can be streamed. Raises Refused when it is no bundle, or its
+        signature does not hold."""
         ...
 
     async def install(self, source: str, system: OperatingSystem, slot: str, progress: Progress) -> None:
