@@ -23,7 +23,6 @@ from evenkeel.specs.slots.memory import Proof, SlotsMemory
 from evenkeel.specs.slots.observed import SlotSeen, SlotsSeen
 from evenkeel.specs.slots.system import OperatingSystem
 
-
 WAY_BACK_TRIES = 3
 """How often a system that ran before is booted before it counts as failed: there may be nothing else to go back to."""
 
@@ -57,12 +56,14 @@ def diff(want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory) -> tuple[Slots
 
 
 def _unmarked(seen: SlotsSeen, memory: SlotsMemory) -> SlotSeen | None:
-    """The slot that has to be marked good before anything else: the booted one, which is not on trial. With a bootloader that
-    tries a slot once that is so after every boot, and until then the next loss of power would boot another one, or none. Where
+    """The slot that has to be marked good before anything else: the booted one, which is on no first trial. With a bootloader
+    that tries a slot once that is so after every boot, and until then the next loss of power would boot another one, or none. Where
     the rescue system runs, a slot that is worth going back to."""
     booted = seen.slot(seen.booted)
     if booted is not None and booted in seen.bootable:
-        return booted if booted.boot_status == "bad" and not is_doubtful(booted, memory) else None
+        is_proven = booted.name in memory.trial and memory.proven.get(booted.name) == Proof(booted.version, seen.boot)
+        is_due = booted.boot_status == "bad" and not is_doubtful(booted, memory) and not is_proven
+        return booted if is_due else None
     trusted = [each for each in seen.bootable if is_trusted(each, memory)]
     return trusted[0] if trusted and all(each.boot_status == "bad" for each in trusted) else None
 

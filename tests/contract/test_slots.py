@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -36,9 +35,9 @@ LABELS = {A: "A", B: "B"}
     params=[(1, True), (1, False), (3, True), (3, False)],
     ids=lambda each: f"memory-{'grub' if each[0] == 1 else 'uboot'}-{'keeps' if each[1] else 'marks'}",
 )
-def kit(request: pytest.FixtureRequest) -> Iterator[SlotsKit]:
+def kit(request: pytest.FixtureRequest) -> SlotsKit:
     attempts, keeps_primary = request.param
-    yield MemorySlotsKit(attempts=attempts, keeps_primary=keeps_primary)
+    return MemorySlotsKit(attempts=attempts, keeps_primary=keeps_primary)
 
 
 async def look(kit: SlotsKit) -> SlotsSeen:
