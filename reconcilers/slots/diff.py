@@ -57,8 +57,8 @@ def diff(want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory) -> tuple[Slots
 
 def _unmarked(seen: SlotsSeen, memory: SlotsMemory) -> SlotSeen | None:
     """The slot that has to be marked good before anything else: the booted one, which is on no first trial. With a bootloader
-    that tries a slot once that is so after every boot, and until then the next loss of power would boot another one, or none. Where
-    the rescue system runs, a slot that is worth going back to."""
+    that tries a slot once that is so after every boot, and until then the next loss of power would boot another one, or none.
+    Where the rescue system runs, a slot that is worth going back to."""
     booted = seen.slot(seen.booted)
     if booted is not None and booted in seen.bootable:
         is_proven = booted.name in memory.trial and memory.proven.get(booted.name) == Proof(booted.version, seen.boot)

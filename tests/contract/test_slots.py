@@ -65,7 +65,7 @@ def activate(version: str, slot: str = B) -> Activate:
 
 
 def prove(system: OperatingSystem, slot: str = B) -> Prove:
-    return Prove(slot, LABELS[slot], system.version, "now", system.gate, system.deadline)
+    return Prove(slot, LABELS[slot], system.version, "now", system.health, system.deadline)
 
 
 def test_a_look_tells_the_slots(kit: SlotsKit) -> None:
@@ -224,6 +224,8 @@ def test_an_install_that_was_left_alone_is_waited_for(kit: SlotsKit) -> None:
 
 
 def test_the_booted_slot_is_never_written_nor_marked_bad(kit: SlotsKit) -> None:
+    """INV-09"""
+
     async def work() -> None:
         system = kit.bundle("2.0.0")
         *before, into = install(kit, system, A)
@@ -286,8 +288,8 @@ def test_a_gate_that_does_not_hold(kit: SlotsKit) -> None:
 
 def test_a_container_that_nobody_can_be_asked_about_holds_up_the_proof(kit: SlotsKit) -> None:
     async def work() -> None:
-        gate = changed(kit.bundle("2.0.0").gate, units=(), containers=("web",))
-        outcome = await do(kit, Prove(A, "A", "1.0.0", "now", gate, timedelta(seconds=5)))
+        health = changed(kit.bundle("2.0.0").health, units=(), containers=("web",))
+        outcome = await do(kit, Prove(A, "A", "1.0.0", "now", health, timedelta(seconds=5)))
         assert outcome == Failed("slot A (1.0.0) is not well 5s after its boot: web cannot be asked here")
 
     kit.run(work())

@@ -28,16 +28,16 @@ from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.slots.system import Gate, OperatingSystem
+from evenkeel.specs.slots.system import Health, OperatingSystem
 
 FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None
-GATE = Gate(("app.service",), ("web",), stable_for=timedelta(seconds=10))
+HEALTH = Health(("app.service",), ("web",), stable_for=timedelta(seconds=10))
 
 
 def asking(version: str, image: str) -> Reading:
     container = normal(Container("web", image))
     address = f"https://updates.test/{version}.raucb"
-    system = OperatingSystem("os", version, address, gate=GATE, deadline=timedelta(minutes=2))
+    system = OperatingSystem("os", version, address, health=HEALTH, deadline=timedelta(minutes=2))
     documents = [Document("Container", "web", container), Document("OperatingSystem", "os", system)]
     return Reading(desired_state(documents))
 

@@ -260,6 +260,7 @@ def test_from_the_rescue_system_the_way_leads_back() -> None:
 
 
 def test_a_system_that_somebody_has_booted_by_hand_is_told_only() -> None:
+    """INV-11"""
     plan = planned(changed(SYSTEM, version="1"), seen(slot(A, "1"), slot(B, "9"), B), SETTLED)
     assert verb_and_why(plan)[0] == "keep"
     assert steps(plan) == []
