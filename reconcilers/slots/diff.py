@@ -139,7 +139,7 @@ def _other(system: OperatingSystem, document: Document, seen: SlotsSeen, memory:
     runs = _runs(seen)
     change = Change(system.name, "version", runs, system.version, "another version runs", asked_at(document, "version"))
     why = f"{runs or 'an unknown version'} runs"
-    found = changed(_about(system.name, "update", why, seen, memory, system, document), changes=(change,))
+    found = changed(_about(system.name, "boot", why, seen, memory, system, document), changes=(change,))
     if trial is not None and trial.trial.version == system.version:
         met = _of_trial(found, system, trial, seen, memory)
         if met is not None:
@@ -226,7 +226,16 @@ def _about(
     document: Document | None = None,
 ) -> SlotsDifference:
     booted = seen.slot(seen.booted)
-    found = SlotsDifference(subject, verb, why, system=system, before=_runs(seen), at=seen.at, boot=seen.boot)
+    found = SlotsDifference(
+        subject,
+        verb,
+        why,
+        system=system,
+        before=_runs(seen),
+        at=seen.at,
+        boot=seen.boot,
+        reboot_s=memory.away_s.get("reboot"),
+    )
     if document is not None:
         found = changed(found, asked=asked_at(document, "version"))
     if booted is None:
@@ -239,7 +248,9 @@ def _unneeded(
     system: OperatingSystem | None, found: SlotsDifference | None, seen: SlotsSeen, memory: SlotsMemory
 ) -> tuple[str, ...]:
     """Keys of bundles that are, or may be, in the store, and that this want does not need any more."""
-    needed = {system.key} if system is not None and found is not None and found.verb == "update" else set[str]()
+    needed = (
+        {system.key} if system is not None and found is not None and found.verb in ("install", "boot") else set[str]()
+    )
     return tuple(sorted(key for key in _stored(seen, memory) if key not in needed))
 
 
