@@ -23,7 +23,7 @@ class Clash(NamedTuple):
     @property
     def text(self) -> str:
         """What both claim, as in `the path /etc/app.conf`."""
-        return f"the {self.around.path} {self.around.value}"
+        return f"the {self.around.path} {self.around.value}" if self.around.path else self.around.value
 
 
 def claimed_twice(documents: Iterable[Document]) -> Iterator[Clash]:

@@ -94,8 +94,9 @@ def _claimed_twice(documents: Documents) -> Iterable[Problem]:
         around = f"the {claim.path} of `{clash.one.name}` lies inside this one, which is no folder"
         for here, there, message in ((clash.other, clash.one, around), (clash.one, clash.other, inside)):
             message = f"{clash.text} is that of `{there.name}`, too" if is_same else message
-            hint = f"give one of them another; the other one is at {place_text(asked_at(there, claim.path))}"
-            yield Problem(asked_at(here, claim.path), f"spec.{claim.path}", message, hint)
+            what = "give one of them another" if claim.path else "keep one of them"
+            hint = f"{what}; the other one is at {place_text(asked_at(there, claim.path))}"
+            yield Problem(asked_at(here, claim.path), f"spec.{claim.path}" if claim.path else "", message, hint)
 
 
 def _baselines(documents: Documents) -> Iterable[tuple[Document, Baseline]]:
