@@ -146,7 +146,8 @@ class Rauc:
         listed = subprocess.run(
             ["grub-editenv", self._grubenv, "list"], capture_output=True, text=True, check=True, timeout=60
         )
-        return dict(line.partition("=")[::2] for line in listed.stdout.splitlines())
+        pairs = (line.partition("=") for line in listed.stdout.splitlines())
+        return {name: value for name, _, value in pairs}
 
     def set_variables(self, variables: Mapping[str, str]) -> None:
         pairs = [f"{name}={value}" for name, value in variables.items()]
