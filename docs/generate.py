@@ -92,8 +92,8 @@ A file may also hold a Kanto desired state or a Kanto container manifest, as the
 
 ## Examples
 
-The files of [examples/containers](../../examples/containers), [examples/files](../../examples/files) and
-[examples/groups](../../examples/groups), as they are.
+The files of [examples/containers](../../examples/containers), [examples/files](../../examples/files),
+[examples/slots](../../examples/slots) and [examples/groups](../../examples/groups), as they are.
 """
 
 
@@ -102,6 +102,7 @@ def spec_page() -> str:
     tables = re.sub(r"\n{3,}", "\n\n", render("reference.md.j2", {"kinds": reference()})).rstrip()
     folder = Path(__file__).parents[1] / "examples"
     named = [folder / "containers" / name for name in _EXAMPLES] + [folder / "files" / name for name in _FILE_EXAMPLES]
+    named += [folder / "slots" / "os"]
     named += [folder / "groups" / name for name in _GROUP_EXAMPLES]
     shown = [f"### {path.name}\n\n```yaml\n{path.with_suffix('.yaml').read_text().rstrip()}\n```" for path in named]
     return "\n\n".join([MADE.rstrip(), tables, _SPEC_TEXTS.rstrip(), *shown]) + "\n"

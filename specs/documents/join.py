@@ -96,7 +96,10 @@ def _claimed_twice(documents: Documents) -> Iterable[Problem]:
             for here, there in ((other, document), (document, other)):
                 message = f"the {claim.path} {claim.value} is that of `{there.name}`, too"
                 hint = f"give one of them another; the other one is at {place_text(asked_at(there, claim.path))}"
-                yield Problem(asked_at(here, claim.path), f"spec.{claim.path}", message, hint)
+                if not claim.path:
+                    message = f"`{there.name}` is {claim.value}, too"
+                    hint = f"keep one of them; the other one is at {place_text(there.place)}"
+                yield Problem(asked_at(here, claim.path), f"spec.{claim.path}" if claim.path else "", message, hint)
     for (kind, claim), document in first.items():
         outer = next((first[kind, each] for each in _around(claim) if (kind, each) in first), None)
         if outer is not None:

@@ -22,6 +22,8 @@ from evenkeel.specs.files import documents as files
 from evenkeel.specs.files.written import FileSpec
 from evenkeel.specs.groups.documents import BaselineSpec, baseline
 from evenkeel.specs.problem import Flaw, nearest
+from evenkeel.specs.slots import documents as slots
+from evenkeel.specs.slots.written import OperatingSystemSpec
 
 Flaws = list[Flaw]
 
@@ -50,6 +52,7 @@ KINDS = {
         Kind("SystemContainers", of_containers.SystemContainersSpec, containers.system_containers),
         Kind("Baseline", BaselineSpec, baseline),
         Kind("File", FileSpec, files.file, files.notified, files.claimed),
+        Kind("OperatingSystem", OperatingSystemSpec, slots.operating_system, slots.watched, slots.claimed),
     )
 }
 

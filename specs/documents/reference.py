@@ -18,7 +18,8 @@ class Reference(NamedTuple):
 
 class Claim(NamedTuple):
     """A value at `path` below `spec` that no other document of the same kind may have. `is_whole`: the value is an absolute
-    path without doubled slashes, and no other document may have one inside of it."""
+    path without doubled slashes, and no other document may have one inside of it. Without a `path` the document itself is what
+    `value` names, of which a device has one."""
 
     path: str
     value: str

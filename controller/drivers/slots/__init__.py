@@ -1,1 +1,1 @@
-"""The drivers of the slots domain, and what they share: downloads, the store of bundles, and the proof of a boot."""
+"""Drivers of the slots domain: one engine over an updater, a machine and a store, each real or simulated."""

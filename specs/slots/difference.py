@@ -1,0 +1,56 @@
+"""What differs between the operating system that is wanted and the slots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from evenkeel.specs.plan import Difference
+from evenkeel.specs.slots.system import OperatingSystem
+
+Verb = Literal["update", "finish", "remove", "keep", "blocked"]
+"""`update`: another slot, or another version, has to be booted. `finish`: the right one is booted, or about to be, and
+something is outstanding: a proof, a mark, the slot that boots next. `remove`: bundles that nobody needs. `keep`: the device
+runs something that evenkeel did not boot, and the spec says to tell it only."""
+
+BUNDLES = "stored bundles"
+"""The subject of bundles that nobody needs any more; no document has a name with a blank in it."""
+
+
+class SlotsDifference(Difference, frozen=True):
+    """All that differs for the operating system, and what has to be done.
+
+    `system` is what is wanted, `None` for bundles alone. `target`, `target_label`: the slot that has to be booted, and its
+    name in sentences; `runs`, `runs_label`: the booted one, "" when there is none. `before`: the version that runs. Of the
+    target: `fetch` its bundle, `install` it, `activate` it, `reboot` into it. `streams`: installed from its address. `settle`:
+    mark the booted slot good before another one is written, so that a loss of power boots it. `restore`: let the booted slot
+    boot next before anything else. `prove`, `mark_good`: of the booted one, or, after a fallback, of what was to be booted.
+    `bads`: names and labels of slots to mark bad. `keys`: bundles to discard. `boots`: as in `memory.Trial`. `fetch_size`:
+    bytes to fetch, `None` when they are not known; `is_repair`: the wanted state is an old one, which others have changed.
+    """
+
+    system: OperatingSystem | None = None
+    target: str = ""
+    target_label: str = ""
+    runs: str = ""
+    runs_label: str = ""
+    before: str = ""
+    fetch: bool = False
+    install: bool = False
+    activate: bool = False
+    reboot: bool = False
+    streams: bool = False
+    settle: bool = False
+    restore: bool = False
+    prove: bool = False
+    mark_good: bool = False
+    bads: tuple[tuple[str, str], ...] = ()
+    keys: tuple[str, ...] = ()
+    boots: int = 1
+    reboot_s: float | None = None
+    is_repair: bool = False
+
+
+def of_slots(differences: Iterable[Difference]) -> tuple[SlotsDifference, ...]:
+    """Those that are about slots, which is all of them in this domain."""
+    return tuple(each for each in differences if isinstance(each, SlotsDifference))

@@ -1,0 +1,51 @@
+"""What is remembered of slots, because no look can tell it: above all, what was true before a reboot."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from msgspec import Struct, field
+
+from evenkeel.specs.memory import Memory
+from evenkeel.specs.slots.system import OperatingSystem
+
+
+class Trial(Struct, frozen=True):
+    """A slot that evenkeel activates, from the moment before. `version`: of its content; `boot`: the id of the boot in which it
+    was activated; `before`: the slot that was booted then, and is what a failed boot falls back to. `activations`: the slot's
+    counter before (`SlotSeen.activations`). `is_marked`: the mark is known to have been made. `at`: the time, in seconds since
+    1970, 0 when unknown. `boots`: how often it was activated for this version, this time included."""
+
+    version: str
+    boot: str
+    before: str = ""
+    activations: int = 0
+    is_marked: bool = False
+    at: float = 0.0
+    boots: int = 1
+
+
+class Failure(Struct, frozen=True):
+    """A version that has failed in a slot, and why, as a sentence."""
+
+    version: str
+    why: str
+
+
+class SlotsMemory(Memory, frozen=True):
+    """The facts of the slots domain.
+
+    `trial`: by the name of the slot that was activated and is not proven yet; there is at most one. `proven`: slot → the
+    version that was proven in it. `failed`: slot → what failed in it, until something else is installed there. `reached`:
+    subject → the version that was proven for it last; what differs later is drift. `fetched`: keys of bundles that were put
+    into the store, so that it is emptied before the domain is idle. `away_s`: "reboot" → the seconds that the last one took.
+    """
+
+    domain: ClassVar[str] = OperatingSystem.domain
+
+    trial: dict[str, Trial] = field(default_factory=dict)
+    proven: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, Failure] = field(default_factory=dict)
+    reached: dict[str, str] = field(default_factory=dict)
+    fetched: tuple[str, ...] = ()
+    away_s: dict[str, float] = field(default_factory=dict)
