@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +19,7 @@ from evenkeel.controller.drivers.slots.partial import Origin, Partial
 from evenkeel.controller.drivers.slots.server import Access, Final, Passing, access, asked
 from evenkeel.controller.process.waiting import waiting_for
 from evenkeel.reconcilers.ports import Progress
-from evenkeel.specs.plan import Done, Failed, Outcome, Retry
+from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.reading.quantity import rough_size_text
 from evenkeel.specs.slots.system import OperatingSystem, shown_bundle
 
@@ -40,21 +40,24 @@ class Patience(NamedTuple):
     longest_pause_s: float = 30.0
 
 
-async def download(
-    system: OperatingSystem, target: Path, progress: Progress, patience: Patience = Patience()
-) -> Outcome:
-    """Fetch the bundle of a system to a path; what is there already is taken up."""
+PATIENCE = Patience()
+
+
+async def download(system: OperatingSystem, target: Path, progress: Progress, patience: Patience = PATIENCE) -> int:
+    """Fetch the bundle of a system to a path; what is there already is taken up. Its size in bytes. Raises Refused for what
+    will not pass, else Unavailable."""
+    element = f"bundle:{shown_bundle(system.bundle)}"
     thread = ThreadPoolExecutor(1, thread_name_prefix="download")
     fetching = _Fetching(system, Partial(target), progress, thread)
     try:
         with waiting_for(f"the download of {shown_bundle(system.bundle)}"):
             return await fetching.fetch(patience)
     except Passing as error:
-        return Retry(str(error), error.after_s, outside=error.outside)
+        raise Unavailable(element, str(error)) from error
     except Final as error:
-        return Failed(str(error))
+        raise Refused(element, str(error)) from error
     except OSError as error:
-        return Retry(_disk_words(error, target), outside=True)
+        raise Unavailable(element, _disk_words(error, target)) from error
     finally:
         await asyncio.shield(fetching.leave())
         thread.shutdown(wait=False)
@@ -66,7 +69,7 @@ class _Fetching:
     def __init__(self, system: OperatingSystem, part: Partial, progress: Progress, thread: ThreadPoolExecutor) -> None:
         self._system, self._part, self._progress, self._thread = system, part, progress, thread
 
-    async def fetch(self, patience: Patience) -> Outcome:
+    async def fetch(self, patience: Patience) -> int:
         with_ = await self._in_thread(lambda: access(self._system))
         await self._in_thread(self._part.open)
         if self._part.size and not (self._part.origin.validator or self._system.sha256):
@@ -81,9 +84,9 @@ class _Fetching:
             seen = self._part.sha256
             await self._in_thread(lambda: self._part.restart(Origin()))
             shown = f"{seen[:_SHOWN_DIGITS]}…, not {asked_for[:_SHOWN_DIGITS]}…"
-            return Failed(f"the SHA-256 of {shown_bundle(self._system.bundle)} is {shown} as asked for")
+            raise Final(f"the SHA-256 of the bundle is {shown} as asked for")
         await self._in_thread(self._part.finish)
-        return Done(f"fetched {shown_bundle(self._system.bundle)}")
+        return self._part.size
 
     async def leave(self) -> None:
         """What is there is kept for the next time."""
@@ -123,29 +126,32 @@ class _Fetching:
                 await self._in_thread(lambda: part.restart(answer.origin))
             total = answer.origin.total
             await self._in_thread(lambda: self._check_room(total))
-            writing, waiting = None, bytearray()
-            try:
-                async for piece in answer.pieces:
-                    waiting += piece
-                    if len(waiting) >= _AT_ONCE_BYTES:
-                        writing = await self._next(writing, bytes(waiting), total)
-                        waiting.clear()
-            finally:
-                if waiting:
-                    writing = self._thread.submit(part.write, bytes(waiting)) if writing is None else await self._next(
-                        writing, bytes(waiting), total
-                    )
-                if writing is not None:
-                    await asyncio.wrap_future(writing)
-            self._progress("fetching", part.size, total)
+            await self._take(answer.pieces, total)
             if total and part.size != total:
                 if part.size > total:
                     await self._in_thread(lambda: part.restart(Origin()))
                 shown = f"{rough_size_text(part.size)} of {rough_size_text(total)}"
                 raise Passing(f"the download ended after {shown}")
 
+    async def _take(self, pieces: AsyncIterator[bytes], total: int) -> None:
+        """Write what comes; also the last of it when no more comes."""
+        writing: Future[None] | None = None
+        waiting = bytearray()
+        try:
+            async for piece in pieces:
+                waiting += piece
+                if len(waiting) >= _AT_ONCE_BYTES:
+                    writing = await self._next(writing, bytes(waiting), total)
+                    waiting.clear()
+        finally:
+            if waiting:
+                writing = await self._next(writing, bytes(waiting), total)
+            if writing is not None:
+                await asyncio.wrap_future(writing)
+        self._progress("fetching", self._part.size, total)
+
     async def _next(self, writing: Future[None] | None, content: bytes, total: int) -> Future[None]:
-        """Write this when what came before is written."""
+        """Write this when what came before is written. A write that was never begun leaves no gap: nothing follows it."""
         if writing is not None:
             await asyncio.wrap_future(writing)
             self._progress("fetching", self._part.size, total)

@@ -1,8 +1,8 @@
 """The server of a bundle: one request and its answer, and what a failure means.
 
-Credentials go to the host of the address and no other, and to nowhere without encryption that the address did not name. Messages
-have addresses without their query. A page of HTML is no bundle, whatever the status: portals of wireless networks and
-proxies answer with pages, for others, and for a while.
+Credentials go to the host of the address and to no other. Messages have addresses without their query. A page of HTML is no
+bundle, whatever the status: portals of wireless networks and proxies answer with pages, for others, and for a while. For the
+same reason a certificate that is not trusted may pass; a clock that was not set yet is another one.
 """
 
 from __future__ import annotations
