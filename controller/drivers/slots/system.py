@@ -6,7 +6,6 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 
 from evenkeel.controller.dbus.bus import BusAnswer, SystemBus
 from evenkeel.controller.dbus.logind import objections, reboot
@@ -55,21 +54,19 @@ class SystemMachine:
             try:
                 seen = await unit(self._bus, name)
             except BusAnswer as error:
-                found[name] = error.message
+                found[name] = f"unknown to systemd: {error.message}"
                 continue
             if not seen.is_active:
-                found[name] = f"is {seen.active} ({seen.sub})" if seen.load == "loaded" else f"is {seen.load}"
+                found[name] = seen.words
         return found
 
     async def check(self, command: Sequence[str]) -> str:
-        program = PurePath(command[0]).name
         try:
             ended = await run(command, CHECK_S)
         except TimeoutError:
-            return f"{program} did not end within {CHECK_S:g} s"
+            return f"did not end within {CHECK_S:g} s"
         except OSError as error:
-            reason = os.strerror(error.errno).lower() if error.errno else str(error)
-            return f"{command[0]} cannot be run: {reason}"
+            return f"cannot be run: {os.strerror(error.errno).lower() if error.errno else error}"
         if ended.code < 0:
-            return f"{program} was ended by signal {-ended.code}"
-        return f"{program} ended with {ended.code}" if ended.code else ""
+            return f"was ended by signal {-ended.code}"
+        return f"ended with {ended.code}" if ended.code else ""

@@ -66,7 +66,7 @@ class Methods(NamedTuple):
 
 def methods(description: str) -> Methods:
     """From an introspection."""
-    has = {name for _, name in re.findall(r'<(method|property) name="(\w+)"', description)}
+    has = set(re.findall(r'<(?:method|property)\b[^>]*\bname="(\w+)"', description))
     return Methods("InspectBundle" in has, "GetArtifactStatus" in has, "SystemVersion" in has)
 
 

@@ -25,7 +25,7 @@ from evenkeel.controller.drivers.slots.rauc.answers import (
 from evenkeel.controller.drivers.slots.rauc.configuration import CONFIGURATIONS, Configuration, configuration
 from evenkeel.controller.drivers.slots.rauc.installer import Installer, Slots, is_progress, text, texts
 from evenkeel.controller.drivers.slots.rauc.reason import reason
-from evenkeel.controller.drivers.slots.server import access
+from evenkeel.controller.drivers.slots.server import Passing, access
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import DriverError, Refused, Unavailable
@@ -164,7 +164,10 @@ class RaucUpdater:
             return {}
         given: dict[str, object] = {"tls-ca": text(system.ca)} if system.ca else {}
         if system.credentials:
-            with_ = await asyncio.to_thread(access, system)
+            try:
+                with_ = await asyncio.to_thread(access, system)
+            except Passing as error:
+                raise Unavailable(ELEMENT, str(error)) from error
             given["http-headers"] = texts(f"Authorization: {with_.authorization}")
         return given
 
