@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from evenkeel.controller.dbus.bus import BusAnswer, SystemBus
 from evenkeel.controller.dbus.logind import objections, reboot
 from evenkeel.controller.dbus.systemd import unit
-from evenkeel.controller.drivers.slots.command import run
 from evenkeel.controller.process.boot import boot_id
 from evenkeel.specs.errors import Refused, Unavailable
 
@@ -61,6 +60,8 @@ class SystemMachine:
         return found
 
     async def check(self, command: Sequence[str]) -> str:
+        from evenkeel.controller.drivers.slots.command import run
+
         try:
             ended = await run(command, CHECK_S)
         except TimeoutError:

@@ -24,8 +24,6 @@ from evenkeel.controller.drivers.slots.rauc.answers import (
 )
 from evenkeel.controller.drivers.slots.rauc.configuration import CONFIGURATIONS, Configuration, configuration
 from evenkeel.controller.drivers.slots.rauc.installer import Installer, Slots, is_progress, text, texts
-from evenkeel.controller.drivers.slots.rauc.reason import reason
-from evenkeel.controller.drivers.slots.server import Passing, access
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import DriverError, Refused, Unavailable
@@ -112,6 +110,8 @@ class RaucUpdater:
             told = await self._installer.properties()
             if told.get("Operation") == _INSTALLING or is_busy(error.message):
                 raise Unavailable(ELEMENT, "RAUC is busy with something else") from error
+            from evenkeel.controller.drivers.slots.rauc.reason import reason
+
             raise trouble(await reason(source, configuration(self._configurations).path)) from error
 
     async def install(self, source: str, system: OperatingSystem, slot: str, progress: Progress) -> None:
@@ -164,6 +164,8 @@ class RaucUpdater:
             return {}
         given: dict[str, object] = {"tls-ca": text(system.ca)} if system.ca else {}
         if system.credentials:
+            from evenkeel.controller.drivers.slots.server import Passing, access
+
             try:
                 with_ = await asyncio.to_thread(access, system)
             except Passing as error:
