@@ -78,8 +78,7 @@ class Bundles:
 
     def make(self, version: str, fault: str = "", *, panics: bool = False) -> Bundle:
         """`fault`: `wrong-ca`, `expired`, `wrong-compatible`, `truncated`, `no-bundle`, `no-slot`, `breaks` (when half of it is
-        written); "" is a good one. `panics`: the system in it does not come up. Who needs another version than the document says
-        makes that version."""
+        written); "" is a good one. `panics`: the system in it does not come up."""
         key = (version, fault, panics)
         if key not in self._made:
             self._made[key] = self._make(*key)

@@ -63,7 +63,8 @@ readonly=true
 
 class Rauc:
     """`booted`: the bootname of the slot at work, or `RESCUE`. `boot`: an id for each boot. `os_release`: the file of the
-    system at work. The factory's system is in slot A, which the status file does not know. `system`: more of section `[system]`."""
+    system at work. The factory's system is in slot A, which the status file does not know. `system`: more of the
+    section `[system]`."""
 
     def __init__(
         self,
