@@ -116,9 +116,9 @@ class RaucDouble:
 
     def reboot(self) -> str:
         self.kill()
-        self.boot = uuid.uuid4().hex
         self.booted = self._bootloader(self.values)
         self.start()
+        self.boot = uuid.uuid4().hex
         return self.booted
 
     def _bootloader(self, values: dict[str, str]) -> str:
