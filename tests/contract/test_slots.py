@@ -31,20 +31,18 @@ from evenkeel.specs.slots.actions import (
     Restore,
 )
 from evenkeel.specs.slots.observed import SlotSeen, SlotsSeen
-from evenkeel.specs.slots.system import Gate, OperatingSystem
+from evenkeel.specs.slots.system import Health, OperatingSystem
 
-from .slot_kits import FACTORY, SLOTS, UNIT, MemorySlotsKit, RaucKit, SlotsKit
+from .slots_kits import FACTORY, SLOTS, UNIT, MemorySlotsKit, RaucKit, SlotsKit
 
 A, B = SLOTS.values()
-GATE = Gate((UNIT,), stable_for=timedelta(milliseconds=50))
+HEALTH = Health((UNIT,), stable_for=timedelta(milliseconds=50))
 PARAMETERS = [
-    "memory",
-    "memory that activates",
-    pytest.param("rauc", marks=pytest.mark.engine),
-    pytest.param("rauc that keeps", marks=pytest.mark.engine),
-    "newer rauc",
-    "newer rauc that keeps",
+    *("memory, grub, keeps", "memory, grub, activates", "memory, uboot, keeps", "memory, uboot, activates"),
+    *(pytest.param(f"rauc, {each}", marks=pytest.mark.engine) for each in ("keeps", "activates")),
+    *("newer rauc, keeps", "newer rauc, activates"),
 ]
+"""`keeps`: an install leaves the primary alone."""
 
 
 @pytest.fixture(params=PARAMETERS)
@@ -62,7 +60,7 @@ async def kit(
 
 def _kit(request: pytest.FixtureRequest, stack: ExitStack, folder: Path, *, keeps: bool) -> SlotsKit:
     if request.param.startswith("memory"):
-        return MemorySlotsKit(keeps_primary=not request.param.endswith("activates"))
+        return MemorySlotsKit(attempts=1 if "grub" in request.param else 3, keeps_primary=keeps)
     if request.param.startswith("newer"):
         address = stack.enter_context(private_bus()).address
         double = RaucDouble(address, folder, 15, activates=not keeps)
@@ -104,7 +102,7 @@ def activate(version: str, seen: SlotsSeen) -> Activate:
 
 
 def prove(version: str, name: str = B, label: str = "B", deadline_s: float = 60.0) -> Prove:
-    return Prove(name, label, version, "", GATE, timedelta(seconds=deadline_s))
+    return Prove(name, label, version, "", HEALTH, timedelta(seconds=deadline_s))
 
 
 async def test_a_device_from_the_factory(kit: SlotsKit) -> None:
@@ -174,10 +172,20 @@ async def test_a_bundle_with_another_version_is_told_as_that(kit: SlotsKit) -> N
     assert outcome == Failed("the bundle has version 1.4.9, and 1.5.0 is asked for")
 
 
-async def test_a_bundle_that_the_server_does_not_have(kit: SlotsKit) -> None:
-    outcome = await do(kit, Fetch(kit.system("1.5.0", "missing")))
-    assert isinstance(outcome, Failed)
-    assert "404" in outcome.message
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        ("missing", Failed, "404"),
+        ("denied", Failed, "401"),
+        ("other-digest", Failed, "SHA-256"),
+        ("unreachable", Retry, "the server"),
+    ],
+)
+async def test_a_bundle_that_cannot_be_had(kit: SlotsKit, fault: str, kind: type[Outcome], words: str) -> None:
+    outcome = await do(kit, Fetch(kit.system("1.5.0", fault)))
+    assert isinstance(outcome, kind)
+    assert isinstance(outcome, Failed | Retry)
+    assert words in outcome.message
     assert not any(bundle.is_complete for bundle in (await kit.engine.observe()).bundles)
 
 
@@ -217,20 +225,16 @@ async def test_the_power_goes_in_the_middle_of_an_install(kit: SlotsKit) -> None
 
 async def test_an_install_that_is_cut_is_gone_on_with(kit: SlotsKit) -> None:
     """The one who waits is gone, as when evenkeel begins anew; the updater goes on by itself."""
-    system = kit.system("1.5.0")
+    system, installs = kit.system("1.5.0"), (await slot(kit, B)).installs
     await done(kit, Fetch(system))
     half = asyncio.create_task(kit.until_half())
     cut = asyncio.create_task(do(kit, install(kit, system)))
     await half
     cut.cancel()
     await asyncio.gather(cut, return_exceptions=True)
-    installs = (await slot(kit, B)).installs
     again = asyncio.create_task(do(kit, install(kit, system)))
     await asyncio.sleep(0.1)
     assert not again.done()
-    if isinstance(kit, MemorySlotsKit):
-        again.cancel()  # a simulated install has its speed from the beginning
-        return
     kit.go_on()
     assert isinstance(await again, Done)
     b = await slot(kit, B)
@@ -261,21 +265,43 @@ async def test_a_system_that_boots_and_is_not_well(kit: SlotsKit) -> None:
     assert isinstance(await do(kit, prove(FACTORY)), Failed)
 
 
-async def test_marks_that_would_leave_nothing_to_boot_are_refused(kit: SlotsKit) -> None:
-    system = kit.system("1.5.0")
-    await done(kit, Fetch(system), install(kit, system), activate("1.5.0", await kit.engine.observe()))
-    await done(kit, Restore(A, "A"))
-    assert isinstance(await do(kit, MarkBad(A, "A")), Failed)
+async def test_containers_that_nobody_can_be_asked_about_hold_up_the_proof(kit: SlotsKit) -> None:
+    health = Health(containers=("web",), stable_for=timedelta(milliseconds=50))
+    outcome = await do(kit, Prove(A, "A", FACTORY, "", health, timedelta(seconds=0.2)))
+    assert isinstance(outcome, Failed)
+    assert "web cannot be asked here" in outcome.message
+
+
+async def test_the_booted_slot_is_never_marked_bad(kit: SlotsKit) -> None:
+    """INV-09"""
+    assert await do(kit, MarkBad(A, "A")) == Failed("slot A is booted, and is never marked bad")
+    assert kit.marks()["A"]
+
+
+async def test_nor_is_the_last_one_that_can_be_booted(kit: SlotsKit) -> None:
+    kit.somebody_marks("bad", "A")
+    outcome = await do(kit, MarkBad(B, "B"))
+    assert outcome == Failed("slot B is the last one that can be booted, and is never marked bad")
+    assert kit.marks()["B"]
+    kit.somebody_marks("good", "A")
     await done(kit, MarkBad(B, "B"))
+    assert kit.marks() == {"A": True, "B": False}
+
+
+async def test_marks_are_for_the_booted_slot(kit: SlotsKit) -> None:
+    assert await do(kit, MarkGood(B, "B")) == Failed("slot B is not booted")
+    assert await do(kit, Restore(B, "B")) == Failed("slot B is not booted")
+    assert await do(kit, Activate("rootfs.9", "X", "1.0.0", "")) == Failed("there is no slot rootfs.9")
+    kit.somebody_marks("active", "B")
+    assert kit.next_boot() == "B"
+    await done(kit, Restore(A, "A"))
     assert kit.next_boot() == "A"
-    for action in (
-        MarkGood(B, "B"),
-        Restore(B, "B"),
-        MarkBad("rootfs.7", "C"),
-        activate("1.6.0", await kit.engine.observe()),
-    ):
-        assert isinstance(await do(kit, action), Failed), action
-    assert kit.next_boot() == "A"
+
+
+async def test_no_reboot_into_a_slot_that_does_not_boot_next(kit: SlotsKit) -> None:
+    before = (await kit.engine.observe()).boot
+    assert await do(kit, Reboot(B, "B", "1.5.0")) == Retry("slot B does not boot next any more")
+    assert (await kit.engine.observe()).boot == before
 
 
 async def test_what_is_done_already_is_done(kit: SlotsKit) -> None:

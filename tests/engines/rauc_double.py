@@ -107,6 +107,9 @@ class RaucDouble:
     def variables(self) -> dict[str, str]:
         return dict(self.values)
 
+    def set_variables(self, values: dict[str, str]) -> None:
+        self.values |= values
+
     def content(self, bootname: str) -> str:
         return self.slots[bootname].version
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from tests.engines.bundle_server import BundleServer
 from tests.engines.bundles import Bundle as RealBundle
+from tests.engines.machine import free_port
 from tests.engines.rauc import Rauc
 from tests.engines.rauc_double import JsonBundle, RaucDouble
 from tests.engines.systemd_double import FakeUnit, Logind, Systemd
@@ -20,6 +21,7 @@ from evenkeel.controller.dbus.bus import SystemBus
 from evenkeel.controller.drivers.slots.engine import SlotsEngine
 from evenkeel.controller.drivers.slots.memory import Bundle, MemorySlots, factory
 from evenkeel.controller.drivers.slots.memory.world import COMPATIBLE, Flaw
+from evenkeel.controller.drivers.slots.ports import Mark
 from evenkeel.controller.drivers.slots.rauc.updater import RaucUpdater
 from evenkeel.controller.drivers.slots.store import FolderStore
 from evenkeel.controller.drivers.slots.system import SystemMachine
@@ -37,8 +39,8 @@ class SlotsKit(Protocol):
     keeps_primary: bool
 
     def system(self, version: str, fault: str = "", *, has: str = "", panics: bool = False) -> OperatingSystem:
-        """Put a bundle on a server. `has`: its version, where that is another one; `fault`: `missing`, or as in
-        `Bundles.make`."""
+        """Put a bundle on a server. `has`: its version, where that is another one; `fault`: `missing`, `denied`,
+        `unreachable` or `other-digest` at the download, or as in `Bundles.make`."""
         ...
 
     def content(self, bootname: str) -> str:
@@ -59,6 +61,14 @@ class SlotsKit(Protocol):
 
     def go_on(self) -> None: ...
 
+    def marks(self) -> dict[str, bool]:
+        """By bootname, the slots that the bootloader may boot."""
+        ...
+
+    def somebody_marks(self, mark: Mark, bootname: str) -> None:
+        """Somebody sets a mark by hand."""
+        ...
+
     def sicken(self) -> None:
         """The unit `UNIT` fails."""
         ...
@@ -73,8 +83,8 @@ class SlotsKit(Protocol):
 class MemorySlotsKit:
     """The device in memory."""
 
-    def __init__(self, *, keeps_primary: bool) -> None:
-        self.world = factory(FACTORY)
+    def __init__(self, *, attempts: int, keeps_primary: bool) -> None:
+        self.world = factory(FACTORY, attempts=attempts)
         self.world.keeps_primary = self.keeps_primary = keeps_primary
         self.memory = MemorySlots(self.world)
         self.memory.updater.piece_s = self.memory.store.piece_s = self.memory.machine.reboot_s = 0.01
@@ -82,13 +92,14 @@ class MemorySlotsKit:
 
     def system(self, version: str, fault: str = "", *, has: str = "", panics: bool = False) -> OperatingSystem:
         flaws: dict[str, Flaw] = {"wrong-ca": "wrong CA", "no-bundle": "no bundle"}
-        flaws |= {"expired": "expired", "truncated": "truncated", "missing": "missing"}
+        flaws |= {"expired": "expired", "truncated": "truncated", "missing": "missing", "denied": "denied"}
+        flaws |= {"unreachable": "unreachable", "other-digest": "other digest"}
         compatible = "another device" if fault == "wrong-compatible" else COMPATIBLE
         address = f"https://bundles.example/{version}-{fault}-{has}.raucb"
         self.world.served[address] = Bundle(
             has or version, compatible, flaw=flaws.get(fault, ""), boots=not panics, size=4_000_000
         )
-        return OperatingSystem("os", version, address)
+        return OperatingSystem("os", version, address, "0" * 64 if fault == "other-digest" else "")
 
     def content(self, bootname: str) -> str:
         slot = self.world.slots[SLOTS[bootname]]
@@ -103,11 +114,17 @@ class MemorySlotsKit:
         self.go_on()
 
     async def until_half(self) -> None:
-        self.memory.updater.piece_s = 3600.0
+        self.memory.updater.piece_s = 0.2
         await soon(lambda: self.world.writing)
 
     def go_on(self) -> None:
         self.memory.updater.piece_s = 0.01
+
+    def marks(self) -> dict[str, bool]:
+        return {slot.bootname: slot.left > 0 for slot in self.world.slots.values()}
+
+    def somebody_marks(self, mark: Mark, bootname: str) -> None:
+        self.world.mark(mark, SLOTS[bootname])
 
     def sicken(self) -> None:
         running = self.world.slots[self.world.booted]
@@ -146,10 +163,15 @@ class RaucKit:
         return SlotsEngine(updater, _Machine(self._bus, self.device), FolderStore(self._folder / "bundles"))
 
     def system(self, version: str, fault: str = "", *, has: str = "", panics: bool = False) -> OperatingSystem:
-        name = f"/{version}-{fault}-{has}.raucb"
+        name, sha256 = f"/{version}-{fault}-{has}.raucb", "0" * 64 if fault == "other-digest" else ""
+        port = free_port() if fault == "unreachable" else self._server.port
+        if fault == "denied":
+            self._server.habits.authorization = "Bearer abc"
+        at_server = ("missing", "denied", "unreachable", "other-digest")
         if fault != "missing":
-            self._server.files[name] = self._bundle(has or version, fault, panics=panics).path.read_bytes()
-        return OperatingSystem("os", version, f"http://localhost:{self._server.port}{name}")
+            wrong = "" if fault in at_server else fault
+            self._server.files[name] = self._bundle(has or version, wrong, panics=panics).path.read_bytes()
+        return OperatingSystem("os", version, f"http://localhost:{port}{name}", sha256)
 
     def _bundle(self, version: str, fault: str, *, panics: bool) -> RealBundle | JsonBundle:
         if isinstance(self.device, Rauc):
@@ -175,6 +197,17 @@ class RaucKit:
 
     def go_on(self) -> None:
         self.device.go_on("half")
+
+    def marks(self) -> dict[str, bool]:
+        values = self.device.variables()
+        return {name: (values[f"{name}_OK"], values[f"{name}_TRY"]) == ("1", "0") for name in SLOTS}
+
+    def somebody_marks(self, mark: Mark, bootname: str) -> None:
+        values = self.device.variables()
+        values |= {f"{bootname}_OK": "0" if mark == "bad" else "1", f"{bootname}_TRY": "0"}
+        if mark == "active":
+            values["ORDER"] = " ".join(sorted(SLOTS, key=lambda each: each != bootname))
+        self.device.set_variables(values)
 
     def sicken(self) -> None:
         self._systemd.units[UNIT].active, self._systemd.units[UNIT].sub = "failed", "failed"
