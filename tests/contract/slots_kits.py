@@ -189,6 +189,11 @@ class RaucKit:
         """And the process of evenkeel begins anew."""
         await asyncio.to_thread(self.device.reboot)
         self.go_on()
+        await self.begin_anew()
+
+    async def begin_anew(self) -> None:
+        """The process of evenkeel ends and begins again, and nothing else does."""
+        await self.engine.close()
         self.engine = self._engine()
 
     async def until_half(self) -> None:

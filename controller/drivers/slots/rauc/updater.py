@@ -112,7 +112,7 @@ class RaucUpdater:
         if _is_address(source):
             raise Refused(ELEMENT, f"{methods.engine} does not install from an address")
         try:
-            return Manifest(*await self._installer.info(source))
+            return Manifest(*await self._installer.identify(source))
         except BusAnswer as error:
             told = await self._installer.properties()
             if told.get("Operation") == _INSTALLING or is_busy(error.message):
