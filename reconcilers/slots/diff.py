@@ -188,7 +188,7 @@ def drift_text(version: str, seen: SlotsSeen, memory: SlotsMemory) -> str:
     booted = seen.slot(seen.booted)
     runs = f"{booted.version or 'an unknown version'} in slot {booted.label}" if booted is not None else "no known slot"
     left = [each for each in seen.bootable if each.name != seen.booted and version_in(each, memory) == version]
-    if left and left[0].name in memory.proven:
+    if left and left[0].name in memory.proven and left[0].boot_status == "bad":
         return f"{runs} is booted: the bootloader fell back from slot {left[0].label}, in which {version} was proven"
     return f"{runs} is booted, and not {version}: somebody else has changed it"
 

@@ -92,6 +92,9 @@ def _installing(difference: SlotsDifference, system: OperatingSystem) -> Iterato
     subject, target, label = difference.subject, difference.target, difference.target_label
     if difference.fetch:
         needs = ["settle"] if difference.settle else []
+        if difference.is_useless:
+            needs.append("clear")
+            yield Step("clear", subject, Phase.DOWNLOAD, Discard((system.key,)))
         yield Step("fetch", subject, Phase.DOWNLOAD, Fetch(system), tuple(needs))
     if not difference.install:
         return

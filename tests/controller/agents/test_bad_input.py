@@ -28,7 +28,7 @@ from tests.sampling import THOROUGH
 from tests.virtual import run
 
 from evenkeel.controller.agents.conduct import AgentSettings
-from evenkeel.specs.kanto.desired import Manner
+from evenkeel.specs.kanto.manner import Manner
 
 IMAGE = {"key": "image", "value": "reg.example/lamp:1"}
 

@@ -19,7 +19,7 @@ from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.participants.containers.conduct import ContainersConduct
 from evenkeel.specs.containers.container import Restart, Stop
-from evenkeel.specs.kanto.desired import Manner
+from evenkeel.specs.kanto.manner import Manner
 
 STUBBORN = Image(stops_with=None)
 

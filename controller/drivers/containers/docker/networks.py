@@ -99,10 +99,11 @@ class Networks:
         ranked = await self._ranked()
         return ranked[0].id if ranked else ""
 
-    async def ensure(self) -> str:
-        """The id of the one network for mode bridge; it is made if it is not there, and others of its name are removed."""
+    async def ensure(self, within_s: float = 0.0) -> str:
+        """The id of the one network for mode bridge; it is made if it is not there, and others of its name are removed.
+        `within_s`: for how long an answer from before counts."""
         now = asyncio.get_running_loop().time
-        asked_s = now()
+        asked_s = now() - within_s
         async with self._alone:
             if self._ensured[1] >= asked_s:  # begun by another one since
                 return self._ensured[0]
