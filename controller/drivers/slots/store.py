@@ -6,7 +6,6 @@ The folder belongs to evenkeel: what is in it and has no name of this form is ne
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import re
 from collections.abc import Sequence
@@ -14,14 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evenkeel.reconcilers.ports import Progress
-from evenkeel.specs.errors import Unavailable
+from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.slots.observed import BundleSeen
-from evenkeel.specs.slots.system import OperatingSystem
+from evenkeel.specs.slots.system import OperatingSystem, shown_bundle
 
 if TYPE_CHECKING:
     from evenkeel.controller.drivers.slots.download import Patience
-
-log = logging.getLogger(__name__)
 
 _ENDING = ".raucb"
 _NAME = re.compile(r"([0-9a-f]{32})\.raucb(\.part(\.json)?)?")
@@ -71,14 +68,17 @@ class FolderStore:
 
         return await download(system, Path(self.path(system.key)), progress, self._patience or PATIENCE)
 
-    async def size(self, system: OperatingSystem) -> int | None:
+    async def size(self, system: OperatingSystem) -> int:
+        """The bytes of a bundle, as its server tells; 0 when it does not. Raises Refused or Unavailable."""
         from evenkeel.controller.drivers.slots.server import Final, Passing, access, length
 
+        element = f"bundle:{shown_bundle(system.bundle)}"
         try:
-            return await length(system, await asyncio.to_thread(access, system)) or None
-        except (Passing, Final) as error:
-            log.debug("the size of a bundle is not known", extra={"fields": {"why": str(error)}})
-            return None
+            return await length(system, await asyncio.to_thread(access, system))
+        except Passing as error:
+            raise Unavailable(element, str(error)) from error
+        except Final as error:
+            raise Refused(element, str(error)) from error
 
     def discard(self, keys: Sequence[str]) -> None:
         try:

@@ -295,9 +295,11 @@ async def test_the_size_is_told_before(server: BundleServer, store: FolderStore)
     assert await store.size(system(server)) == len(CONTENT)
     assert server.sent == 0
     server.habits.statuses = [405, 404, 503]
-    assert [await store.size(system(server)) for _ in range(3)] == [None, None, None]
-    nobody = OperatingSystem("os", "1.5.0", f"http://localhost:{free_port()}/os.raucb")
-    assert await store.size(nobody) is None
+    assert await store.size(system(server)) == 0
+    with pytest.raises(Refused, match="404"):
+        await store.size(system(server))
+    with pytest.raises(Unavailable, match="503"):
+        await store.size(system(server))
 
 
 async def test_bundles_are_discarded_and_nothing_else(server: BundleServer, store: FolderStore, tmp_path: Path) -> None:
