@@ -105,13 +105,13 @@ class Store(Protocol):
         """The path of a bundle, for the updater."""
         ...
 
-    async def size(self, system: OperatingSystem) -> int | None:
-        """The bytes of a bundle, from its server; `None` when it does not tell. It never raises."""
-        ...
-
     async def fetch(self, system: OperatingSystem, progress: Progress) -> int:
         """Download a bundle, or go on with what is there; its size in bytes. Length and SHA-256 are compared, and all is on the
         disk when this returns. Raises Refused for what will not pass with this document, else Unavailable or TimedOut."""
+        ...
+
+    async def size(self, system: OperatingSystem) -> int:
+        """The bytes of a bundle, as its server tells; 0 when it does not. Raises Refused, Unavailable or TimedOut."""
         ...
 
     def discard(self, keys: Sequence[str]) -> None:

@@ -35,10 +35,6 @@ class MemoryStore:
     def path(self, key: str) -> str:
         return f"{FOLDER}{key}"
 
-    async def size(self, system: OperatingSystem) -> int | None:
-        bundle = self._world.served.get(system.bundle, Bundle(system.version))
-        return bundle.size if bundle.flaw not in ("missing", "denied", "untrusted", "unreachable") else None
-
     async def fetch(self, system: OperatingSystem, progress: Progress) -> int:
         shown = shown_bundle(system.bundle)
         bundle = self._world.served.get(system.bundle, Bundle(system.version))
@@ -62,6 +58,11 @@ class MemoryStore:
             del self._world.store[system.key]
             self._save()
             raise Refused(shown, f"the bundle has another SHA-256 than {system.sha256[:12]}…, which is asked for")
+        return bundle.size
+
+    async def size(self, system: OperatingSystem) -> int:
+        bundle = self._world.served.get(system.bundle, Bundle(system.version))
+        _answer(shown_bundle(system.bundle), bundle)
         return bundle.size
 
     def discard(self, keys: Sequence[str]) -> None:
