@@ -1,0 +1,197 @@
+"""The part of a plan's text that only operating systems have: a line for each slot, and one for the reboot.
+
+An operator decides here whether a device reboots now. So the lines say what is written into which slot, what a failed boot
+falls back to, for how long the device is away, and what has to hold before the system counts as good. Addresses are shown
+without their query, and of a command that checks the system only that there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from evenkeel.specs.plan import Change, Difference, Plan
+from evenkeel.specs.reading.quantity import duration_text, rough_size_text
+from evenkeel.specs.slots.difference import SlotsDifference, of_slots
+from evenkeel.specs.slots.observed import SlotsSeen
+from evenkeel.specs.slots.system import Gate, OperatingSystem, shown_bundle
+from evenkeel.templates.parts import Part
+
+_REBOOT = "reboot"
+
+
+class SlotsPlanned:
+    """A plan of the operating system (`templates.planned.Planned`)."""
+
+    def __init__(self, plan: Plan, seen: SlotsSeen) -> None:
+        self.plan, self.seen, self.heading, self.loses = plan, seen, "os", "lost"
+        has_reboot = any(each.reboot for each in of_slots(plan.differences))
+        systems = "operating system to update, with a reboot" if has_reboot else "operating system to update"
+        self.counts: Mapping[str, str] = {"update": systems}
+
+    def parts(self, difference: Difference) -> Sequence[Part]:
+        """The slot that is changed, then the reboot into it, then the slots that are given up."""
+        if not isinstance(difference, SlotsDifference) or difference.verb not in ("update", "finish"):
+            return ()
+        return tuple(self._parts(difference))
+
+    def brings(self, difference: Difference, room: int) -> str:
+        return ""
+
+    def is_implied(self, change: Change, difference: Difference) -> bool:
+        return False
+
+    def details(self, difference: Difference) -> str:
+        return ""
+
+    def remarks(self, difference: Difference) -> Iterator[tuple[str, bool]]:
+        """None: they stand below their parts."""
+        yield from ()
+
+    def fetches(self) -> str:
+        """`412 MB to fetch`; "" when nothing is."""
+        known, unknown = self._sizes()
+        sizes = [rough_size_text(known)] if known else []
+        if unknown:
+            sizes.append(f"{unknown} bundle{'s' if unknown > 1 else ''} of unknown size")
+        return f"{' and '.join(sizes)} to fetch" if sizes else ""
+
+    def facts(self, difference: Difference) -> dict[str, Any]:
+        """The same of one system for programs. Sizes are bytes, times seconds, `null` when unknown."""
+        if not isinstance(difference, SlotsDifference):
+            return {}
+        system = difference.system
+        runs = {"name": difference.runs, "label": difference.runs_label, "version": difference.before or None}
+        return {
+            "version": system.version if system is not None else None,
+            "slot": {"name": difference.target, "label": difference.target_label} if difference.target else None,
+            "runs": runs if difference.runs else None,
+            "fetch": {
+                "bundle": shown_bundle(system.bundle),
+                "bytes": self._left(system),
+                "streams": difference.streams,
+            }
+            if system is not None and _is_fetched(difference)
+            else None,
+            "install": difference.install,
+            "activate": difference.activate,
+            "reboot": {
+                "seconds": difference.reboot_s,
+                "by": system.reboot,
+                "window": system.window.text if system.window is not None else None,
+            }
+            if system is not None and difference.reboot
+            else None,
+            "health": _gate_value(system.gate) if system is not None and difference.prove else None,
+        }
+
+    def totals(self) -> dict[str, int]:
+        """The same of all systems for programs: bytes."""
+        known, unknown = self._sizes()
+        return {"fetchBytes": known, "fetchesOfUnknownSize": unknown}
+
+    def _parts(self, difference: SlotsDifference) -> Iterator[Part]:
+        system = difference.system
+        if system is not None and difference.target:
+            yield self._of_slot(difference, system)
+            if difference.reboot:
+                yield Part("↻", "change", _REBOOT, "", _reboot_text(difference, system))
+        for name, label in difference.bads:
+            why = "it does not boot into what is to run" if system is None else "what is in it has failed"
+            yield Part("-", "remove", f"slot {label or name}", "mark bad", why)
+
+    def _of_slot(self, difference: SlotsDifference, system: OperatingSystem) -> Part:
+        verb = "install" if difference.install else "activate" if difference.activate else difference.verb
+        words = [difference.subject]
+        is_other = difference.before and difference.before != system.version
+        words.append(f"{difference.before} → {system.version}" if is_other else system.version)
+        if _is_fetched(difference):
+            words.append(self._fetch_text(difference, system))
+        if verb == "finish":
+            words.append(difference.why)
+        label = difference.target_label or difference.target
+        return Part("~", "change", f"slot {label}", verb, "   ".join(words), tuple(_remarks(difference, system)))
+
+    def _fetch_text(self, difference: SlotsDifference, system: OperatingSystem) -> str:
+        left = self._left(system)
+        size = rough_size_text(left) if left is not None else "a bundle of unknown size"
+        there = self.seen.bundle(system.key)
+        if difference.streams:
+            return f"{size} to stream"
+        is_begun = there is not None and there.size and left is not None
+        return f"{size} to fetch" + (f", {rough_size_text(there.size)} are there" if there and is_begun else "")
+
+    def _left(self, system: OperatingSystem) -> int | None:
+        """Bytes that are still to be fetched; `None` when nobody knows them."""
+        size, there = self.seen.sizes.get(system.key), self.seen.bundle(system.key)
+        return max(size - (there.size if there is not None else 0), 0) if size is not None else None
+
+    def _sizes(self) -> tuple[int, int]:
+        found = [
+            self._left(each.system)
+            for each in of_slots(self.plan.differences)
+            if each.system is not None and _is_fetched(each)
+        ]
+        return sum(each for each in found if each is not None), found.count(None)
+
+
+def _is_fetched(difference: SlotsDifference) -> bool:
+    return difference.fetch or (difference.install and difference.streams)
+
+
+def _remarks(difference: SlotsDifference, system: OperatingSystem) -> Iterator[str]:
+    """The consequences for the other slot, and whatever else belongs to the change, in the order in which it happens."""
+    if difference.is_repair:
+        yield difference.why
+    if difference.restore:
+        yield f"slot {difference.runs_label} is let boot next again first"
+    if difference.settle:
+        yield f"slot {difference.runs_label} is marked good first, so that a loss of power boots it"
+    if difference.runs and difference.runs != difference.target:
+        version = f" ({difference.before})" if difference.before else ""
+        yield f"slot {difference.runs_label}{version} stays as it is and is what a failed boot falls back to"
+    if difference.prove and not difference.reboot:
+        yield f"{_gate_text(system.gate)}, and is marked good then"
+    if difference.keys:
+        count = len(difference.keys)
+        yield (
+            "a stored bundle is removed at the end" if count == 1 else f"{count} stored bundles are removed at the end"
+        )
+
+
+def _reboot_text(difference: SlotsDifference, system: OperatingSystem) -> str:
+    """`into B, about 40 s; good only after 2 units were healthy for 60 s`."""
+    text = f"into {difference.target_label or difference.target}"
+    if system.reboot == "others":
+        text += " when somebody else reboots the device"
+    if system.window is not None:
+        text += f" between {system.window.text.replace('-', ' and ')}"
+    seconds = difference.reboot_s
+    text += f", about {_seconds_text(seconds)}" if seconds is not None else ", for a time that no reboot has shown yet"
+    return f"{text}; {_gate_text(system.gate)}"
+
+
+def _gate_text(gate: Gate) -> str:
+    counts = ((len(gate.units), "unit"), (len(gate.containers), "container"))
+    parts = [f"{count} {word}{'s' * (count != 1)}" for count, word in counts if count]
+    parts += ["a command"] if gate.command else []
+    seconds = _seconds_text(gate.stable_for.total_seconds())
+    if not parts:
+        return f"good only after it was up for {seconds}"
+    whole = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
+    is_one = len(parts) == 1 and whole.startswith(("1 ", "a "))
+    return f"good only after {whole} {'was' if is_one else 'were'} healthy for {seconds}"
+
+
+def _gate_value(gate: Gate) -> dict[str, Any]:
+    return {
+        "units": list(gate.units),
+        "containers": list(gate.containers),
+        "command": bool(gate.command),
+        "stableFor": duration_text(gate.stable_for),
+    }
+
+
+def _seconds_text(seconds: float) -> str:
+    """`40 s`; from two minutes on `5 min`."""
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{max(seconds, 1):.0f} s"

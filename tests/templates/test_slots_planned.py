@@ -1,0 +1,173 @@
+"""Plans of the operating system as text and as JSON: what an operator reads before a device reboots."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from evenkeel.specs.codec import changed
+from evenkeel.specs.plan import Change, Plan
+from evenkeel.specs.problem import Place
+from evenkeel.specs.slots.difference import BUNDLES, SlotsDifference
+from evenkeel.specs.slots.observed import BundleSeen, SlotSeen, SlotsSeen
+from evenkeel.specs.slots.system import Gate, OperatingSystem, Window
+from evenkeel.templates.plan_json import plan_value
+from evenkeel.templates.plan_text import plan_lines
+from evenkeel.templates.planned import planned
+
+GATE = Gate(("a.service", "b.service"), ("c1", "c2", "c3", "c4", "c5"), (), timedelta(seconds=60))
+SYSTEM = OperatingSystem("os-image", "1.5.0", "https://updates.example.com/os.raucb?token=hunter2", gate=GATE)
+SEEN = SlotsSeen(
+    "rauc 1.8",
+    slots=(SlotSeen("rootfs.0", "rootfs", "A", state="booted"), SlotSeen("rootfs.1", "rootfs", "B")),
+    booted="rootfs.0",
+    primary="rootfs.0",
+    sizes={SYSTEM.key: 412_000_000},
+)
+UPDATE = SlotsDifference(
+    "os-image",
+    "update",
+    "another version is asked for",
+    (Change("os-image", "version", "1.4.2", "1.5.0", "another version is asked for"),),
+    Place("/etc/evenkeel/specs/os.yaml", 5, 3),
+    system=SYSTEM,
+    target="rootfs.1",
+    target_label="B",
+    runs="rootfs.0",
+    runs_label="A",
+    before="1.4.2",
+    fetch=True,
+    install=True,
+    activate=True,
+    reboot=True,
+    prove=True,
+    reboot_s=40.2,
+)
+
+
+def text(*differences: SlotsDifference, seen: SlotsSeen = SEEN, width: int = 100) -> str:
+    return "\n".join(plan_lines([planned(Plan("slots", differences), seen)], width))
+
+
+def test_the_example_of_the_issue() -> None:
+    assert text(UPDATE, width=98) == (
+        """\
+os
+  ~ slot B   install    os-image   1.4.2 → 1.5.0   412 MB to fetch                       os.yaml:5
+                        slot A (1.4.2) stays as it is and is what a failed boot falls back to
+  ↻ reboot   into B, about 40 s; good only after 2 units and 5 containers were healthy for 60 s
+Plan: 1 operating system to update, with a reboot. 412 MB to fetch."""
+    )
+
+
+@pytest.mark.parametrize("width", [72, 80, 120])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    long = changed(UPDATE, subject="an-operating-system-with-a-long-name", target_label="system-in-the-second-slot")
+    lines = text(UPDATE, long, width=width).splitlines()
+    assert [line for line in lines if len(line) > width] == []
+    assert "412 MB to fetch" in " ".join(" ".join(lines).split())
+
+
+def test_what_is_there_of_a_bundle_is_not_fetched_again() -> None:
+    seen = changed(SEEN, bundles=(BundleSeen(SYSTEM.key, 12_000_000),))
+    assert "400 MB to fetch, 12 MB are there" in text(UPDATE, seen=seen)
+    assert plan_value([planned(Plan("slots", (UPDATE,)), seen)])["summary"]["fetchBytes"] == 400_000_000
+
+
+def test_a_size_that_nobody_knows() -> None:
+    told = text(UPDATE, seen=changed(SEEN, sizes={}))
+    assert "a bundle of unknown size to fetch" in " ".join(told.split())
+    assert told.endswith("1 bundle of unknown size to fetch.")
+
+
+def test_a_bundle_that_is_streamed() -> None:
+    assert "412 MB to stream" in text(changed(UPDATE, fetch=False, streams=True))
+
+
+def test_a_slot_that_has_the_system_already_is_only_activated() -> None:
+    told = text(changed(UPDATE, fetch=False, install=False))
+    assert "~ slot B   activate   os-image   1.4.2 → 1.5.0" in told
+    assert "fetch" not in told
+
+
+def test_a_first_reboot_at_night_by_others() -> None:
+    system = changed(SYSTEM, window=Window(120, 270), reboot="others", gate=Gate())
+    told = " ".join(text(changed(UPDATE, system=system, reboot_s=None)).split())
+    assert (
+        "↻ reboot into B when somebody else reboots the device between 02:00 and 04:30, for a time that no reboot has "
+        "shown yet; good only after it was up for 60 s"
+    ) in told
+
+
+@pytest.mark.parametrize(
+    ("gate", "told"),
+    [
+        (Gate(("a.service",)), "good only after 1 unit was healthy for 60 s"),
+        (Gate(("a.service", "b.service"), stable_for=timedelta(minutes=5)), "after 2 units were healthy for 5 min"),
+        (Gate(command=("/bin/x", "hunter2")), "good only after a command was healthy for 60 s"),
+        (Gate(("a.service",), ("c",), ("/bin/x",)), "after 1 unit, 1 container and a command were healthy for 60 s"),
+    ],
+)
+def test_what_has_to_hold_before_it_is_good(gate: Gate, told: str) -> None:
+    found = text(changed(UPDATE, system=changed(SYSTEM, gate=gate)), width=160)
+    assert told in found
+    assert "hunter2" not in found
+
+
+def test_a_system_that_is_booted_and_not_proven() -> None:
+    finish = changed(UPDATE, verb="finish", why="it is not proven yet", runs="rootfs.1", runs_label="B", before="1.5.0")
+    finish = changed(finish, fetch=False, install=False, activate=False, reboot=False, keys=("1" * 32,))
+    told = text(finish)
+    assert "~ slot B   finish     os-image   1.5.0   it is not proven yet" in told
+    assert "good only after 2 units and 5 containers were healthy for 60 s, and is marked good then" in " ".join(
+        told.split()
+    )
+    assert "a stored bundle is removed at the end" in told
+    assert "reboot" not in told
+    assert told.endswith("Plan: 1 to finish.")
+
+
+def test_what_is_set_right_first() -> None:
+    told = text(changed(UPDATE, settle=True, restore=True, is_repair=True, why="somebody has booted 1.4.2"))
+    order = [told.index(each) for each in ("somebody has", "let boot next again first", "marked good first", "stays")]
+    assert order == sorted(order)
+
+
+def test_a_slot_that_is_given_up() -> None:
+    assert "- slot B   mark bad   what is in it has failed" in text(
+        changed(UPDATE, bads=(("rootfs.1", "B"),), target="", runs="")
+    )
+
+
+def test_what_is_only_told_is_told_as_in_every_domain() -> None:
+    kept = SlotsDifference("os-image", "keep", "it runs 1.4.1, which evenkeel did not boot", asked=UPDATE.asked)
+    blocked = SlotsDifference("os-image", "blocked", "no slot can be written", asked=UPDATE.asked)
+    left = SlotsDifference(BUNDLES, "remove", "nobody needs it", keys=("1" * 32,))
+    told = text(kept, blocked, left)
+    assert "· os-image         it runs 1.4.1, which evenkeel did not boot" in told
+    assert "! os-image         blocked    no slot can be written" in told
+    assert "- stored bundles   remove     nobody needs it" in told
+
+
+def test_the_same_for_programs() -> None:
+    (subject,) = plan_value([planned(Plan("slots", (UPDATE,)), SEEN)])["subjects"]
+    assert {key: subject[key] for key in ("version", "slot", "runs", "fetch", "install", "reboot", "health")} == {
+        "version": "1.5.0",
+        "slot": {"name": "rootfs.1", "label": "B"},
+        "runs": {"name": "rootfs.0", "label": "A", "version": "1.4.2"},
+        "fetch": {"bundle": "https://updates.example.com/os.raucb", "bytes": 412_000_000, "streams": False},
+        "install": True,
+        "reboot": {"seconds": 40.2, "by": "self", "window": None},
+        "health": {
+            "units": ["a.service", "b.service"],
+            "containers": ["c1", "c2", "c3", "c4", "c5"],
+            "command": False,
+            "stableFor": "1m",
+        },
+    }
+
+
+def test_no_secret_of_an_address_is_shown() -> None:
+    assert "hunter2" not in text(UPDATE, width=200)
+    assert "hunter2" not in str(plan_value([planned(Plan("slots", (UPDATE,)), SEEN)]))
