@@ -67,14 +67,15 @@ class Install(Struct, frozen=True, tag="install"):
 
 
 class Activate(Struct, frozen=True, tag="activate"):
-    """Let the bootloader boot a slot next, and begin its trial. The action waits for the `window` first. `boot`, `before`,
-    `activations`, `at`, `boots`: as in `memory.Trial`."""
+    """Let the bootloader boot a slot next, and begin its trial. The action waits for the `window` first. `runs`: the
+    version in the slot `before`. `boot`, `before`, `activations`, `at`, `boots`: as in `memory.Trial`."""
 
     slot: str
     label: str
     version: str
     boot: str
     before: str = ""
+    runs: str = ""
     activations: int = 0
     at: float = 0.0
     boots: int = 1
@@ -90,10 +91,14 @@ class Activate(Struct, frozen=True, tag="activate"):
 
 
 class Restore(Struct, frozen=True, tag="restore"):
-    """Let the bootloader boot the slot next that is booted now: the way back before a reboot, and after a fallback."""
+    """Let the bootloader boot the slot next that is booted now: the way back before a reboot, and after a fallback. It ends a
+    trial. `failed`: a slot that did not boot, "" for none; `version` of it, and `why` it counts as failed."""
 
     slot: str
     label: str
+    failed: str = ""
+    version: str = ""
+    why: str = ""
 
     @property
     def traits(self) -> Traits:
@@ -124,13 +129,14 @@ class Reboot(Struct, frozen=True, tag="reboot"):
 
 
 class Prove(Struct, frozen=True, tag="prove"):
-    """Compare the booted slot and version with those that are to be booted, then watch until the gate has held for long enough.
-    It fails when the bootloader has fallen back to another slot, or at the `deadline`. `away_s`: seconds from the activation to
-    the first look after the boot, `None` when there was no reboot."""
+    """Compare the booted slot and version with those that are to be booted, then watch until the gate has held for long
+    enough. It fails when the bootloader has fallen back to another slot, or at the `deadline`. `boot`: the id of this boot.
+    `away_s`: seconds from the activation to the first look after the boot, `None` when there was no reboot."""
 
     slot: str
     label: str
     version: str
+    boot: str
     gate: Gate
     deadline: timedelta
     away_s: float | None = None

@@ -15,26 +15,32 @@ runs something that evenkeel did not boot, and the spec says to tell it only."""
 
 BUNDLES = "stored bundles"
 """The subject of bundles that nobody needs any more; no document has a name with a blank in it."""
+SYSTEM = "operating system"
+"""The subject of a system that nobody asks for any more."""
 
 
 class SlotsDifference(Difference, frozen=True):
     """All that differs for the operating system, and what has to be done.
 
-    `system` is what is wanted, `None` for bundles alone. `target`, `target_label`: the slot that has to be booted, and its
-    name in sentences; `runs`, `runs_label`: the booted one, "" when there is none. `before`: the version that runs. Of the
-    target: `fetch` its bundle, `install` it, `activate` it, `reboot` into it. `streams`: installed from its address. `settle`:
-    mark the booted slot good before another one is written, so that a loss of power boots it. `restore`: let the booted slot
-    boot next before anything else. `prove`, `mark_good`: of the booted one, or, after a fallback, of what was to be booted.
-    `bads`: names and labels of slots to mark bad. `keys`: bundles to discard. `boots`: as in `memory.Trial`. `fetch_size`:
-    bytes to fetch, `None` when they are not known; `is_repair`: the wanted state is an old one, which others have changed.
+    `system` is what is wanted, `None` for bundles alone. `target`, `target_label`, `target_version`: the slot that has to be
+    booted, its name in sentences, and the version in it by then; `runs`, `runs_label`: the booted one, "" when there is none.
+    `before`: the version that runs; `ran`: the same, "" when it is not worth going back to. Of the target: `fetch` its bundle,
+    `install` it, `activate` it, `reboot` into it. `streams`: installed from its address. `settle`: mark the booted slot good
+    before another one is written, so that a loss of power boots it. `restore`: let the booted slot boot next before anything
+    else. `prove`, `mark_good`: of the booted one, or, after a fallback, of what was to be booted. `bads`: names and labels of
+    slots to mark bad. `keys`: bundles to discard. `boots`, `activations`, `at`, `boot`: as in `memory.Trial`. `fallen`: as in
+    `actions.Restore`. `fetch_size`: bytes to fetch, `None` when they are not known; `is_repair`: the wanted state is an old
+    one, which others have changed.
     """
 
     system: OperatingSystem | None = None
     target: str = ""
     target_label: str = ""
+    target_version: str = ""
     runs: str = ""
     runs_label: str = ""
     before: str = ""
+    ran: str = ""
     fetch: bool = False
     install: bool = False
     activate: bool = False
@@ -47,6 +53,11 @@ class SlotsDifference(Difference, frozen=True):
     bads: tuple[tuple[str, str], ...] = ()
     keys: tuple[str, ...] = ()
     boots: int = 1
+    activations: int = 0
+    at: float = 0.0
+    boot: str = ""
+    keeps_primary: bool = False
+    fallen: tuple[str, str, str] = ("", "", "")
     reboot_s: float | None = None
     is_repair: bool = False
 

@@ -25,6 +25,13 @@ class Trial(Struct, frozen=True):
     boots: int = 1
 
 
+class Proof(Struct, frozen=True):
+    """A version that was proven, and the id of the boot in which it was."""
+
+    version: str
+    boot: str
+
+
 class Failure(Struct, frozen=True):
     """A version that has failed in a slot, and why, as a sentence."""
 
@@ -33,19 +40,23 @@ class Failure(Struct, frozen=True):
 
 
 class SlotsMemory(Memory, frozen=True):
-    """The facts of the slots domain.
+    """The facts of the slots domain, by names of slots, of subjects, or keys of bundles.
 
-    `trial`: by the name of the slot that was activated and is not proven yet; there is at most one. `proven`: slot → the
-    version that was proven in it. `failed`: slot → what failed in it, until something else is installed there. `reached`:
-    subject → the version that was proven for it last; what differs later is drift. `fetched`: keys of bundles that were put
-    into the store, so that it is emptied before the domain is idle. `away_s`: "reboot" → the seconds that the last one took.
+    `trial`: the slot that was activated and is not good yet; there is at most one. `proven`: the last proof of a slot. `ran`:
+    the version that ran in a slot when another one was activated, because an updater knows nothing of what the factory has
+    written. `failed`: what has failed in a slot, until something else is installed there. `reached`: the version that was
+    proven for a subject last; what differs from it later is drift. `fetched`: bundles that were put into the store, so that it
+    is emptied before the domain is idle; `useless`: those among them that cannot be installed. `away_s`: under "reboot" the
+    seconds that the last one took.
     """
 
     domain: ClassVar[str] = OperatingSystem.domain
 
     trial: dict[str, Trial] = field(default_factory=dict)
-    proven: dict[str, str] = field(default_factory=dict)
+    proven: dict[str, Proof] = field(default_factory=dict)
+    ran: dict[str, str] = field(default_factory=dict)
     failed: dict[str, Failure] = field(default_factory=dict)
     reached: dict[str, str] = field(default_factory=dict)
     fetched: tuple[str, ...] = ()
+    useless: tuple[str, ...] = ()
     away_s: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,31 @@
+"""The operating system of a desired state."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from evenkeel.specs.desired import DesiredState, Document
+from evenkeel.specs.slots.system import OperatingSystem
+
+
+class SlotsWanted(NamedTuple):
+    """The operating system with its document; at most one, because a device has one."""
+
+    documents: tuple[tuple[OperatingSystem, Document], ...] = ()
+
+    @property
+    def subjects(self) -> dict[str, OperatingSystem]:
+        """The wanted system, by name."""
+        return {system.name: system for system, _ in self.documents}
+
+    @property
+    def protected(self) -> tuple[str, ...]:
+        """No system is protected by its name."""
+        return ()
+
+
+def select(desired: DesiredState) -> SlotsWanted:
+    """The operating system of a desired state. Documents of files and messages never ask for two; should a stored state do, the
+    first counts."""
+    found = [(each.wanted, each) for each in desired.documents if isinstance(each.wanted, OperatingSystem)]
+    return SlotsWanted(tuple(found[:1]))

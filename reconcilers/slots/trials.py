@@ -1,0 +1,88 @@
+"""What a look says about the slot that evenkeel has activated: the one thing that goes on while the process is dead.
+
+The id of the boot tells whether the device was rebooted since, and the booted slot tells into what. A reboot before the mark
+was made is none of ours: the mark is known to have been made when the updater has counted it, when the slot still boots next,
+or when the step was recorded.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from evenkeel.specs.slots.memory import SlotsMemory, Trial
+from evenkeel.specs.slots.observed import SlotSeen, SlotsSeen
+
+
+class Course(Enum):
+    """How far a trial is. `WAITS`: the device was not rebooted yet. `ARRIVED`: the slot is booted. `FELL_BACK`: another one is,
+    although this one was to be. `UNMARKED`: another one is, because a loss of power came before the mark."""
+
+    WAITS = "waits"
+    ARRIVED = "arrived"
+    FELL_BACK = "fell back"
+    UNMARKED = "unmarked"
+
+
+class OnTrial(NamedTuple):
+    """The slot on trial, by its name, and how far it is. `seen`: the slot, `None` when the updater has none of that name."""
+
+    name: str
+    trial: Trial
+    seen: SlotSeen | None
+    course: Course
+
+    @property
+    def label(self) -> str:
+        """The slot in sentences."""
+        return self.seen.label if self.seen is not None else self.name
+
+    def fallback_text(self, seen: SlotsSeen) -> str:
+        """The fallback as what it is."""
+        booted = seen.slot(seen.booted)
+        where = f"slot {booted.label} ({booted.version or 'version unknown'})" if booted is not None else "no slot"
+        return f"the bootloader fell back to {where}: slot {self.label} ({self.trial.version}) did not boot"
+
+
+def on_trial(seen: SlotsSeen, memory: SlotsMemory) -> OnTrial | None:
+    """The trial that goes on; `None` when there is none."""
+    for name, trial in memory.trial.items():
+        return OnTrial(name, trial, seen.slot(name), _course(name, trial, seen))
+    return None
+
+
+def _course(name: str, trial: Trial, seen: SlotsSeen) -> Course:
+    slot = seen.slot(name)
+    if seen.booted == name and (seen.boot != trial.boot or trial.before != name):
+        return Course.ARRIVED
+    if seen.boot == trial.boot:
+        return Course.WAITS
+    counted = slot is not None and slot.activations > trial.activations
+    if trial.is_marked or counted or seen.primary == name:
+        return Course.FELL_BACK
+    return Course.UNMARKED
+
+
+def version_in(slot: SlotSeen, memory: SlotsMemory) -> str:
+    """The version in a slot; "" when nobody knows, or its content is not whole."""
+    if slot.content == "ok" or slot.state == "booted":
+        return slot.version
+    return memory.ran.get(slot.name, "") if slot.content == "unknown" else ""
+
+
+def has_failed(slot: SlotSeen, memory: SlotsMemory) -> bool:
+    """Whether the content of a slot has failed, and nothing else was installed there since."""
+    failure = memory.failed.get(slot.name)
+    return failure is not None and failure.version == version_in(slot, memory)
+
+
+def is_trusted(slot: SlotSeen, memory: SlotsMemory) -> bool:
+    """Whether the content of a slot was proven, or ran before evenkeel activated anything else."""
+    version, proof = version_in(slot, memory), memory.proven.get(slot.name)
+    is_proven = proof is not None and proof.version == version
+    return bool(version) and (is_proven or memory.ran.get(slot.name) == version) and not has_failed(slot, memory)
+
+
+def is_doubtful(slot: SlotSeen, memory: SlotsMemory) -> bool:
+    """Whether the content of a slot has failed, or is on trial for the first time."""
+    return has_failed(slot, memory) or (slot.name in memory.trial and not is_trusted(slot, memory))
