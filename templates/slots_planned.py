@@ -63,7 +63,7 @@ class SlotsPlanned:
         system = difference.system
         runs = {"name": difference.runs, "label": difference.runs_label, "version": difference.before or None}
         return {
-            "version": system.version if system is not None else None,
+            "version": _version(difference) or None,
             "slot": {"name": difference.target, "label": difference.target_label} if difference.target else None,
             "runs": runs if difference.runs else None,
             "fetch": {
@@ -82,7 +82,7 @@ class SlotsPlanned:
             }
             if system is not None and difference.reboot
             else None,
-            "health": _gate_value(system.gate) if system is not None and difference.prove else None,
+            "health": _gate_value(_gate(difference)) if difference.prove or difference.reboot else None,
         }
 
     def totals(self) -> dict[str, int]:
@@ -91,26 +91,28 @@ class SlotsPlanned:
         return {"fetchBytes": known, "fetchesOfUnknownSize": unknown}
 
     def _parts(self, difference: SlotsDifference) -> Iterator[Part]:
-        system = difference.system
-        if system is not None and difference.target:
-            yield self._of_slot(difference, system)
-            if difference.reboot:
-                yield Part("↻", "change", _REBOOT, "", _reboot_text(difference, system))
+        if difference.target or difference.runs:
+            yield self._of_slot(difference)
+        if difference.reboot:
+            yield Part("↻", "change", _REBOOT, "", _reboot_text(difference))
         for name, label in difference.bads:
-            why = "it does not boot into what is to run" if system is None else "what is in it has failed"
-            yield Part("-", "remove", f"slot {label or name}", "mark bad", why)
+            yield Part("-", "remove", f"slot {label or name}", "mark bad", "the bootloader does not boot it any more")
 
-    def _of_slot(self, difference: SlotsDifference, system: OperatingSystem) -> Part:
+    def _of_slot(self, difference: SlotsDifference) -> Part:
+        target, runs = _target(difference), difference.runs_label or difference.runs
+        name, version = target or runs, _version(difference)
         verb = "install" if difference.install else "activate" if difference.activate else difference.verb
         words = [difference.subject]
-        is_other = difference.before and difference.before != system.version
-        words.append(f"{difference.before} → {system.version}" if is_other else system.version)
-        if _is_fetched(difference):
-            words.append(self._fetch_text(difference, system))
-        if verb == "finish":
+        if verb in ("install", "activate") and difference.before not in ("", version):
+            words.append(f"{difference.before} → {version}")
+        elif version:
+            words.append(version)
+        if _is_fetched(difference) and difference.system is not None:
+            words.append(self._fetch_text(difference, difference.system))
+        if verb in ("finish", "update"):
             words.append(difference.why)
-        label = difference.target_label or difference.target
-        return Part("~", "change", f"slot {label}", verb, "   ".join(words), tuple(_remarks(difference, system)))
+        remarks = tuple(_remarks(difference, verb))
+        return Part("~", "change", f"slot {name}", verb, "   ".join(words), remarks)
 
     def _fetch_text(self, difference: SlotsDifference, system: OperatingSystem) -> str:
         left = self._left(system)
@@ -139,19 +141,34 @@ def _is_fetched(difference: SlotsDifference) -> bool:
     return difference.fetch or (difference.install and difference.streams)
 
 
-def _remarks(difference: SlotsDifference, system: OperatingSystem) -> Iterator[str]:
-    """The consequences for the other slot, and whatever else belongs to the change, in the order in which it happens."""
-    if difference.is_repair:
-        yield difference.why
-    if difference.restore:
-        yield f"slot {difference.runs_label} is let boot next again first"
-    if difference.settle:
-        yield f"slot {difference.runs_label} is marked good first, so that a loss of power boots it"
-    if difference.runs and difference.runs != difference.target:
+def _target(difference: SlotsDifference) -> str:
+    return difference.target_label or difference.target
+
+
+def _version(difference: SlotsDifference) -> str:
+    """The version that the target has in the end: on the way back to a slot that is trusted it is not the wanted one."""
+    return difference.target_version or (difference.system.version if difference.system is not None else "")
+
+
+def _gate(difference: SlotsDifference) -> Gate:
+    return difference.system.gate if difference.system is not None else Gate()
+
+
+def _remarks(difference: SlotsDifference, verb: str) -> Iterator[str]:
+    """The reason, where it is not only that another version runs; then the consequences in the order in which they come."""
+    runs = difference.runs_label or difference.runs
+    if verb in ("install", "activate"):
+        if difference.why not in (f"{difference.before} runs", "an unknown version runs"):
+            yield difference.why
+        if difference.restore:
+            yield f"slot {runs} is let boot next again first"
+        if difference.settle:
+            yield f"slot {runs} is marked good first, so that a loss of power boots it"
+    if difference.runs and difference.target and difference.runs != difference.target:
         version = f" ({difference.before})" if difference.before else ""
-        yield f"slot {difference.runs_label}{version} stays as it is and is what a failed boot falls back to"
-    if difference.prove and not difference.reboot:
-        yield f"{_gate_text(system.gate)}, and is marked good then"
+        yield f"slot {runs}{version} stays as it is and is what a failed boot falls back to"
+    if difference.prove and not difference.reboot and difference.runs == difference.target:
+        yield f"{_gate_text(_gate(difference))}, and is marked good then"
     if difference.keys:
         count = len(difference.keys)
         yield (
@@ -159,16 +176,16 @@ def _remarks(difference: SlotsDifference, system: OperatingSystem) -> Iterator[s
         )
 
 
-def _reboot_text(difference: SlotsDifference, system: OperatingSystem) -> str:
+def _reboot_text(difference: SlotsDifference) -> str:
     """`into B, about 40 s; good only after 2 units were healthy for 60 s`."""
-    text = f"into {difference.target_label or difference.target}"
-    if system.reboot == "others":
+    text, system = f"into {_target(difference)}", difference.system
+    if system is not None and system.reboot == "others":
         text += " when somebody else reboots the device"
-    if system.window is not None:
+    if system is not None and system.window is not None:
         text += f" between {system.window.text.replace('-', ' and ')}"
     seconds = difference.reboot_s
     text += f", about {_seconds_text(seconds)}" if seconds is not None else ", for a time that no reboot has shown yet"
-    return f"{text}; {_gate_text(system.gate)}"
+    return f"{text}; {_gate_text(_gate(difference))}"
 
 
 def _gate_text(gate: Gate) -> str:

@@ -10,6 +10,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.plan import Change, Plan
 from evenkeel.specs.problem import Place
 from evenkeel.specs.slots.difference import BUNDLES, SlotsDifference
+from evenkeel.specs.slots.difference import SYSTEM as SLOTS
 from evenkeel.specs.slots.observed import BundleSeen, SlotSeen, SlotsSeen
 from evenkeel.specs.slots.system import Gate, OperatingSystem, Window
 from evenkeel.templates.plan_json import plan_value
@@ -28,8 +29,8 @@ SEEN = SlotsSeen(
 UPDATE = SlotsDifference(
     "os-image",
     "update",
-    "another version is asked for",
-    (Change("os-image", "version", "1.4.2", "1.5.0", "another version is asked for"),),
+    "1.4.2 runs",
+    (Change("os-image", "version", "1.4.2", "1.5.0", "another version runs"),),
     Place("/etc/evenkeel/specs/os.yaml", 5, 3),
     system=SYSTEM,
     target="rootfs.1",
@@ -41,7 +42,6 @@ UPDATE = SlotsDifference(
     install=True,
     activate=True,
     reboot=True,
-    prove=True,
     reboot_s=40.2,
 )
 
@@ -117,7 +117,7 @@ def test_what_has_to_hold_before_it_is_good(gate: Gate, told: str) -> None:
 
 def test_a_system_that_is_booted_and_not_proven() -> None:
     finish = changed(UPDATE, verb="finish", why="it is not proven yet", runs="rootfs.1", runs_label="B", before="1.5.0")
-    finish = changed(finish, fetch=False, install=False, activate=False, reboot=False, keys=("1" * 32,))
+    finish = changed(finish, fetch=False, install=False, activate=False, reboot=False, prove=True, keys=("1" * 32,))
     told = text(finish)
     assert "~ slot B   finish     os-image   1.5.0   it is not proven yet" in told
     assert "good only after 2 units and 5 containers were healthy for 60 s, and is marked good then" in " ".join(
@@ -135,9 +135,36 @@ def test_what_is_set_right_first() -> None:
 
 
 def test_a_slot_that_is_given_up() -> None:
-    assert "- slot B   mark bad   what is in it has failed" in text(
-        changed(UPDATE, bads=(("rootfs.1", "B"),), target="", runs="")
+    bad = SlotsDifference(
+        "os-image",
+        "finish",
+        "slot B has failed, and the bootloader may boot it",
+        system=SYSTEM,
+        target="rootfs.0",
+        target_label="A",
+        target_version="1.5.0",
+        runs="rootfs.0",
+        runs_label="A",
+        before="1.5.0",
+        bads=(("rootfs.1", "B"),),
     )
+    told = text(bad, width=120)
+    assert "~ slot A   finish     os-image   1.5.0   slot B has failed, and the bootloader may boot it" in told
+    assert "- slot B   mark bad   the bootloader does not boot it any more" in told
+    assert "falls back" not in told
+
+
+def test_a_slot_that_was_activated_for_nobody() -> None:
+    why = "slot B was activated, and nobody asks for its system any more"
+    left = SlotsDifference(SLOTS, "finish", why, runs="rootfs.0", runs_label="A", before="1.4.2", restore=True)
+    assert f"~ slot A   finish     {SLOTS}   {why}" in text(left, width=160)
+
+
+def test_the_way_back_leads_over_a_trusted_slot() -> None:
+    back = changed(UPDATE, fetch=False, install=False, target_version="1.4.1", why="1.4.2 runs; slot A is not proven")
+    told = text(back)
+    assert "~ slot B   activate   os-image   1.4.2 → 1.4.1" in told
+    assert "1.4.2 runs; slot A is not proven" in told
 
 
 def test_what_is_only_told_is_told_as_in_every_domain() -> None:
