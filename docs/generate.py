@@ -28,6 +28,7 @@ from evenkeel.specs.name import NAME_PATTERN
 from evenkeel.specs.reading.quantity import DURATION_PATTERN
 from evenkeel.specs.settings import mqtt as mqtt_module
 from evenkeel.specs.settings import settings as settings_module
+from evenkeel.specs.settings import slots as slots_module
 from evenkeel.specs.settings.settings import Settings, SettingsSpec
 from evenkeel.templates.render import render
 
@@ -209,7 +210,7 @@ A whole file with comments: [examples/config.yaml](../../examples/config.yaml). 
 [howto/mqtt.md](../howto/mqtt.md).
 """
 _TEXTS = {NAME_PATTERN: "name", DURATION_PATTERN: "duration", "^/": "absolute path"}
-_MODULES = (settings_module, mqtt_module)
+_MODULES = (settings_module, mqtt_module, slots_module)
 
 
 class Field(NamedTuple):
