@@ -57,7 +57,7 @@ setup: links ## set up the Python environment in .venv (and uv in .venv-uv if th
 warm: setup ## compile the tests, once for all workers
 	@$(RUN) pytest -q --collect-only >/dev/null || true
 
-# The tests use real engines, registry, broker and iptables. A command that is there is not installed again, wherever it
+# The tests use real engines, registry, broker, RAUC and iptables. A command that is there is not installed again, wherever it
 # came from. busybox must be static: it becomes the content of the images that the tests make.
 machine: ## install what the tests need from Debian (asks sudo when not root)
 	@$(INSTALL); missing=(); \
@@ -67,8 +67,9 @@ machine: ## install what the tests need from Debian (asks sudo when not root)
 	for dns in netavark aardvark-dns; do [ -x /usr/lib/podman/$$dns ] || [ -x /usr/libexec/podman/$$dns ] || missing+=($$dns); done; \
 	need mosquitto_pub mosquitto-clients; need ip iproute2; need git git; \
 	need openssl openssl; need htpasswd apache2-utils; \
+	need dbus-daemon dbus; need rauc rauc; need mksquashfs squashfs-tools; need grub-editenv grub-common; \
 	if ! b=$$(command -v busybox) || ldd "$$b" >/dev/null 2>&1; then missing+=(busybox-static); fi; \
-	if [ $${#missing[@]} -eq 0 ]; then echo "machine: dockerd, podman, registry, broker and tools are all there"; exit 0; fi; \
+	if [ $${#missing[@]} -eq 0 ]; then echo "machine: dockerd, podman, registry, broker, RAUC and tools are all there"; exit 0; fi; \
 	install_missing "'make quick' needs none"
 
 demo: setup ## see it work, without an engine

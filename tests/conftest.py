@@ -23,9 +23,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from .engines.broker import Broker
+from .engines.bundles import Bundles
 from .engines.dockerd import Dockerd, make_dockerd
 from .engines.machine import alone
 from .engines.podman import Podman, make_podman
+from .engines.rauc import Rauc, rauc_device
 from .engines.registry import Registry
 from .sampling import THOROUGH, heading
 from .virtual import VirtualLoop
@@ -38,7 +40,7 @@ settings.register_profile(
 settings.load_profile("tests")
 
 MEMORY = Path("/dev/shm")
-ENGINES = {"dockerd", "clean_dockerd", "podman", "clean_podman", "registry", "mosquitto"}
+ENGINES = {"dockerd", "clean_dockerd", "podman", "clean_podman", "registry", "mosquitto", "bundles", "rauc"}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -170,6 +172,21 @@ def mosquitto(_engines_wanted: None) -> Iterator[Callable[..., Broker]]:
     yield make
     for broker in brokers:
         broker.close()
+
+
+@pytest.fixture(scope="session")
+def bundles(_engines_wanted: None) -> Iterator[Bundles]:
+    """Bundles of RAUC, good and bad."""
+    it = Bundles(Path(tempfile.mkdtemp(prefix="ek-bundles-")))
+    yield it
+    it.close()
+
+
+@pytest.fixture
+def rauc(bundles: Bundles) -> Iterator[Rauc]:
+    """A device with a running RAUC, which has just booted 1.4.2 from slot A and found it good."""
+    with rauc_device(bundles) as device:
+        yield device
 
 
 @pytest.fixture
