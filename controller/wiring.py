@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from evenkeel.controller.cycle.domain import AnyDomain, Domain
     from evenkeel.controller.cycle.stage import StepProgress
     from evenkeel.controller.cycle.surroundings import Sizes, Surroundings
+    from evenkeel.controller.dbus.bus import SystemBus
     from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, Script
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.controller.journal.lock import Lock
@@ -72,21 +73,23 @@ def open_domains(
 ) -> tuple[AnyDomain, ...]:
     """All domains in the order of their switches, each with the driver that the settings name; `engine`: the driver of
     the containers, where it is open already. With `readonly` no effect of a driver is kept."""
-    containers = engine or open_driver(settings, readonly=readonly)
-    return _files(settings, readonly=readonly), _containers(settings, containers)
+    from evenkeel.controller.dbus.bus import SystemBus
+
+    containers, bus = engine or open_driver(settings, readonly=readonly), SystemBus(settings.slots.bus)
+    return _files(settings, bus, readonly=readonly), _containers(settings, containers)
 
 
-def _files(settings: Settings, *, readonly: bool) -> Domain[FilesWanted, FilesSeen, FilesMemory]:
+def _files(settings: Settings, bus: SystemBus, *, readonly: bool) -> Domain[FilesWanted, FilesSeen, FilesMemory]:
     """The files domain on the host itself, or, beside the simulated engine, on a simulated host."""
     from evenkeel.controller.cycle.domain import Domain
-    from evenkeel.controller.drivers.files import disk_files, memory_files
+    from evenkeel.controller.drivers.files import HostUnits, disk_files, memory_files
     from evenkeel.reconcilers.files import Files
 
     if settings.engine.kind == "memory":
         store = Path(settings.state) / MEMORY_FILES
         driver = memory_files(store, state=settings.state, specs=settings.specs, readonly=readonly)
         return Domain(Files(), driver)
-    return Domain(Files(), disk_files(settings.state, settings.specs))
+    return Domain(Files(), disk_files(settings.state, settings.specs, HostUnits(bus)))
 
 
 def _containers(

@@ -99,7 +99,10 @@ def _begins_anew(
     steps = [step for stage in planned.plan.stages for step in stage.steps if step.subject == difference.subject]
     notified = dict.fromkeys(each for step in steps for each in step.action.traits.notifies)
     names = [one_line(each[1]) for each in notified if each in asked and each not in not_again]
-    return f"then {', '.join(names)} {'is' if len(names) == 1 else 'are'} restarted" if names else ""
+    foretold = [one_line(step.action.traits.foretold) for step in steps if step.action.traits.foretold]
+    if names:
+        foretold.insert(0, f"then {', '.join(names)} {'is' if len(names) == 1 else 'are'} restarted")
+    return "; ".join(foretold)
 
 
 def summary(plans: Sequence[Planned]) -> str:

@@ -34,9 +34,9 @@ def command(options: Options, what: str | None, name: str | None, output: str, s
     in the engine with state, check, image and ports; and its spec beyond the defaults. The last output of its check's command
     is shown as `evenkeel logs` shows output.
 
-    For a file: the object at its path and its owner, whether the file was read back since evenkeel placed it, the object that
-    evenkeel has replaced there and keeps, and the containers that the file notifies. No content is shown; a digest is, unless
-    the content may be secret.
+    For a file: the object at its path and its owner, whether the file was read back since evenkeel placed it, the object
+    that evenkeel has replaced there and keeps, and the containers and units that the file notifies. No content is shown; a
+    digest is, unless the content may be secret.
 
     Values of variables and words of commands are not shown. --show-values shows them, on a terminal only and as text only,
     except those that a spec marks as `secret` or whose name says so.

@@ -18,8 +18,8 @@ class SlotsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel")
     engine: Annotated[
         SlotsKind,
         Meta(
-            description="`rauc` over D-Bus; `memory`: slots that are only imagined, and a reboot that reboots nothing; `none`: the "
-            "device has none. `auto`: `memory` beside `engine.kind: memory`, else `rauc`."
+            description="`rauc` over D-Bus; `memory`: slots that are only imagined, and a reboot that reboots nothing; "
+            "`none`: the device has none. `auto`: `memory` beside `engine.kind: memory`, else `rauc`."
         ),
     ] = "auto"
     store: Annotated[
