@@ -88,6 +88,7 @@ class FileSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
         tuple[Name | UnitSpec, ...],
         Meta(
             description="What is restarted after the content, the owner or the mode was changed: names of containers, and "
-            "`{unit: …}` or `{unit: …, reload: true}` for units of systemd. A unit that fails then is a failure of the revision."
+            "`{unit: …}` or `{unit: …, reload: true}` for units of systemd. A "
+            "unit that fails then is a failure of the revision."
         ),
     ] = ()

@@ -21,7 +21,8 @@ TIME = Unit("chronyd.service")
 
 
 class Kit(Protocol):
-    units: Units
+    @property
+    def units(self) -> Units: ...
 
     def refuse(self, name: str) -> None: ...
     def heard(self, name: str) -> Sequence[str]: ...
