@@ -31,13 +31,17 @@ if TYPE_CHECKING:
     from evenkeel.reconcilers.containers.select import ContainersWanted
     from evenkeel.reconcilers.files.select import FilesWanted
     from evenkeel.reconcilers.ports import Driver
+    from evenkeel.reconcilers.slots.select import SlotsWanted
     from evenkeel.specs.containers.memory import ContainersMemory
     from evenkeel.specs.files.memory import FilesMemory
     from evenkeel.specs.files.observed import FilesSeen
     from evenkeel.specs.settings.settings import Settings
+    from evenkeel.specs.slots.memory import SlotsMemory
+    from evenkeel.specs.slots.observed import SlotsSeen
 
 MEMORY_STORE = "memory-engine.json"
 MEMORY_FILES = "memory-files.json"
+MEMORY_SLOTS = "memory-slots.json"
 PARSED = "parsed"
 
 
@@ -76,7 +80,11 @@ def open_domains(
     from evenkeel.controller.dbus.bus import SystemBus
 
     containers, bus = engine or open_driver(settings, readonly=readonly), SystemBus(settings.slots.bus)
-    return _files(settings, bus, readonly=readonly), _containers(settings, containers)
+    return (
+        _files(settings, bus, readonly=readonly),
+        _slots(settings, bus, containers, readonly=readonly),
+        _containers(settings, containers),
+    )
 
 
 def _files(settings: Settings, bus: SystemBus, *, readonly: bool) -> Domain[FilesWanted, FilesSeen, FilesMemory]:
@@ -90,6 +98,20 @@ def _files(settings: Settings, bus: SystemBus, *, readonly: bool) -> Domain[File
         driver = memory_files(store, state=settings.state, specs=settings.specs, readonly=readonly)
         return Domain(Files(), driver)
     return Domain(Files(), disk_files(settings.state, settings.specs, HostUnits(bus)))
+
+
+def _slots(
+    settings: Settings, engine: Driver[ContainersSeen], *, readonly: bool
+) -> Domain[SlotsWanted, SlotsSeen, SlotsMemory]:
+    """The operating systems of the device, or, beside the simulated engine, of a simulated one."""
+    from evenkeel.controller.cycle.domain import Domain
+    from evenkeel.controller.drivers.slots import AbsentSlots, DomainWitness, memory_slots
+    from evenkeel.reconcilers.slots import Slots
+
+    if settings.engine.kind == "memory":
+        witness = DomainWitness(reconciler(settings), engine)
+        return Domain(Slots(), memory_slots(Path(settings.state) / MEMORY_SLOTS, readonly=readonly, witness=witness))
+    return Domain(Slots(), AbsentSlots("evenkeel knows no updater of operating systems on this device"))
 
 
 def _containers(
