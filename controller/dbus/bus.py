@@ -103,10 +103,10 @@ class SystemBus:
         return f"bus:{self.address}"
 
     async def call(
-        self, peer: Peer, member: str, signature: str = "", *arguments: object, timeout_s: float = CALL_S
+        self, peer: Peer, member: str, signature: str = "", *arguments: object, timeout_s: float | None = None
     ) -> list[Any]:
-        """The values of an answer, without variants around them. Raises `Unavailable` or `TimedOut` when there is no
-        answer, `BusAnswer` for a no."""
+        """The values of an answer, without variants around them. `timeout_s`: `CALL_S` by default. Raises `Unavailable` or
+        `TimedOut` when there is no answer, `BusAnswer` for a no."""
         from dbus_fast import Message, unpack_variants
 
         message = Message(
@@ -117,15 +117,15 @@ class SystemBus:
             signature=signature,
             body=list(arguments),
         )
-        answer = await self._ask(message, timeout_s)
+        answer = await self._ask(message, CALL_S if timeout_s is None else timeout_s)
         body = unpack_variants(answer.body)
         assert isinstance(body, list)
         return body
 
-    async def properties(self, peer: Peer, timeout_s: float = CALL_S) -> dict[str, Any]:
+    async def properties(self, peer: Peer) -> dict[str, Any]:
         """All properties of an interface."""
         at = Peer(peer.name, peer.path, f"{_DAEMON}.Properties")
-        (found,) = await self.call(at, "GetAll", "s", peer.interface, timeout_s=timeout_s)
+        (found,) = await self.call(at, "GetAll", "s", peer.interface)
         return dict(found)
 
     async def described(self, peer: Peer) -> str:
@@ -214,11 +214,12 @@ class SystemBus:
 
     async def _connect(self) -> MessageBus:
         from dbus_fast import AuthError, InvalidAddressError
-        from dbus_fast.aio import MessageBus
+
+        from evenkeel.controller.dbus.connection import Connection
 
         try:
             async with asyncio.timeout(_CONNECT_S):
-                bus = await MessageBus(bus_address=self.address).connect()
+                bus = await Connection(bus_address=self.address).connect()
         except TimeoutError as error:
             raise TimedOut(self.element, f"D-Bus did not answer within {_CONNECT_S:g} s") from error
         except (FileNotFoundError, ConnectionRefusedError) as error:

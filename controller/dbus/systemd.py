@@ -32,12 +32,11 @@ class Unit(NamedTuple):
         return self.active in ("active", "reloading")
 
     @property
-    def will_not_become_active(self) -> bool:
-        """It failed, or there is nothing to start."""
-        return self.active == "failed" or self.load not in ("loaded", "")
-
-    def __str__(self) -> str:
-        return f"{self.name} is {self.active} ({self.sub})" if self.load == "loaded" else f"{self.name} is {self.load}"
+    def words(self) -> str:
+        """Its state, as it follows "is" in a sentence: `failed (failed)`, or why it was not loaded."""
+        if self.load == "loaded":
+            return f"{self.active} ({self.sub})"
+        return "not there" if self.load == "not-found" else f"{self.load} and cannot be started"
 
 
 async def unit(bus: SystemBus, name: str) -> Unit:

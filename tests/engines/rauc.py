@@ -126,6 +126,11 @@ class Rauc:
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
 
+    def somebody_installs(self, bundle: str) -> subprocess.Popen[bytes]:
+        """Somebody begins an installation by hand."""
+        nothing = subprocess.DEVNULL
+        return subprocess.Popen(["rauc", "install", bundle], stdout=nothing, stderr=nothing, env=self.bus.environment())
+
     def restart(self) -> None:
         self.kill()
         self.start()

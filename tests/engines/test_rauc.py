@@ -61,8 +61,7 @@ def test_who_marks_nothing_good_ends_in_the_rescue_system(rauc: Rauc) -> None:
 
 def test_an_installation_is_cut_in_the_middle(rauc: Rauc) -> None:
     rauc.hold("half")
-    command = ["rauc", "install", str(rauc.bundles.make("1.5.0").path)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=rauc.bus.environment()):
+    with rauc.somebody_installs(str(rauc.bundles.make("1.5.0").path)):
         rauc.wait_at("half")
         rauc.go_on("half")
         assert rauc.reboot() == "A"

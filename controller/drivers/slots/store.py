@@ -10,13 +10,15 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from evenkeel.controller.drivers.slots.download import PATIENCE, Patience, download
-from evenkeel.controller.drivers.slots.server import Final, Passing, access, length
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.slots.observed import BundleSeen
 from evenkeel.specs.slots.system import OperatingSystem, shown_bundle
+
+if TYPE_CHECKING:
+    from evenkeel.controller.drivers.slots.download import Patience
 
 _ENDING = ".raucb"
 _NAME = re.compile(r"([0-9a-f]{32})\.raucb(\.part(\.json)?)?")
@@ -25,7 +27,7 @@ _NAME = re.compile(r"([0-9a-f]{32})\.raucb(\.part(\.json)?)?")
 class FolderStore:
     """A `Store`."""
 
-    def __init__(self, folder: Path, patience: Patience = PATIENCE) -> None:
+    def __init__(self, folder: Path, patience: Patience | None = None) -> None:
         self._folder, self._patience = folder, patience
 
     def bundles(self) -> Sequence[BundleSeen]:
@@ -62,10 +64,14 @@ class FolderStore:
         here = next((each for each in self.bundles() if each.key == system.key and each.is_complete), None)
         if here is not None:
             return here.size
-        return await download(system, Path(self.path(system.key)), progress, self._patience)
+        from evenkeel.controller.drivers.slots.download import PATIENCE, download
+
+        return await download(system, Path(self.path(system.key)), progress, self._patience or PATIENCE)
 
     async def size(self, system: OperatingSystem) -> int:
         """The bytes of a bundle, as its server tells; 0 when it does not. Raises Refused or Unavailable."""
+        from evenkeel.controller.drivers.slots.server import Final, Passing, access, length
+
         element = f"bundle:{shown_bundle(system.bundle)}"
         try:
             return await length(system, await asyncio.to_thread(access, system))

@@ -78,11 +78,11 @@ async def test_units_and_how_they_are(bus: SystemBus, systemd: Systemd) -> None:
     systemd.units["slow.service"] = FakeUnit("activating", "start")
     web, sick, slow = [await unit(bus, f"{name}.service") for name in ("web", "sick", "slow")]
     assert web == Unit("web.service", "loaded", "active", "running")
-    assert (web.is_active, web.will_not_become_active) == (True, False)
-    assert (sick.is_active, sick.will_not_become_active, str(sick)) == (False, True, "sick.service is failed (failed)")
-    assert (slow.is_active, slow.will_not_become_active) == (False, False)
-    nothing = await unit(bus, "nothing.service")
-    assert (nothing.will_not_become_active, str(nothing)) == (True, "nothing.service is not-found")
+    assert [each.is_active for each in (web, sick, slow)] == [True, False, False]
+    assert (sick.words, slow.words) == ("failed (failed)", "activating (start)")
+    systemd.units["masked.service"] = FakeUnit("inactive", "dead", "masked")
+    nothing, masked = await unit(bus, "nothing.service"), await unit(bus, "masked.service")
+    assert (nothing.words, masked.words) == ("not there", "masked and cannot be started")
 
 
 @pytest.mark.parametrize("how", ["restart", "reload"])

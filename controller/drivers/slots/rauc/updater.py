@@ -1,0 +1,187 @@
+"""RAUC as the updater of the slots domain.
+
+What D-Bus does not tell comes from `system.conf` and os-release, where they can be read. Reasons are told as they are: RAUC
+before 1.9 does not say over D-Bus why it refuses a bundle, thus its own tool is asked, where there is one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from evenkeel.controller.dbus.bus import BusAnswer, Signal, SystemBus
+from evenkeel.controller.drivers.slots.ports import Manifest, Mark
+from evenkeel.controller.drivers.slots.rauc.answers import (
+    ELEMENT,
+    booted_version,
+    is_busy,
+    manifest,
+    slot_seen,
+    trouble,
+)
+from evenkeel.controller.drivers.slots.rauc.configuration import CONFIGURATIONS, Configuration, configuration
+from evenkeel.controller.drivers.slots.rauc.installer import Installer, Slots, is_progress, text, texts
+from evenkeel.reconcilers.ports import Progress
+from evenkeel.specs.codec import changed
+from evenkeel.specs.errors import DriverError, Refused, Unavailable
+from evenkeel.specs.slots.observed import Abilities, SlotSeen, SlotsSeen
+from evenkeel.specs.slots.system import OperatingSystem
+
+log = logging.getLogger(__name__)
+
+OS_RELEASE = Path("/etc/os-release")
+_NBD = Path("/sys/module/nbd")
+"""RAUC streams through a network block device."""
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 30.0
+_INSTALLING = "installing"
+
+
+class RaucUpdater:
+    """An `Updater`. `configurations`: where `system.conf` may be; `nbd`: what is there where the kernel can stream."""
+
+    def __init__(
+        self,
+        bus: SystemBus,
+        configurations: Sequence[Path] = CONFIGURATIONS,
+        os_release: Path = OS_RELEASE,
+        nbd: Path = _NBD,
+    ) -> None:
+        self._bus, self._installer = bus, Installer(bus)
+        self._configurations, self._os_release, self._nbd = configurations, os_release, nbd
+        self._last: Slots | None = None
+        self._looked = asyncio.Event()
+
+    async def look(self) -> SlotsSeen:
+        self._looked.set()
+        told = await self._installer.properties()
+        methods = await self._installer.methods()
+        is_at_work = told.get("Operation") not in ("", "idle", None)
+        found = None if is_at_work else await self._installer.slots()
+        if found is None and self._last is None:
+            raise Unavailable(ELEMENT, "RAUC is at work and does not tell its slots meanwhile")
+        slots = self._last = found or self._last
+        assert slots is not None
+        settings = configuration(self._configurations)
+        seen = self._slots(slots, settings)
+        return SlotsSeen(
+            engine=methods.engine,
+            slots=seen,
+            booted=next((each.name for each in seen if each.state == "booted"), ""),
+            primary=slots.primary,
+            compatible=str(told.get("Compatible", "")),
+            variant=str(told.get("Variant", "")),
+            bootloader=settings.bootloader,
+            operation=str(told.get("Operation") or _INSTALLING) if is_at_work else _INSTALLING if found is None else "",
+            last_error=str(told.get("LastError", "")),
+            can=Abilities(
+                keeps_primary=settings.keeps_primary,
+                streams=methods.inspects and self._nbd.exists(),
+                inspects=methods.inspects,
+            ),
+        )
+
+    def _slots(self, slots: Slots, settings: Configuration) -> tuple[SlotSeen, ...]:
+        seen = (
+            slot_seen(name, told, is_readonly=settings.is_readonly(name)) for name, told in sorted(slots.told.items())
+        )
+        return tuple(self._with_version(each) for each in seen)
+
+    def _with_version(self, slot: SlotSeen) -> SlotSeen:
+        """A slot that the factory has written has no record; the running system knows its own version."""
+        if slot.state != "booted" or slot.version:
+            return slot
+        try:
+            return changed(slot, version=booted_version(self._os_release.read_text(errors="replace")))
+        except OSError:
+            return slot
+
+    async def inspect(self, source: str, system: OperatingSystem) -> Manifest:
+        methods = await self._installer.methods()
+        if methods.inspects:
+            return manifest(await self._installer.inspect(source, await self._access(source, system)))
+        if _is_address(source):
+            raise Refused(ELEMENT, f"{methods.engine} does not install from an address")
+        try:
+            return Manifest(*await self._installer.info(source))
+        except BusAnswer as error:
+            told = await self._installer.properties()
+            if told.get("Operation") == _INSTALLING or is_busy(error.message):
+                raise Unavailable(ELEMENT, "RAUC is busy with something else") from error
+            from evenkeel.controller.drivers.slots.rauc.reason import reason
+
+            raise trouble(await reason(source, configuration(self._configurations).path)) from error
+
+    async def install(self, source: str, system: OperatingSystem, slot: str, progress: Progress) -> None:
+        def hear(message: str, per_cent: int) -> None:
+            progress(message, per_cent, 100)
+
+        if await self._installer.until_at_rest(hear):
+            found = next((each for each in (await self.look()).slots if each.name == slot), None)
+            if found is not None and (found.content, found.version) == ("ok", system.version):
+                return
+        arguments = await self._access(source, system)
+        if (await self._installer.methods()).inspects and system.key:
+            arguments["transaction-id"] = text(_transaction(system.key))
+        await self._installer.install(source, arguments, hear)
+
+    async def mark(self, mark: Mark, slot: str) -> None:
+        if mark == "active":
+            slots = self._last or await self._installer.slots()
+            if slots is None:
+                raise Unavailable(ELEMENT, "RAUC is busy with something else")
+            if not slots.told.get(slot, {}).get("bootname"):  # before 1.11.1 it writes `(null)_OK` then
+                raise Refused(ELEMENT, f"slot {slot} has no name in the bootloader")
+        await self._installer.mark(mark, slot)
+        await asyncio.to_thread(os.sync)  # the bootloader reads it after a loss of power, too
+
+    async def nudges(self) -> AsyncIterator[None]:
+        """Nothing is listened to before the first look: a device without slots needs no D-Bus."""
+        await self._looked.wait()
+        wait_s = _FIRST_WAIT_S
+        while True:
+            try:
+                async with self._installer.listening() as events:
+                    yield
+                    wait_s = _FIRST_WAIT_S
+                    while (signal := await events.get()) is not None:
+                        if _is_reason_to_look(signal):
+                            yield
+            except DriverError as error:
+                log.debug("cannot listen to RAUC", extra={"fields": {"why": str(error)}})
+            yield
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+
+    async def close(self) -> None:
+        await self._bus.close()
+
+    async def _access(self, source: str, system: OperatingSystem) -> dict[str, object]:
+        """What RAUC needs to read an address by itself."""
+        if not _is_address(source):
+            return {}
+        given: dict[str, object] = {"tls-ca": text(system.ca)} if system.ca else {}
+        if system.credentials:
+            from evenkeel.controller.drivers.slots.server import Passing, access
+
+            try:
+                with_ = await asyncio.to_thread(access, system)
+            except Passing as error:
+                raise Unavailable(ELEMENT, str(error)) from error
+            given["http-headers"] = texts(f"Authorization: {with_.authorization}")
+        return given
+
+
+def _is_address(source: str) -> bool:
+    return source.startswith(("https://", "http://"))
+
+
+def _is_reason_to_look(signal: Signal) -> bool:
+    return not is_progress(signal)
+
+
+def _transaction(key: str) -> str:
+    """The name of a bundle as RAUC's transaction id: installs of the same content have the same one."""
+    return "-".join((key[:8], key[8:12], key[12:16], key[16:20], key[20:32]))
