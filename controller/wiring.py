@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from evenkeel.specs.settings.settings import Settings
     from evenkeel.specs.slots.memory import SlotsMemory
     from evenkeel.specs.slots.observed import SlotsSeen
+    from evenkeel.specs.slots.system import OperatingSystem
 
 MEMORY_STORE = "memory-engine.json"
 MEMORY_FILES = "memory-files.json"
@@ -77,17 +78,30 @@ def open_domains(
 ) -> tuple[AnyDomain, ...]:
     """All domains in the order of their switches, each with the driver that the settings name; `engine`: the driver of
     the containers, where it is open already. With `readonly` no effect of a driver is kept."""
-    from evenkeel.controller.dbus.bus import SystemBus
-
-    containers, bus = engine or open_driver(settings, readonly=readonly), SystemBus(settings.slots.bus)
+    containers, open_bus = engine or open_driver(settings, readonly=readonly), _system_bus(settings)
     return (
-        _files(settings, bus, readonly=readonly),
-        _slots(settings, bus, containers, readonly=readonly),
+        _files(settings, open_bus, readonly=readonly),
+        _slots(settings, open_bus, containers, readonly=readonly),
         _containers(settings, containers),
     )
 
 
-def _files(settings: Settings, bus: SystemBus, *, readonly: bool) -> Domain[FilesWanted, FilesSeen, FilesMemory]:
+def _system_bus(settings: Settings) -> Callable[[], SystemBus]:
+    """The one connection to the system bus, for all domains that need it."""
+    from functools import cache
+
+    @cache
+    def open_bus() -> SystemBus:
+        from evenkeel.controller.dbus.bus import SystemBus
+
+        return SystemBus(settings.slots.bus)
+
+    return open_bus
+
+
+def _files(
+    settings: Settings, open_bus: Callable[[], SystemBus], *, readonly: bool
+) -> Domain[FilesWanted, FilesSeen, FilesMemory]:
     """The files domain on the host itself, or, beside the simulated engine, on a simulated host."""
     from evenkeel.controller.cycle.domain import Domain
     from evenkeel.controller.drivers.files import HostUnits, disk_files, memory_files
@@ -97,21 +111,38 @@ def _files(settings: Settings, bus: SystemBus, *, readonly: bool) -> Domain[File
         store = Path(settings.state) / MEMORY_FILES
         driver = memory_files(store, state=settings.state, specs=settings.specs, readonly=readonly)
         return Domain(Files(), driver)
-    return Domain(Files(), disk_files(settings.state, settings.specs, HostUnits(bus)))
+    return Domain(Files(), disk_files(settings.state, settings.specs, HostUnits(open_bus)))
 
 
 def _slots(
-    settings: Settings, engine: Driver[ContainersSeen], *, readonly: bool
+    settings: Settings, open_bus: Callable[[], SystemBus], engine: Driver[ContainersSeen], *, readonly: bool
 ) -> Domain[SlotsWanted, SlotsSeen, SlotsMemory]:
-    """The operating systems of the device, or, beside the simulated engine, of a simulated one."""
+    """The operating systems of the device, or, beside the simulated engine, of a simulated one. Its driver is built at the
+    first look: few devices are asked for a system."""
+    from functools import partial
+
+    from evenkeel.controller.cycle.bundles import look_ahead
     from evenkeel.controller.cycle.domain import Domain
-    from evenkeel.controller.drivers.slots import AbsentSlots, DomainWitness, memory_slots
+    from evenkeel.controller.drivers.late import LateDriver
     from evenkeel.reconcilers.slots import Slots
 
-    if settings.engine.kind == "memory":
-        witness = DomainWitness(reconciler(settings), engine)
-        return Domain(Slots(), memory_slots(Path(settings.state) / MEMORY_SLOTS, readonly=readonly, witness=witness))
-    return Domain(Slots(), AbsentSlots("evenkeel knows no updater of operating systems on this device"))
+    def build() -> Driver[SlotsSeen]:
+        from evenkeel.controller.drivers.slots.choice import Choice, open_slots
+        from evenkeel.controller.drivers.slots.witness import DomainWitness
+        from evenkeel.specs.settings.slots import chosen
+
+        slots, kept = chosen(settings.slots, settings.engine.kind, settings.state), Path(settings.state) / MEMORY_SLOTS
+        choice = Choice(slots.engine, Path(slots.store), kept, open_bus, readonly)
+        return open_slots(choice, DomainWitness(reconciler(settings), engine))
+
+    driver = LateDriver(build)
+
+    async def size(system: OperatingSystem) -> int:
+        from evenkeel.controller.drivers.slots.choice import bundle_size
+
+        return await bundle_size(driver.driver, system)
+
+    return Domain(Slots(), driver, partial(look_ahead, size))
 
 
 def _containers(

@@ -42,6 +42,12 @@ class SlotsSettings(Struct, frozen=True):
     """As in the specification of D-Bus, for example `unix:path=/run/dbus/system_bus_socket`."""
 
 
+def chosen(slots: SlotsSettings, beside: str, state: str) -> SlotsSettings:
+    """The settings with what they leave open. `beside`: the kind of the engine of containers; `state`: the state directory."""
+    engine = slots.engine if slots.engine != "auto" else "memory" if beside == "memory" else "rauc"
+    return SlotsSettings(engine, slots.store or f"{state}/bundles", slots.bus)
+
+
 def slots_from(spec: SlotsSpec, flaws: list[Flaw]) -> SlotsSettings:
     """The section, with a flaw for each value that does not fit."""
     if spec.bus and not spec.bus.startswith("unix:"):

@@ -5,6 +5,7 @@ The unit of evenkeel itself is refused, because evenkeel would end before it kno
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -50,20 +51,23 @@ def _why(error: DriverError) -> str:
 
 
 class HostUnits:
-    """The units of this host. `bus`: its system bus, to which nobody connects before a unit has to hear of something."""
+    """The units of this host. `open_bus`: its system bus, which is not loaded before a unit has to hear of something."""
 
-    def __init__(self, bus: SystemBus) -> None:
-        self._bus = bus
+    def __init__(self, open_bus: Callable[[], SystemBus]) -> None:
+        self._open_bus = open_bus
+        self._bus: SystemBus | None = None
 
     async def again(self, unit: Unit) -> None:
         from evenkeel.controller.dbus.systemd import again
 
         if unit.name == own_unit():
             raise Refused(f"unit:{unit.name}", "it is that of evenkeel itself")
+        self._bus = self._open_bus()
         await again(self._bus, unit.name, "reload" if unit.reload else "restart")
 
     async def close(self) -> None:
-        await self._bus.close()
+        if self._bus is not None:
+            await self._bus.close()
 
 
 class SimulatedUnits:

@@ -110,6 +110,10 @@ class Store(Protocol):
         disk when this returns. Raises Refused for what will not pass with this document, else Unavailable or TimedOut."""
         ...
 
+    async def size(self, system: OperatingSystem) -> int:
+        """The bytes of a bundle, as its server tells; 0 when it does not. Raises Refused, Unavailable or TimedOut."""
+        ...
+
     def discard(self, keys: Sequence[str]) -> None:
         """Remove bundles, complete or not. Raises Unavailable."""
         ...

@@ -41,7 +41,7 @@ class Simulated:
 
 class OnBus:
     def __init__(self, bus: SystemBus, systemd: Systemd) -> None:
-        self.units, self._systemd = HostUnits(bus), systemd
+        self.units, self._systemd = HostUnits(lambda: bus), systemd
 
     def refuse(self, name: str) -> None:
         self._systemd.units[name] = FakeUnit(becomes="failed", result="failed")
@@ -91,7 +91,7 @@ async def test_a_unit_that_no_file_names_any_more_holds_nothing_up(kit: Kit) -> 
 
 
 async def test_without_a_bus_it_is_tried_again(tmp_path: Path) -> None:
-    units = HostUnits(SystemBus(f"unix:path={tmp_path}/none"))
+    units = HostUnits(lambda: SystemBus(f"unix:path={tmp_path}/none"))
     retry = await renew(units, Renew(TIME))
     assert isinstance(retry, Retry)
     assert retry.outside
@@ -106,7 +106,7 @@ async def test_evenkeel_does_not_restart_itself(
     own = FakeUnit()
     systemd, bus = Systemd(daemon.address, {"evenkeel.service": own}), SystemBus(daemon.address)
     systemd.double.start()
-    failed = await renew(HostUnits(bus), Renew(Unit("evenkeel.service")))
+    failed = await renew(HostUnits(lambda: bus), Renew(Unit("evenkeel.service")))
     await bus.close()
     systemd.double.close()
     assert failed == Failed("evenkeel.service cannot be restarted: it is that of evenkeel itself")

@@ -1,0 +1,34 @@
+"""The foresight for a plan of an operating system: the size of its bundle, as its server tells, and whether it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+
+from evenkeel.controller.cycle.domain import Foreseen
+from evenkeel.reconcilers.slots.foresight import fetched, foreseen, notes
+from evenkeel.specs.codec import changed
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.plan import Plan
+from evenkeel.specs.slots.observed import SlotsSeen
+from evenkeel.specs.slots.system import OperatingSystem
+
+Size = Callable[[OperatingSystem], Awaitable[int]]
+"""The bytes of a bundle, 0 when its server does not tell. Raises Refused, Unavailable or TimedOut."""
+
+
+async def look_ahead(size: Size, plan: Plan, seen: SlotsSeen, provided: Collection[str]) -> Foreseen[SlotsSeen]:
+    """`Domain.foresee` of the slots domain."""
+    sizes, refused, untold = dict(seen.sizes), list[str](), list[str]()
+    for system in fetched(plan):
+        try:
+            found = await size(system)
+        except Refused as error:
+            refused.append(f"the bundle of {system.version} cannot be had: {error.message}")
+            continue
+        except (Unavailable, TimedOut) as error:
+            untold.append(f"the size of the bundle of {system.version} is not known: {error.message}")
+            continue
+        if found:
+            sizes[system.key] = found
+    seen = changed(seen, sizes=sizes)
+    return Foreseen(seen, (*refused, *foreseen(plan, seen)), (*untold, *notes(plan, seen)))
