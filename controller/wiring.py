@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from evenkeel.specs.files.memory import FilesMemory
     from evenkeel.specs.files.observed import FilesSeen
     from evenkeel.specs.settings.settings import Settings
+    from evenkeel.specs.slots.finding import Finding
     from evenkeel.specs.slots.memory import SlotsMemory
     from evenkeel.specs.slots.observed import SlotsSeen
     from evenkeel.specs.slots.system import OperatingSystem
@@ -117,8 +118,7 @@ def _files(
 def _slots(
     settings: Settings, open_bus: Callable[[], SystemBus], engine: Driver[ContainersSeen], *, readonly: bool
 ) -> Domain[SlotsWanted, SlotsSeen, SlotsMemory]:
-    """The operating systems of the device, or, beside the simulated engine, of a simulated one. Its driver is built at the
-    first look: few devices are asked for a system."""
+    """The operating systems of the device, or of a simulated one. Few devices are asked for one: the driver is built late."""
     from functools import partial
 
     from evenkeel.controller.cycle.bundles import look_ahead
@@ -143,6 +143,14 @@ def _slots(
         return await bundle_size(driver.driver, system)
 
     return Domain(Slots(), driver, partial(look_ahead, size))
+
+
+def check_slots(settings: Settings, now: float) -> tuple[Finding, ...]:
+    """What is wrong with the configuration of the updater, beside what a look tells."""
+    from evenkeel.controller.drivers.slots.choice import check
+    from evenkeel.specs.settings.slots import chosen
+
+    return check(chosen(settings.slots, settings.engine.kind, settings.state), now)
 
 
 def _containers(

@@ -157,14 +157,15 @@ def _gate(difference: SlotsDifference) -> Gate:
 def _remarks(difference: SlotsDifference, verb: str) -> Iterator[str]:
     """The reason, where it is not only that another version runs; then the consequences in the order in which they come."""
     runs = difference.runs_label or difference.runs
-    if verb in ("install", "activate"):
+    is_changed = verb in ("install", "activate")
+    if is_changed:
         if difference.why not in (f"{difference.before} runs", "an unknown version runs"):
             yield difference.why
         if difference.restore:
             yield f"slot {runs} is let boot next again first"
         if difference.settle:
             yield f"slot {runs} is marked good first, so that a loss of power boots it"
-    if difference.runs and difference.target and difference.runs != difference.target:
+    if is_changed and difference.runs and difference.target and difference.runs != difference.target:
         version = f" ({difference.before})" if difference.before else ""
         yield f"slot {runs}{version} stays as it is and is what a failed boot falls back to"
     if difference.prove and not difference.reboot and difference.runs == difference.target:
@@ -185,7 +186,7 @@ def _reboot_text(difference: SlotsDifference) -> str:
         text += f" between {system.window.text.replace('-', ' and ')}"
     seconds = difference.reboot_s
     text += f", about {_seconds_text(seconds)}" if seconds is not None else ", for a time that no reboot has shown yet"
-    return f"{text}; {_gate_text(_gate(difference))}"
+    return f"{text}; {_gate_text(system.gate)}" if system is not None else text
 
 
 def _gate_text(gate: Gate) -> str:

@@ -30,6 +30,7 @@ SUMMARIES = {
     "describe": "Tell all about one container, one file, or the operating system.",
     "events": "Show what happened.",
     "logs": "Show what a container had said when it last failed.",
+    "slots": "Show the slots of the operating system; mark, boot, install by hand.",
     "validate": "Check spec files and say everything that is wrong.",
     "settings": "Show the settings in force.",
     "schema": "Print the JSON Schema of spec files, or their reference.",
@@ -49,6 +50,7 @@ _OTHERS = {
     **dict.fromkeys(("pause", "suspend"), "what the specs ask for is kept running; change them, and `evenkeel apply`"),
     "config": "did you mean `settings`?",
     **dict.fromkeys(("doctor", "health", "info"), "did you mean `status`?"),
+    **dict.fromkeys(("rauc", "slot"), "did you mean `slots`?"),
     "restart": "the engine does that, for example `docker restart`",
     **dict.fromkeys(("deploy", "sync", "up"), "did you mean `apply`?"),
     **dict.fromkeys(("diff", "dry-run"), "did you mean `plan`?"),
@@ -59,7 +61,7 @@ _OTHERS = {
 
 _NEXT = "\nerror: "
 
-_DOING = ("apply", "run", "retry", "publish", "release", "adopt", "demo")
+_DOING = ("apply", "run", "retry", "publish", "release", "adopt", "slots", "demo")
 """Commands with effects: lost output does not change their exit code."""
 
 

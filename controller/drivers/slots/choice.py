@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from evenkeel.controller.drivers.slots.ports import Witness
 from evenkeel.reconcilers.ports import Driver
-from evenkeel.specs.settings.slots import SlotsKind
+from evenkeel.specs.settings.slots import SlotsKind, SlotsSettings
 from evenkeel.specs.slots.observed import SlotsSeen
 from evenkeel.specs.slots.system import OperatingSystem
 
 if TYPE_CHECKING:
     from evenkeel.controller.dbus.bus import SystemBus
+    from evenkeel.specs.slots.finding import Finding
 
 _NONE = "the settings say that this device has no slots (`slots.engine: none`)"
 
@@ -55,3 +56,12 @@ async def bundle_size(driver: Driver[SlotsSeen], system: OperatingSystem) -> int
     from evenkeel.controller.drivers.slots.engine import SlotsEngine
 
     return await driver.store.size(system) if isinstance(driver, SlotsEngine) else 0
+
+
+def check(slots: SlotsSettings, now: float) -> tuple[Finding, ...]:
+    """What is wrong with the configuration of the updater, beside what a look tells."""
+    if slots.engine != "rauc":
+        return ()
+    from evenkeel.controller.drivers.slots.rauc.checks import Device, check_device
+
+    return check_device(Device(store=Path(slots.store)), now)
