@@ -14,7 +14,7 @@ from evenkeel.specs.plan import Change, Difference, Plan
 from evenkeel.specs.reading.quantity import duration_text, rough_size_text
 from evenkeel.specs.slots.difference import SlotsDifference, of_slots
 from evenkeel.specs.slots.observed import SlotsSeen
-from evenkeel.specs.slots.system import Gate, OperatingSystem, shown_bundle
+from evenkeel.specs.slots.system import Health, OperatingSystem, shown_bundle
 from evenkeel.templates.parts import Part
 
 _REBOOT = "reboot"
@@ -26,12 +26,17 @@ class SlotsPlanned:
     def __init__(self, plan: Plan, seen: SlotsSeen) -> None:
         self.plan, self.seen, self.heading, self.loses = plan, seen, "os", "lost"
         has_reboot = any(each.reboot for each in of_slots(plan.differences))
-        systems = "operating system to update, with a reboot" if has_reboot else "operating system to update"
-        self.counts: Mapping[str, str] = {"update": systems}
+        end = ", with a reboot" if has_reboot else ""
+        self.counts: Mapping[str, str] = {"install": f"operating system to install{end}", "boot": f"slot to boot{end}"}
 
     def parts(self, difference: Difference) -> Sequence[Part]:
         """The slot that is changed, then the reboot into it, then the slots that are given up."""
-        if not isinstance(difference, SlotsDifference) or difference.verb not in ("update", "finish"):
+        if not isinstance(difference, SlotsDifference) or difference.verb not in (
+            "install",
+            "boot",
+            "update",
+            "finish",
+        ):
             return ()
         return tuple(self._parts(difference))
 
@@ -82,7 +87,7 @@ class SlotsPlanned:
             }
             if system is not None and difference.reboot
             else None,
-            "health": _gate_value(_gate(difference)) if difference.prove or difference.reboot else None,
+            "health": _health_value(_health(difference)) if difference.prove or difference.reboot else None,
         }
 
     def totals(self) -> dict[str, int]:
@@ -109,7 +114,7 @@ class SlotsPlanned:
             words.append(version)
         if _is_fetched(difference) and difference.system is not None:
             words.append(self._fetch_text(difference, difference.system))
-        if verb in ("finish", "update"):
+        if verb not in ("install", "activate"):
             words.append(difference.why)
         remarks = tuple(_remarks(difference, verb))
         return Part("~", "change", f"slot {name}", verb, "   ".join(words), remarks)
@@ -146,12 +151,15 @@ def _target(difference: SlotsDifference) -> str:
 
 
 def _version(difference: SlotsDifference) -> str:
-    """The version that the target has in the end: on the way back to a slot that is trusted it is not the wanted one."""
+    """The version that the target has in the end: on the way back to a slot that is trusted it is not the wanted one. Without a
+    target it is the one that runs."""
+    if not difference.target:
+        return difference.before
     return difference.target_version or (difference.system.version if difference.system is not None else "")
 
 
-def _gate(difference: SlotsDifference) -> Gate:
-    return difference.system.gate if difference.system is not None else Gate()
+def _health(difference: SlotsDifference) -> Health:
+    return difference.system.health if difference.system is not None else Health()
 
 
 def _remarks(difference: SlotsDifference, verb: str) -> Iterator[str]:
@@ -164,12 +172,12 @@ def _remarks(difference: SlotsDifference, verb: str) -> Iterator[str]:
         if difference.restore:
             yield f"slot {runs} is let boot next again first"
         if difference.settle:
-            yield f"slot {runs} is marked good first, so that a loss of power boots it"
+            yield f"slot {difference.settle_label} is marked good first, so that a loss of power boots it"
     if is_changed and difference.runs and difference.target and difference.runs != difference.target:
         version = f" ({difference.before})" if difference.before else ""
         yield f"slot {runs}{version} stays as it is and is what a failed boot falls back to"
     if difference.prove and not difference.reboot and difference.runs == difference.target:
-        yield f"{_gate_text(_gate(difference))}, and is marked good then"
+        yield f"{_health_text(_health(difference))}, and is marked good then"
     if difference.keys:
         count = len(difference.keys)
         yield (
@@ -186,14 +194,14 @@ def _reboot_text(difference: SlotsDifference) -> str:
         text += f" between {system.window.text.replace('-', ' and ')}"
     seconds = difference.reboot_s
     text += f", about {_seconds_text(seconds)}" if seconds is not None else ", for a time that no reboot has shown yet"
-    return f"{text}; {_gate_text(system.gate)}" if system is not None else text
+    return f"{text}; {_health_text(system.health)}" if system is not None else text
 
 
-def _gate_text(gate: Gate) -> str:
-    counts = ((len(gate.units), "unit"), (len(gate.containers), "container"))
+def _health_text(health: Health) -> str:
+    counts = ((len(health.units), "unit"), (len(health.containers), "container"))
     parts = [f"{count} {word}{'s' * (count != 1)}" for count, word in counts if count]
-    parts += ["a command"] if gate.command else []
-    seconds = _seconds_text(gate.stable_for.total_seconds())
+    parts += ["a command"] if health.command else []
+    seconds = _seconds_text(health.stable_for.total_seconds())
     if not parts:
         return f"good only after it was up for {seconds}"
     whole = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
@@ -201,12 +209,12 @@ def _gate_text(gate: Gate) -> str:
     return f"good only after {whole} {'was' if is_one else 'were'} healthy for {seconds}"
 
 
-def _gate_value(gate: Gate) -> dict[str, Any]:
+def _health_value(health: Health) -> dict[str, Any]:
     return {
-        "units": list(gate.units),
-        "containers": list(gate.containers),
-        "command": bool(gate.command),
-        "stableFor": duration_text(gate.stable_for),
+        "units": list(health.units),
+        "containers": list(health.containers),
+        "command": bool(health.command),
+        "stableFor": duration_text(health.stable_for),
     }
 
 

@@ -12,7 +12,7 @@ _USUAL = OperatingSystem("", "")
 
 def asked_texts(system: OperatingSystem) -> tuple[tuple[str, str], ...]:
     """Version and bundle, and what is asked for beyond the defaults, in the order of the reference."""
-    gate = system.gate
+    health = system.health
     texts = (
         ("version", system.version, ""),
         ("bundle", shown_bundle(system.bundle), ""),
@@ -21,10 +21,10 @@ def asked_texts(system: OperatingSystem) -> tuple[tuple[str, str], ...]:
         ("proxy", shown_address(system.proxy), ""),
         ("credentials", system.credentials, ""),
         ("stream", "true" if system.streams else "", ""),
-        ("health.units", ", ".join(gate.units), ""),
-        ("health.containers", ", ".join(gate.containers), ""),
-        ("health.command", HIDDEN if gate.command else "", ""),
-        ("health.stableFor", duration_text(gate.stable_for), duration_text(_USUAL.gate.stable_for)),
+        ("health.units", ", ".join(health.units), ""),
+        ("health.containers", ", ".join(health.containers), ""),
+        ("health.command", HIDDEN if health.command else "", ""),
+        ("health.stableFor", duration_text(health.stable_for), duration_text(_USUAL.health.stable_for)),
         ("boot.deadline", duration_text(system.deadline), duration_text(_USUAL.deadline)),
         ("boot.tries", str(system.tries), str(_USUAL.tries)),
         ("activation.window", system.window.text if system.window is not None else "", ""),
@@ -43,7 +43,7 @@ def otherwise(kept: OperatingSystem | None, wish: OperatingSystem | None) -> tup
     before, after = dict(asked_texts(kept)), dict(asked_texts(wish))
     paths = dict.fromkeys((*after, *before))
     found = [(path, before.get(path, ""), after.get(path, "")) for path in paths]
-    if kept.gate.command != wish.gate.command and kept.gate.command and wish.gate.command:
+    if kept.health.command != wish.health.command and kept.health.command and wish.health.command:
         found.append(("health.command", HIDDEN, HIDDEN))
         return tuple(each for each in found if each[1] != each[2] or each == found[-1])
     return tuple(each for each in found if each[1] != each[2])

@@ -61,7 +61,7 @@ def booted(slot: SlotSeen, seen: SlotsSeen, memory: SlotsMemory) -> Plan:
             "reboot", SYSTEM, Phase.ACTIVATE, Reboot(slot.name, slot.label, version or "version unknown"), ("choose",)
         ),
     )
-    found = _about(slot, seen, memory, "update", "a person asks for it")
+    found = _about(slot, seen, memory, "boot", "a person asks for it")
     found = changed(found, activate=True, reboot=True, reboot_s=memory.away_s.get("reboot"))
     return Plan(SlotsMemory.domain, (found,), stages(steps))
 
@@ -70,7 +70,7 @@ def installed(system: OperatingSystem, seen: SlotsSeen, memory: SlotsMemory) -> 
     """Install a bundle into a slot that is not booted, and let the booted one boot next as before; or why that cannot be.
     A system without a version is one of any version."""
     before = seen.slot(seen.booted)
-    asked = SlotsDifference(system.name, "update", "a person asks for it", system=system)
+    asked = SlotsDifference(system.name, "install", "a person asks for it", system=system)
     if before is not None:
         version = version_in(before, memory)
         asked = changed(asked, runs=before.name, runs_label=before.label, before=version)

@@ -12,13 +12,13 @@ from evenkeel.specs.problem import Place
 from evenkeel.specs.slots.difference import BUNDLES, SlotsDifference
 from evenkeel.specs.slots.difference import SYSTEM as SLOTS
 from evenkeel.specs.slots.observed import BundleSeen, SlotSeen, SlotsSeen
-from evenkeel.specs.slots.system import Gate, OperatingSystem, Window
+from evenkeel.specs.slots.system import Health, OperatingSystem, Window
 from evenkeel.templates.plan_json import plan_value
 from evenkeel.templates.plan_text import plan_lines
 from evenkeel.templates.planned import planned
 
-GATE = Gate(("a.service", "b.service"), ("c1", "c2", "c3", "c4", "c5"), (), timedelta(seconds=60))
-SYSTEM = OperatingSystem("os-image", "1.5.0", "https://updates.example.com/os.raucb?token=hunter2", gate=GATE)
+HEALTH = Health(("a.service", "b.service"), ("c1", "c2", "c3", "c4", "c5"), (), timedelta(seconds=60))
+SYSTEM = OperatingSystem("os-image", "1.5.0", "https://updates.example.com/os.raucb?token=hunter2", health=HEALTH)
 SEEN = SlotsSeen(
     "rauc 1.8",
     slots=(SlotSeen("rootfs.0", "rootfs", "A", state="booted"), SlotSeen("rootfs.1", "rootfs", "B")),
@@ -28,7 +28,7 @@ SEEN = SlotsSeen(
 )
 UPDATE = SlotsDifference(
     "os-image",
-    "update",
+    "install",
     "1.4.2 runs",
     (Change("os-image", "version", "1.4.2", "1.5.0", "another version runs"),),
     Place("/etc/evenkeel/specs/os.yaml", 5, 3),
@@ -57,7 +57,7 @@ os
   ~ slot B   install    os-image   1.4.2 → 1.5.0   412 MB to fetch                       os.yaml:5
                         slot A (1.4.2) stays as it is and is what a failed boot falls back to
   ↻ reboot   into B, about 40 s; good only after 2 units and 5 containers were healthy for 60 s
-Plan: 1 operating system to update, with a reboot. 412 MB to fetch."""
+Plan: 1 operating system to install, with a reboot. 412 MB to fetch."""
     )
 
 
@@ -92,7 +92,7 @@ def test_a_slot_that_has_the_system_already_is_only_activated() -> None:
 
 
 def test_a_first_reboot_at_night_by_others() -> None:
-    system = changed(SYSTEM, window=Window(120, 270), reboot="others", gate=Gate())
+    system = changed(SYSTEM, window=Window(120, 270), reboot="others", health=Health())
     told = " ".join(text(changed(UPDATE, system=system, reboot_s=None)).split())
     assert (
         "↻ reboot into B when somebody else reboots the device between 02:00 and 04:30, for a time that no reboot has "
@@ -101,16 +101,16 @@ def test_a_first_reboot_at_night_by_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gate", "told"),
+    ("health", "told"),
     [
-        (Gate(("a.service",)), "good only after 1 unit was healthy for 60 s"),
-        (Gate(("a.service", "b.service"), stable_for=timedelta(minutes=5)), "after 2 units were healthy for 5 min"),
-        (Gate(command=("/bin/x", "hunter2")), "good only after a command was healthy for 60 s"),
-        (Gate(("a.service",), ("c",), ("/bin/x",)), "after 1 unit, 1 container and a command were healthy for 60 s"),
+        (Health(("a.service",)), "good only after 1 unit was healthy for 60 s"),
+        (Health(("a.service", "b.service"), stable_for=timedelta(minutes=5)), "after 2 units were healthy for 5 min"),
+        (Health(command=("/bin/x", "hunter2")), "good only after a command was healthy for 60 s"),
+        (Health(("a.service",), ("c",), ("/bin/x",)), "after 1 unit, 1 container and a command were healthy for 60 s"),
     ],
 )
-def test_what_has_to_hold_before_it_is_good(gate: Gate, told: str) -> None:
-    found = text(changed(UPDATE, system=changed(SYSTEM, gate=gate)), width=160)
+def test_what_has_to_hold_before_it_is_good(health: Health, told: str) -> None:
+    found = text(changed(UPDATE, system=changed(SYSTEM, health=health)), width=160)
     assert told in found
     assert "hunter2" not in found
 
@@ -129,7 +129,11 @@ def test_a_system_that_is_booted_and_not_proven() -> None:
 
 
 def test_what_is_set_right_first() -> None:
-    told = text(changed(UPDATE, settle=True, restore=True, is_repair=True, why="somebody has booted 1.4.2"))
+    told = text(
+        changed(
+            UPDATE, settle="rootfs.0", settle_label="A", restore=True, is_repair=True, why="somebody has booted 1.4.2"
+        )
+    )
     order = [told.index(each) for each in ("somebody has", "let boot next again first", "marked good first", "stays")]
     assert order == sorted(order)
 
@@ -157,7 +161,7 @@ def test_a_slot_that_is_given_up() -> None:
 def test_a_slot_that_was_activated_for_nobody() -> None:
     why = "slot B was activated, and nobody asks for its system any more"
     left = SlotsDifference(SLOTS, "finish", why, runs="rootfs.0", runs_label="A", before="1.4.2", restore=True)
-    assert f"~ slot A   finish     {SLOTS}   {why}" in text(left, width=160)
+    assert f"~ slot A   finish     {SLOTS}   1.4.2   {why}" in text(left, width=160)
 
 
 def test_the_way_back_leads_over_a_trusted_slot() -> None:

@@ -6,24 +6,27 @@ The device can be booted at any moment, boots nothing that nobody has activated,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from random import Random
 from typing import NamedTuple
 
 import pytest
 from tests.controller.drivers.slots.bench import Bench, Cut, Moment, asking, bench
+from tests.sampling import SEED, examples, sampled
 from tests.virtual import run
 
 from evenkeel.controller.cycle.endings import Ending, Settled, Stalled
 from evenkeel.controller.drivers.slots.memory import Bundle, factory
 from evenkeel.specs.codec import changed
-from evenkeel.specs.slots.system import Gate, OperatingSystem
+from evenkeel.specs.slots.system import Health, OperatingSystem
 
 BUNDLE = "https://updates.test/os-2.raucb"
 MOMENTS: tuple[Moment, ...] = ("before", "after", "torn")
-GATE = Gate(("app.service",), stable_for=timedelta(seconds=10))
-OLD = OperatingSystem("os", "1.0.0", "https://updates.test/os-1.raucb", gate=GATE, deadline=timedelta(seconds=60))
-NEW = OperatingSystem("os", "2.0.0", BUNDLE, gate=GATE, deadline=timedelta(seconds=60))
+HEALTH = Health(("app.service",), stable_for=timedelta(seconds=10))
+OLD = OperatingSystem("os", "1.0.0", "https://updates.test/os-1.raucb", health=HEALTH, deadline=timedelta(seconds=60))
+NEW = OperatingSystem("os", "2.0.0", BUNDLE, health=HEALTH, deadline=timedelta(seconds=60))
 
 BUNDLES = {
     "good": Bundle("2.0.0"),
@@ -48,7 +51,8 @@ class Case(NamedTuple):
     def new(self) -> OperatingSystem:
         return changed(NEW, tries=self.tries)
 
-    def it(self) -> Iterator[Bench]:
+    @contextmanager
+    def device(self) -> Iterator[Bench]:
         world = factory(booted=self.booted, attempts=self.attempts)
         world.keeps_primary = self.keeps_primary
         world.served[BUNDLE] = BUNDLES[self.bundle]
@@ -67,7 +71,7 @@ CASES = [
 ]
 
 
-async def update(it: Bench, case: Case, cuts: list[Cut]) -> Ending:
+async def update(it: Bench, case: Case, cuts: Sequence[Cut]) -> Ending:
     if case.has_way_back:
         assert isinstance(await it.converge(asking(OLD)), Settled)
         assert await nothing_is_left(it, OLD)
@@ -124,26 +128,48 @@ async def assert_end(it: Bench, case: Case, ending: Ending) -> None:
             assert "signature verification failed" in attempt.why
 
 
+async def story(it: Bench, case: Case, cuts: Sequence[Cut]) -> int:
+    """How many actions it took."""
+    begun = len(it.driver.done)
+    ending = await update(it, case, cuts)
+    await assert_end(it, case, ending)
+    return len(it.driver.done) - begun
+
+
+def actions_of(case: Case) -> int:
+    """The actions of an update, and of the way there, when nothing goes wrong."""
+    with case.device() as it:
+        return run(story(it, case, ()))
+
+
 @pytest.mark.virtual
-@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
-def test_a_power_cut_at_any_action(case: Case, record_property: pytest.RecordProperty) -> None:
-    """Until there is no action of that number any more."""
-    count = 0
+@pytest.mark.parametrize("bundle", BUNDLES)
+@pytest.mark.parametrize("booted", "AB")
+def test_a_power_cut_at_any_action(bundle: str, booted: str) -> None:
+    """Before, after and in the middle of every action; 90 of them at least for each bundle and each order of slots."""
+    every = [
+        (case, Cut(number, moment))
+        for case in CASES
+        if (case.bundle, case.booted) == (bundle, booted)
+        for number in range(1, actions_of(case) + 1)
+        for moment in MOMENTS
+    ]
+    assert len(every) >= 90
+    tried = sampled(every, 100, f"slots {bundle} {booted}")
+    for case, cut in tried:
+        with case.device() as it:
+            run(story(it, case, (cut,)))
+    print(f"{len(tried)} of {len(every)} power cuts")
 
-    async def story(it: Bench, cuts: list[Cut]) -> int:
-        begun = len(it.driver.done)
-        ending = await update(it, case, cuts)
-        await assert_end(it, case, ending)
-        return len(it.driver.done) - begun
 
-    number, actions = 0, 1
-    while number <= actions:
-        for moment in MOMENTS:
-            cuts = [Cut(number, moment)] if number else []
-            for it in case.it():
-                done = run(story(it, cuts))
-                actions = done if not number else actions
-            count += 1
-        number += 1
-    record_property("power cuts", count)
-    print(f"{count} power cuts")
+@pytest.mark.virtual
+@pytest.mark.parametrize("bundle", BUNDLES)
+def test_several_power_cuts(bundle: str) -> None:
+    """Two or three of them anywhere, with a bootloader that counts three tries. One that counts one boots what is left."""
+    dice = Random(f"{SEED} {bundle}")
+    cases = [case._replace(tries=4) for case in CASES if case.bundle == bundle and case.attempts == 3]
+    for _ in range(examples(40)):
+        case = dice.choice(cases)
+        cuts = [Cut(dice.randint(1, 14), dice.choice(MOMENTS)) for _ in range(dice.randint(2, 3))]
+        with case.device() as it:
+            run(story(it, case, cuts))

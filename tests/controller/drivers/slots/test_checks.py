@@ -106,7 +106,12 @@ FAULTS: list[tuple[Callable[[Bench], object], str, str, str]] = [
     (lambda it: setattr(it, "now", it.now + 401 * DAY_S), "keyring", "error", "so that RAUC refuses every bundle"),
     (lambda it: setattr(it, "now", it.now + 350 * DAY_S), "keyring", "warning", "ends on 2"),
     (lambda it: it.replace("data-directory=/proc\n", ""), "data-directory", "warning", "names none"),
-    (lambda it: it.replace("data-directory=/proc", f"data-directory={it.folder}/rauc"), "data-directory", "error", "of the booted slot"),
+    (
+        lambda it: it.replace("data-directory=/proc", f"data-directory={it.folder}/rauc"),
+        "data-directory",
+        "error",
+        "of the booted slot",
+    ),
 ]
 
 
