@@ -20,6 +20,7 @@ set -e
 folder=$(dirname "$RAUC_SLOT_DEVICE")
 head -c {half} "$RAUC_IMAGE_NAME" | dd of="$RAUC_SLOT_DEVICE" conv=notrunc status=none
 touch "$folder/at-half"
+{then}
 while [ -e "$folder/hold-half" ]; do sleep 0.02; done
 dd if="$RAUC_IMAGE_NAME" of="$RAUC_SLOT_DEVICE" bs={half} skip=1 seek=1 conv=notrunc status=none
 """
@@ -76,8 +77,8 @@ class Bundles:
         self._signer("stranger", "another-ca", "20200101000000Z", "20491231000000Z")
 
     def make(self, version: str, fault: str = "", *, panics: bool = False) -> Bundle:
-        """`fault`: `wrong-ca`, `expired`, `wrong-compatible`, `truncated`, `no-bundle`, `no-slot`; "" is a good one.
-        `panics`: the system in it does not come up. Who needs another version than the document says makes that version."""
+        """`fault`: `wrong-ca`, `expired`, `wrong-compatible`, `truncated`, `no-bundle`, `no-slot`, `breaks` (when half of it is
+        written); "" is a good one. `panics`: the system in it does not come up."""
         key = (version, fault, panics)
         if key not in self._made:
             self._made[key] = self._make(*key)
@@ -95,7 +96,7 @@ class Bundles:
         shutil.rmtree(source, ignore_errors=True)
         source.mkdir()
         (source / "system.img").write_bytes(content)
-        (source / "hook").write_text(_TORN.format(half=IMAGE_BYTES // 2))
+        (source / "hook").write_text(_TORN.format(half=IMAGE_BYTES // 2, then="exit 1" if fault == "breaks" else ""))
         (source / "hook").chmod(0o755)
         (source / "manifest.raucm").write_text(
             _MANIFEST.format(

@@ -61,7 +61,6 @@ class Double:
 
     def emit(self, path: str, interface: str, member: str, signature: str, body: list[Any]) -> None:
         """Send a signal. In the double's own thread only."""
-        assert self._bus is not None
         signal = Message(
             message_type=MessageType.SIGNAL,
             path=path,
@@ -70,7 +69,7 @@ class Double:
             signature=signature,
             body=body,
         )
-        self._bus.send(signal)
+        self._send(signal)
 
     def changed(self, path: str, interface: str, properties: dict[str, Variant]) -> None:
         """Tell of properties that have changed."""
@@ -123,8 +122,12 @@ class Double:
             reply = Message.new_method_return(message, signature, body)
         except No as error:
             reply = Message.new_error(message, error.name, error.text)
-        assert self._bus is not None
-        await self._bus.send(reply)
+        self._send(reply)
+
+    def _send(self, message: Message) -> None:
+        """What cannot be sent any more is lost, as from a process that ends."""
+        if self._bus is not None and self._bus.connected:
+            self._bus.send(message).add_done_callback(lambda sent: sent.cancelled() or sent.exception())
 
 
 def unknown_method(message: Message) -> No:

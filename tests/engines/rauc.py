@@ -1,8 +1,8 @@
 """A device with a real RAUC: two slots on files, GRUB's environment in a file, and a bus of its own.
 
 The bootloader is simulated as RAUC's manual has it for GRUB: of the slots in ORDER the first with OK=1 and TRY=0 gets TRY=1
-and is booted; a system that panics resets the machine. The service is told the booted slot, and knows no better. It has a
-mount namespace of its own: what it mounts ends with it.
+and is booted; a system that panics resets the machine; with none left the rescue system is booted. The service is told the
+booted slot, and knows no better. It has a mount namespace of its own: what it mounts ends with it.
 """
 
 from __future__ import annotations
@@ -53,11 +53,18 @@ device={folder}/{file}
 type=raw
 bootname={bootname}
 """
+_RESCUE = """
+[slot.rescue.0]
+device={folder}/rescue.img
+type=raw
+readonly=true
+"""
 
 
 class Rauc:
-    """`booted`: the bootname of the slot at work; `RESCUE` when no slot came up. `boot`: an id for each boot. The factory's
-    system is in slot A, which the status file does not know. `system`: more of section `[system]`."""
+    """`booted`: the bootname of the slot at work, or `RESCUE`. `boot`: an id for each boot. `os_release`: the file of the
+    system at work. The factory's system is in slot A, which the status file does not know. `system`: more of the
+    section `[system]`."""
 
     def __init__(
         self,
@@ -71,6 +78,7 @@ class Rauc:
         self.booted, self.boot = "A", uuid.uuid4().hex
         self.log = folder / "rauc.log"
         self.configuration, self._grubenv = folder / "system.conf", folder / "grubenv"
+        self.os_release = folder / "os-release"
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "mnt").mkdir()
         for bootname in SLOTS:
@@ -82,7 +90,8 @@ class Rauc:
         more = "\n".join(f"{key}={value}" for key, value in (system or {}).items())
         text = _CONFIGURATION.format(compatible=COMPATIBLE, folder=folder, keyring=bundles.keyring, more=more)
         slots = (_SLOT.format(name=SLOTS[each], folder=folder, file=f"{each}.img", bootname=each) for each in SLOTS)
-        self.configuration.write_text(text + "".join(slots))
+        self.configuration.write_text(text + "".join(slots) + _RESCUE.format(folder=folder))
+        self.device(RESCUE).write_bytes(image("rescue"))
         subprocess.run(["grub-editenv", self._grubenv, "create"], check=True, timeout=60)
         self.set_variables({"ORDER": "A B", "A_OK": "1", "A_TRY": "1", "B_OK": "1", "B_TRY": "0"})
 
@@ -90,8 +99,10 @@ class Rauc:
 
     def start(self) -> None:
         """Returns when its name is on the bus."""
-        told = f"--override-boot-slot={self.booted}" if self.booted != RESCUE else "--override-boot-slot=_external_"
-        command = ["unshare", "--mount", "rauc", "-c", str(self.configuration), "service", told]
+        self.os_release.write_text(f'NAME="evenkeel tests"\nVERSION_ID="{self.content(self.booted)}"\n')
+        booted = str(self.device(RESCUE)) if self.booted == RESCUE else self.booted
+        told = ("service", f"--override-boot-slot={booted}")
+        command = ["unshare", "--mount", "rauc", "-c", str(self.configuration), *told]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, start_new_session=True, env=self.bus.environment()

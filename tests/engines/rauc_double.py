@@ -77,7 +77,9 @@ class RaucDouble:
         self.slots = {
             "A": Slot("rootfs.0", "A", "/dev/mmcblk0p2", "1.4.2"),
             "B": Slot("rootfs.1", "B", "/dev/mmcblk0p3", "0.0.0"),
+            RESCUE: Slot("rescue.0", "", "/dev/mmcblk0p1", "rescue"),
         }
+        self.os_release = folder / "os-release"
         self.values = {"ORDER": "A B", "A_OK": "1", "A_TRY": "0", "B_OK": "1", "B_TRY": "0"}
         self.served: dict[str, Path] = {}
         self.headers: list[str] = []
@@ -94,6 +96,7 @@ class RaucDouble:
     # -- the device -------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
+        self.os_release.write_text(f"VERSION_ID={self.slots[self.booted].version}\n")
         self._busy, self._operation, self._last_error = False, "idle", ""
         self.double.start()
 
@@ -197,10 +200,11 @@ class RaucDouble:
             raise No(_ERROR, _BUSY)
 
     def _told(self, slot: Slot) -> dict[str, Variant]:
-        is_good = self.values[f"{slot.bootname}_OK"] == "1" and self.values[f"{slot.bootname}_TRY"] == "0"
-        state = "booted" if slot.bootname == self.booted else "inactive"
-        texts = {"class": "rootfs", "device": slot.device, "type": "raw", "bootname": slot.bootname, "state": state}
-        texts["boot-status"] = "good" if is_good else "bad"
+        state = "booted" if slot is self.slots[self.booted] else "inactive"
+        texts = {"class": slot.name.partition(".")[0], "device": slot.device, "type": "raw", "state": state}
+        if slot.bootname:
+            is_good = self.values[f"{slot.bootname}_OK"] == "1" and self.values[f"{slot.bootname}_TRY"] == "0"
+            texts |= {"bootname": slot.bootname, "boot-status": "good" if is_good else "bad"}
         counts = {key: Variant("u", value) for key, value in slot.facts.items() if key.endswith(".count")}
         more = {key: Variant("s", value) for key, value in slot.facts.items() if not key.endswith(".count")}
         return {**{key: Variant("s", value) for key, value in texts.items()}, **more, **counts}
@@ -307,7 +311,7 @@ class RaucDouble:
             )
         if found["class"] != "rootfs":
             raise No(_ERROR, f"Installation error: No target slot for class {found['class']} of image system.img found")
-        target = next(slot for slot in self.slots.values() if slot.bootname != self.booted)
+        target = next(slot for name, slot in self.slots.items() if name not in (self.booted, RESCUE))
         self.values |= {f"{target.bootname}_OK": "0", f"{target.bootname}_TRY": "0"}
         target.facts |= {"status": "pending", "bundle.version": found["version"], "bundle.compatible": COMPATIBLE}
         await self._pause("pre-install")

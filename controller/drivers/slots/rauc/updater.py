@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from evenkeel.controller.dbus.bus import BusAnswer, Signal, SystemBus
@@ -22,6 +22,7 @@ from evenkeel.controller.drivers.slots.rauc.answers import (
     slot_seen,
     trouble,
 )
+from evenkeel.controller.drivers.slots.rauc.begun import Begun
 from evenkeel.controller.drivers.slots.rauc.configuration import CONFIGURATIONS, Configuration, configuration
 from evenkeel.controller.drivers.slots.rauc.installer import Installer, Slots, is_progress, text, texts
 from evenkeel.reconcilers.ports import Progress
@@ -40,7 +41,8 @@ _INSTALLING = "installing"
 
 
 class RaucUpdater:
-    """An `Updater`. `configurations`: where `system.conf` may be; `nbd`: what is there where the kernel can stream."""
+    """An `Updater`. `begun`: a file of evenkeel's own, for what RAUC does not keep. `configurations`: where `system.conf` may
+    be; `nbd`: what is there where the kernel can stream."""
 
     def __init__(
         self,
@@ -48,9 +50,11 @@ class RaucUpdater:
         configurations: Sequence[Path] = CONFIGURATIONS,
         os_release: Path = OS_RELEASE,
         nbd: Path = _NBD,
+        begun: Path | None = None,
     ) -> None:
         self._bus, self._installer = bus, Installer(bus)
         self._configurations, self._os_release, self._nbd = configurations, os_release, nbd
+        self._begun = Begun(begun)
         self._last: Slots | None = None
         self._looked = asyncio.Event()
 
@@ -65,7 +69,7 @@ class RaucUpdater:
         slots = self._last = found or self._last
         assert slots is not None
         settings = configuration(self._configurations)
-        seen = self._slots(slots, settings)
+        seen = await asyncio.to_thread(self._slots, slots, settings)
         return SlotsSeen(
             engine=methods.engine,
             slots=seen,
@@ -87,10 +91,13 @@ class RaucUpdater:
         seen = (
             slot_seen(name, told, is_readonly=settings.is_readonly(name)) for name, told in sorted(slots.told.items())
         )
-        return tuple(self._with_version(each) for each in seen)
+        return tuple(self._in_truth(each) for each in seen)
 
-    def _with_version(self, slot: SlotSeen) -> SlotSeen:
-        """A slot that the factory has written has no record; the running system knows its own version."""
+    def _in_truth(self, slot: SlotSeen) -> SlotSeen:
+        """A slot whose record is no more true, and one that the factory has written and that has none: the running system
+        knows its own version."""
+        if slot.state == "inactive" and self._begun.is_torn(slot):
+            return changed(slot, content="pending")
         if slot.state != "booted" or slot.version:
             return slot
         try:
@@ -118,14 +125,35 @@ class RaucUpdater:
         def hear(message: str, per_cent: int) -> None:
             progress(message, per_cent, 100)
 
-        if await self._installer.until_at_rest(hear):
-            found = next((each for each in (await self.look()).slots if each.name == slot), None)
-            if found is not None and (found.content, found.version) == ("ok", system.version):
-                return
+        has_waited = await self._installer.until_at_rest(hear)
+        target = (await self.look()).slot(slot)
+        if target is None:
+            raise Refused(ELEMENT, f"there is no slot {slot}")
+        if has_waited and (target.content, target.version) == ("ok", system.version):
+            return
         arguments = await self._access(source, system)
         if (await self._installer.methods()).inspects and system.key:
             arguments["transaction-id"] = text(_transaction(system.key))
-        await self._installer.install(source, arguments, hear)
+        await self._keep(lambda: self._begun.note(target))
+        try:
+            await self._installer.install(source, arguments, hear)
+        except Refused:
+            await self._forget_unwritten(slot)
+            raise
+        await self._keep(lambda: self._begun.forget(slot))
+
+    async def _forget_unwritten(self, slot: str) -> None:
+        """RAUC marks a slot bad before it writes it: one that is still good was not written."""
+        slots = await self._installer.slots()
+        if slots is not None and slots.told.get(slot, {}).get("boot-status") == "good":
+            await self._keep(lambda: self._begun.forget(slot))
+
+    async def _keep(self, note: Callable[[], None]) -> None:
+        try:
+            await asyncio.to_thread(note)
+        except OSError as error:
+            why = os.strerror(error.errno).lower() if error.errno else str(error)
+            raise Unavailable(ELEMENT, f"{error.filename}: {why}") from error
 
     async def mark(self, mark: Mark, slot: str) -> None:
         if mark == "active":

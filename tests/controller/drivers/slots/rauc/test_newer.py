@@ -49,7 +49,6 @@ def make(daemon: PrivateBus, tmp_path: Path) -> Iterator[Make]:
 
 @pytest.fixture
 async def updater(daemon: PrivateBus, tmp_path: Path) -> AsyncIterator[RaucUpdater]:
-    (tmp_path / "os-release").write_text("VERSION_ID=1.4.2\n")
     it = RaucUpdater(SystemBus(daemon.address), [tmp_path / "system.conf"], tmp_path / "os-release", tmp_path)
     yield it
     await it.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from tests.engines.bundles import COMPATIBLE, Bundles
@@ -14,7 +13,9 @@ from tests.until import soon
 
 from evenkeel.controller.dbus import bus
 from evenkeel.controller.dbus.bus import SystemBus
+from evenkeel.controller.drivers.slots.rauc.installer import Slots
 from evenkeel.controller.drivers.slots.rauc.updater import RaucUpdater
+from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.slots.observed import Abilities
 from evenkeel.specs.slots.system import OperatingSystem
@@ -26,14 +27,9 @@ def silent(message: str, done: int, total: int) -> None:
     """Nobody looks at the progress."""
 
 
-def os_release(folder: Path, version: str = "1.4.2") -> Path:
-    file = folder / "os-release"
-    file.write_text(f'NAME="evenkeel tests"\nVERSION_ID="{version}"\n')
-    return file
-
-
 def updater_of(rauc: Rauc) -> RaucUpdater:
-    return RaucUpdater(SystemBus(rauc.bus.address), [rauc.configuration], os_release(rauc.folder))
+    bus = SystemBus(rauc.bus.address)
+    return RaucUpdater(bus, [rauc.configuration], rauc.os_release, begun=rauc.folder / "evenkeel" / "begun.json")
 
 
 @pytest.fixture
@@ -47,7 +43,8 @@ async def test_a_look_at_a_new_device(updater: RaucUpdater) -> None:
     seen = await updater.look()
     assert (seen.booted, seen.primary, seen.compatible, seen.bootloader) == ("rootfs.0", "rootfs.0", COMPATIBLE, "grub")
     assert (seen.engine, seen.operation, seen.can) == ("RAUC older than 1.9", "", Abilities())
-    a, b = seen.slots
+    rescue, a, b = seen.slots
+    assert (rescue.name, rescue.label, rescue.is_readonly, rescue.version) == ("rescue.0", "rescue.0", True, "")
     assert (a.name, a.label, a.slot_class, a.state, a.boot_status) == ("rootfs.0", "A", "rootfs", "booted", "good")
     assert (a.version, a.content, a.installs) == ("1.4.2", "unknown", 0)  # by os-release
     assert (b.name, b.label, b.state, b.version, b.content) == ("rootfs.1", "B", "inactive", "", "unknown")
@@ -77,7 +74,7 @@ async def test_marks(rauc: Rauc, updater: RaucUpdater) -> None:
     await updater.mark("bad", "rootfs.1")
     assert rauc.variables()["B_OK"] == "0"
     seen = await updater.look()
-    assert [slot.boot_status for slot in seen.slots] == ["good", "bad"]
+    assert [slot.boot_status for slot in seen.slots] == ["unknown", "good", "bad"]
     rauc.set_variables({"A_TRY": "1"})
     await updater.mark("good", "rootfs.0")
     assert rauc.variables()["A_TRY"] == "0"
@@ -113,7 +110,7 @@ async def test_no_slot_that_boots_is_a_state(rauc: Rauc, updater: RaucUpdater) -
     assert (await updater.look()).primary == ""
     assert rauc.reboot() == RESCUE
     seen = await updater.look()
-    assert (seen.booted, seen.primary) == ("", "")
+    assert (seen.booted, seen.primary) == ("rescue.0", "")
 
 
 async def test_an_environment_that_cannot_be_read_is_not_taken_for_one(rauc: Rauc, updater: RaucUpdater) -> None:
@@ -179,7 +176,10 @@ async def test_a_look_during_an_install_has_the_last_known_slots(rauc: Rauc, upd
     installing = asyncio.create_task(updater.install(bundle, SYSTEM, "rootfs.1", silent))
     await asyncio.to_thread(rauc.wait_at, "half")
     seen = await updater.look()
-    assert (seen.operation, seen.slots, seen.primary) == ("installing", before.slots, "rootfs.0")
+    target = before.slot("rootfs.1")
+    assert target is not None
+    assert (seen.operation, seen.primary) == ("installing", "rootfs.0")
+    assert seen.slots == (*before.slots[:2], changed(target, content="pending"))
     with pytest.raises(Unavailable, match="busy"):
         await updater.inspect(bundle, SYSTEM)
     with pytest.raises(Unavailable, match="busy"):
@@ -251,6 +251,54 @@ async def test_rauc_is_killed_in_the_middle(rauc: Rauc, updater: RaucUpdater, po
     assert seen.primary == ("rootfs.1" if point == "post-install" else "rootfs.0")
     await updater.install(bundle, SYSTEM, "rootfs.1", silent)
     assert rauc.content("B") == "1.5.0"
+
+
+async def test_a_record_of_the_former_content_is_not_believed(rauc: Rauc, updater: RaucUpdater) -> None:
+    """RAUC before 1.10 goes on to say `1.5.0 ok` when an install of 1.6.0 was cut by a loss of power, or has failed."""
+    newer = OperatingSystem("os", "1.6.0", "https://bundles.example/newer.raucb")
+    await updater.install(str(rauc.bundles.make("1.5.0").path), SYSTEM, "rootfs.1", silent)
+    await updater.mark("active", "rootfs.0")
+    rauc.hold("half")
+    installing = asyncio.create_task(updater.install(str(rauc.bundles.make("1.6.0").path), newer, "rootfs.1", silent))
+    await asyncio.to_thread(rauc.wait_at, "half")
+    await asyncio.to_thread(rauc.reboot)
+    rauc.go_on("half")
+    await asyncio.gather(installing, return_exceptions=True)
+    assert rauc.content("B") == ""
+    after_boot = updater_of(rauc)
+    told = (await after_boot._installer.slots() or Slots({}, "")).told["rootfs.1"]
+    assert (told["status"], told["bundle.version"]) == ("ok", "1.5.0")
+    slot = (await after_boot.look()).slot("rootfs.1")
+    assert slot is not None
+    assert (slot.content, slot.boot_status) == ("pending", "bad")
+    await after_boot.install(str(rauc.bundles.make("1.5.0").path), SYSTEM, "rootfs.1", silent)
+    slot = (await after_boot.look()).slot("rootfs.1")
+    assert slot is not None
+    assert (slot.content, slot.version, slot.installs) == ("ok", "1.5.0", 2)
+    await after_boot.close()
+
+
+async def test_nor_after_a_failure_but_after_one_that_has_written_nothing(rauc: Rauc, updater: RaucUpdater) -> None:
+    await updater.install(str(rauc.bundles.make("1.5.0").path), SYSTEM, "rootfs.1", silent)
+    with pytest.raises(Refused):
+        await updater.install(str(rauc.bundles.make("1.6.0", "expired").path), SYSTEM, "rootfs.1", silent)
+    slot = (await updater.look()).slot("rootfs.1")
+    assert slot is not None
+    assert (slot.content, rauc.content("B")) == ("ok", "1.5.0")
+    with pytest.raises(Unavailable, match=r"Failed updating slot|hook"):
+        await updater.install(str(rauc.bundles.make("1.6.0", "breaks").path), SYSTEM, "rootfs.1", silent)
+    slot = (await updater.look()).slot("rootfs.1")
+    assert slot is not None
+    assert (slot.content, rauc.content("B")) == ("pending", "")
+
+
+async def test_nothing_is_begun_that_cannot_be_noted(rauc: Rauc) -> None:
+    (rauc.folder / "file").touch()
+    it = RaucUpdater(SystemBus(rauc.bus.address), [rauc.configuration], begun=rauc.folder / "file" / "begun.json")
+    with pytest.raises(Unavailable, match=r"file exists|not a directory"):
+        await it.install(str(rauc.bundles.make("1.5.0").path), SYSTEM, "rootfs.1", silent)
+    assert rauc.content("B") == "0.0.0"
+    await it.close()
 
 
 async def test_the_bus_restarts(rauc: Rauc, updater: RaucUpdater) -> None:
