@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 MEMORY_STORE = "memory-engine.json"
 MEMORY_FILES = "memory-files.json"
-MEMORY_SLOTS = "memory-slots.json"
 PARSED = "parsed"
 
 
@@ -131,8 +130,8 @@ def _slots(
         from evenkeel.controller.drivers.slots.witness import DomainWitness
         from evenkeel.specs.settings.slots import chosen
 
-        slots, kept = chosen(settings.slots, settings.engine.kind, settings.state), Path(settings.state) / MEMORY_SLOTS
-        choice = Choice(slots.engine, Path(slots.store), kept, open_bus, readonly)
+        slots = chosen(settings.slots, settings.engine.kind, settings.state)
+        choice = Choice(slots.engine, Path(slots.store), Path(settings.state), open_bus, readonly)
         return open_slots(choice, DomainWitness(reconciler(settings), engine))
 
     driver = LateDriver(build)

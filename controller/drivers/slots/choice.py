@@ -16,16 +16,19 @@ if TYPE_CHECKING:
     from evenkeel.controller.dbus.bus import SystemBus
     from evenkeel.specs.slots.finding import Finding
 
+SIMULATED = "memory-slots.json"
+"""The file of a simulated device, in the state directory."""
+_BEGUN = Path("slots/begun.json")
 _NONE = "the settings say that this device has no slots (`slots.engine: none`)"
 
 
 class Choice(NamedTuple):
-    """`kind`: as `specs.settings.slots.chosen` has it. `bundles`: the folder of bundles that are fetched. `kept`: the file
-    of a simulated device, which stays as it is with `readonly`. `open_bus`: the system bus."""
+    """`kind`: as `specs.settings.slots.chosen` has it. `bundles`: the folder of bundles that are fetched. `state`: the state
+    directory. `open_bus`: the system bus. With `readonly` a simulated device is kept nowhere."""
 
     kind: SlotsKind
     bundles: Path
-    kept: Path
+    state: Path
     open_bus: Callable[[], SystemBus]
     readonly: bool = False
 
@@ -36,7 +39,7 @@ def open_slots(choice: Choice, witness: Witness) -> Driver[SlotsSeen]:
         case "memory":
             from evenkeel.controller.drivers.slots.memory import memory_slots
 
-            return memory_slots(choice.kept, readonly=choice.readonly, witness=witness)
+            return memory_slots(choice.state / SIMULATED, readonly=choice.readonly, witness=witness)
         case "rauc":
             from evenkeel.controller.drivers.slots.engine import SlotsEngine
             from evenkeel.controller.drivers.slots.rauc.updater import RaucUpdater
@@ -44,7 +47,8 @@ def open_slots(choice: Choice, witness: Witness) -> Driver[SlotsSeen]:
             from evenkeel.controller.drivers.slots.system import SystemMachine
 
             bus = choice.open_bus()
-            return SlotsEngine(RaucUpdater(bus), SystemMachine(bus), FolderStore(choice.bundles), witness)
+            updater = RaucUpdater(bus, begun=choice.state / _BEGUN)
+            return SlotsEngine(updater, SystemMachine(bus), FolderStore(choice.bundles), witness)
         case _:
             from evenkeel.controller.drivers.slots.absent import AbsentSlots
 
