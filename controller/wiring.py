@@ -31,15 +31,10 @@ if TYPE_CHECKING:
     from evenkeel.reconcilers.containers.select import ContainersWanted
     from evenkeel.reconcilers.files.select import FilesWanted
     from evenkeel.reconcilers.ports import Driver
-    from evenkeel.reconcilers.slots.select import SlotsWanted
     from evenkeel.specs.containers.memory import ContainersMemory
     from evenkeel.specs.files.memory import FilesMemory
     from evenkeel.specs.files.observed import FilesSeen
     from evenkeel.specs.settings.settings import Settings
-    from evenkeel.specs.slots.finding import Finding
-    from evenkeel.specs.slots.memory import SlotsMemory
-    from evenkeel.specs.slots.observed import SlotsSeen
-    from evenkeel.specs.slots.system import OperatingSystem
 
 MEMORY_STORE = "memory-engine.json"
 MEMORY_FILES = "memory-files.json"
@@ -78,10 +73,12 @@ def open_domains(
 ) -> tuple[AnyDomain, ...]:
     """All domains in the order of their switches, each with the driver that the settings name; `engine`: the driver of
     the containers, where it is open already. With `readonly` no effect of a driver is kept."""
+    from evenkeel.controller.slots_wiring import slots_domain
+
     containers, open_bus = engine or open_driver(settings, readonly=readonly), _system_bus(settings)
     return (
         _files(settings, open_bus, readonly=readonly),
-        _slots(settings, open_bus, containers, readonly=readonly),
+        slots_domain(settings, open_bus, reconciler(settings), containers, readonly=readonly),
         _containers(settings, containers),
     )
 
@@ -112,44 +109,6 @@ def _files(
         driver = memory_files(store, state=settings.state, specs=settings.specs, readonly=readonly)
         return Domain(Files(), driver)
     return Domain(Files(), disk_files(settings.state, settings.specs, HostUnits(open_bus)))
-
-
-def _slots(
-    settings: Settings, open_bus: Callable[[], SystemBus], engine: Driver[ContainersSeen], *, readonly: bool
-) -> Domain[SlotsWanted, SlotsSeen, SlotsMemory]:
-    """The operating systems of the device, or of a simulated one. Few devices are asked for one: the driver is built late."""
-    from functools import partial
-
-    from evenkeel.controller.cycle.bundles import look_ahead
-    from evenkeel.controller.cycle.domain import Domain
-    from evenkeel.controller.drivers.late import LateDriver
-    from evenkeel.reconcilers.slots import Slots
-
-    def build() -> Driver[SlotsSeen]:
-        from evenkeel.controller.drivers.slots.choice import Choice, open_slots
-        from evenkeel.controller.drivers.slots.witness import DomainWitness
-        from evenkeel.specs.settings.slots import chosen
-
-        slots = chosen(settings.slots, settings.engine.kind, settings.state)
-        choice = Choice(slots.engine, Path(slots.store), Path(settings.state), open_bus, readonly)
-        return open_slots(choice, DomainWitness(reconciler(settings), engine))
-
-    driver = LateDriver(build)
-
-    async def size(system: OperatingSystem) -> int:
-        from evenkeel.controller.drivers.slots.choice import bundle_size
-
-        return await bundle_size(driver.driver, system)
-
-    return Domain(Slots(), driver, partial(look_ahead, size))
-
-
-def check_slots(settings: Settings, now: float) -> tuple[Finding, ...]:
-    """What is wrong with the configuration of the updater, beside what a look tells."""
-    from evenkeel.controller.drivers.slots.choice import check
-    from evenkeel.specs.settings.slots import chosen
-
-    return check(chosen(settings.slots, settings.engine.kind, settings.state), now)
 
 
 def _containers(

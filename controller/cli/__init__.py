@@ -40,7 +40,7 @@ SUMMARIES = {
     "release": "Give the spec files their say again after a desired state from MQTT.",
     "adopt": "Take over a container that evenkeel did not create.",
     "migrate": "Write the settings that do what a config.json of Kanto does.",
-    "demo": "See it work on a simulated engine, in half a minute.",
+    "demo": "See it work on a simulated engine, in less than a minute.",
     "completion": "Print the completion script for a shell.",
 }
 

@@ -105,7 +105,7 @@ def check(options: Options, output: str) -> int:
     from evenkeel.controller.cli.subjects.slots import look
     from evenkeel.controller.journal.journal import read_journal
     from evenkeel.controller.process.clock import system_now
-    from evenkeel.controller.wiring import check_slots
+    from evenkeel.controller.slots_wiring import check_slots
     from evenkeel.reconcilers.slots.checks import of_slots
     from evenkeel.specs.errors import Refused, TimedOut, Unavailable
     from evenkeel.specs.slots.finding import Finding
@@ -171,7 +171,7 @@ def boot_other(options: Options, slot: str | None, yes: bool) -> int:
 
 @command.command("install")
 @click.argument("bundle")
-@click.option("--version", default="", help="The version that the bundle has to have. Default: any.")
+@click.option("--expect", "version", metavar="VERSION", default="", help="The version it has to have. Default: any.")
 @click.option("--sha256", default="", help="The SHA-256 of the bundle, to be compared after a download.")
 @click.option("--insecure", is_flag=True, help="Allow an address with http.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")

@@ -170,7 +170,7 @@ def test_a_bundle_and_the_other_slot_by_hand(device: Device) -> None:
 def test_a_bundle_that_is_refused_changes_nothing(device: Device, bundle: Bundle, why: str) -> None:
     serve(device, bundle, "https://x.example/os.raucb")
     before = listed(device)
-    done = device.run("slots", "install", "https://x.example/os.raucb", "--version", "9.9", "--yes", ok=1)
+    done = device.run("slots", "install", "https://x.example/os.raucb", "--expect", "9.9", "--yes", ok=1)
     assert f"Not done: {why}" in done.stderr
     assert listed(device) == before
 
