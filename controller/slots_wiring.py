@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evenkeel.controller.cycle.domain import AnyDomain, Domain
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from evenkeel.controller.drivers.slots.memory import Bundle, MemorySlots
     from evenkeel.reconcilers.ports import AnyReconciler, Driver
     from evenkeel.reconcilers.slots.select import SlotsWanted
-    from evenkeel.specs.containers.observed import ContainersSeen
     from evenkeel.specs.settings.settings import Settings
     from evenkeel.specs.slots.finding import Finding
     from evenkeel.specs.slots.memory import SlotsMemory
@@ -27,7 +26,7 @@ def slots_domain(
     settings: Settings,
     open_bus: Callable[[], SystemBus],
     decisions: AnyReconciler,
-    engine: Driver[ContainersSeen],
+    engine: Driver[Any],
     *,
     readonly: bool,
 ) -> Domain[SlotsWanted, SlotsSeen, SlotsMemory]:
