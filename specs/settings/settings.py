@@ -5,7 +5,7 @@ camelCase, texts for durations, and a description of each key for editors. The n
 defaults and the reasons for them. `settings_from` leads from plain values to the noun and reports every flaw, not only
 the first. The defaults of both are held together by a test.
 
-The sections of the broker and of the update agent are in `specs.settings.mqtt`.
+The sections of the broker and of the update agent are in `specs.settings.mqtt`, that of slots in `specs.settings.slots`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from evenkeel.specs.settings.mqtt import (
     mqtt_from,
     update_agent_from,
 )
+from evenkeel.specs.settings.slots import SlotsSettings, SlotsSpec, slots_from
 from evenkeel.specs.settings.texts import duration_from, file_from
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
     ] = ("/etc/evenkeel/specs",)
     state: Annotated[AbsolutePath, Meta(description="The folder of the journal.")] = "/var/lib/evenkeel"
     engine: EngineSpec = EngineSpec()
+    slots: SlotsSpec = SlotsSpec()
     system_containers: Annotated[
         tuple[Name, ...], Meta(description="Names of containers that are never touched, whatever is asked.")
     ] = ()
@@ -188,6 +190,7 @@ class Settings(Struct, frozen=True):
     state: str = "/var/lib/evenkeel"
     """Absolute path of a folder; journal, lock and parse cache live in it."""
     engine: EngineSettings = EngineSettings()
+    slots: SlotsSettings = SlotsSettings()
     system_containers: tuple[str, ...] = ()
     """Names, in order, each once. Default none: containers that evenkeel did not create are left alone anyway."""
     empty_source_removes_all: bool = False
@@ -218,6 +221,7 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
         specs=tuple(dict.fromkeys(spec.specs)),
         state=spec.state,
         engine=_engine(spec.engine, found),
+        slots=slots_from(spec.slots, found),
         system_containers=tuple(sorted(set(spec.system_containers))),
         empty_source_removes_all=spec.empty_source_removes_all,
         resync=duration_from(spec.resync, ("resync",), found),
