@@ -216,12 +216,13 @@ def open_agents(
     from evenkeel.controller.mqtt import MqttLink
     from evenkeel.controller.mqtt.router import Router
     from evenkeel.controller.participants.containers.conduct import ContainersConduct
-    from evenkeel.controller.participants.containers.participant import ContainersParticipant
+    from evenkeel.controller.participants.containers.participant import containers_participant
+    from evenkeel.reconcilers.agents.wires import kanto
     from evenkeel.specs.kanto.desired import Manner
 
     asked = settings.update_agent
     manner = Manner(asked.stop_timeout, asked.unknown_keys == "accept")
-    own = AgentSettings(asked.domain, asked.operation_timeout, asked.autonomous.after, manner)
+    own = AgentSettings(asked.domain, asked.operation_timeout, asked.autonomous.after, kanto(manner))
     conduct = ContainersConduct(
         domain=asked.domain,
         system_containers=asked.system_containers,
@@ -235,7 +236,7 @@ def open_agents(
         link = MqttLink(settings.mqtt, backoff=settings.backoff, beginnings=True)
         router, decisions = Router(link, journal, controller.say, controller.defects), reconciler(settings)
         worker, mail = controller.worker(decisions.domain), journal.mailbox(decisions.domain)
-        participant = ContainersParticipant(
+        participant = containers_participant(
             conduct, journal, driver, decisions, worker.cycles, controller.stopping, worker.signs.looks
         )
         agent = UpdateAgent(

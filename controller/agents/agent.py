@@ -75,7 +75,9 @@ class UpdateAgent:
         self.reports = Reports(topics.state, participant, journal, wake_sender, now)
         self._contents = contents = Contents(settings, topics, mail)
         self._precedence = precedence = Precedence(topics, mail, contents)
-        self._answers = answers = Answers(topics, journal, mail, participant.kept, say, wake_sender, now)
+        self._answers = answers = Answers(
+            settings.language, topics, journal, mail, participant.kept, say, wake_sender, now
+        )
         self._arrivals = Arrivals(
             topics, journal, mail, contents, precedence, answers, self.reports, participant.interrupt, wake_worker
         )

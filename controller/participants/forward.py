@@ -89,6 +89,7 @@ class Forward(Generic[Want]):
                 tell(activity, phase.working)
                 reports[action.subject].begin(activity)
                 result = await crew.result(action)
+                activity = reports[action.subject].measured(activity)
                 if not result.why and command == "DOWNLOAD":
                     # from here on the fetched content is meant, even if the tag is pushed again or its digest cannot be
                     # looked up

@@ -72,7 +72,7 @@ class Phases(Generic[Want]):
             why = "something else was asked for before it could be looked at again"
             stands = dict.fromkeys((action.subject for action in good), Standing("unknown", why))
         for subject, each in stands.items():
-            if each.how == "unknown":
+            if each.how in ("unknown", "pending"):
                 activity = closing.leave_unconfirmed(activity, subject, each.why)
             elif not each.is_well:
                 activity = closing.revoke(activity, subject, each.why)
@@ -82,13 +82,13 @@ class Phases(Generic[Want]):
         self, activity: Activity, good: Sequence[ActivityAction], tell: Tell
     ) -> Mapping[str, Standing]:
         """The standing of all good components by one look, after those that were taken down from outside were put up
-        again."""
+        again. Components that wait for a reboot are waited for; after it they prove themselves."""
         want = self._components.wanted(activity)
         stands: Mapping[str, Standing] = {}
         for _ in range(MOST_PROOFS if good else 0):
             waits = Progress(good[0], tell, "CLEANUP", activity).waits
             stands = await self._components.all_stand(good, want, waits, self._cut)
-            away = [action for action in good if stands[action.subject].how == "away"]
+            away = [action for action in good if stands[action.subject].how in ("away", "pending")]
             if not away:
                 break
             for action in away:
