@@ -30,13 +30,17 @@ if TYPE_CHECKING:
     from evenkeel.reconcilers.containers.select import ContainersWanted
     from evenkeel.reconcilers.files.select import FilesWanted
     from evenkeel.reconcilers.ports import Driver
+    from evenkeel.reconcilers.slots.select import SlotsWanted
     from evenkeel.specs.containers.memory import ContainersMemory
     from evenkeel.specs.files.memory import FilesMemory
     from evenkeel.specs.files.observed import FilesSeen
     from evenkeel.specs.settings.settings import Settings
+    from evenkeel.specs.slots.memory import SlotsMemory
+    from evenkeel.specs.slots.observed import SlotsSeen
 
 MEMORY_STORE = "memory-engine.json"
 MEMORY_FILES = "memory-files.json"
+MEMORY_SLOTS = "memory-slots.json"
 PARSED = "parsed"
 
 
@@ -73,7 +77,11 @@ def open_domains(
     """All domains in the order of their switches, each with the driver that the settings name; `engine`: the driver of
     the containers, where it is open already. With `readonly` no effect of a driver is kept."""
     containers = engine or open_driver(settings, readonly=readonly)
-    return _files(settings, readonly=readonly), _containers(settings, containers)
+    return (
+        _files(settings, readonly=readonly),
+        _slots(settings, containers, readonly=readonly),
+        _containers(settings, containers),
+    )
 
 
 def _files(settings: Settings, *, readonly: bool) -> Domain[FilesWanted, FilesSeen, FilesMemory]:
@@ -87,6 +95,20 @@ def _files(settings: Settings, *, readonly: bool) -> Domain[FilesWanted, FilesSe
         driver = memory_files(store, state=settings.state, specs=settings.specs, readonly=readonly)
         return Domain(Files(), driver)
     return Domain(Files(), disk_files(settings.state, settings.specs))
+
+
+def _slots(
+    settings: Settings, engine: Driver[ContainersSeen], *, readonly: bool
+) -> Domain[SlotsWanted, SlotsSeen, SlotsMemory]:
+    """The operating systems of the device, or, beside the simulated engine, of a simulated one."""
+    from evenkeel.controller.cycle.domain import Domain
+    from evenkeel.controller.drivers.slots import AbsentSlots, DomainWitness, memory_slots
+    from evenkeel.reconcilers.slots import Slots
+
+    if settings.engine.kind == "memory":
+        witness = DomainWitness(reconciler(settings), engine)
+        return Domain(Slots(), memory_slots(Path(settings.state) / MEMORY_SLOTS, readonly=readonly, witness=witness))
+    return Domain(Slots(), AbsentSlots("evenkeel knows no updater of operating systems on this device"))
 
 
 def _containers(

@@ -57,7 +57,7 @@ def ailing(seen: SlotsSeen, memory: SlotsMemory) -> dict[str, Ailment]:
 
 
 def renewed(differences: Sequence[SlotsDifference], memory: SlotsMemory) -> dict[str, tuple[str, ...]]:
-    """Systems that were proven before and are to be booted again. Should that fail, they are set aside, because a device must not
+    """Systems that were proven before and are to be booted again. Should that fail, they are set aside, for no device may
     reboot for ever."""
     before = {*memory.reached.values(), *memory.ran.values(), *(proof.version for proof in memory.proven.values())}
     return {

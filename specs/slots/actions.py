@@ -49,8 +49,8 @@ class Inspect(Struct, frozen=True, tag="inspect"):
 
 class Install(Struct, frozen=True, tag="install"):
     """Write a bundle into a slot that is not booted. `keeps`: the slot that stays primary, "" for none. `keeps_primary`: the
-    updater leaves the primary alone by itself. It may be cut: the updater goes on by itself then, and the next `Install` of the
-    same content waits for that."""
+    updater leaves the primary alone by itself. It may be cut then: the updater goes on by itself, and the next `Install` of
+    the same content waits for that."""
 
     slot: str
     label: str
@@ -63,7 +63,7 @@ class Install(Struct, frozen=True, tag="install"):
     def traits(self) -> Traits:
         facts = {"action": "install", "version": self.system.version, "slot": self.slot}
         text = f"install {self.system.version} into slot {self.label}"
-        return Traits(text, facts, own_s=INSTALL_S, may_be_cut=True)
+        return Traits(text, facts, own_s=INSTALL_S, may_be_cut=self.keeps_primary)
 
 
 class Activate(Struct, frozen=True, tag="activate"):

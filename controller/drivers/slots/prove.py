@@ -1,0 +1,68 @@
+"""The proof of a booted slot: it is the one that was to be booted, and the gate holds for long enough."""
+
+from __future__ import annotations
+
+import asyncio
+
+from evenkeel.controller.drivers.slots.ports import Machine, Updater, Witness
+from evenkeel.reconcilers.counted import counted
+from evenkeel.reconcilers.ports import Progress
+from evenkeel.specs.errors import TimedOut, Unavailable
+from evenkeel.specs.plan import Done, Failed, Outcome
+from evenkeel.specs.reading.quantity import duration_text
+from evenkeel.specs.slots.actions import Prove
+from evenkeel.specs.slots.observed import SlotsSeen
+from evenkeel.specs.slots.system import Gate
+
+CHECK_S = 2.0
+"""The pause between two checks of the gate."""
+
+
+async def prove(action: Prove, updater: Updater, machine: Machine, witness: Witness, progress: Progress) -> Outcome:
+    """Compare what is booted, then watch the gate. Raises Unavailable or TimedOut when the updater cannot be asked."""
+    why = _mismatch(action, await updater.look())
+    if why:
+        return Failed(why)
+    clock = asyncio.get_running_loop().time
+    begun, stable_s = clock(), action.gate.stable_for.total_seconds()
+    well_since: float | None = None
+    while True:
+        unwell = await _unwell(action.gate, machine, witness)
+        now = clock()
+        well_since = None if unwell else now if well_since is None else well_since
+        if well_since is not None and now - well_since >= stable_s:
+            return Done(f"slot {action.label} is booted and was well for {duration_text(action.gate.stable_for)}")
+        if now - begun >= action.deadline.total_seconds():
+            took = duration_text(action.deadline)
+            what = unwell or f"it was not well for {duration_text(action.gate.stable_for)} without a break"
+            return Failed(f"slot {action.label} ({action.version}) is not well {took} after its boot: {what}")
+        progress(unwell or "is well", int(now - well_since) if well_since is not None else 0, int(stable_s))
+        left_s = stable_s - (now - well_since) if well_since is not None else CHECK_S
+        await asyncio.sleep(min(CHECK_S, max(left_s, 0.01)))
+
+
+def _mismatch(action: Prove, seen: SlotsSeen) -> str:
+    """What is booted instead of what was to be booted; "" when it is."""
+    booted = seen.slot(seen.booted)
+    if booted is None:
+        return f"slot {action.label} ({action.version}) did not boot: what runs is in no slot"
+    if booted.name != action.slot:
+        runs = f"slot {booted.label} ({booted.version or 'version unknown'})"
+        return f"the bootloader fell back to {runs}: slot {action.label} ({action.version}) did not boot"
+    if booted.version != action.version:
+        return f"slot {action.label} has version {booted.version or 'unknown'}, and not {action.version}"
+    return ""
+
+
+async def _unwell(gate: Gate, machine: Machine, witness: Witness) -> str:
+    """What of the gate does not hold now, in words; "" when all does."""
+    try:
+        units = await machine.inactive(gate.units) if gate.units else {}
+        containers = await witness.unwell(gate.containers) if gate.containers else {}
+    except (Unavailable, TimedOut) as error:
+        return error.message
+    found = {unit: f"is {state}" for unit, state in units.items()} | dict(containers)
+    if found:
+        return counted(found)
+    failed = await machine.check(gate.command) if gate.command else ""
+    return f"{gate.command[0]} {failed}" if failed else ""
