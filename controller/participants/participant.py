@@ -59,8 +59,8 @@ class Participant(Protocol):
         ...
 
     async def confirm(self, activity: Activity, tell: Tell) -> Activity | None:
-        """Look once more at all activated components, right before the end is said. `None` when told to stop meanwhile;
-        when cut short, the rest is not confirmed."""
+        """Look once more at all activated components, right before the end is said. `None` when told to stop meanwhile, or
+        when the end has to wait; when cut short, the rest is not confirmed."""
         ...
 
     async def close(self, activity: Activity, waits: Waits) -> Activity | None:

@@ -71,8 +71,11 @@ class Phases(Generic[Want]):
                 return None
             why = "something else was asked for before it could be looked at again"
             stands = dict.fromkeys((action.subject for action in good), Standing("unknown", why))
+        if any(each.how == "pending" for each in stands.values()):
+            return None
         for subject, each in stands.items():
-            if each.how in ("unknown", "pending"):
+            activity = activities.wait(activity, subject, "")
+            if each.how == "unknown":
                 activity = closing.leave_unconfirmed(activity, subject, each.why)
             elif not each.is_well:
                 activity = closing.revoke(activity, subject, each.why)
@@ -82,7 +85,7 @@ class Phases(Generic[Want]):
         self, activity: Activity, good: Sequence[ActivityAction], tell: Tell
     ) -> Mapping[str, Standing]:
         """The standing of all good components by one look, after those that were taken down from outside were put up
-        again. Components that wait for a reboot are waited for; after it they prove themselves."""
+        again. Components that are pending are told to wait for a reboot; after it they prove themselves."""
         want = self._components.wanted(activity)
         stands: Mapping[str, Standing] = {}
         for _ in range(MOST_PROOFS if good else 0):
@@ -93,7 +96,11 @@ class Phases(Generic[Want]):
                 break
             for action in away:
                 waits = Progress(action, tell, "CLEANUP", activity).waits
-                await self._forward.put_up(action, want, "CLEANUP", waits, self._cut)
+                stand = await self._forward.put_up(action, want, "CLEANUP", waits, self._cut)
+                if stand.how == "pending":
+                    if stand.why != action.waits_for:
+                        waits(stand.why)
+                    return {**stands, action.subject: stand}
         return stands
 
     async def _roll_back(self, activity: Activity, tell: Tell) -> Activity:

@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from evenkeel.reconcilers.agents.commands import ENDED_WELL, HAS_ENDED, PHASES, ROLLBACK_TEXT, WAY, CommandStatuses
+from evenkeel.reconcilers.agents.commands import (
+    ALSO_AFTER,
+    ENDED_WELL,
+    HAS_ENDED,
+    PHASES,
+    ROLLBACK_TEXT,
+    WAY,
+    CommandStatuses,
+)
 from evenkeel.specs.codec import changed
 from evenkeel.specs.kanto.activity import ActionStatus, Activity, ActivityAction, Baseline, Command, Status
 
@@ -35,7 +43,8 @@ def begin(activity: Activity, command: Command, title: str) -> Activity | Refusa
     concerned = addressed(activity, title)
     if not concerned:
         return Refusal(phase.refused, f"Unknown baseline {title}")
-    ready = {b.title for b in concerned if not phase.allowed_after or b.status in phase.allowed_after}
+    allowed_after = (*phase.allowed_after, *ALSO_AFTER.get((activity.wire, command), ()))
+    ready = {b.title for b in concerned if not allowed_after or b.status in allowed_after}
     behind = _behind(activity, concerned, phase)
     if not ready or behind:
         statuses = "|".join(_published(phase.allowed_after))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from evenkeel.specs.kanto.activity import ActionKind, ActionStatus, Command, Status
+from evenkeel.specs.kanto.activity import ActionKind, ActionStatus, Command, Status, Wire
 
 IDENTIFIED_TEXT: Mapping[ActionKind, str] = {
     "create": "New container will be created and started.",
@@ -74,6 +74,8 @@ PHASES: Mapping[Command, CommandStatuses] = {
 """The statuses of each command. CLEANUP is allowed at any time. The domain decides which steps a command opens
 (`reconcilers.containers.commanded`)."""
 
+ALSO_AFTER: Mapping[tuple[Wire, Command], tuple[Status, ...]] = {("leda", "ROLLBACK"): ("IDENTIFIED",)}
+"""Further statuses after which a command is allowed in one protocol: Leda's agent goes back from every state."""
 ENDED_WELL: Mapping[tuple[Command, ActionKind], str] = {
     ("DOWNLOAD", "create"): "New container created.",
     ("DOWNLOAD", "recreate"): "New container created.",

@@ -27,7 +27,8 @@ def in_force(activity: Activity, system: Sequence[str]) -> DesiredState:
     documents = [d for d in activity.target.documents if d.is_rule or d.name in good or d.name not in acting]
     documents += [d for d in activity.before.documents if d.name in acting and d.name not in good]
     documents = [d for d in documents if d.kind != "Container" or d.name not in system]
-    if system and not any(document.kind == "SystemContainers" for document in documents):
+    is_of_containers = all(each.wanted.domain == SystemContainers.domain for each in activity.target.documents)
+    if system and is_of_containers and not any(each.kind == "SystemContainers" for each in documents):
         place = Place(topic=activity.topic, activity_id=activity.id)
         names = SystemContainers(tuple(sorted(system)))
         documents.append(Document("SystemContainers", activity.domain, names, place))

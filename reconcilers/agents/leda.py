@@ -41,7 +41,7 @@ _MESSAGES: Mapping[Status, str] = {
     "ROLLBACK": "Self-update agent is going back to the OS image before.",
     "ROLLBACK_SUCCESS": "Self-update agent has gone back to the OS image before.",
     "ROLLBACK_FAILURE": "Self-update agent has failed to go back to the OS image before.",
-    "CLEANUP": "Self-update agent is cleaning up after itself.",
+    "CLEANUP": "Self-update agent has not finished yet.",
     "CLEANUP_SUCCESS": "Self-update agent has cleaned up after itself.",
     "CLEANUP_FAILURE": "Self-update agent has failed to clean up after itself.",
     "COMPLETED": "Self-update completed.",
@@ -99,6 +99,8 @@ def _told(action: ActivityAction, status: Status) -> tuple[ActionStatus | Litera
             return "DOWNLOAD_SUCCESS", 100, f"Downloaded {mib}"
         case "DOWNLOAD_FAILURE":
             return "DOWNLOAD_FAILURE", 0 if is_stored else action.progress, f"Download failed: {action.message}"
+        case "UPDATING" if status == "ROLLBACK":
+            return "UPDATING", 0, _MESSAGES[status]
         case "UPDATING":
             return "UPDATING", action.progress, _INSTALLING if action.progress else _CHECKING
         case "UPDATE_SUCCESS":

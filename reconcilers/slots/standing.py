@@ -23,7 +23,9 @@ def standing(subject: str, want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemo
         return Standing("proven")
     if found.verb == "blocked":
         return Standing("sick", found.why)
-    return Standing("pending" if _is_pending(found) else "away", found.why)
+    if _is_pending(found):
+        return Standing("pending", f"waits for the reboot into slot {found.target_label} ({found.target_version})")
+    return Standing("away", found.why)
 
 
 def _is_pending(found: SlotsDifference) -> bool:

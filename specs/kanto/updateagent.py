@@ -128,14 +128,14 @@ def feedback_bytes(activity_id: str, timestamp_ms: int, feedback: Struct) -> byt
 
 
 def split_feedback(content: bytes) -> tuple[bytes, list[bytes]]:
-    """A message of feedback without its actions, and each of these; any other message, and none. `joined_feedback` puts it
-    together again."""
+    """A message of feedback without its actions, and each of these; any other message, or one without actions, and none.
+    `joined_feedback` puts it together again."""
     try:
         actions = fields_of(fields_of(content)["payload"])["actions"]
         frame, items = content.removesuffix(actions + b"}}"), items_of(actions)
     except (ValueError, KeyError):
         return content, []
-    return (frame, items) if joined_feedback(frame, items) == content else (content, [])
+    return (frame, items) if items and joined_feedback(frame, items) == content else (content, [])
 
 
 def joined_feedback(frame: bytes, actions: Sequence[bytes]) -> bytes:

@@ -2,7 +2,7 @@
 
 A verdict comes from a look (`reconcilers.slots.standing`), never from the steps that were performed. After ACTIVATE the
 system is pending: the new slot boots next. The reboot comes after the clean-up, because that is when an update manager
-does it. Until then, and while the new system proves itself, the end of the activity waits.
+does it. Until the new system has proven itself the activity has no end.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from evenkeel.reconcilers.slots.select import SlotsWanted, select
 from evenkeel.reconcilers.slots.standing import commanded, standing
 from evenkeel.reconcilers.standing import Standing
 from evenkeel.specs.kanto.activity import Activity, ActivityAction, Command
-from evenkeel.specs.plan import Stage
-from evenkeel.specs.slots.actions import Reboot
 from evenkeel.specs.slots.memory import SlotsMemory
 from evenkeel.specs.slots.observed import SlotsSeen
 
@@ -81,14 +79,7 @@ class SlotsComponents:
     ) -> tuple[str, Standing]:
         """See `Components.put_up`. After the clean-up that is the reboot, and the proof of the new system."""
         is_open = at_the_end if command == "CLEANUP" else opens(command)
-
-        def begun(stage: Stage) -> None:
-            reboots = [step.action.traits.text for step in stage.steps if isinstance(step.action, Reboot)]
-            if reboots:
-                waits(reboots[0])
-            begins(stage)
-
-        why = await self._drive(action, want, is_open, waits, cut, progress, begun)
+        why = await self._drive(action, want, is_open, waits, cut, progress, begins)
         return why, await self.stands(action, want, waits, cut)
 
     async def restore(
