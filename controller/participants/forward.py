@@ -101,6 +101,8 @@ class Forward(Generic[Want]):
                 activity = activities.end_well(activity, action, ended=result.ended)
         finally:
             following.cancel()
+            for report in reports.values():
+                report.end()
             await crew.end()
         activity = activities.finish(activity, well=True)
         tell(activity, phase.well)

@@ -23,13 +23,18 @@ class Progress:
         self._status: Status = status
         self._told_at = asyncio.get_running_loop().time()
         self._per_cent, self._size = 0, 0
+        self._is_over = False
         self._trouble = ""
 
     def begin(self, activity: Activity) -> None:
         """It is the component's turn: tell its trouble, if it has some already."""
-        self._activity = activity
+        self._activity = None if self._is_over else activity
         if self._trouble:
             self.waits(self._trouble)
+
+    def end(self) -> None:
+        """The command is over. An engine that goes on by itself may still report: nobody hears it."""
+        self._activity, self._is_over = None, True
 
     def waits(self, why: str) -> None:
         """Report the trouble that is waited out, beside the action's status and progress."""

@@ -46,6 +46,7 @@ _MESSAGES: Mapping[Status, str] = {
     "CLEANUP_FAILURE": "Self-update agent has failed to clean up after itself.",
     "COMPLETED": "Self-update completed.",
     "INCOMPLETE": "Self-update incomplete.",
+    "SUPERSEDED": "Self-update gave way to a newer desired state request.",
 }
 _REJECTED = "Update rejected."
 """An update that has failed before anything was written."""
@@ -94,7 +95,7 @@ def _told(action: ActivityAction, status: Status) -> tuple[ActionStatus | Litera
         case "IDENTIFIED":
             return "IDENTIFIED", 0, _IDENTIFIED
         case "DOWNLOADING":
-            return "DOWNLOADING", action.progress, f"Downloading {mib}"
+            return "DOWNLOADING", min(action.progress, 99), f"Downloading {mib}"
         case "DOWNLOAD_SUCCESS":
             return "DOWNLOAD_SUCCESS", 100, f"Downloaded {mib}"
         case "DOWNLOAD_FAILURE":
@@ -102,7 +103,7 @@ def _told(action: ActivityAction, status: Status) -> tuple[ActionStatus | Litera
         case "UPDATING" if status == "ROLLBACK":
             return "UPDATING", 0, _MESSAGES[status]
         case "UPDATING":
-            return "UPDATING", action.progress, _INSTALLING if action.progress else _CHECKING
+            return "UPDATING", min(action.progress, 99), _INSTALLING if action.progress else _CHECKING
         case "UPDATE_SUCCESS":
             return "UPDATING", 100, _INSTALLED
         case "UPDATE_FAILURE":

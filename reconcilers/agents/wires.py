@@ -59,7 +59,7 @@ class Language(NamedTuple):
 
 def kanto(manner: KantoManner) -> Language:
     """The messages of Kanto's Containers Update Agent."""
-    return Language("kanto", partial(_read_kanto, manner), updateagent.read_command)
+    return Language("kanto", partial(_read_kanto, manner), _read_kanto_command)
 
 
 def leda(manner: LedaManner) -> Language:
@@ -69,6 +69,10 @@ def leda(manner: LedaManner) -> Language:
 
 def _read_kanto(manner: KantoManner, payload: bytes, topic: str, domain: str) -> Request:
     return read_request(payload, topic, domain, manner)
+
+
+def _read_kanto_command(payload: bytes, topic: str) -> Command:
+    return updateagent.read_command(payload, topic)
 
 
 def _read_leda(manner: LedaManner, payload: bytes, topic: str, domain: str) -> Request:

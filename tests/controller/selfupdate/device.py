@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.controller.mqtt.memory_link import MemoryLink
-from tests.controller.stage import Scripted
+from tests.controller.stage import Reading, Scripted
 from tests.virtual import now
 
 from evenkeel.controller.cycle.domain import AnyDomain, Domain
@@ -27,9 +27,11 @@ from evenkeel.controller.loop.worker import Conduct
 from evenkeel.controller.mqtt.router import Router
 from evenkeel.controller.serving import agent_roles
 from evenkeel.reconcilers.slots import Slots
+from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.settings.mqtt import MqttSettings
 from evenkeel.specs.settings.self_update import SelfUpdateAgentSettings
 from evenkeel.specs.settings.settings import Settings
+from evenkeel.specs.slots.system import OperatingSystem
 
 URL = "https://updates.example/v2.raucb"
 COMMANDS = ("DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP")
@@ -70,6 +72,7 @@ class Link(MemoryLink):
     async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
         await super().publish(topic, payload, qos=qos, retain=retain)
         assert qos == 1, "self-update-agent.md §1"
+        assert payload, "nobody can read an empty message"
         self.published.append(Published(topic, json.loads(payload), retain))
 
 
@@ -124,6 +127,11 @@ class Device:
             router.add(role)
         return Serving(roles, router.serve)
 
+    @property
+    def is_on(self) -> bool:
+        """Whether the process lives."""
+        return self._work is not None
+
     async def starts(self) -> None:
         """The process begins, and is on the broker."""
         self._work = asyncio.ensure_future(self.controller.run())
@@ -175,6 +183,11 @@ class Device:
 
     async def commands(self, activity: str, *names: str, wait_s: float = 20.0) -> list[Said]:
         return [said for name in names for said in await self.send(COMMAND, command(activity, name), wait_s)]
+
+    def asks_in_files(self, system: OperatingSystem) -> None:
+        """The files ask for this from now on."""
+        state = desired_state([Document("OperatingSystem", system.name, system)])
+        self.source.readings.put_nowait(Reading(state))
 
     async def inventory(self, activity: str = "q") -> tuple[str, bool]:
         """The answer to a question within two seconds: the version of the operating system, and the flag."""
@@ -245,4 +258,4 @@ def statuses(said: Sequence[Said]) -> list[str]:
     return found
 
 
-Story = Callable[[Device], Any]
+Story = Callable[[Device], Coroutine[Any, Any, None]]
