@@ -2,7 +2,7 @@
 
 A step begins when all those that it needs have ended well. It is left out when one of them has not. Steps take places,
 of which there are few. A proof only watches, and takes none. Fetching from one source takes all places but one, so that
-a slow source holds up no other.
+a slow source holds up no other. A step that is tried again comes after all that were not tried yet.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Schedule:
             for need in self._left[step.id]:
                 self._dependants[need].append(step.id)
         self._numbers = numbers
-        self._ready: list[int] = []
-        """A heap of the numbers of steps that may begin when there is a place."""
+        self._ready: list[tuple[int, int]] = []
+        """A heap of the steps that may begin when there is a place: how often each was tried, and its number."""
         self._proofs: list[Step] = []
         """Proofs that may begin."""
         self._fetching = Counter[str]()
@@ -39,19 +39,19 @@ class Schedule:
 
     def begin(self) -> list[Step]:
         """The steps that begin now."""
-        begun, self._proofs, held = self._proofs, [], list[int]()
+        begun, self._proofs, held = self._proofs, [], list[tuple[int, int]]()
         while self._ready and self._free:
-            number = heappop(self._ready)
-            step = self._steps[number]
+            first = heappop(self._ready)
+            step = self._steps[first[1]]
             source = step.action.traits.source
             if source and self._fetching[source] >= self._most_of_a_source:
-                held.append(number)
+                held.append(first)
                 continue
             self._free -= 1
             self._fetching[source] += 1
             begun.append(step)
-        for number in held:
-            heappush(self._ready, number)
+        for each in held:
+            heappush(self._ready, each)
         return begun
 
     def ended(self, step: Step, *, well: bool) -> None:
@@ -65,8 +65,16 @@ class Schedule:
             if not left:
                 self._is_ready(self._steps[self._numbers[dependant]])
 
+    def again(self, step: Step, tries: int) -> None:
+        """A step that has ended may begin once more, after so many `tries`."""
+        heappush(self._ready, (tries, self._numbers[step.id]))
+
+    def has_ready(self, *, below: int) -> bool:
+        """Whether a step that was tried less often waits for a place."""
+        return bool(self._ready) and self._ready[0][0] < below
+
     def _is_ready(self, step: Step) -> None:
         if isinstance(step.action, Proof):
             self._proofs.append(step)
         else:
-            heappush(self._ready, self._numbers[step.id])
+            heappush(self._ready, (0, self._numbers[step.id]))

@@ -59,7 +59,8 @@ class Described(NamedTuple):
     text. `roles`: the revisions that it is part of. `group`: its group, "" for the group of all subjects without one;
     `None` when nobody asks for groups. `ailment`: why it is not well. `difference`: between its spec and the present
     state, `None` when there is none. `failure`: why the desired revision failed, if it failed by this subject or is
-    `given_up`: not tried again by itself, and last-good is in force. `entries`: its newest entries. `in_force`: the
+    `given_up`: not tried again by itself, and last-good is in force. `blocked`: why its group cannot be had, and is as it was;
+    "" when it can. `entries`: its newest entries. `in_force`: the
     revision that all this refers to. `not_done`: the differing part of the desired revision if another one is in force,
     as path, old and new text. `away`: why the engine could not be asked, "" when it was. `steps`: the steps that are
     performed for it now.
@@ -77,6 +78,7 @@ class Described(NamedTuple):
     difference: Difference | None = None
     failure: str = ""
     given_up: bool = False
+    blocked: str = ""
     not_done: tuple[tuple[str, str, str], ...] = ()
     in_force: str = "desired"
     entries: tuple[Repeated, ...] = ()
@@ -98,10 +100,15 @@ def describe_lines(described: Described, now: float, style: Style = PLAIN) -> It
     yield field("verdict", _verdict(described, style))
     for step in described.steps:
         yield field("doing", step_text(step))
+    if described.blocked:
+        yield field(
+            "", paint(f"its group cannot be had, and is as it was: {one_line(described.blocked)}", "bad", style)
+        )
     if described.failure:
         yield field("", paint(f"the desired revision failed: {one_line(described.failure)}", "bad", style))
     if described.not_done:
-        yield field("", "what it asks for otherwise is not done, and it is not tried again by itself; evenkeel retry")
+        again = "it is not done by itself; evenkeel retry" if described.given_up else "it is done once it can be"
+        yield field("", f"what is asked for otherwise is not done; {again}")
         yield from _changes(described.word, described.not_done)
     if described.difference is not None:
         differing = ((each.path, each.old, each.new) for each in described.difference.changes)
@@ -135,6 +142,7 @@ def describe_value(described: Described) -> dict[str, Any]:
         "doing": [step_value(step) for step in described.steps],
         "inForce": described.in_force,
         "givenUp": described.given_up,
+        "blocked": described.blocked or None,
         "notDone": [{"path": path, "old": old, "new": new} for path, old, new in described.not_done],
         "difference": None
         if difference is None
@@ -180,6 +188,8 @@ def _verdict(described: Described, style: Style) -> str:
         if described.given_up and not is_last_good:
             what = f"{difference.verb}, which is not done: the desired revision failed and is not tried again by itself"
             return paint(f"{what}; evenkeel retry", "bad", style)
+        if described.blocked and not is_last_good:
+            return paint(f"{difference.verb}, which is not done until all of its group can be had", "bad", style)
         return paint(f"{difference.verb}: {one_line(difference.why)}", "change", style)
     if described.ailment:
         return paint(f"not well: it {one_line(described.ailment)}", "bad", style)

@@ -12,7 +12,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Generic, NamedTuple
 
-from evenkeel.controller.cycle.stage import Broke, output
+from evenkeel.controller.cycle.stage import output
+from evenkeel.controller.cycle.steps import Steps
 from evenkeel.controller.journal.journal import Journal, Role
 from evenkeel.reconcilers.capabilities import watched
 from evenkeel.reconcilers.ports import Ailment, Driver, Reconciler, Remembered, Seen, Want
@@ -45,14 +46,18 @@ class Ailments(Generic[Want, Seen, Remembered]):
     """The ailments of one domain, by subject."""
 
     def __init__(
-        self, reconciler: Reconciler[Want, Seen, Remembered], driver: Driver[object], journal: Journal
+        self,
+        reconciler: Reconciler[Want, Seen, Remembered],
+        driver: Driver[Seen],
+        journal: Journal,
+        steps: Steps[Want, Seen, Remembered],
     ) -> None:
         self._reconciler, self._watched = reconciler, watched(reconciler)
-        self._driver, self._journal = driver, journal
+        self._driver, self._journal, self._steps = driver, journal, steps
         self._read: dict[str, _Read] = {}
         self._written: dict[str, _Written] = {}
 
-    async def listen(self, ailing: Mapping[str, Ailment], revision: str, broke: Broke) -> None:
+    async def listen(self, ailing: Mapping[str, Ailment], revision: str) -> None:
         """Keep the output of ailing subjects whose output was not read lately; `revision` is the one at work."""
         now = asyncio.get_running_loop().time()
         self._read = {subject: read for subject, read in self._read.items() if subject in ailing}
@@ -60,7 +65,7 @@ class Ailments(Generic[Want, Seen, Remembered]):
         due = [each for each in sorted(ailing.items()) if self._is_due(*each, now)][:_AT_ONCE]
         if not due:
             return
-        said = await asyncio.gather(*(output(self._driver, ailment.instance, broke) for _, ailment in due))
+        said = await asyncio.gather(*(output(self._driver, ailment.instance, self._steps.broke) for _, ailment in due))
         with self._journal.at_once():
             for (subject, ailment), newest in zip(due, said, strict=True):
                 self._read[subject] = _Read(ailment.instance, ailment.end, now)

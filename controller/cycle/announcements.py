@@ -25,11 +25,11 @@ _BACK = "it goes back to last-good"
 
 @dataclass
 class _Said:
-    """The announcements of one revision: the kind of the first, all subjects that differ since, and those that were
-    announced."""
+    """The announcements of one revision: the subjects that had drifted at the first, all that differ since, and those that
+    were announced."""
 
     digest: str
-    is_drift: bool
+    drifted: set[str]
     differing: set[str]
     announced: set[str] = field(default_factory=set)
 
@@ -48,14 +48,15 @@ class Announcements:
         good = self._journal.digest("last-good")
         is_drift = is_repair or (self._record.was_settled() and good == state.digest and role == "desired")
         by = role if good else self._role_of(state.digest) or role  # the state that is kept up is the desired one
-        begins = self._begin(by, state.digest, plan, is_drift=is_drift)
+        begins = self._begin(by, state.digest, plan, is_drift=is_drift, is_repair=is_repair)
         news = tuple(self._news(by, plan))
-        back = self._going_back(role, state)
+        back, label = self._going_back(role, state), self._record.label(state.digest)
         for difference, by_nobody in news:
             kind: Kind = "drift" if by_nobody and difference.verb != NOTIFIED else "plan"
             is_back = difference.subject in back and difference.verb in _SWITCHES
             message = f"{difference.verb}: {_BACK if is_back else difference.why}"
-            self._record.say(kind, message, subject=difference.subject, place=place_text(difference.asked))
+            place = place_text(difference.asked)
+            self._record.say(kind, message, subject=difference.subject, place=place, label=label)
         if not begins and not news:
             return
         names = [each.subject for each in plan.differences if each.verb not in NOTHING_DONE]
@@ -77,12 +78,14 @@ class Announcements:
         """The role for which a plan of this revision is being carried out."""
         return next((role for role, said in self._said.items() if said.digest == digest), None)
 
-    def _begin(self, role: Role, digest: str, plan: Plan, *, is_drift: bool) -> bool:
-        """Begin to announce a plan; True when it is the first of its revision."""
+    def _begin(self, role: Role, digest: str, plan: Plan, *, is_drift: bool, is_repair: bool) -> bool:
+        """Begin to announce a plan; True when it is the first of its revision. A repair leaves alone what has not drifted."""
         said = self._said.get(role)
         if said is not None and said.digest == digest:
             return False
-        self._said[role] = _Said(digest, is_drift, {each.subject for each in plan.differences})
+        left = NOTHING_DONE if is_repair else ()
+        drifted = {each.subject for each in plan.differences if is_drift and each.verb not in left}
+        self._said[role] = _Said(digest, drifted, {each.subject for each in plan.differences})
         return True
 
     def _news(self, role: Role, plan: Plan) -> Iterator[tuple[Difference, bool]]:
@@ -95,5 +98,5 @@ class Announcements:
             if each.verb in NOTHING_DONE or each.subject in said.announced:
                 continue
             said.announced.add(each.subject)
-            yield each, said.is_drift or each.subject not in said.differing
+            yield each, each.subject in said.drifted or each.subject not in said.differing
         said.differing = {subject for subject in said.differing if subject in differing}

@@ -8,12 +8,10 @@ from typing import Generic
 from evenkeel.controller.cycle.looks import Looks
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.journal.journal import AS_FOUND, Journal
-from evenkeel.controller.process.stopping import unless
 from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.reconcilers.capabilities import inheriting
 from evenkeel.reconcilers.ports import Reconciler, Remembered, Seen, Want
 from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 
 
 class AsFound(Generic[Want, Seen, Remembered]):
@@ -38,10 +36,7 @@ class AsFound(Generic[Want, Seen, Remembered]):
 
     async def _look(self, stopping: asyncio.Event) -> tuple[bool, DesiredState | None]:
         look = self._reconciler.look(None, self._journal.memories.of(self._reconciler.memory))
-        try:
-            seen = await unless(stopping, self._looks.observe(look))
-        except (Unavailable, TimedOut, Refused):
-            return False, None
+        seen = await self._looks.seen(look, stopping)
         return seen is not None, None if seen is None else self._inheriting.as_found(seen, None)
 
     async def _in_all(self, stopping: asyncio.Event) -> DesiredState | None:

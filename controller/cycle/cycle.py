@@ -176,22 +176,21 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 )
                 if blocked is not None and self._transaction.groups.free(desired, domain, blocked):
                     return Progressed()
-                return self._record.blocked(aimed.why, aimed.held)
+                return self._record.blocked(aimed.why)
             case Settled():
                 missing = self._transaction.go_back(domain, state, aimed.why, self._record, aimed.groups)
                 return Waiting(missing) if missing else Stalled(aimed.why)
             case Stalled(why=why, blocked=blocked):
                 if self._goes_on(desired, ending):
                     return Progressed()
-                groups = {**aimed.held, **self._transaction.groups.of(domain, blocked)}
+                groups = self._transaction.groups.of(domain, blocked)
                 return self._record.blocked(f"{why}; beside that, {aimed.why}", groups)
             case Retrying(failed=failed, why=why) if failed:
                 if self._goes_on(desired, ending):
                     return Progressed()
-                kept_up = self._upkeep.last_good()
-                if kept_up is not None:
-                    stuck = failed if kept_up.digest == state.digest else {}
-                    await self._upkeep.keep_up(state, kept_up, stuck, why, stopping)
+                kept_up = self._upkeep.last_good() or state  # as in `_run`
+                stuck = failed if kept_up.digest == state.digest else {}
+                await self._upkeep.keep_up(state, kept_up, stuck, why, stopping)
         return ending
 
     async def observe(self, look: Look) -> Seen:

@@ -7,7 +7,9 @@ from typing import Generic
 
 from evenkeel.controller.cycle.lateness import LATE_S
 from evenkeel.controller.cycle.record import Record
+from evenkeel.controller.process.stopping import unless
 from evenkeel.reconcilers.ports import Driver, Seen
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.look import Look
 
 BLIND_S = 20.0
@@ -44,6 +46,13 @@ class Looks(Generic[Seen]):
             await asyncio.gather(looking, return_exceptions=True)
         self._record.engine_found(seen.engine)
         return seen
+
+    async def seen(self, look: Look, stopping: asyncio.Event) -> Seen | None:
+        """As `observe`; `None` when the engine cannot be asked, or `stopping` came first."""
+        try:
+            return await unless(stopping, self.observe(look))
+        except (Unavailable, TimedOut, Refused):
+            return None
 
     def late(self) -> str:
         """The part of the world that has not answered the oldest look, and for how long; "" while none is late."""

@@ -6,7 +6,7 @@ each engine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from evenkeel.controller.cycle.domain import AnyDomain
@@ -14,12 +14,15 @@ from evenkeel.controller.cycle.in_force import failed_groups
 from evenkeel.controller.cycle.proven import kept_text, proven_in
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.reconcilers.capabilities import revealing, tagged
+from evenkeel.reconcilers.counted import reasons
+from evenkeel.reconcilers.fold import blocked_subjects
 from evenkeel.reconcilers.ports import AnyReconciler, Former
-from evenkeel.reconcilers.transaction.groups import group_text, groups, has_groups
+from evenkeel.reconcilers.transaction.groups import Groups, group_text, groups, has_groups
+from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.look import Observation
-from evenkeel.specs.plan import Plan
+from evenkeel.specs.plan import NOTHING_DONE, Plan
 from evenkeel.templates.planned import Planned as PlanTexts
 from evenkeel.templates.planned import planned
 
@@ -62,17 +65,43 @@ class Preview(NamedTuple):
         return any(difference.verb == "blocked" for each in self.plans for difference in each.plan.differences)
 
 
+class _Looked(NamedTuple):
+    """The plans for one state, with what is said about them."""
+
+    plans: tuple[DomainPlan, ...]
+    notes: tuple[str, ...]
+    asides: tuple[str, ...]
+    fails_at: tuple[str, ...]
+
+
 async def preview(domains: Sequence[AnyDomain], journal: Journal, desired: DesiredState) -> Preview:
-    """The plans for `desired`, and the faults at which they would fail now. A domain that cannot be looked at is a note
-    when nothing is asked of it. Raises Unavailable, TimedOut, Refused, JournalError."""
+    """The plans for `desired`, and the faults at which they would fail now. Nothing is done for a group of which a subject
+    is blocked: its subjects are shown as blocked, and planned is what the controller does instead. A domain that cannot
+    be looked at is a note when nothing is asked of it. Raises Unavailable, TimedOut, Refused, JournalError."""
     good = journal.readable_revision("last-good")
+    looked = whole = await _looked(domains, journal, desired, good)
+    found = groups(desired, good) if has_groups(desired) else None
+    held: dict[str, str] = {}
+    while found is not None and (more := _blocked(found, looked.plans, held)):
+        held |= more
+        looked = await _looked(domains, journal, found.without(held), good)
+    if found is not None and held:
+        looked = looked._replace(plans=tuple(_with_held(each, looked.plans, found, held) for each in whole.plans))
+    told = revision_notes(journal, [each.name for each in domains], desired)
+    notes = *told, *looked.asides, *looked.fails_at, *looked.notes
+    return Preview(looked.plans, notes, looked.fails_at, found.of if found is not None else {})
+
+
+async def _looked(
+    domains: Sequence[AnyDomain], journal: Journal, state: DesiredState, good: DesiredState | None
+) -> _Looked:
     plans: list[DomainPlan] = []
     asides: list[str] = []
     fails_at: list[str] = []
     notes: list[str] = []
     for each in domains:
         reconciler = each.reconciler
-        want, memory = reconciler.select(desired), journal.memories.of(reconciler.memory)
+        want, memory = reconciler.select(state), journal.memories.of(reconciler.memory)
         former = Former(reconciler.select(good) if good is not None else None, want)
         if reconciler.is_idle([want, *([former.good] if former.good is not None else [])], memory):
             continue
@@ -91,9 +120,35 @@ async def preview(domains: Sequence[AnyDomain], journal: Journal, desired: Desir
         asides += [f"{name}: {each.why}; {kept}" for name, each in aside.items()]
         fails_at += foreseen.fails_at
         notes += foreseen.notes
-    told = revision_notes(journal, [each.name for each in domains], desired)
-    of = groups(desired, good).of if has_groups(desired) else {}
-    return Preview(tuple(plans), (*told, *asides, *fails_at, *notes), tuple(fails_at), of)
+    return _Looked(tuple(plans), tuple(notes), tuple(asides), tuple(fails_at))
+
+
+def _blocked(found: Groups, plans: Sequence[DomainPlan], held: Collection[str]) -> dict[str, str]:
+    """The groups that would change, and of which a subject cannot be had, with the reasons; without those that are held."""
+    changing = found.changed().keys() - held
+    return {
+        group: reasons(found.own(group, each.plan.domain, blocked).items())
+        for each in plans
+        for blocked in (blocked_subjects(each.plan),)
+        for group in sorted(found.of_subjects(each.plan.domain, blocked))
+        if group in changing
+    }
+
+
+def _with_held(whole: DomainPlan, rest: Sequence[DomainPlan], found: Groups, held: Mapping[str, str]) -> DomainPlan:
+    """The plan of a domain for the state without the groups that are held, with the differences of their subjects from the
+    plan for all."""
+    domain = whole.plan.domain
+    instead = next((each for each in rest if each.plan.domain == domain), None)
+    plan = instead.plan if instead is not None else Plan(domain)
+    shown = {each.subject: each for each in plan.differences}
+    for each in whole.plan.differences:
+        group = found.of.get((domain, each.subject), "")
+        stays = each.subject not in shown or shown[each.subject].verb in NOTHING_DONE
+        if group in held and each.verb != "keep" and stays:
+            why = each.why if each.verb == "blocked" else f"{group_text(group)} cannot be had: {held[group]}"
+            shown[each.subject] = changed(each, verb="blocked", why=why)
+    return (instead or whole)._replace(plan=changed(plan, differences=tuple(shown[name] for name in sorted(shown))))
 
 
 def _provided(plans: Sequence[DomainPlan]) -> frozenset[str]:

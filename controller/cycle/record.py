@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from evenkeel.controller.cycle.endings import PROVEN, Stalled, Waiting
 from evenkeel.controller.cycle.recurrences import Recurrences
@@ -19,8 +20,15 @@ from evenkeel.specs.feedback import Condition, ConditionName, Feedback, Kind, Se
 from evenkeel.specs.plan import Step
 
 
+class Label(NamedTuple):
+    """The revision and the cycle that an entry belongs to. Steps take theirs along, because others may begin beside them."""
+
+    revision: str
+    cycle: str
+
+
 class Record:
-    """The record of one domain. `revision` is the one that cycles work on."""
+    """The record of one domain. `revision`: of entries without a label of their own."""
 
     def __init__(
         self, domain: str, words: Words, journal: Journal, tell: Callable[[Feedback], None], verdict: Verdict
@@ -39,9 +47,14 @@ class Record:
             if condition.domain == self._domain:
                 self._journal.drop_condition(condition.name, self._domain)
 
-    def begin(self) -> None:
-        """Begin another cycle."""
+    def begin(self) -> Label:
+        """Begin another cycle. Its label."""
         self._cycle += 1
+        return self.label(self.revision)
+
+    def label(self, revision: str) -> Label:
+        """The label of what is done for a revision in the present cycle."""
+        return Label(revision, f"{self._domain}-{self._cycle}")
 
     def settled_is(self, holds: bool, reason: str, message: str, groups: Mapping[str, str] = {}) -> bool:
         """Set the condition `Settled` of the domain; True when the verdict of the device changes by that. `groups`: those that
@@ -56,7 +69,8 @@ class Record:
     @at_once
     def blocked(self, why: str, groups: Mapping[str, str] = {}) -> Stalled:
         """State that the desired state cannot be reached, and why; and which `groups` of it, where there are any."""
-        if self.settled_is(False, "Blocked", why, groups):
+        is_new = self.settled_is(False, "Blocked", why, groups)
+        if is_new and not self._verdict.is_said_by_another(self._domain, why):
             self.say("stalled", why)
         return Stalled(why)
 
@@ -195,16 +209,18 @@ class Record:
         place: str = "",
         step: Step | None = None,
         seconds: float = 0.0,
+        label: Label | None = None,
     ) -> None:
         """Say one entry, about a step or a subject; `place`: the place of the subject in its source."""
         self._was_told = True
+        label = label or self.label(self.revision)
         self._tell(
             Feedback(
                 kind,
                 message,
                 domain=self._domain,
-                revision=self.revision,
-                cycle=f"{self._domain}-{self._cycle}",
+                revision=label.revision,
+                cycle=label.cycle,
                 subject=step.subject if step else subject,
                 phase=step.phase if step else "",
                 step=step.id if step else "",

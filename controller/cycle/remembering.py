@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Collection
 from typing import Generic
 
-from evenkeel.controller.cycle.record import Record
+from evenkeel.controller.cycle.record import Label, Record
 from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.reconcilers.ports import Former, Reconciler, Remembered, Seen, Want
@@ -56,16 +56,16 @@ class Remembering(Generic[Want, Seen, Remembered]):
         self._away_since.clear()
 
     @at_once
-    def step_begins(self, step: Step) -> None:
+    def step_begins(self, step: Step, label: Label) -> None:
         """A step is about to be performed."""
         memory = self.memory()
         self.keep(memory, self._reconciler.begun(step, memory))
         if step.action.traits.away == "begins":
             self._away_since.setdefault(step.subject, asyncio.get_running_loop().time())
-        self._record.say("step-started", step.action.traits.text, step=step)
+        self._record.say("step-started", step.action.traits.text, step=step, label=label)
 
     @at_once
-    def step_ends(self, step: Step, outcome: Outcome, seconds: float) -> None:
+    def step_ends(self, step: Step, outcome: Outcome, seconds: float, label: Label) -> None:
         """A step has ended."""
         memory = self.memory()
         self.keep(memory, self._reconciler.remembered(step, outcome, memory, self._away_s(step)))
@@ -75,15 +75,14 @@ class Remembering(Generic[Want, Seen, Remembered]):
                     self._away_since.pop(step.subject, None)
                 self._transaction.notify(step.action.traits.notifies)
                 text = "; ".join((message, *step.action.traits.afterwards))
-                self._record.say("step-done", text, step=step, seconds=seconds)
+                self._record.say("step-done", text, step=step, seconds=seconds, label=label)
             case Retry(message=message):
-                self._record.say("step-retrying", message, step=step, seconds=seconds)
+                self._record.say("step-retrying", message, step=step, seconds=seconds, label=label)
             case Failed(message=message, output=output):
                 if isinstance(step.action, Proof) and output is not None:
-                    by = self._record.revision
-                    self._journal.failures.keep(step.subject, step.action.instance, by, message, output)
+                    self._journal.failures.keep(step.subject, step.action.instance, label.revision, message, output)
                     message += "; " + logs_hint(step.subject) if says_something(output) else ""
-                self._record.say("step-failed", message, step=step, seconds=seconds)
+                self._record.say("step-failed", message, step=step, seconds=seconds, label=label)
 
     def _away_s(self, step: Step) -> float | None:
         """The seconds for which the subject that a step brings back has been away; `None` when the step brings none

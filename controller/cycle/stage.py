@@ -3,11 +3,16 @@
 Steps of a stage run side by side, a few at a time, each after those that it needs (`reconcilers.schedule`). Each has a
 timeout. When the controller is told to stop, no further step begins; steps that can be cut short without harm
 (fetching, watching) are cancelled, and all others are finished, unless they are late (`lateness`).
+
+A fetch that failed for now is tried again after a back-off, as long as others are at work: it disturbs nothing, needs no
+look, and is none of the tries of a revision. A step of any other kind has one try in a stage. Its next one needs a look,
+a plan, and the revision's leave.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
@@ -33,6 +38,10 @@ AtWork = Callable[[float], AbstractContextManager[object]]
 
 OUTPUT_S = 5.0
 """The timeout for reading the output of a container."""
+_FIRST_S, _LONGEST_S = 1.0, 300.0
+"""The first and the longest back-off between two tries of a fetch."""
+_MOST_TRIES = 3
+"""A fetch that failed so often no longer keeps a stage open for others that failed, or a stage of these might never end."""
 
 
 class StageLimits:
@@ -43,8 +52,15 @@ class StageLimits:
         parallel: int = 3,
         pull: timedelta = timedelta(minutes=30),
         step: timedelta = timedelta(minutes=2),
+        jitter: Callable[[], float] = random.random,
     ) -> None:
-        self.parallel, self.pull, self.step = parallel, pull, step
+        """`jitter` gives numbers in [0, 1), so that devices which lost a registry together do not come back together."""
+        self.parallel, self.pull, self.step, self._jitter = parallel, pull, step, jitter
+
+    def back_off_s(self, tries: int, after_s: float) -> float:
+        """Seconds until a fetch is tried again after so many tries, not before `after_s`."""
+        back_off_s = min(_LONGEST_S, _FIRST_S * 2.0 ** min(tries - 1, 30))
+        return max(after_s, back_off_s * (0.75 + self._jitter() / 2))
 
     def timeout_s(self, step: Step) -> float:
         """Seconds after which a step counts as retryable failure."""
@@ -65,16 +81,19 @@ async def run_stage(
     at_work: AtWork = nullcontext,
     late: Late = unheard,
 ) -> Mapping[str, Outcome]:
-    """Outcomes by step id; steps that did not begin, because one that they need failed or because of `stopping`, and steps
-    that were cut short by it, are absent.
+    """The last outcomes by step id. Steps that did not begin, because one that they need failed or because of `stopping`,
+    and steps that were cut short by it, are absent.
 
-    `before` and `after` are called for every step that runs, in the order in which it happens; an exception of theirs
+    `before` and `after` are called for every try of a step, in the order in which it happens; an exception of theirs
     ends the stage, because a step that cannot be recorded must not be taken. `broke` is called with exceptions that no
     driver should raise, `at_work` with the seconds that a step may take, until it leaves that context. `late` is called
     with steps that are late.
     """
     schedule = Schedule(stage, limits.parallel)
     outcomes: dict[str, Outcome] = {}
+    tries = dict.fromkeys((step.id for step in stage.steps), 0)
+    hopeful, over = set[str](), asyncio.Event()
+    """The steps at work that have not failed often; `over` is set when there is none, and no fetch is tried again."""
 
     async def run(step: Step) -> None:
         before(step)
@@ -85,12 +104,23 @@ async def run_stage(
         if outcome is not None:
             outcomes[step.id] = outcome
             after(step, outcome, asyncio.get_running_loop().time() - begun)
+        tries[step.id] += 1
+        hopeful.discard(step.id)
         schedule.ended(step, well=isinstance(outcome, Done))
         go_on()
+        if isinstance(outcome, Retry) and step.action.traits.fetches:
+            pause_s = limits.back_off_s(tries[step.id], outcome.after_s)
+            if await unless(over, asyncio.sleep(pause_s, True)):
+                schedule.again(step, tries[step.id])
+                go_on()
 
     def go_on() -> None:
         for step in () if stopping.is_set() else schedule.begin():
+            if tries[step.id] < _MOST_TRIES:
+                hopeful.add(step.id)
             group.create_task(run(step))
+        if not hopeful and (stopping.is_set() or not schedule.has_ready(below=_MOST_TRIES)):
+            over.set()
 
     try:
         async with asyncio.TaskGroup() as group:

@@ -8,7 +8,7 @@ from typing import Generic
 
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying
 from evenkeel.controller.cycle.leftovers import Leftovers
-from evenkeel.controller.cycle.record import Record
+from evenkeel.controller.cycle.record import Label, Record
 from evenkeel.controller.cycle.sight import Run
 from evenkeel.controller.cycle.stage import StepProgress
 from evenkeel.controller.cycle.steps import Steps
@@ -47,9 +47,10 @@ class Stages(Generic[Want, Seen, Remembered]):
     ) -> Ending:
         """Perform the stage of a turn; what its outcomes mean for the state."""
         stage, has_way_back = run.stage, bool(self._journal.digest("last-good"))
-        outcomes = await self._steps.perform(stage, stopping, self._progress)
+        label = self._record.label(state.digest)
+        outcomes = await self._steps.perform(stage, label, stopping, self._progress)
         if not has_way_back and failures(stage, outcomes) and (proofs := started(run.plan, outcomes)):
-            outcomes = {**outcomes, **await self._steps.perform(proofs, stopping, self._progress)}
+            outcomes = {**outcomes, **await self._steps.perform(proofs, label, stopping, self._progress)}
             stage = changed(stage, steps=stage.steps + proofs.steps)
         if not self._disturbs(stage):
             well = (step for step in stage.steps if isinstance(outcomes.get(step.id), Done))
@@ -83,9 +84,9 @@ class Stages(Generic[Want, Seen, Remembered]):
             case GiveUp(why=why, blamed=blamed):
                 return self._trial.give_up(state, why, blamed)
 
-    async def beside(self, stage: Stage, over: asyncio.Event) -> Collection[str]:
+    async def beside(self, stage: Stage, label: Label, over: asyncio.Event) -> Collection[str]:
         """Perform a stage beside the one of a turn; the subjects that have failed. No revision is judged by it."""
-        outcomes = await self._steps.perform(stage, over, self._progress)
+        outcomes = await self._steps.perform(stage, label, over, self._progress)
         self._disturbs(stage)
         return failures(stage, outcomes).keys()
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import nullcontext
+from functools import partial
 from typing import Generic
 
 from evenkeel.controller.cycle.lateness import Late, unheard
+from evenkeel.controller.cycle.record import Label
 from evenkeel.controller.cycle.remembering import Remembering
 from evenkeel.controller.cycle.stage import AtWork, Broke, StageLimits, StepProgress, run_stage
 from evenkeel.controller.process.defect import defect_text
@@ -26,10 +28,10 @@ class Steps(Generic[Want, Seen, Remembered]):
         """Called with the seconds that the steps at work may take."""
 
     async def perform(
-        self, stage: Stage, stopping: asyncio.Event, progress: StepProgress, late: Late = unheard
+        self, stage: Stage, label: Label, stopping: asyncio.Event, progress: StepProgress, late: Late = unheard
     ) -> Mapping[str, Outcome]:
-        """The outcomes of a stage, as `run_stage`."""
-        before, after = self._memory.step_begins, self._memory.step_ends
+        """The outcomes of a stage, as `run_stage`. Its entries bear the label."""
+        before, after = partial(self._memory.step_begins, label=label), partial(self._memory.step_ends, label=label)
         return await run_stage(
             stage, self._driver, self._limits, stopping, progress, before, after, self.broke, self.at_work, late
         )

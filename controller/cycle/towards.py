@@ -64,7 +64,7 @@ class Towards(Generic[Want, Seen, Remembered]):
         cut short. `late`: called with steps that are late. `meant`: adds the caller's facts to the memory.
         `begins`: called with the stage before it is performed.
         """
-        self._record.begin()
+        label = self._record.begin()
         journal, reconciler = self._journal, self._reconciler
         try:
             seen = await see(changed(reconciler.look(want, self._memory.memory()), subject=subject))
@@ -90,7 +90,7 @@ class Towards(Generic[Want, Seen, Remembered]):
         actions = activity.actions if activity is not None else ()
         acting = {action.subject for action in actions if action.kind != "check"}
         async with self._beside.at_work({subject, *acting}):
-            outcomes = await self._steps.perform(found.stage, stopping, report, late)
+            outcomes = await self._steps.perform(found.stage, label, stopping, report, late)
         match fold(found.stage, outcomes, failures=0, tries=_COUNTED_ELSEWHERE, is_last_good=False):
             case GoOn():
                 return Progressed() if len(outcomes) == len(found.stage.steps) else STOPPED

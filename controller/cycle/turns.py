@@ -73,9 +73,8 @@ class Turns(Generic[Want, Seen, Remembered]):
         self.steps = Steps(driver, limits, self.memory)
         self.trial = Trial(reconciler, journal, self.record, self.memory, transaction)
         self.wellbeing = Wellbeing(reconciler, self.record)
-        self.beside = Beside(self.looks, self.memory, self.wellbeing, self._repair_beside)
         self.announced = Announcements(journal, self.record, partial(transaction.differing, reconciler.domain))
-        self._leftovers, self._ailments = Leftovers(), Ailments(reconciler, driver, journal)
+        self._leftovers, self._ailments = Leftovers(), Ailments(reconciler, driver, journal, self.steps)
         self._stages = Stages(
             reconciler,
             journal,
@@ -87,12 +86,19 @@ class Turns(Generic[Want, Seen, Remembered]):
             tries,
             progress,
         )
+        self.beside = Beside(
+            reconciler,
+            journal,
+            self.record,
+            self.memory,
+            self.looks,
+            self.wellbeing,
+            self._ailments,
+            self.announced,
+            self._stages,
+        )
         self._look: Look | None = None
         """The last look."""
-        self._heading: DesiredState | None = None
-        """The state that the last turn was on its way to."""
-        self._vain: frozenset[str] = frozenset()
-        """Subjects whose repair beside the steps at work has failed; the next turn tries it again."""
 
     def look(self, want: Want | None) -> Look:
         """The look for a want; `None` for a look at everything that is there."""
@@ -114,18 +120,14 @@ class Turns(Generic[Want, Seen, Remembered]):
         be asked. `want`: the subjects to look for; `None` for those of the last look. `asked`: the digest of the
         desired state. `reserved` and `failed`: as for `Wellbeing.tell`."""
         self._look = self.look(want) if want is not None else self._look
-        try:
-            seen = await unless(stopping, self.looks.observe(self.look_here()))
-        except (Unavailable, TimedOut, Refused):
-            return None
+        seen = await self.looks.seen(self.look_here(), stopping)
         if seen is not None:
             ailing, _ = self.wellbeing.tell(seen, self.memory.memory(), reserved, failed)
-            await self._ailments.listen(ailing, asked, self.steps.broke)
+            await self._ailments.listen(ailing, asked)
         return seen
 
     async def turn(self, aim: Aim, stopping: asyncio.Event) -> Ending | Held:
         """One look, one judgement, one stage."""
-        self._heading, self._vain = aim.state, frozenset()
         sight = await self._see(aim, stopping)
         if not isinstance(sight, Sight):
             return sight
@@ -133,12 +135,13 @@ class Turns(Generic[Want, Seen, Remembered]):
             return Progressed()
         renewed = self._tagged.renewed(sight.plan.differences, sight.seen, sight.memory)
         found = self._judge(sight, renewed)
+        changing = _differing(found.plan if isinstance(found, Run) else sight.plan)
+        self.beside.heads_for(aim.state, _differing(sight) - changing)
         if not isinstance(found, Run):
             return found
-        changing = {each.subject for each in found.plan.differences if each.verb not in NOTHING_DONE}
         async with self.beside.at_work(changing.union(sight.reserved)):
             ending = await self._stages.of_a_turn(aim.role, aim.state, found, renewed, stopping)
-        if isinstance(ending, Retrying):
+        if isinstance(ending, Retrying) and ending.phase != Phase.DOWNLOAD:  # nothing was disturbed, and a look follows
             await self.look_after_health(None, aim.asked, stopping, sight.reserved, ending.failed)
             self.wellbeing.hold_up()
         return ending
@@ -150,16 +153,18 @@ class Turns(Generic[Want, Seen, Remembered]):
         self.record.revision = aim.state.digest
         want = reconciler.select(aim.state)
         look = self._look = self.look_here() if aim.is_repair else changed(self.look(want), fresh=self.asks_afresh)
+        self.asks_afresh = self.asks_afresh and aim.is_repair  # set meanwhile, it asks for another look
         try:
             seen = await unless(stopping, self.looks.observe(look))
         except (Unavailable, TimedOut, Refused) as error:
+            self.asks_afresh |= look.fresh
             self.trial.blind()
             self._transaction.seen(reconciler.domain, aim.state, None, error.message)
             return Retrying(str(error), 0.0, None)
         if seen is None:
+            self.asks_afresh |= look.fresh
             self.trial.blind()
             return STOPPED
-        self.asks_afresh = self.asks_afresh and aim.is_repair
         if journal.digest("desired") != aim.asked:  # the observation proves nothing about a newer desired state
             return Progressed()
         self._forget_gone(seen)
@@ -167,15 +172,15 @@ class Turns(Generic[Want, Seen, Remembered]):
         activity = journal.mailbox(reconciler.domain).activity()
         reserved = reserved_subjects(activity, aim.state) if activity is not None else frozenset()
         ailing, undecided = self.wellbeing.tell(seen, memory, reserved)
-        await self._ailments.listen(ailing, aim.state.digest, self.steps.broke)
+        await self._ailments.listen(ailing, aim.state.digest)
         if journal.digest("desired") != aim.asked:
             return Progressed()
         differences = reconciler.diff(want, seen, memory)
         stuck = dict(aim.stuck or {})
         if aim.kept is not None:
-            done = (OUTSTANDING,) if aim.proves else ()
-            others = (each for each in differences if each.subject not in aim.kept and each.verb not in done)
-            stuck = {each.subject: each.why for each in others} | stuck
+            others = [each for each in differences if each.subject not in aim.kept]
+            proofs = self._proofs([each for each in others if aim.proves], seen, memory)
+            stuck = {each.subject: each.why for each in others if each.subject not in proofs} | stuck
         plan = self._plan(differences, seen, memory, reserved, stuck)
         if aim.judges_all:
             self.record.content(self._tagged.set_aside(want, seen, memory, self.record.set_aside()))
@@ -194,38 +199,10 @@ class Turns(Generic[Want, Seen, Remembered]):
     async def blocked(self, state: DesiredState, stopping: asyncio.Event) -> Mapping[str, str] | None:
         """The subjects of a state that cannot be had now, and why; `None` when the engine could not be asked."""
         want, memory = self._reconciler.select(state), self.memory.memory()
-        try:
-            seen = await unless(stopping, self.looks.observe(changed(self.look(want), fresh=False)))
-        except (Unavailable, TimedOut, Refused):
-            return None
+        seen = await self.looks.seen(changed(self.look(want), fresh=False), stopping)
         if seen is None:
             return None
         return blocked_subjects(self._plan(self._reconciler.diff(want, seen, memory), seen, memory, (), {}))
-
-    async def _repair_beside(
-        self, seen: Seen, memory: Remembered, changing: Collection[str], over: asyncio.Event
-    ) -> None:
-        """Repair the subjects that drifted while steps take long (`Beside`), one stage after the other."""
-        journal, reconciler = self._journal, self._reconciler
-        asked, state = journal.digest("desired"), self._heading or journal.readable_revision("desired")
-        if state is None or not asked:
-            return
-        want = reconciler.select(state)
-        done = (*NOTHING_DONE, OUTSTANDING)
-        found = (each for each in reconciler.diff(want, seen, memory) if each.verb not in done)
-        drifted = {each.subject for each in found if each.subject in want.subjects} - self._vain - set(changing)
-        aim = Aim("last-good", state, asked, {}, drifted)
-        while drifted and not over.is_set():
-            sight = await self._see(aim, over)
-            if not isinstance(sight, Sight):
-                return
-            open_ = gate(sight.plan, lambda step: step.phase != Phase.CLEANUP and step.subject not in changing)
-            if not isinstance(open_, Go):
-                return
-            self.announced.announce("last-good", state, sight.plan, is_repair=True)
-            self._vain |= frozenset(await self._stages.beside(open_.stage, over))
-            if self._vain & drifted:
-                return
 
     def _forget_gone(self, seen: Seen) -> None:
         before, now_s = self.memory.memory(), asyncio.get_running_loop().time()
@@ -243,6 +220,13 @@ class Turns(Generic[Want, Seen, Remembered]):
         mine = [set_aside(each, stuck) for each in differences if each.subject not in reserved]
         return self._reconciler.plan(mine, seen, memory, self.memory.former(mine))
 
+    def _proofs(self, differences: Sequence[Difference], seen: Seen, memory: Remembered) -> set[str]:
+        """The subjects of which nothing but a proof is outstanding."""
+        outstanding = [each for each in differences if each.verb == OUTSTANDING]
+        steps = [step for stage in self._plan(outstanding, seen, memory, (), {}).stages for step in stage.steps]
+        more = {step.subject for step in steps if step.phase != Phase.VERIFY}
+        return {step.subject for step in steps} - more
+
     def _judge(self, sight: Sight[Want, Seen, Remembered], renewed: Renewed) -> Run | Ending | Held:
         """The judgement on a look: a stage that may run now, or the ending of the turn without one."""
         aim, seen, plan, undecided = sight.aim, sight.seen, sight.plan, sight.undecided
@@ -258,7 +242,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             self._transaction.seen(self._reconciler.domain, state, pending(plan))
         is_last_good = self._journal.digest("last-good") == state.digest
         is_stuck = (bool(aim.stuck) and not aim.excuses) or is_repair
-        is_blocked = not blocked_subjects(plan).keys() <= (aim.stuck or {}).keys()
+        is_blocked = bool(self._blocked(state, plan).difference(aim.stuck or ()))
         is_reached = is_desired and not sight.reserved_differing and not is_stuck and not is_blocked
         if not is_repair and (is_reached or is_last_good) and at_most_cleans(plan):
             unproven = self.trial.make_good(state, ours, seen, settled.how, renewed)
@@ -269,7 +253,13 @@ class Turns(Generic[Want, Seen, Remembered]):
         if undecided and is_desired and not is_stuck and not is_blocked:
             return self.trial.wait_for_first_checks(undecided)
         is_other = bool(aim.stuck) or is_repair or aim.is_part
-        return self._settle("last-good" if is_other else aim.role, aim.asked, plan, settled)
+        return self._settle("last-good" if is_other else aim.role, aim, plan, settled)
+
+    def _blocked(self, state: DesiredState, plan: Plan) -> set[str]:
+        """The subjects that cannot be had, and that a state changes: it cannot be reached without them. Another one that cannot
+        be had does not keep it from being good."""
+        blocked, changes = set(blocked_subjects(plan)), self.trial.changes(state)
+        return blocked if changes is None else blocked.intersection(changes)
 
     def _settled(self, sight: Sight[Want, Seen, Remembered]) -> tuple[Settled, dict[str, str]]:
         """The ending if the turn settles, and the subjects that are not well, with the reasons, without those that are
@@ -319,20 +309,25 @@ class Turns(Generic[Want, Seen, Remembered]):
         return self.record.waits(why)
 
     @at_once
-    def _settle(self, role: Role, asked: str, plan: Plan, settled: Settled) -> Ending:
+    def _settle(self, role: Role, aim: Aim, plan: Plan, settled: Settled) -> Ending:
         self.announced.over(role)
         self.memory.forget_switches()
         self.record.left_over(self._leftovers.why)
         why = blocked(plan)
         if role == "last-good":
             return Stalled(why, blocked_subjects(plan)) if why else settled
-        if self._journal.digest("desired") != asked:  # by another process, since the look
+        if self._journal.digest("desired") != aim.asked:  # by another process, since the look
             return Progressed()
         if why:
             subjects = blocked_subjects(plan)
             groups = self._transaction.groups.of(self._reconciler.domain, subjects)
             return self.record.blocked(why, groups)._replace(blocked=subjects)
-        if self._journal.attempts.of(self.record.revision) is not None:
-            self._journal.attempts.forgive(self.record.revision)
+        if self._journal.attempts.of(aim.state.digest) is not None:
+            self._journal.attempts.forgive(aim.state.digest)
         self.record.settled(settled.how)
         return settled
+
+
+def _differing(work: Plan | Sight[Want, Seen, Remembered]) -> set[str]:
+    """The subjects about which something is to be done."""
+    return {each.subject for each in work.differences if each.verb not in NOTHING_DONE}

@@ -72,15 +72,16 @@ class Wellbeing(Generic[Want, Seen, Remembered]):
         self._record.health(told, undecided)
         return ailing, undecided
 
-    def tell_beside(self, seen: Seen, memory: Remembered, at_work: Collection[str]) -> None:
-        """State the health of the subjects that the steps at work do not change. For the others the last statement
-        holds."""
+    def tell_beside(self, seen: Seen, memory: Remembered, at_work: Collection[str]) -> Mapping[str, Ailment]:
+        """State the health of the subjects that the steps at work do not change; returns those that ail. For the others the
+        last statement holds."""
         down = self._reconciler.down(seen, memory, self._should_run & self._proven)
         found = {name: each for name, each in down.items() if name in self._should_run}
-        found |= {name: each for name, each in self._watched.ailing(seen, memory).items() if name in self._should_run}
+        ailing = {name: each for name, each in self._watched.ailing(seen, memory).items() if name in self._should_run}
         before = {name: each for name, each in self._ill.items() if name in at_work}
-        self._ill = before | {name: each for name, each in found.items() if name not in at_work}
+        self._ill = before | {name: each for name, each in (found | ailing).items() if name not in at_work}
         self._record.health(self._ill, self._not_known)
+        return {name: each for name, each in ailing.items() if name not in at_work}
 
     def _undecided(self, found: Mapping[str, str]) -> str:
         """The reason why the health of some is not known; "" when it is, or after a minute without a result, because

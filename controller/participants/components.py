@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from evenkeel.controller.participants.participant import Waits
 from evenkeel.reconcilers.standing import Standing
@@ -33,8 +33,18 @@ def unheeded(stage: Stage) -> None:
     """Ignore the beginning of a stage."""
 
 
+class Oversight(NamedTuple):
+    """A caller's hold on the work on a component. `waits`: called with trouble that is waited out; `cut`: ends waiting, and
+    raises Interrupted; `progress` and `begins`: called with the progress of steps, and with each stage."""
+
+    waits: Waits
+    cut: asyncio.Event
+    progress: StepProgress = silent
+    begins: StageBegins = unheeded
+
+
 class Components(Protocol[Want]):
-    """The components of one domain. `cut` ends waiting, and raises Interrupted."""
+    """The components of one domain. What waits raises Interrupted when it is cut short."""
 
     def begin(self, revision: str) -> None:
         """Begin a command for this revision, with all its patience."""
@@ -57,10 +67,7 @@ class Components(Protocol[Want]):
         action: ActivityAction,
         want: Want,
         command: Command,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress = silent,
-        begins: StageBegins = unheeded,
+        oversight: Oversight,
     ) -> str:
         """Drive a component as far as the command's gate is open; "" when it went well, else the reason."""
         ...
@@ -69,10 +76,7 @@ class Components(Protocol[Want]):
         self,
         action: ActivityAction,
         want: Want,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress = silent,
-        begins: StageBegins = unheeded,
+        oversight: Oversight,
     ) -> tuple[str, str]:
         """Drive a component through DOWNLOAD: the name of its content, "" without one; and the reason of a failure."""
         ...
@@ -82,27 +86,24 @@ class Components(Protocol[Want]):
         action: ActivityAction,
         want: Want,
         command: Command,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress = silent,
-        begins: StageBegins = unheeded,
+        oversight: Oversight,
     ) -> tuple[str, Standing]:
         """Drive a component as `drive` does: the reason why that did not go well, and the component's standing after it."""
         ...
 
     async def restore(
-        self, action: ActivityAction, before: Want, waits: Waits, cut: asyncio.Event, *, gives_way: bool = False
+        self, action: ActivityAction, before: Want, oversight: Oversight, *, gives_way: bool = False
     ) -> str:
         """Restore the state before, with its content; "" when it went well, else the reason. `gives_way`: only until
         the new instance has stepped aside for the old one."""
         ...
 
-    async def stands(self, action: ActivityAction, want: Want, waits: Waits, cut: asyncio.Event) -> Standing:
+    async def stands(self, action: ActivityAction, want: Want, oversight: Oversight) -> Standing:
         """The standing of a component now."""
         ...
 
     async def all_stand(
-        self, actions: Sequence[ActivityAction], want: Want, waits: Waits, cut: asyncio.Event
+        self, actions: Sequence[ActivityAction], want: Want, oversight: Oversight
     ) -> dict[str, Standing]:
         """The standing of several components by one and the same look, by subject."""
         ...

@@ -14,15 +14,7 @@ from typing import Generic, NamedTuple
 from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.endings import Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.cycle.lateness import LATE_S
-from evenkeel.controller.participants.components import (
-    MOST_PROOFS,
-    Interrupted,
-    StageBegins,
-    StepProgress,
-    silent,
-    unheeded,
-)
-from evenkeel.controller.participants.participant import Waits
+from evenkeel.controller.participants.components import MOST_PROOFS, Interrupted, Oversight
 from evenkeel.controller.participants.patience import Trouble, Vain, pause
 from evenkeel.controller.process.stopping import unless
 from evenkeel.reconcilers.gate import IsOpen
@@ -70,15 +62,15 @@ class Driving(Generic[Want, Seen, Remembered]):
     def _renew_patience(self) -> None:
         self._away_since, self._spent_s, self._silent = None, 0.0, ""
 
-    async def observe(self, look: Look, waits: Waits, cut: asyncio.Event) -> Seen | None:
+    async def observe(self, look: Look, oversight: Oversight) -> Seen | None:
         """One look of its own, with all patience, that waits out passing trouble. Raises the errors that are left after
         that, or when cut short while it waits. `None` when told to stop meanwhile."""
         self._renew_patience()
-        return await self._observe(look, waits, cut, self._stopping)
+        return await self._observe(look, oversight, self._stopping)
 
-    async def _observe(self, look: Look, waits: Waits, cut: asyncio.Event, at_once: asyncio.Event) -> Seen | None:
+    async def _observe(self, look: Look, oversight: Oversight, at_once: asyncio.Event) -> Seen | None:
         """Observe with the patience that is left. `at_once`: see `_see`."""
-        trouble = Trouble(waits)
+        trouble, cut = Trouble(oversight.waits), oversight.cut
         while True:
             self.alive()
             try:
@@ -124,12 +116,13 @@ class Driving(Generic[Want, Seen, Remembered]):
         self._away_since = now if self._away_since is None else self._away_since
         return now - self._away_since
 
-    async def look_at(self, look: Look, waits: Waits, cut: asyncio.Event) -> Seen | str:
+    async def look_at(self, look: Look, oversight: Oversight) -> Seen | str:
         """One look, or the reason why it failed. Raises Interrupted when cut short."""
+        cut = oversight.cut
         if self._silent:
             return self._silent
         try:
-            seen = await self._observe(look, waits, cut, cut)
+            seen = await self._observe(look, oversight, cut)
         except (Unavailable, TimedOut, Refused) as error:
             if cut.is_set():
                 raise Interrupted from error
@@ -144,17 +137,13 @@ class Driving(Generic[Want, Seen, Remembered]):
         subject: str,
         want: Want,
         is_open: IsOpen,
-        waits: Waits,
-        cut: asyncio.Event,
         view: View[Seen, Remembered],
         patience_s: float,
-        progress: StepProgress = silent,
-        begins: StageBegins = unheeded,
+        oversight: Oversight,
     ) -> Seen | str:
         """Drive one subject as far as the gate is open. The observation in which nothing is left to do, without the
-        commander's own facts; or the reason why it did not go well. `begins`: called with each stage before it is
-        performed."""
-        trouble, latest = Trouble(waits), list[Seen]()
+        commander's own facts; or the reason why it did not go well."""
+        trouble, cut, latest = Trouble(oversight.waits), oversight.cut, list[Seen]()
         if self._silent:
             return self._silent
         vain, wait_s, proofs = Vain(), 0.5, 0
@@ -171,7 +160,7 @@ class Driving(Generic[Want, Seen, Remembered]):
             if step.action.traits.fetches:
                 vain.comes(done)
                 trouble.say("")
-            progress(step, message, done, total)
+            oversight.progress(step, message, done, total)
 
         def late(step: Step, why: str) -> None:
             trouble.late(why) if why else trouble.answered()
@@ -180,7 +169,7 @@ class Driving(Generic[Want, Seen, Remembered]):
             self.alive()
             vain.tries()
             ending = await self._cycles.towards.by_a_stage(
-                want, subject, is_open, see, cut, report, late, view.memory, begins
+                want, subject, is_open, see, cut, report, late, view.memory, oversight.begins
             )
             match ending:
                 case Settled():

@@ -13,17 +13,8 @@ from graphlib import CycleError, TopologicalSorter
 from types import TracebackType
 from typing import Generic, NamedTuple, Self
 
-from evenkeel.controller.participants.components import (
-    MOST_PROOFS,
-    Components,
-    Interrupted,
-    StageBegins,
-    StepProgress,
-    Want,
-    silent,
-    unheeded,
-)
-from evenkeel.controller.participants.participant import Tell, Waits
+from evenkeel.controller.participants.components import MOST_PROOFS, Components, Interrupted, Oversight, Want
+from evenkeel.controller.participants.participant import Tell
 from evenkeel.controller.participants.progress import Progress
 from evenkeel.reconcilers.agents import activity as activities
 from evenkeel.reconcilers.agents.commands import PHASES
@@ -113,16 +104,13 @@ class Forward(Generic[Want]):
         action: ActivityAction,
         want: Want,
         command: Command,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress = silent,
-        begins: StageBegins = unheeded,
+        oversight: Oversight,
     ) -> Standing:
         """Drive a component as far as the command's gate is open; its standing then. One that is stopped or removed
         from outside at this very moment is put up again a few times."""
         stands = Standing("away", "it was not looked at")
         for _ in range(MOST_PROOFS):
-            why, stands = await self._components.put_up(action, want, command, waits, cut, progress, begins)
+            why, stands = await self._components.put_up(action, want, command, oversight)
             if why and not stands.is_well:
                 return Standing(stands.how, why)
             if why or stands.how != "away":
@@ -138,13 +126,14 @@ class Forward(Generic[Want]):
             if all(isinstance(step.action, Proof) for step in stage.steps):
                 place.give_back()
 
+        oversight = Oversight(report.waits, cut, report, begins)
         if command == "ACTIVATE":
-            stands = await self.put_up(action, want, command, report.waits, cut, report, begins)
+            stands = await self.put_up(action, want, command, oversight)
             return _Result("" if stands.is_well else stands.why, stands.how == "ended")
         if command == "DOWNLOAD":
-            digest, why = await self._components.fetch(action, want, report.waits, cut, report, begins)
+            digest, why = await self._components.fetch(action, want, oversight)
             return _Result(why, digest=digest)
-        return _Result(await self._components.drive(action, want, command, report.waits, cut, report, begins))
+        return _Result(await self._components.drive(action, want, command, oversight))
 
     def needs(self, actions: Sequence[ActivityAction], command: Command, want: Want) -> Mapping[str, Sequence[str]]:
         """The components that each one waits for, of those with an action."""

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Generic
 
-from evenkeel.controller.participants.components import MOST_PROOFS, Components, Interrupted, Want
+from evenkeel.controller.participants.components import MOST_PROOFS, Components, Interrupted, Oversight, Want
 from evenkeel.controller.participants.forward import Forward
 from evenkeel.controller.participants.participant import Tell, Waits
 from evenkeel.controller.participants.progress import Progress
@@ -89,17 +89,17 @@ class Phases(Generic[Want]):
         want = self._components.wanted(activity)
         stands: Mapping[str, Standing] = {}
         for _ in range(MOST_PROOFS if good else 0):
-            waits = Progress(good[0], tell, "CLEANUP", activity).waits
-            stands = await self._components.all_stand(good, want, waits, self._cut)
+            oversight = Oversight(Progress(good[0], tell, "CLEANUP", activity).waits, self._cut)
+            stands = await self._components.all_stand(good, want, oversight)
             away = [action for action in good if stands[action.subject].how in ("away", "pending")]
             if not away:
                 break
             for action in away:
-                waits = Progress(action, tell, "CLEANUP", activity).waits
-                stand = await self._forward.put_up(action, want, "CLEANUP", waits, self._cut)
+                oversight = Oversight(Progress(action, tell, "CLEANUP", activity).waits, self._cut)
+                stand = await self._forward.put_up(action, want, "CLEANUP", oversight)
                 if stand.how == "pending":
                     if stand.why != action.waits_for:
-                        waits(stand.why)
+                        oversight.waits(stand.why)
                     return {**stands, action.subject: stand}
         return stands
 
@@ -120,8 +120,8 @@ class Phases(Generic[Want]):
             if action in told[1:]:
                 activity = activities.mark(activity, action.subject, "UPDATING")
                 tell(activity, "ROLLBACK")
-            waits = Progress(action, tell, "ROLLBACK", activity).waits
-            why = await self._components.restore(action, before, waits, self._cut)
+            oversight = Oversight(Progress(action, tell, "ROLLBACK", activity).waits, self._cut)
+            why = await self._components.restore(action, before, oversight)
             well = well and not why
             if why:
                 activity = activities.mark(activity, action.subject, "UPDATE_FAILURE", why)
@@ -145,15 +145,15 @@ class Phases(Generic[Want]):
         for action in activities.to_do(activity):
             if action.subject in taken_back:
                 continue
-            waits = Progress(action, tell, "CLEANUP", activity).waits
-            why = await self._components.drive(action, want, "CLEANUP", waits, cut)
+            oversight = Oversight(Progress(action, tell, "CLEANUP", activity).waits, cut)
+            why = await self._components.drive(action, want, "CLEANUP", oversight)
             if not why:
                 activity = activities.end_well(activity, action)
                 continue
             well = False
             if action.kind == "destroy":
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
-            elif (stands := await self._components.stands(action, want, waits, cut)).is_well:
+            elif (stands := await self._components.stands(action, want, oversight)).is_well:
                 activity = closing.keep_leftover(activity, action.subject, why)
             elif stands.how == "unknown":
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", stands.why)
@@ -173,16 +173,16 @@ class Phases(Generic[Want]):
         all_known, activated = True, closing.activated_actions(activity)
         if not activated:
             return activity, all_known
-        waits = Progress(activated[0], tell, "CLEANUP", activity).waits
-        at_first = await self._components.all_stand(activated, want, waits, cut)
+        oversight = Oversight(Progress(activated[0], tell, "CLEANUP", activity).waits, cut)
+        at_first = await self._components.all_stand(activated, want, oversight)
         for action in activated:
             stands = at_first[action.subject]
             if stands.is_well:
                 continue
-            waits = Progress(action, tell, "CLEANUP", activity).waits
-            stands = await self._components.stands(action, want, waits, cut)
+            oversight = Oversight(Progress(action, tell, "CLEANUP", activity).waits, cut)
+            stands = await self._components.stands(action, want, oversight)
             if stands.how == "away":
-                stands = await self._forward.put_up(action, want, "ACTIVATE", waits, cut)
+                stands = await self._forward.put_up(action, want, "ACTIVATE", oversight)
             if stands.how == "unknown":
                 all_known = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", stands.why)
@@ -202,7 +202,8 @@ class Phases(Generic[Want]):
         well, failed = True, closing.first_failure(activity)
         await self._give_way(activity, undone, before, tell, cut)
         for action in undone:
-            why = await self._components.restore(action, before, Progress(action, tell, "CLEANUP", activity).waits, cut)
+            oversight = Oversight(Progress(action, tell, "CLEANUP", activity).waits, cut)
+            why = await self._components.restore(action, before, oversight)
             if why:
                 well = False
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
@@ -222,5 +223,5 @@ class Phases(Generic[Want]):
         as a port. A failure here is repeated in the second half, and reported there."""
         status: Status = "ROLLBACK" if activity.command == "ROLLBACK" else "CLEANUP"
         for action in actions if len(actions) > 1 else ():
-            waits = Progress(action, tell, status, activity).waits
-            await self._components.restore(action, before, waits, cut, gives_way=True)
+            oversight = Oversight(Progress(action, tell, status, activity).waits, cut)
+            await self._components.restore(action, before, oversight, gives_way=True)

@@ -113,6 +113,11 @@ class GroupTrials:
         self._wake()
         return True
 
+    def blocked(self, desired: str) -> dict[str, str]:
+        """The groups that are held because they cannot be had, and why, while the state of this digest is desired."""
+        held = self._held if self._held_for == desired else {}
+        return {group: each.why for group, each in held.items() if each.is_blocked}
+
     def blocks(self, domain: str) -> bool:
         """Whether a group is held by a domain because it cannot be had."""
         return any(each.is_blocked and each.domain == domain for each in self._held.values())

@@ -39,8 +39,8 @@ class Transaction:
     """The transaction of one device. Everything here happens at once: nothing is awaited."""
 
     def __init__(self, journal: Journal) -> None:
-        self._journal, self.verdict = journal, Verdict(journal, self._wake_others)
-        self.groups = GroupTrials(journal, self._wake_all)
+        self._journal, self.groups = journal, GroupTrials(journal, self._wake_all)
+        self.verdict = Verdict(journal, self._wake_others, self.groups.blocked)
         self._members: dict[str, Member] = {}
         self._progress: dict[str, tuple[str, Progress]] = {}
         """By domain: the digest of the state that it was last seen on its way to, and how far it was."""
@@ -149,7 +149,8 @@ class Transaction:
             for name, member in self._members.items()
             if name != domain and _changes(member, state, others)
         }
-        return held(domain, phase, going, self._members[domain].rank, back=back)
+        rank, looks_first = self._members[domain].rank, has_groups(state)
+        return held(domain, phase, going, rank, back=back, looks_first=looks_first)
 
     def on_the_way(self, domain: str, state: DesiredState) -> tuple[str, ...]:
         """The subjects of a domain that change on the way to a state: from last-good, or back to it. Where groups are left out

@@ -44,9 +44,15 @@ class Statement(NamedTuple):
 class Verdict:
     """The verdict over the domains of one device."""
 
-    def __init__(self, journal: Journal, is_news: Callable[[str], object] = lambda domain: None) -> None:
-        """`is_news`: called with a domain that is blocked otherwise than before, or no more."""
-        self._journal, self._is_news = journal, is_news
+    def __init__(
+        self,
+        journal: Journal,
+        is_news: Callable[[str], object] = lambda domain: None,
+        held: Callable[[str], Mapping[str, str]] = lambda desired: {},
+    ) -> None:
+        """`is_news`: called with a domain that is blocked otherwise than before, or no more. `held`: gives the groups that all
+        domains leave alone because they cannot be had, and why, while what has this digest is desired."""
+        self._journal, self._is_news, self._held = journal, is_news, held
         self._said: dict[str, Statement | None] = {}
 
     def join(self, domain: str) -> None:
@@ -82,9 +88,14 @@ class Verdict:
         texts = (each.message for each in told.values() if each is worst or not _repeats(each, worst))
         text = "; ".join(dict.fromkeys(texts))
         blocked = {group: why for each in told.values() for group, why in each.groups.items()}
+        blocked |= self._held(desired)
         return self._journal.set_condition(
             Condition("Settled", False, worst.reason, text, groups=dict(sorted(blocked.items())))
         )
+
+    def is_said_by_another(self, domain: str, why: str) -> bool:
+        """Whether another domain says the same of why it is blocked."""
+        return any(name != domain and self._blocked(name) == why for name in self._said)
 
     def not_yet(self, domains: Sequence[str], where: str) -> str:
         """Why others wait for these domains, which have not come to where all are going: what is blocked there, for it will

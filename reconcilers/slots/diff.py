@@ -14,14 +14,18 @@ from collections.abc import Iterator
 
 from evenkeel.reconcilers.slots.select import SlotsWanted
 from evenkeel.reconcilers.slots.targets import target_of
-from evenkeel.reconcilers.slots.trials import Course, OnTrial, has_failed, is_doubtful, on_trial, version_in
+from evenkeel.reconcilers.slots.trials import Course, OnTrial, has_failed, is_doubtful, is_trusted, on_trial, version_in
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import Document, asked_at
-from evenkeel.specs.plan import Change
+from evenkeel.specs.plan import NOTHING_DONE, Change
 from evenkeel.specs.slots.difference import BUNDLES, SYSTEM, SlotsDifference
 from evenkeel.specs.slots.memory import Proof, SlotsMemory
 from evenkeel.specs.slots.observed import SlotSeen, SlotsSeen
 from evenkeel.specs.slots.system import OperatingSystem
+
+
+WAY_BACK_TRIES = 3
+"""How often a system that ran before is booted before it counts as failed: there may be nothing else to go back to."""
 
 
 def diff(want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory) -> tuple[SlotsDifference, ...]:
@@ -33,12 +37,34 @@ def diff(want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory) -> tuple[Slots
         found = _booted(system, document, seen, memory)
     else:
         found = _other(system, document, seen, memory)
+    unmarked = _unmarked(seen, memory)
+    if system is not None and document is not None and unmarked is not None:
+        if found is None or found.verb in NOTHING_DONE:
+            why = f"slot {unmarked.label} is not marked good yet"
+            found = _about(system.name, "finish", why, seen, memory, system, document)
+        found = changed(found, settle=unmarked.name, settle_label=unmarked.label)
     left = _unneeded(system, found, seen, memory)
+    if system is not None and document is not None and system.key in left:
+        left = tuple(key for key in left if key != system.key)
+        why = f"the bundle of {system.version} is not needed any more"
+        own = found or _about(system.name, "finish", why, seen, memory, system, document)
+        found = changed(own, keys=(system.key,))
     differences = [found] if found is not None else []
     if left:
         count = "a stored bundle" if len(left) == 1 else f"{len(left)} stored bundles"
         differences.append(SlotsDifference(BUNDLES, "remove", f"nothing needs {count} any more", keys=left))
     return tuple(sorted(differences, key=lambda each: each.subject))
+
+
+def _unmarked(seen: SlotsSeen, memory: SlotsMemory) -> SlotSeen | None:
+    """The slot that has to be marked good before anything else: the booted one, which is not on trial. With a bootloader that
+    tries a slot once that is so after every boot, and until then the next loss of power would boot another one, or none. Where
+    the rescue system runs, a slot that is worth going back to."""
+    booted = seen.slot(seen.booted)
+    if booted is not None and booted in seen.bootable:
+        return booted if booted.boot_status == "bad" and not is_doubtful(booted, memory) else None
+    trusted = [each for each in seen.bootable if is_trusted(each, memory)]
+    return trusted[0] if trusted and all(each.boot_status == "bad" for each in trusted) else None
 
 
 def _runs(seen: SlotsSeen) -> str:
@@ -83,8 +109,8 @@ def _booted(
         target=booted.name,
         target_label=booted.label,
         target_version=system.version,
-        prove=not is_proven and (is_tried or is_new or not is_marked),
-        mark_good=is_tried or not is_marked,
+        prove=not is_proven and (is_tried or is_new),
+        mark_good=is_tried or not (is_marked or _unmarked(seen, memory) is not None),
     )
     if trial is not None and not is_tried:
         why = f"slot {booted.label} has to boot next again, and not slot {trial.label}"
@@ -119,7 +145,7 @@ def _other(system: OperatingSystem, document: Document, seen: SlotsSeen, memory:
             return met
     if trial is not None and trial.course == Course.FELL_BACK:
         found = changed(found, why=f"{why}; {trial.fallback_text(seen)}")
-    is_own = booted is not None and (booted.name in memory.failed or (trial is not None and trial.name == booted.name))
+    is_own = booted not in seen.bootable or booted.name in memory.failed or booted.name in memory.trial
     if memory.reached.get(system.name) == system.version and not is_own:
         found = changed(found, why=drift_text(system.version, seen, memory), is_repair=True)
         if system.drift == "tell":
@@ -139,16 +165,17 @@ def _of_trial(
     label, boots = trial.label, trial.trial.boots
     if trial.seen is None:
         return None
+    tries = max(system.tries, WAY_BACK_TRIES) if is_trusted(trial.seen, memory) else system.tries
     found = changed(found, target=trial.name, target_label=label, target_version=system.version)
     found = changed(found, activations=trial.seen.activations)
     if trial.course == Course.ARRIVED:
         return changed(found, verb="finish", why=f"slot {label} is booted, and has another version", prove=True)
-    if trial.course == Course.FELL_BACK and boots >= system.tries:
+    if trial.course == Course.FELL_BACK and boots >= tries:
         return changed(found, verb="finish", why=trial.fallback_text(seen), prove=True)
     if version_in(trial.seen, memory) != system.version:
         return None
     if trial.course == Course.FELL_BACK:
-        why = f"{trial.fallback_text(seen)}; try {boots + 1} of {system.tries}"
+        why = f"{trial.fallback_text(seen)}; try {boots + 1} of {tries}"
         return changed(found, why=why, activate=True, reboot=True, boots=boots + 1)
     if trial.course == Course.WAITS and seen.primary == trial.name:
         return changed(found, why=f"slot {label} is activated and not booted yet", reboot=True, boots=boots)

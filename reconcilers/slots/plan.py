@@ -63,6 +63,8 @@ def _is_needed(system: OperatingSystem, memory: SlotsMemory) -> bool:
 def _steps(difference: SlotsDifference, memory: SlotsMemory) -> Iterator[Step]:
     subject, label = difference.subject, difference.target_label
     system = difference.system
+    if difference.settle:  # it disturbs nothing, and waits for nothing
+        yield Step("settle", subject, Phase.DOWNLOAD, MarkGood(difference.settle, difference.settle_label))
     if system is not None:
         yield from _installing(difference, system)
         yield from _booting(difference, system)
@@ -83,13 +85,14 @@ def _steps(difference: SlotsDifference, memory: SlotsMemory) -> Iterator[Step]:
     for name, bad in difference.bads:
         yield Step(f"mark-bad:{name}", subject, Phase.CLEANUP, MarkBad(name, bad))
     if difference.keys:
-        yield Step("discard", subject, Phase.CLEANUP, Discard(difference.keys))
+        yield Step(f"discard:{subject}", subject, Phase.CLEANUP, Discard(difference.keys))
 
 
 def _installing(difference: SlotsDifference, system: OperatingSystem) -> Iterator[Step]:
     subject, target, label = difference.subject, difference.target, difference.target_label
     if difference.fetch:
-        yield Step("fetch", subject, Phase.DOWNLOAD, Fetch(system))
+        needs = ["settle"] if difference.settle else []
+        yield Step("fetch", subject, Phase.DOWNLOAD, Fetch(system), tuple(needs))
     if not difference.install:
         return
     needs = ["inspect"]
@@ -97,10 +100,9 @@ def _installing(difference: SlotsDifference, system: OperatingSystem) -> Iterato
     if difference.restore:
         needs.append("restore")
         yield Step("restore", subject, Phase.UPDATE, _restore(difference), ("inspect",))
-    if difference.settle:
-        needs.append("settle")
-        yield Step("settle", subject, Phase.UPDATE, MarkGood(difference.runs, difference.runs_label), ("inspect",))
-    install = Install(target, label, system, difference.streams, difference.runs, difference.keeps_primary)
+    install = Install(
+        target, label, system, difference.streams, difference.runs, difference.keeps_primary, difference.boot
+    )
     yield Step("install", subject, Phase.UPDATE, install, tuple(needs))
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from evenkeel.specs.codec import changed
 from evenkeel.specs.plan import Done, Failed, Outcome, Step
 from evenkeel.specs.slots.actions import Activate, Discard, Fetch, Inspect, Install, MarkGood, Prove, Restore
-from evenkeel.specs.slots.memory import Failure, Proof, SlotsMemory, Trial
+from evenkeel.specs.slots.memory import UNCOUNTED, Failure, Proof, SlotsMemory, Trial
 
 Value = TypeVar("Value")
 
@@ -20,10 +20,12 @@ def begun(step: Step, memory: SlotsMemory) -> SlotsMemory:
             fetched = tuple(dict.fromkeys((*memory.fetched, system.key)))
             useless = tuple(key for key in memory.useless if key != system.key)
             return changed(memory, fetched=fetched, useless=useless)
-        case Install(slot=slot):
+        case Install(slot=slot) as action:
+            mark_is_ours = action.keeps_primary
+            trial = Trial(action.system.version, action.boot, action.keeps, activations=UNCOUNTED)
             return changed(
                 memory,
-                trial=_without(memory.trial, slot),
+                trial=_without(memory.trial, slot) if mark_is_ours else {slot: trial},
                 proven=_without(memory.proven, slot),
                 ran=_without(memory.ran, slot),
             )

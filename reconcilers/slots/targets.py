@@ -37,7 +37,6 @@ def target_of(found: SlotsDifference, system: OperatingSystem, seen: SlotsSeen, 
         install=True,
         streams=streams,
         fetch=not is_here and not streams and (bundle is None or not bundle.is_complete),
-        settle=booted is not None and bool(booted.bootname) and booted.boot_status == "bad",
         keeps_primary=seen.can.keeps_primary,
         reboot_s=memory.away_s.get("reboot"),
     )

@@ -10,8 +10,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from evenkeel.specs.slots.memory import SlotsMemory, Trial
-from evenkeel.specs.slots.observed import SlotSeen, SlotsSeen
+from evenkeel.specs.slots.memory import UNCOUNTED, SlotsMemory, Trial
+from evenkeel.specs.slots.observed import SlotSeen, SlotsSeen, fallback_text
 
 
 class Course(Enum):
@@ -39,9 +39,7 @@ class OnTrial(NamedTuple):
 
     def fallback_text(self, seen: SlotsSeen) -> str:
         """The fallback as what it is."""
-        booted = seen.slot(seen.booted)
-        where = f"slot {booted.label} ({booted.version or 'version unknown'})" if booted is not None else "no slot"
-        return f"the bootloader fell back to {where}: slot {self.label} ({self.trial.version}) did not boot"
+        return fallback_text(seen, self.label, self.trial.version)
 
 
 def on_trial(seen: SlotsSeen, memory: SlotsMemory) -> OnTrial | None:
@@ -57,7 +55,7 @@ def _course(name: str, trial: Trial, seen: SlotsSeen) -> Course:
         return Course.ARRIVED
     if seen.boot == trial.boot:
         return Course.WAITS
-    counted = slot is not None and slot.activations > trial.activations
+    counted = slot is not None and UNCOUNTED < trial.activations < slot.activations
     if trial.is_marked or counted or seen.primary == name:
         return Course.FELL_BACK
     return Course.UNMARKED

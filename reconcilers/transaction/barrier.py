@@ -33,13 +33,23 @@ def pending(plan: Plan) -> Phase | None:
     return next((phase for phase in Phase if phase in found), None)
 
 
-def held(domain: str, phase: Phase, others: Mapping[str, Progress], rank: int, *, back: bool = False) -> str:
+def held(
+    domain: str,
+    phase: Phase,
+    others: Mapping[str, Progress],
+    rank: int,
+    *,
+    back: bool = False,
+    looks_first: bool = False,
+) -> str:
     """The reason why a domain of this `rank` has to wait with a phase; "" when it may go on. `others`: all other
     domains that the revision changes. `back`: it is a way back. Then nothing waits for a domain that cannot be looked
     at, or whose last try failed: failures are taken back wherever that is possible, and one domain may depend on the
-    way back of another one."""
+    way back of another one. `looks_first`: nothing is fetched before the others have looked, because one may find a reason
+    why part of the revision is not begun."""
     if phase == Phase.DOWNLOAD:
-        return ""
+        expected = [f"{name} ({each.unseen})" for name, each in sorted(others.items()) if each.is_expected]
+        return f"{phase} waits for {', '.join(expected)}" if expected and looks_first else ""
     mine = _place(phase, rank, back)
     waits = []
     for name, each in sorted(others.items()):

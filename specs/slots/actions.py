@@ -50,7 +50,8 @@ class Inspect(Struct, frozen=True, tag="inspect"):
 class Install(Struct, frozen=True, tag="install"):
     """Write a bundle into a slot that is not booted. `keeps`: the slot that stays primary, "" for none. `keeps_primary`: the
     updater leaves the primary alone by itself. It may be cut then: the updater goes on by itself, and the next `Install` of
-    the same content waits for that."""
+    the same content waits for that. Else a trial begins already, because a loss of power may boot the slot. `boot`: the id of
+    this boot."""
 
     slot: str
     label: str
@@ -58,6 +59,7 @@ class Install(Struct, frozen=True, tag="install"):
     streams: bool = False
     keeps: str = ""
     keeps_primary: bool = False
+    boot: str = ""
 
     @property
     def traits(self) -> Traits:
@@ -149,7 +151,7 @@ class Prove(Struct, frozen=True, tag="prove"):
 
 
 class MarkGood(Struct, frozen=True, tag="mark-good"):
-    """Tell the bootloader that the booted slot is good."""
+    """Tell the bootloader that the booted slot is good; or, where the rescue system runs, any slot."""
 
     slot: str
     label: str

@@ -9,6 +9,9 @@ from msgspec import Struct, field
 from evenkeel.specs.memory import Memory
 from evenkeel.specs.slots.system import OperatingSystem
 
+UNCOUNTED = -1
+"""Stands for a counter that tells nothing: the updater marks a slot by itself at the end of an install."""
+
 
 class Trial(Struct, frozen=True):
     """A slot that evenkeel activates, from the moment before. `version`: of its content; `boot`: the id of the boot in which it

@@ -114,6 +114,19 @@ class SlotsSeen(Struct, frozen=True):
         return tuple(sorted(found, key=lambda each: each.name))
 
 
+def fallback_text(seen: SlotsSeen, label: str, version: str) -> str:
+    """A fallback as what it is: the slot that should have been booted, and what was instead. A bootloader that tries a slot
+    once also falls back when the power goes before the slot is marked good, and nothing tells the two apart."""
+    booted = seen.slot(seen.booted)
+    where = "what is in no slot"
+    if booted is not None:
+        where = f"slot {booted.label} ({booted.version or 'version unknown'})"
+        where = "the rescue system" if booted.slot_class == RESCUE else where
+    return (
+        f"the bootloader fell back to {where}: slot {label} ({version}) did not boot, or went down before it was good"
+    )
+
+
 class SlotsLook(Look, frozen=True):
     """What one look at the slots has to find out. `subjects`: names of documents; the one operating system has one."""
 

@@ -92,6 +92,34 @@ def test_one_source_never_takes_all_places() -> None:
     assert ids(work.begin()) == [slow[2].id]
 
 
+def test_what_is_tried_again_comes_after_what_was_not_tried_yet() -> None:
+    one, two, three = (pull(f"{name}.example/a:1") for name in "abc")
+    work = schedule(one, two, three, places=1)
+    assert ids(work.begin()) == [one.id]
+    work.ended(one, well=False)
+    work.again(one, 1)
+    assert ids(work.begin()) == [two.id]
+    assert work.has_ready(below=1)
+    work.ended(two, well=True)
+    assert ids(work.begin()) == [three.id]
+    assert not work.has_ready(below=1)
+    assert work.has_ready(below=2)
+    work.ended(three, well=True)
+    assert ids(work.begin()) == [one.id]
+
+
+def test_what_needs_a_step_begins_when_that_ends_well_at_last() -> None:
+    one, two = start("1"), start("2", "1")
+    work = schedule(one, two)
+    work.begin()
+    work.ended(one, well=False)
+    assert work.begin() == []
+    work.again(one, 1)
+    assert ids(work.begin()) == ["1"]
+    work.ended(one, well=True)
+    assert ids(work.begin()) == ["2"]
+
+
 @pytest.mark.parametrize("seed", range(examples(30)))
 def test_any_graph_ends_within_its_longest_path_and_its_share_of_the_places(seed: int) -> None:
     """Steps of random graphs, with random durations and failures: each begins after its needs, no more run than there are

@@ -181,6 +181,7 @@ async def description(settings: Settings, journal: Journal, name: str, *, show_v
             difference,
             facts.failure,
             facts.given_up,
+            facts.blocked,
             otherwise(container, wish) if facts.in_force == "last-good" else (),
             facts.in_force,
             facts.entries,

@@ -30,6 +30,7 @@ class Facts(NamedTuple):
     group: str | None
     failure: str
     given_up: bool
+    blocked: str
     happened: bool
     entries: tuple[Repeated, ...]
     steps: tuple[StepAtWork, ...]
@@ -47,15 +48,18 @@ def facts_of(settings: Settings, journal: Journal, domain: str, name: str) -> Fa
     in_force = role_in_force(journal)
     desired, good = journal.revision("desired") or DesiredState(), journal.revision("last-good")
     attempt, failed = journal.attempts.of(journal.digest("desired")), failed_groups(journal)
+    blocked = {each: why for condition in journal.conditions() for each, why in condition.groups.items()}
     group = groups(desired, good).of.get((domain, name)) if has_groups(desired) else None
-    if failed and group not in failed and not (attempt is not None and attempt.failed):
-        in_force = "desired"  # other groups went back, and this one did not
+    is_whole = attempt is not None and attempt.failed
+    if (failed or blocked) and not is_whole:  # each group is by itself
+        is_back = good is not None and group is not None and (group in failed or group in blocked)
+        in_force = "last-good" if is_back else "desired"
     state = (good if in_force == "last-good" else desired) or DesiredState()
     subject = (domain, name)
     document, wish = state.subjects().get(subject), desired.subjects().get(subject)
     both = (("desired", desired), ("last-good", good))
     is_asked = document is not None or wish is not None
-    is_given_up = is_asked and ((attempt is not None and attempt.failed) or group in failed)
+    is_given_up = is_asked and (is_whole or group in failed)
     why = attempt.why if attempt is not None else failed.get(group or "", "") if group in failed else ""
     happened = entries(journal, 0, Wanted(name, domain=domain))[0]
     return Facts(
@@ -67,6 +71,7 @@ def facts_of(settings: Settings, journal: Journal, domain: str, name: str) -> Fa
         group,
         why if is_given_up or names(why, name) else "",
         is_given_up,
+        blocked.get(group, "") if group is not None and not is_given_up else "",
         any(each.subject == name for each in happened),
         tuple(folded(happened)[-_MOST_ENTRIES:]),
         _at_work(settings, domain, name),

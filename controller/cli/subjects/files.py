@@ -103,6 +103,7 @@ async def description(settings: Settings, journal: Journal, name: str, *, show_v
             difference=next((each for each in differences if each.subject == name), None),
             failure=facts.failure,
             given_up=facts.given_up,
+            blocked=facts.blocked,
             not_done=otherwise(file, wish) if facts.in_force == "last-good" else (),
             in_force=facts.in_force,
             entries=facts.entries,

@@ -95,14 +95,14 @@ class SlotsEngine:
             case Prove():
                 return await prove(action, self.updater, self.machine, self.witness, progress)
             case MarkGood(slot=slot, label=label):
-                await self._booted(slot, label)
+                await self._booted(slot, label, or_rescue=True)
                 await self.updater.mark("good", slot)
                 return Done(f"slot {label} is marked good")
             case MarkBad():
                 return await self._mark_bad(action)
             case Discard(keys=keys):
                 self.store.discard(keys)
-                return Done("discarded")
+                return Done("the bundle is discarded" if len(keys) == 1 else f"{len(keys)} bundles are discarded")
             case _:
                 return Failed(f"nobody can {action.traits.text}")
 
@@ -220,9 +220,11 @@ class SlotsEngine:
             progress(f"waits for {window.text}", 0, 0)
             await asyncio.sleep(min(wait_s, 60.0))
 
-    async def _booted(self, slot: str, label: str) -> None:
-        """Raise Refused unless this slot is booted."""
-        if (await self.updater.look()).booted != slot:
+    async def _booted(self, slot: str, label: str, *, or_rescue: bool = False) -> None:
+        """Raise Refused unless this slot is booted; or none of those that are booted in the ordinary course."""
+        seen = await self.updater.look()
+        is_rescue = or_rescue and all(each.name != seen.booted for each in seen.bootable)
+        if seen.booted != slot and not is_rescue:
             raise Refused(f"slot:{slot}", f"slot {label} is not booted")
 
     async def _mark_bad(self, action: MarkBad) -> Outcome:

@@ -11,7 +11,7 @@ from evenkeel.specs.errors import TimedOut, Unavailable
 from evenkeel.specs.plan import Done, Failed, Outcome
 from evenkeel.specs.reading.quantity import duration_text
 from evenkeel.specs.slots.actions import Prove
-from evenkeel.specs.slots.observed import SlotsSeen
+from evenkeel.specs.slots.observed import SlotsSeen, fallback_text
 from evenkeel.specs.slots.system import Gate
 
 CHECK_S = 2.0
@@ -44,11 +44,8 @@ async def prove(action: Prove, updater: Updater, machine: Machine, witness: Witn
 def _mismatch(action: Prove, seen: SlotsSeen) -> str:
     """What is booted instead of what was to be booted; "" when it is."""
     booted = seen.slot(seen.booted)
-    if booted is None:
-        return f"slot {action.label} ({action.version}) did not boot: what runs is in no slot"
-    if booted.name != action.slot:
-        runs = f"slot {booted.label} ({booted.version or 'version unknown'})"
-        return f"the bootloader fell back to {runs}: slot {action.label} ({action.version}) did not boot"
+    if booted is None or booted.name != action.slot:
+        return fallback_text(seen, action.label, action.version)
     if booted.version != action.version:
         return f"slot {action.label} has version {booted.version or 'unknown'}, and not {action.version}"
     return ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from evenkeel.controller.participants.components import Interrupted, StageBegins, StepProgress, silent, unheeded
+from evenkeel.controller.participants.components import Interrupted, Oversight
 from evenkeel.controller.participants.containers.conduct import (
     ContainerCycles,
     ContainersConduct,
@@ -18,7 +18,6 @@ from evenkeel.controller.participants.containers.conduct import (
 )
 from evenkeel.controller.participants.containers.pins import ImagePins, as_pinned, named, unpinned, with_rejected
 from evenkeel.controller.participants.driving import Driving, View
-from evenkeel.controller.participants.participant import Waits
 from evenkeel.controller.process.stopping import unless
 from evenkeel.reconcilers.containers.commanded import gives_way as steps_aside
 from evenkeel.reconcilers.containers.commanded import opens
@@ -69,12 +68,12 @@ class ContainerComponents:
     def needs(self, action: ActivityAction, want: ContainersWanted) -> Sequence[str]:
         return [need for container, _ in _only(action, want).documents for need in container.depends_on]
 
-    async def stands(
-        self, action: ActivityAction, want: ContainersWanted, waits: Waits, cut: asyncio.Event
-    ) -> Standing:
+    async def stands(self, action: ActivityAction, want: ContainersWanted, oversight: Oversight) -> Standing:
         """The standing of a component now. The end of one that is started again and again shows only with time."""
-        seen = await self._driving.look_at(self._look(_only(action, want), action.subject), waits, cut)
-        return Standing("unknown", seen) if isinstance(seen, str) else await self._judged(action, want, seen, cut)
+        seen = await self._driving.look_at(self._look(_only(action, want), action.subject), oversight)
+        if isinstance(seen, str):
+            return Standing("unknown", seen)
+        return await self._judged(action, want, seen, oversight.cut)
 
     async def _judged(
         self, action: ActivityAction, want: ContainersWanted, seen: ContainersSeen, cut: asyncio.Event
@@ -88,11 +87,11 @@ class ContainerComponents:
         return self._by(action, want, seen)
 
     async def all_stand(
-        self, actions: Sequence[ActivityAction], want: ContainersWanted, waits: Waits, cut: asyncio.Event
+        self, actions: Sequence[ActivityAction], want: ContainersWanted, oversight: Oversight
     ) -> dict[str, Standing]:
         """The standing of several components by one and the same look, by subject. A restless one has to be watched
         before it can be judged, and is away until then."""
-        seen = await self._driving.look_at(self._look(want, ""), waits, cut)
+        seen = await self._driving.look_at(self._look(want, ""), oversight)
         if isinstance(seen, str):
             return {action.subject: Standing("unknown", seen) for action in actions}
         return {
@@ -134,24 +133,18 @@ class ContainerComponents:
         action: ActivityAction,
         want: ContainersWanted,
         command: Command,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress = silent,
-        begins: StageBegins = unheeded,
+        oversight: Oversight,
     ) -> str:
-        seen = await self._drive(action, want, command, waits, cut, progress, begins)
+        seen = await self._drive(action, want, command, oversight)
         return seen if isinstance(seen, str) else ""
 
     async def fetch(
         self,
         action: ActivityAction,
         want: ContainersWanted,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress = silent,
-        begins: StageBegins = unheeded,
+        oversight: Oversight,
     ) -> tuple[str, str]:
-        seen = await self._drive(action, want, "DOWNLOAD", waits, cut, progress, begins)
+        seen = await self._drive(action, want, "DOWNLOAD", oversight)
         if isinstance(seen, str):
             return "", seen
         newest = youngest(action.subject, _only(action, want), seen, self._cycles.memory())
@@ -162,41 +155,32 @@ class ContainerComponents:
         action: ActivityAction,
         want: ContainersWanted,
         command: Command,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress = silent,
-        begins: StageBegins = unheeded,
+        oversight: Oversight,
     ) -> tuple[str, Standing]:
         """See `Components.put_up`. The look in which nothing was left to do is judged; without one there is another."""
-        seen = await self._drive(action, want, command, waits, cut, progress, begins)
+        seen = await self._drive(action, want, command, oversight)
         if isinstance(seen, str):
-            return seen, await self.stands(action, want, waits, cut)
-        return "", await self._judged(action, want, seen, cut)
+            return seen, await self.stands(action, want, oversight)
+        return "", await self._judged(action, want, seen, oversight.cut)
 
     async def _drive(
         self,
         action: ActivityAction,
         want: ContainersWanted,
         command: Command,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress,
-        begins: StageBegins,
+        oversight: Oversight,
     ) -> ContainersSeen | str:
         patience_s = self._driving.patience_s
         if command == "CLEANUP":
             patience_s = min(patience_s, _CLEANUP_PATIENCE_S)
         only, view = _only(action, want), _view(_meant(action, want))
-        return await self._driving.drive(
-            action.subject, only, opens(command), waits, cut, view, patience_s, progress, begins
-        )
+        return await self._driving.drive(action.subject, only, opens(command), view, patience_s, oversight)
 
     async def restore(
         self,
         action: ActivityAction,
         before: ContainersWanted,
-        waits: Waits,
-        cut: asyncio.Event,
+        oversight: Oversight,
         *,
         gives_way: bool = False,
     ) -> str:
@@ -204,14 +188,14 @@ class ContainerComponents:
         the former one."""
         newer: tuple[str, ...] = ()
         if action.image_before:
-            seen = await self._driving.look_at(self._bare_look(action.subject), waits, cut)
+            seen = await self._driving.look_at(self._bare_look(action.subject), oversight)
             if isinstance(seen, str):
                 return seen
             own = {each.image_id for each in seen.containers if each.name == action.subject}
             newer = tuple(sorted(own - {action.image_before}))
         is_open = steps_aside if gives_way else all_open
         only, view = _only(action, before), _view(ImagePins(rejected=newer))
-        end = await self._driving.drive(action.subject, only, is_open, waits, cut, view, self._driving.patience_s)
+        end = await self._driving.drive(action.subject, only, is_open, view, self._driving.patience_s, oversight)
         return end if isinstance(end, str) else ""
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from evenkeel.controller.journal.journal import Journal, at_once
+from evenkeel.controller.participants.components import Oversight
 from evenkeel.controller.participants.containers.components import ContainerDriving
 from evenkeel.controller.participants.containers.conduct import ContainersConduct, wanted
 from evenkeel.controller.participants.participant import Identified, Waits
@@ -41,7 +42,7 @@ class ContainersIdentification:
         want = wanted(self._conduct, target)
         look = changed(at_containers(self._reconciler.look(want, self._memory())), fresh=True)
         try:
-            seen = await self._driving.observe(look, waits, cut)
+            seen = await self._driving.observe(look, Oversight(waits, cut))
         except (Unavailable, TimedOut, Refused) as error:
             return error.message
         if seen is None:

@@ -7,12 +7,10 @@ does it. Until the new system has proven itself the activity has no end.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
-from evenkeel.controller.participants.components import StageBegins, StepProgress, silent, unheeded
+from evenkeel.controller.participants.components import Oversight
 from evenkeel.controller.participants.driving import View
-from evenkeel.controller.participants.participant import Waits
 from evenkeel.controller.participants.slots.conduct import SlotsCycles, SlotsDriving
 from evenkeel.reconcilers.gate import IsOpen
 from evenkeel.reconcilers.slots.commanded import at_the_end, leads_back, opens
@@ -44,72 +42,37 @@ class SlotsComponents:
     def needs(self, action: ActivityAction, want: SlotsWanted) -> Sequence[str]:
         return ()
 
-    async def drive(
-        self,
-        action: ActivityAction,
-        want: SlotsWanted,
-        command: Command,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress = silent,
-        begins: StageBegins = unheeded,
-    ) -> str:
-        return await self._drive(action, want, opens(command), waits, cut, progress, begins)
+    async def drive(self, action: ActivityAction, want: SlotsWanted, command: Command, oversight: Oversight) -> str:
+        return await self._drive(action, want, opens(command), oversight)
 
-    async def fetch(
-        self,
-        action: ActivityAction,
-        want: SlotsWanted,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress = silent,
-        begins: StageBegins = unheeded,
-    ) -> tuple[str, str]:
-        return "", await self._drive(action, want, opens("DOWNLOAD"), waits, cut, progress, begins)
+    async def fetch(self, action: ActivityAction, want: SlotsWanted, oversight: Oversight) -> tuple[str, str]:
+        return "", await self._drive(action, want, opens("DOWNLOAD"), oversight)
 
     async def put_up(
-        self,
-        action: ActivityAction,
-        want: SlotsWanted,
-        command: Command,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress = silent,
-        begins: StageBegins = unheeded,
+        self, action: ActivityAction, want: SlotsWanted, command: Command, oversight: Oversight
     ) -> tuple[str, Standing]:
         """See `Components.put_up`. After the clean-up that is the reboot, and the proof of the new system."""
         is_open = at_the_end if command == "CLEANUP" else opens(command)
-        why = await self._drive(action, want, is_open, waits, cut, progress, begins)
-        return why, await self.stands(action, want, waits, cut)
+        why = await self._drive(action, want, is_open, oversight)
+        return why, await self.stands(action, want, oversight)
 
     async def restore(
-        self, action: ActivityAction, before: SlotsWanted, waits: Waits, cut: asyncio.Event, *, gives_way: bool = False
+        self, action: ActivityAction, before: SlotsWanted, oversight: Oversight, *, gives_way: bool = False
     ) -> str:
-        return await self._drive(action, before, leads_back, waits, cut, silent, unheeded)
+        return await self._drive(action, before, leads_back, oversight)
 
-    async def _drive(
-        self,
-        action: ActivityAction,
-        want: SlotsWanted,
-        is_open: IsOpen,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress,
-        begins: StageBegins,
-    ) -> str:
+    async def _drive(self, action: ActivityAction, want: SlotsWanted, is_open: IsOpen, oversight: Oversight) -> str:
         driving = self._driving
-        seen = await driving.drive(
-            action.subject, want, is_open, waits, cut, _AS_COMMANDED, driving.patience_s, progress, begins
-        )
+        seen = await driving.drive(action.subject, want, is_open, _AS_COMMANDED, driving.patience_s, oversight)
         return seen if isinstance(seen, str) else ""
 
-    async def stands(self, action: ActivityAction, want: SlotsWanted, waits: Waits, cut: asyncio.Event) -> Standing:
-        seen = await self._driving.look_at(self._cycles.look(want), waits, cut)
+    async def stands(self, action: ActivityAction, want: SlotsWanted, oversight: Oversight) -> Standing:
+        seen = await self._driving.look_at(self._cycles.look(want), oversight)
         if isinstance(seen, str):
             return Standing("unknown", seen)
         return standing(action.subject, want, seen, commanded(self._cycles.memory()))
 
     async def all_stand(
-        self, actions: Sequence[ActivityAction], want: SlotsWanted, waits: Waits, cut: asyncio.Event
+        self, actions: Sequence[ActivityAction], want: SlotsWanted, oversight: Oversight
     ) -> dict[str, Standing]:
-        return {action.subject: await self.stands(action, want, waits, cut) for action in actions}
+        return {action.subject: await self.stands(action, want, oversight) for action in actions}

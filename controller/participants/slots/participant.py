@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from evenkeel.controller.journal.journal import Journal
+from evenkeel.controller.participants.components import Oversight
 from evenkeel.controller.participants.driving import Driving
 from evenkeel.controller.participants.local import LocalParticipant
 from evenkeel.controller.participants.participant import Identified, Waits
@@ -67,7 +68,7 @@ class _Slots:
         for system, _ in want.documents:
             self._journal.attempts.forgive(system.content, self._reconciler.domain)
         try:
-            seen = await self._driving.observe(self._reconciler.look(want, self._memory()), waits, cut)
+            seen = await self._driving.observe(self._reconciler.look(want, self._memory()), Oversight(waits, cut))
         except (Unavailable, TimedOut, Refused) as error:
             return error.message
         if seen is None:

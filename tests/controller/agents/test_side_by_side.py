@@ -9,8 +9,9 @@ from tests.controller.agents.harness import COMMANDS, Device, asked, lines, stat
 from tests.virtual import run
 
 from evenkeel.controller.drivers.containers.memory import Image
-from evenkeel.specs.containers.actions import End, Start, Verify
-from evenkeel.specs.plan import Action, Outcome
+from evenkeel.reconcilers.ports import Progress
+from evenkeel.specs.containers.actions import End, Pull, Start, Verify
+from evenkeel.specs.plan import Action, Outcome, Retry
 
 NAMES = [f"c{number:02}" for number in range(12)]
 
@@ -138,5 +139,67 @@ def test_one_that_the_command_is_not_about_is_repaired_while_a_component_is_watc
         await asyncio.gather(*tasks)
         assert statuses(said)[-1] == "ACTIVATION_SUCCESS"
         assert ups == [{"fog", "slow"}]
+
+    run(story())
+
+
+def test_entries_of_steps_name_the_revision_and_the_cycle_of_their_own_stage() -> None:
+    """Several components are at work at once, and what is not the command's is repaired beside them: each entry names what
+    its own step is done for."""
+
+    async def story() -> None:
+        device = Device()
+        await device.bring("before", asked("fog"))
+        in_force = device.journal.digest("desired")
+        await device.desired("a", asked("fog"), asked("one"), asked("two"))
+        for command in ("DOWNLOAD", "UPDATE"):
+            await device.command("a", command)
+
+        async def hand() -> None:
+            await asyncio.sleep(5.0)
+            device.engine.kill("fog")
+            await device.cycles.look_beside()
+
+        device.engine.script.perform_s = 8.0
+        before = len(device.journal.said())
+        _, said = await asyncio.gather(hand(), device.command("a", "ACTIVATE"))
+        assert statuses(said)[-1] == "ACTIVATION_SUCCESS"
+        activity = device.journal.mailbox("containers").activity()
+        assert activity is not None
+        entries = [entry for entry in device.journal.said()[before:] if entry.kind == "drift" or entry.step]
+        by_revision = {(entry.subject, entry.revision) for entry in entries}
+        assert by_revision == {("fog", in_force), *((name, activity.target.digest) for name in ("one", "two"))}
+        cycles = {(entry.step, entry.cycle) for entry in entries if entry.subject != "fog"}
+        assert sorted(step for step, _ in cycles) == ["start:one", "start:two", "verify:one", "verify:two"]
+
+    run(story())
+
+
+@pytest.mark.parametrize("command", ["DOWNLOAD", "ACTIVATE"])
+def test_one_that_is_tried_again_waits_for_no_slow_one(command: str) -> None:
+    async def story() -> None:
+        device = Device()
+        await device.desired("a", asked("slow"), asked("quick"))
+        for before in ("DOWNLOAD", "UPDATE") if command == "ACTIVATE" else ():
+            await device.command("a", before)
+        perform, ended, tries = device.engine.perform, dict[str, float](), list[str]()
+
+        async def slowly(action: Action, progress: Progress) -> Outcome:
+            if not isinstance(action, Pull | Start):
+                return await perform(action, progress)
+            name = action.image if isinstance(action, Pull) else device.kept()[action.instance].engine_name
+            is_slow = "slow" in name
+            await asyncio.sleep(90.0 if is_slow else 0.0)
+            tries.append(name)
+            if not is_slow and len(tries) < 4:
+                return Retry("not now")
+            ended["slow" if is_slow else "quick"] = asyncio.get_running_loop().time()
+            return await perform(action, progress)
+
+        begun_s = asyncio.get_running_loop().time()
+        device.engine.perform = slowly  # type: ignore[method-assign]
+        await device.command("a", command)
+        assert ended["quick"] - begun_s < 10.0
+        assert ended["slow"] - begun_s >= 90.0
 
     run(story())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
 
 import pytest
+from tests.sampling import examples
 from tests.virtual import run
 
 from evenkeel.controller.cycle.stage import StageLimits, run_stage
@@ -283,3 +285,93 @@ def test_progress_is_told_with_its_step() -> None:
         assert "0 0 pulling 1/2" in notes
 
     run(work())
+
+
+def pulls(count: int) -> Stage:
+    """Pulls from as many registries."""
+    names = [f"r{number}.example/a:1" for number in range(count)]
+    return Stage(Phase.DOWNLOAD, tuple(Step(each, each, Phase.DOWNLOAD, Pull(each, "IfNotPresent")) for each in names))
+
+
+EVEN = StageLimits(parallel=60, jitter=lambda: 0.5)
+"""Each has a place, and its back-off is 1 s, 2 s, 4 s, …"""
+
+
+@pytest.mark.parametrize("seed", range(examples(30)))
+def test_a_fetch_that_is_tried_again_waits_for_no_other(seed: int) -> None:
+    """Random pulls that fail a few times before they end well, beside one that takes ten minutes: each has ended when its own
+    tries and pauses are over."""
+    dice = random.Random(seed)
+    work = pulls(dice.randint(2, 20))
+    seconds = {step.id: [dice.randint(1, 20) for _ in range(dice.randint(1, 5))] for step in work.steps}
+    seconds[work.steps[0].id] = [600]
+    left = {each: list(tries) for each, tries in seconds.items()}
+
+    async def perform(action: Action, progress: Progress) -> Outcome:
+        assert isinstance(action, Pull)
+        tries = left[action.image]
+        await asyncio.sleep(tries.pop(0))
+        return Retry("no") if tries else Done()
+
+    async def scenario() -> None:
+        engine = Engine(perform)
+        outcomes = await applied(work, engine, EVEN)
+        assert set(outcomes.values()) == {Done()}
+        ended = {action.image: at for at, action in engine.ended if isinstance(action, Pull)}
+        assert ended == {each: sum(tries) + 2 ** (len(tries) - 1) - 1 for each, tries in seconds.items()}
+
+    run(scenario())
+
+
+def test_a_stage_ends_when_all_that_is_left_fails_again_and_again() -> None:
+    """So that the revision is told of it, and what is in force kept up."""
+
+    async def perform(action: Action, progress: Progress) -> Outcome:
+        assert isinstance(action, Pull)
+        await asyncio.sleep(30 if action.image.startswith("r0") else 47)
+        return Retry("no route")
+
+    async def scenario() -> None:
+        outcomes = await applied(pulls(2), Engine(perform), EVEN)
+        assert set(outcomes.values()) == {Retry("no route")}
+        assert time() < 4 * 47 + 7
+
+    run(scenario())
+
+
+def test_a_fetch_alone_is_tried_once() -> None:
+    async def scenario() -> None:
+        engine = after(2, Retry("no"))
+        assert await applied(pulls(1), engine, EVEN) == {"r0.example/a:1": Retry("no")}
+        assert time() == 2
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("action", [Start("a"), Verify("a", WEB), Create(WEB, "a"), Remove("a")])
+def test_what_disturbs_has_one_try_in_a_stage(action: Action) -> None:
+    """The next one needs a look, and is one of the tries of the revision."""
+
+    async def perform(performed: Action, progress: Progress) -> Outcome:
+        await asyncio.sleep(1 if performed == action else 100)
+        return Retry("no") if performed == action else Done()
+
+    async def scenario() -> None:
+        engine = Engine(perform)
+        assert await applied(stage(action, Start("slow")), engine, EVEN) == {"0": Retry("no"), "1": Done()}
+        assert len(engine.ended) == 2
+
+    run(scenario())
+
+
+def test_told_to_stop_nothing_is_tried_again() -> None:
+    async def perform(action: Action, progress: Progress) -> Outcome:
+        await asyncio.sleep(1 if isinstance(action, Pull) and action.image.startswith("r0") else 100)
+        return Retry("no")
+
+    async def scenario() -> None:
+        engine = Engine(perform)
+        assert await applied(pulls(2), engine, EVEN, stop_at=1.5) == {"r0.example/a:1": Retry("no")}
+        assert time() < 3
+
+    run(scenario())

@@ -338,6 +338,20 @@ def test_a_hangup_is_look_again_now(on_stage: OnStage) -> None:
     on_stage(work)
 
 
+def test_a_hangup_during_a_look_asks_registries_once_more(on_stage: OnStage) -> None:
+    """The look at work may have asked them before."""
+
+    async def work(stage: Stage) -> None:
+        stage.say(asking("web:1"))
+        stage.at(70, setattr, stage.engine.script, "observe_s", 5.0)
+        for seconds in (71, 73):
+            stage.at(seconds, os.kill, os.getpid(), signal.SIGHUP)
+        await stage.play(100)
+        assert stage.engine.fresh_looks == 2
+
+    on_stage(work)
+
+
 def test_an_engine_that_is_away_for_a_while(on_stage: OnStage) -> None:
     async def work(stage: Stage) -> None:
         stage.say(asking("web:1"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 
 import pytest
-from tests.controller.stage import OnStage, Reading, Stage, asking
+from tests.controller.stage import OnStage, Reading, Stage, asking, time
+from tests.sampling import examples
 
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.codec import decode
@@ -14,7 +16,7 @@ from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.feedback import Standing, StepAtWork, Work
-from evenkeel.specs.plan import Retry
+from evenkeel.specs.plan import Action, Outcome, Retry
 
 SLOW = "docker.io/library/slow:1"
 
@@ -215,5 +217,56 @@ def test_looks_beside_a_long_step_are_few(on_stage: OnStage) -> None:
         await stage.play(80)
         before, after = looks
         assert 30 < after - before < 45, "one in a second"
+
+    on_stage(work)
+
+
+def test_a_pull_that_failed_for_now_is_tried_again_beside_a_slow_one(on_stage: OnStage) -> None:
+    """By files, too: it waited for the end of its stage."""
+
+    async def work(stage: Stage) -> None:
+        stage.engine.script.pull_rate = 1e6
+        stage.engine.catalogue[SLOW] = Image(size=1000 * 10**6)
+        stage.engine.catalogue["docker.io/library/web:1"] = Image(pull="unreachable")
+        stage.say(asking("slow:1", "web:1"))
+        stage.at(100, stage.engine.catalogue.update, {"docker.io/library/web:1": Image(size=0)})
+        there: list[set[str]] = []
+        stage.at(300, lambda: there.append(set(stage.engine.world.images)))
+        await stage.play(1100)
+        assert there == [{"docker.io/library/web:1"}]
+        assert set(stage.running()) == {"slow", "web"}
+
+    on_stage(work)
+
+
+@pytest.mark.parametrize("seed", range(examples(10)))
+def test_what_disturbs_is_tried_again_once_its_stage_has_ended(on_stage: OnStage, seed: int) -> None:
+    """docs/adr/0023: no later than the longest path of what others need of that stage, and its back-off. What nothing waits
+    for is watched after that."""
+    dice = random.Random(seed)
+    chain = [(f"c{number}", dice.randint(1, 40)) for number in range(dice.randint(2, 6))]
+
+    async def work(stage: Stage) -> None:
+        starts: list[float] = []
+
+        def refuse(action: Action) -> Outcome | None:
+            if isinstance(action, Start) and stage.engine.world.containers[action.instance].engine_name == "web":
+                starts.append(time())
+                return Retry("not now") if len(starts) == 1 else None
+            return None
+
+        containers = [normal(Container("web", "web:1"))]
+        for number, (name, seconds) in enumerate(chain):
+            needs = (chain[number - 1][0],) if number else ()
+            watched = timedelta(seconds=seconds)
+            containers.append(normal(Container(name, f"{name}:1", stable_for=watched, depends_on=needs)))
+        stage.engine.script.failures.append(refuse)
+        stage.say(asking("base:1"))
+        stage.at(50, stage.say, Reading(desired_state([Document("Container", each.name, each) for each in containers])))
+        await stage.play(600)
+        path_s = sum(seconds for _, seconds in chain[:-1])
+        assert 0 < starts[1] - starts[0] <= path_s + 2.0
+        assert set(stage.running()) == {"web", *(name for name, _ in chain)}
+        assert stage.conditions()["Settled"]
 
     on_stage(work)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from evenkeel.controller.participants.components import Interrupted, StageBegins, StepProgress, silent, unheeded
+from evenkeel.controller.participants.components import Interrupted, Oversight
 from evenkeel.controller.participants.participant import Identified, Tell, Waits
 from evenkeel.controller.participants.phases import Phases
 from evenkeel.reconcilers.standing import Standing
@@ -46,14 +46,11 @@ class KettleComponents:
         action: ActivityAction,
         want: str,
         command: Command,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress = silent,
-        begins: StageBegins = unheeded,
+        oversight: Oversight,
     ) -> str:
         kettle = self._kettle
         if kettle.hangs:
-            await cut.wait()
+            await oversight.cut.wait()
             raise Interrupted
         if kettle.fails_at == command:
             if command == "ACTIVATE":
@@ -78,12 +75,9 @@ class KettleComponents:
         self,
         action: ActivityAction,
         want: str,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress = silent,
-        begins: StageBegins = unheeded,
+        oversight: Oversight,
     ) -> tuple[str, str]:
-        why = await self.drive(action, want, "DOWNLOAD", waits, cut, progress, begins)
+        why = await self.drive(action, want, "DOWNLOAD", oversight)
         return "" if why else f"sum of {self._kettle.flashed}", why
 
     async def put_up(
@@ -91,32 +85,29 @@ class KettleComponents:
         action: ActivityAction,
         want: str,
         command: Command,
-        waits: Waits,
-        cut: asyncio.Event,
-        progress: StepProgress = silent,
-        begins: StageBegins = unheeded,
+        oversight: Oversight,
     ) -> tuple[str, Standing]:
-        why = await self.drive(action, want, command, waits, cut, progress, begins)
-        return why, await self.stands(action, want, waits, cut)
+        why = await self.drive(action, want, command, oversight)
+        return why, await self.stands(action, want, oversight)
 
     async def restore(
-        self, action: ActivityAction, before: str, waits: Waits, cut: asyncio.Event, *, gives_way: bool = False
+        self, action: ActivityAction, before: str, oversight: Oversight, *, gives_way: bool = False
     ) -> str:
         self._kettle.flashed = ""
         if self._kettle.firmware != before:
             self._boot(before)
         return ""
 
-    async def stands(self, action: ActivityAction, want: str, waits: Waits, cut: asyncio.Event) -> Standing:
+    async def stands(self, action: ActivityAction, want: str, oversight: Oversight) -> Standing:
         if not self._kettle.is_on:
             return Standing("unknown", "the kettle is off")
         at_work = self._kettle.firmware
         return Standing("proven") if at_work == want else Standing("away", f"{at_work} is at work, not {want}")
 
     async def all_stand(
-        self, actions: Sequence[ActivityAction], want: str, waits: Waits, cut: asyncio.Event
+        self, actions: Sequence[ActivityAction], want: str, oversight: Oversight
     ) -> dict[str, Standing]:
-        return {action.subject: await self.stands(action, want, waits, cut) for action in actions}
+        return {action.subject: await self.stands(action, want, oversight) for action in actions}
 
 
 class KettleParticipant:

@@ -315,3 +315,32 @@ def test_a_group_that_cannot_be_had_holds_up_no_other(on_mixed: OnMixed) -> None
         assert len([each for each in mixed.said("stalled") if each.seq > before]) <= 3, "it is not said again and again"
 
     on_mixed(work)
+
+
+def test_nothing_is_fetched_for_a_group_that_cannot_be_had(on_mixed: OnMixed) -> None:
+    """The engine fetched its image before the disk was looked at."""
+
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, grouped("one", "web:1", "lamp:1", **GROUPS))
+        before = mixed.journal.last_seq()
+        mixed.source.readings.put_nowait(unplaceable("web:2", "lamp:2"))
+        await mixed.play(600)
+        steps = {each.step for each in mixed.said("step-done") if each.seq > before}
+        assert {each for each in steps if each.startswith("pull:")} == {"pull:docker.io/library/lamp:2"}
+        assert len([each for each in mixed.said("stalled") if each.seq > before]) == 1, "both domains say it"
+
+    on_mixed(work)
+
+
+def test_a_group_that_cannot_be_had_is_told_while_another_one_waits(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, grouped("one", "web:1", "lamp:1", **GROUPS))
+        broken(mixed, "lamp:2", pull=True)
+        mixed.source.readings.put_nowait(unplaceable("web:2", "lamp:2"))
+        await mixed.play(400)
+        told = mixed.journal.condition("Settled")
+        assert told is not None
+        assert (told.reason, list(told.groups)) == ("Retrying", ["drive"])
+        assert "nosuchuser" in told.groups["drive"]
+
+    on_mixed(work)

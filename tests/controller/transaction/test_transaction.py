@@ -82,6 +82,35 @@ def test_a_failure_in_the_second_takes_back_the_first_in_reverse_order(on_two: O
     on_two(work)
 
 
+def test_a_repair_while_a_domain_waits_on_the_way_back_takes_nothing_back_before_its_turn(on_two: OnTwo) -> None:
+    """The repair takes long, so a look beside it finds also what the way back will change."""
+
+    async def work(two: Two) -> None:
+        await two.settle("a:1", "aid:1", "b:1")
+        two.refuse(two.second, "b:2")
+        two.ask("a:2", "aid:1", "b:2")
+        ran: list[tuple[str, ...]] = []
+
+        def repair() -> None:
+            if two.said("rolling-back") and not ran:
+                two.second.script.perform_s = 40.0
+                two.first.script.perform_s = 8.0
+                two.first.kill("aid")
+                for second in range(1, 40):
+                    two.at(second, lambda: ran.append(tuple(sorted(two.first.running().values()))))
+
+        two.second.script.perform_s = 2.0
+        for second in range(60):
+            two.at(second, repair)
+        await two.play(600)
+        assert [each.subject for each in two.said("drift")] == ["aid"], "nobody has changed anything else"
+        assert {each.rpartition("/")[2] for now in ran for each in now} == {"a:2", "aid:1"}, "b is not back yet"
+        assert two.running() == ["a:1", "aid:1", "b:1"]
+        assert two.settled() == (False, "RolledBack")
+
+    on_two(work)
+
+
 def test_a_failure_in_the_first_never_touches_the_second(on_two: OnTwo) -> None:
     async def work(two: Two) -> None:
         await two.settle("a:1", "b:1")

@@ -1,0 +1,175 @@
+"""Laws of the slots domain: the power is cut at every action, before it, after it and in the middle of it, with real cycles on
+a simulated device and virtual time.
+
+The device can be booted at any moment, boots nothing that nobody has activated, says what is true, and has nothing left to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from random import Random
+from typing import NamedTuple
+
+import pytest
+from tests.controller.drivers.slots.bench import Bench, Cut, Moment, asking, bench
+from tests.sampling import SEED, examples, sampled
+from tests.virtual import run
+
+from evenkeel.controller.cycle.endings import Ending, Settled, Stalled
+from evenkeel.controller.drivers.slots.memory import Bundle, factory
+from evenkeel.specs.codec import changed
+from evenkeel.specs.slots.system import Gate, OperatingSystem
+
+BUNDLE = "https://updates.test/os-2.raucb"
+MOMENTS: tuple[Moment, ...] = ("before", "after", "torn")
+GATE = Gate(("app.service",), stable_for=timedelta(seconds=10))
+OLD = OperatingSystem("os", "1.0.0", "https://updates.test/os-1.raucb", gate=GATE, deadline=timedelta(seconds=60))
+NEW = OperatingSystem("os", "2.0.0", BUNDLE, gate=GATE, deadline=timedelta(seconds=60))
+
+BUNDLES = {
+    "good": Bundle("2.0.0"),
+    "does not boot": Bundle("2.0.0", boots=False),
+    "is not well": Bundle("2.0.0", is_well=False),
+    "unsigned": Bundle("2.0.0", flaw="wrong CA"),
+}
+
+
+class Case(NamedTuple):
+    """A device and an update. `booted`: the slot that is booted at first; `attempts`: of the bootloader; `tries`: of the
+    document."""
+
+    bundle: str
+    booted: str
+    attempts: int
+    keeps_primary: bool
+    has_way_back: bool
+    tries: int
+
+    @property
+    def new(self) -> OperatingSystem:
+        return changed(NEW, tries=self.tries)
+
+    @contextmanager
+    def device(self) -> Iterator[Bench]:
+        world = factory(booted=self.booted, attempts=self.attempts)
+        world.keeps_primary = self.keeps_primary
+        world.served[BUNDLE] = BUNDLES[self.bundle]
+        with bench(world) as it:
+            it.may_boot_unasked = not self.keeps_primary
+            yield it
+
+
+CASES = [
+    Case(bundle, booted, attempts, keeps_primary, has_way_back, tries)
+    for bundle in BUNDLES
+    for booted in "AB"
+    for attempts in (1, 3)
+    for keeps_primary in (True, False)
+    for has_way_back, tries in ((True, 1), (False, 2))
+]
+
+
+async def update(it: Bench, case: Case, cuts: Sequence[Cut]) -> Ending:
+    if case.has_way_back:
+        assert isinstance(await it.converge(asking(OLD)), Settled)
+        assert await nothing_is_left(it, OLD)
+    return await it.converge(asking(case.new), cuts)
+
+
+async def nothing_is_left(it: Bench, system: OperatingSystem) -> bool:
+    plan = await it.plan(asking(system))
+    assert not plan.differences, plan
+    assert not it.world.store
+    return True
+
+
+def fallback_by_power_cut(it: Bench) -> bool:
+    """Whether the new slot was booted once, and the old one right after it: a bootloader that tries a slot once does that when
+    the power goes before it is marked good."""
+    return it.boots[0] != it.first and it.boots[1] == it.first
+
+
+async def assert_end(it: Bench, case: Case, ending: Ending) -> None:
+    memory, attempt = it.memory(), it.journal.attempts.of(asking(case.new).digest)
+    assert it.world.primary == it.world.booted
+    assert not memory.trial
+    label = "B" if case.booted == "A" else "A"
+    what = f"slot {label} (2.0.0) did not boot, or went down before it was good"
+    fallback = f"os: the bootloader fell back to slot {case.booted} (1.0.0): {what}"
+    rescue = f"os: the bootloader fell back to the rescue system: {what}"
+    if case.bundle == "good" and isinstance(ending, Stalled):
+        assert case.attempts == case.tries == 1
+        assert fallback_by_power_cut(it)
+        assert attempt is not None
+        assert attempt.why == fallback
+    elif case.bundle == "good":
+        assert isinstance(ending, Settled), ending
+        assert it.runs() == "2.0.0"
+        assert attempt is None
+        assert it.journal.digest("last-good") == asking(case.new).digest
+        await nothing_is_left(it, case.new)
+        return
+    assert isinstance(ending, Stalled), ending
+    assert it.runs() == "1.0.0"
+    assert it.world.booted == it.first
+    assert attempt is not None
+    assert attempt.failed
+    assert it.journal.digest("last-good") != asking(case.new).digest
+    await nothing_is_left(it, OLD)
+    match case.bundle:
+        case "does not boot":
+            assert attempt.why in (fallback, rescue)
+        case "is not well":
+            is_cut = attempt.why == fallback and case.attempts == case.tries == 1 and fallback_by_power_cut(it)
+            assert is_cut or "is not well 1m after its boot: app.service is failed" in attempt.why
+        case "unsigned":
+            assert "signature verification failed" in attempt.why
+
+
+async def story(it: Bench, case: Case, cuts: Sequence[Cut]) -> int:
+    """How many actions it took."""
+    begun = len(it.driver.done)
+    ending = await update(it, case, cuts)
+    await assert_end(it, case, ending)
+    return len(it.driver.done) - begun
+
+
+def actions_of(case: Case) -> int:
+    """The actions of an update, and of the way there, when nothing goes wrong."""
+    with case.device() as it:
+        return run(story(it, case, ()))
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("bundle", BUNDLES)
+@pytest.mark.parametrize("booted", "AB")
+def test_a_power_cut_at_any_action(bundle: str, booted: str) -> None:
+    """Before, after and in the middle of every action; 90 of them at least for each bundle and each order of slots."""
+    every = [
+        (case, Cut(number, moment))
+        for case in CASES
+        if (case.bundle, case.booted) == (bundle, booted)
+        for number in range(1, actions_of(case) + 1)
+        for moment in MOMENTS
+    ]
+    assert len(every) >= 90
+    tried = sampled(every, 100, f"slots {bundle} {booted}")
+    for case, cut in tried:
+        with case.device() as it:
+            run(story(it, case, (cut,)))
+    print(f"{len(tried)} of {len(every)} power cuts")
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("bundle", BUNDLES)
+def test_several_power_cuts(bundle: str) -> None:
+    """Two or three of them anywhere, with a bootloader that counts three tries. One that counts one boots what is left."""
+    dice = Random(f"{SEED} {bundle}")
+    cases = [case._replace(tries=4) for case in CASES if case.bundle == bundle and case.attempts == 3]
+    for _ in range(examples(40)):
+        case = dice.choice(cases)
+        cuts = [Cut(dice.randint(1, 14), dice.choice(MOMENTS)) for _ in range(dice.randint(2, 3))]
+        with case.device() as it:
+            run(story(it, case, cuts))
