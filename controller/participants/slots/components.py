@@ -18,6 +18,7 @@ from evenkeel.reconcilers.slots.select import SlotsWanted, select
 from evenkeel.reconcilers.slots.standing import commanded, standing
 from evenkeel.reconcilers.standing import Standing
 from evenkeel.specs.kanto.activity import Activity, ActivityAction, Command
+from evenkeel.specs.slots.difference import BUNDLES
 from evenkeel.specs.slots.memory import SlotsMemory
 from evenkeel.specs.slots.observed import SlotsSeen
 
@@ -43,27 +44,29 @@ class SlotsComponents:
         return ()
 
     async def drive(self, action: ActivityAction, want: SlotsWanted, command: Command, oversight: Oversight) -> str:
-        return await self._drive(action, want, opens(command), oversight)
+        return await self._drive(action.subject, want, opens(command), oversight)
 
     async def fetch(self, action: ActivityAction, want: SlotsWanted, oversight: Oversight) -> tuple[str, str]:
-        return "", await self._drive(action, want, opens("DOWNLOAD"), oversight)
+        return "", await self._drive(action.subject, want, opens("DOWNLOAD"), oversight)
 
     async def put_up(
         self, action: ActivityAction, want: SlotsWanted, command: Command, oversight: Oversight
     ) -> tuple[str, Standing]:
         """See `Components.put_up`. After the clean-up that is the reboot, and the proof of the new system."""
         is_open = at_the_end if command == "CLEANUP" else opens(command)
-        why = await self._drive(action, want, is_open, oversight)
+        why = await self._drive(action.subject, want, is_open, oversight)
         return why, await self.stands(action, want, oversight)
 
     async def restore(
         self, action: ActivityAction, before: SlotsWanted, oversight: Oversight, *, gives_way: bool = False
     ) -> str:
-        return await self._drive(action, before, leads_back, oversight)
+        """See `Components.restore`. The bundle goes, too: one that was refused would be taken for the next try."""
+        why = await self._drive(action.subject, before, leads_back, oversight)
+        return why or await self._drive(BUNDLES, before, leads_back, oversight)
 
-    async def _drive(self, action: ActivityAction, want: SlotsWanted, is_open: IsOpen, oversight: Oversight) -> str:
+    async def _drive(self, subject: str, want: SlotsWanted, is_open: IsOpen, oversight: Oversight) -> str:
         driving = self._driving
-        seen = await driving.drive(action.subject, want, is_open, _AS_COMMANDED, driving.patience_s, oversight)
+        seen = await driving.drive(subject, want, is_open, _AS_COMMANDED, driving.patience_s, oversight)
         return seen if isinstance(seen, str) else ""
 
     async def stands(self, action: ActivityAction, want: SlotsWanted, oversight: Oversight) -> Standing:

@@ -152,9 +152,8 @@ def test_rollback_is_told_and_leads_back_from_everywhere(play: Play, number: int
         said = statuses(await device.commands("a", "ROLLBACK"))
         assert said == [*(["ROLLBACK"] if number else []), "ROLLBACK_SUCCESS"]
         assert device.primary == "A"
-        assert statuses(await device.commands("a", "CLEANUP")) == ["CLEANUP_SUCCESS", "INCOMPLETE"]
-        await asyncio.sleep(PROOF_S)
         assert device.world.store == {}
+        assert statuses(await device.commands("a", "CLEANUP")) == ["CLEANUP_SUCCESS", "INCOMPLETE"]
         await device.reboots()
         await asyncio.sleep(PROOF_S)
         assert (device.runs, device.reason()) == ("1", "Converged")
@@ -387,6 +386,10 @@ def test_the_cause_of_a_failed_update_is_told(play: Play, bundle: Bundle, messag
         assert why in end.text
         assert (device.runs, device.primary) == ("1", "A")
         assert statuses(await device.commands("a", "CLEANUP")) == ["CLEANUP_SUCCESS", "INCOMPLETE"]
+        assert device.world.store == {}
+        device.world.served[URL] = Bundle("2")
+        assert statuses(await device.asks("b")) == ["IDENTIFYING", "IDENTIFIED"]
+        assert statuses(await device.commands("b", "DOWNLOAD", "UPDATE", wait_s=60.0))[-1] == "UPDATE_SUCCESS"
 
     play(story)
 
