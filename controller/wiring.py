@@ -101,13 +101,17 @@ def _slots(
     settings: Settings, engine: Driver[ContainersSeen], *, readonly: bool
 ) -> Domain[SlotsWanted, SlotsSeen, SlotsMemory]:
     """The operating systems of the device, or, beside the simulated engine, of a simulated one."""
+    from functools import partial
+
+    from evenkeel.controller.cycle.bundles import look_ahead
     from evenkeel.controller.cycle.domain import Domain
     from evenkeel.controller.drivers.slots import AbsentSlots, DomainWitness, memory_slots
     from evenkeel.reconcilers.slots import Slots
 
     if settings.engine.kind == "memory":
         witness = DomainWitness(reconciler(settings), engine)
-        return Domain(Slots(), memory_slots(Path(settings.state) / MEMORY_SLOTS, readonly=readonly, witness=witness))
+        driver = memory_slots(Path(settings.state) / MEMORY_SLOTS, readonly=readonly, witness=witness)
+        return Domain(Slots(), driver, partial(look_ahead, driver.store.size))
     return Domain(Slots(), AbsentSlots("evenkeel knows no updater of operating systems on this device"))
 
 

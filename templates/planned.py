@@ -12,7 +12,9 @@ from typing import Any, Protocol
 from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.look import Observation
 from evenkeel.specs.plan import Change, Difference, Plan
+from evenkeel.specs.slots.observed import SlotsSeen
 from evenkeel.templates.containers_planned import ContainersPlanned
+from evenkeel.templates.slots_planned import SlotsPlanned
 
 GroupsOf = Mapping[tuple[str, str], str]
 """The group of each subject, by its domain and name."""
@@ -92,4 +94,6 @@ class AnyPlanned:
 
 def planned(plan: Plan, seen: Observation) -> Planned:
     """A plan with the texts of its domain."""
+    if isinstance(seen, SlotsSeen):
+        return SlotsPlanned(plan, seen)
     return ContainersPlanned(plan, seen) if isinstance(seen, ContainersSeen) else AnyPlanned(plan, seen)

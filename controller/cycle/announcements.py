@@ -19,7 +19,7 @@ from evenkeel.specs.problem import place_text
 
 Differing = Callable[[DesiredState, DesiredState], tuple[str, ...]]
 """The subjects of the domain that differ between two states."""
-_SWITCHES = ("create", "recreate", "remove")
+_SWITCHES = ("create", "recreate", "remove", "install", "boot")
 _BACK = "it goes back to last-good"
 
 

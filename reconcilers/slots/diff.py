@@ -23,7 +23,6 @@ from evenkeel.specs.slots.memory import Proof, SlotsMemory
 from evenkeel.specs.slots.observed import SlotSeen, SlotsSeen
 from evenkeel.specs.slots.system import OperatingSystem
 
-
 WAY_BACK_TRIES = 3
 """How often a system that ran before is booted before it counts as failed: there may be nothing else to go back to."""
 
@@ -57,12 +56,14 @@ def diff(want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory) -> tuple[Slots
 
 
 def _unmarked(seen: SlotsSeen, memory: SlotsMemory) -> SlotSeen | None:
-    """The slot that has to be marked good before anything else: the booted one, which is not on trial. With a bootloader that
-    tries a slot once that is so after every boot, and until then the next loss of power would boot another one, or none. Where
-    the rescue system runs, a slot that is worth going back to."""
+    """The slot that has to be marked good before anything else: the booted one, which is on no first trial. With a bootloader
+    that tries a slot once that is so after every boot, and until then the next loss of power would boot another one, or none.
+    Where the rescue system runs, a slot that is worth going back to."""
     booted = seen.slot(seen.booted)
     if booted is not None and booted in seen.bootable:
-        return booted if booted.boot_status == "bad" and not is_doubtful(booted, memory) else None
+        is_proven = booted.name in memory.trial and memory.proven.get(booted.name) == Proof(booted.version, seen.boot)
+        is_due = booted.boot_status == "bad" and not is_doubtful(booted, memory) and not is_proven
+        return booted if is_due else None
     trusted = [each for each in seen.bootable if is_trusted(each, memory)]
     return trusted[0] if trusted and all(each.boot_status == "bad" for each in trusted) else None
 
@@ -138,7 +139,7 @@ def _other(system: OperatingSystem, document: Document, seen: SlotsSeen, memory:
     runs = _runs(seen)
     change = Change(system.name, "version", runs, system.version, "another version runs", asked_at(document, "version"))
     why = f"{runs or 'an unknown version'} runs"
-    found = changed(_about(system.name, "update", why, seen, memory, system, document), changes=(change,))
+    found = changed(_about(system.name, "boot", why, seen, memory, system, document), changes=(change,))
     if trial is not None and trial.trial.version == system.version:
         met = _of_trial(found, system, trial, seen, memory)
         if met is not None:
@@ -225,7 +226,16 @@ def _about(
     document: Document | None = None,
 ) -> SlotsDifference:
     booted = seen.slot(seen.booted)
-    found = SlotsDifference(subject, verb, why, system=system, before=_runs(seen), at=seen.at, boot=seen.boot)
+    found = SlotsDifference(
+        subject,
+        verb,
+        why,
+        system=system,
+        before=_runs(seen),
+        at=seen.at,
+        boot=seen.boot,
+        reboot_s=memory.away_s.get("reboot"),
+    )
     if document is not None:
         found = changed(found, asked=asked_at(document, "version"))
     if booted is None:
@@ -238,7 +248,9 @@ def _unneeded(
     system: OperatingSystem | None, found: SlotsDifference | None, seen: SlotsSeen, memory: SlotsMemory
 ) -> tuple[str, ...]:
     """Keys of bundles that are, or may be, in the store, and that this want does not need any more."""
-    needed = {system.key} if system is not None and found is not None and found.verb == "update" else set[str]()
+    needed = (
+        {system.key} if system is not None and found is not None and found.verb in ("install", "boot") else set[str]()
+    )
     return tuple(sorted(key for key in _stored(seen, memory) if key not in needed))
 
 

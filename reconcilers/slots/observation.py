@@ -34,7 +34,7 @@ def superseded(differences: Sequence[SlotsDifference], memory: SlotsMemory) -> t
     return tuple(
         _found(each.subject, each.ran)
         for each in differences
-        if each.verb == "update" and not each.is_repair and each.ran and each.ran not in memory.reached.values()
+        if each.reboot and not each.is_repair and each.ran and each.ran not in memory.reached.values()
     )
 
 

@@ -29,7 +29,7 @@ from evenkeel.specs.slots.actions import (
 )
 from evenkeel.specs.slots.difference import BUNDLES, SlotsDifference
 from evenkeel.specs.slots.memory import SlotsMemory
-from evenkeel.specs.slots.system import Gate, OperatingSystem
+from evenkeel.specs.slots.system import Health, OperatingSystem
 
 _DOMAIN = SlotsMemory.domain
 
@@ -71,13 +71,13 @@ def _steps(difference: SlotsDifference, memory: SlotsMemory) -> Iterator[Step]:
     if difference.restore and not difference.install:
         yield Step("restore", subject, Phase.ACTIVATE, _restore(difference))
     if difference.prove:
-        gate = system.gate if system is not None else Gate()
+        health = system.health if system is not None else Health()
         deadline = (system or OperatingSystem("", "")).deadline
         trial = memory.trial.get(difference.target)
         since = trial.at if trial is not None else 0.0
         away_s = difference.at - since if 0 < since < difference.at else None
         version, boot = difference.target_version, difference.boot
-        prove = Prove(difference.target, label, version, boot, gate, deadline, away_s)
+        prove = Prove(difference.target, label, version, boot, health, deadline, away_s)
         yield Step("prove", subject, Phase.VERIFY, prove)
     if difference.mark_good:
         needs = ("prove",) if difference.prove else ()

@@ -34,11 +34,11 @@ def target_of(found: SlotsDifference, system: OperatingSystem, seen: SlotsSeen, 
     streams = system.streams and seen.can.streams and not is_here
     return changed(
         _into(found, target, system.version),
+        verb="install",
         install=True,
         streams=streams,
         fetch=not is_here and not streams and (bundle is None or not bundle.is_complete),
         keeps_primary=seen.can.keeps_primary,
-        reboot_s=memory.away_s.get("reboot"),
     )
 
 

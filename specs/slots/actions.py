@@ -11,7 +11,7 @@ from datetime import timedelta
 from msgspec import Struct
 
 from evenkeel.specs.plan import Traits
-from evenkeel.specs.slots.system import Gate, OperatingSystem, Rebooting, Window, shown_bundle
+from evenkeel.specs.slots.system import Health, OperatingSystem, Rebooting, Window, shown_bundle
 
 INSTALL_S = 1800.0
 """Seconds that an install may take by itself: slow flash takes many minutes."""
@@ -131,15 +131,15 @@ class Reboot(Struct, frozen=True, tag="reboot"):
 
 
 class Prove(Struct, frozen=True, tag="prove"):
-    """Compare the booted slot and version with those that are to be booted, then watch until the gate has held for long
-    enough. It fails when the bootloader has fallen back to another slot, or at the `deadline`. `boot`: the id of this boot.
-    `away_s`: seconds from the activation to the first look after the boot, `None` when there was no reboot."""
+    """Compare the booted slot and version with those that are to be booted, then watch until all that its health asks for
+    holds for long enough. It fails when the bootloader has fallen back to another slot, or at the `deadline`. `boot`: the id
+    of this boot. `away_s`: seconds from the activation to the first look after the boot, `None` when there was no reboot."""
 
     slot: str
     label: str
     version: str
     boot: str
-    gate: Gate
+    health: Health
     deadline: timedelta
     away_s: float | None = None
 

@@ -14,7 +14,7 @@ from evenkeel.specs.documents.reference import Claim, Reference
 from evenkeel.specs.documents.written import MetadataSpec
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.quantity import duration_text, parse_duration
-from evenkeel.specs.slots.system import Gate, OperatingSystem, Window
+from evenkeel.specs.slots.system import Health, OperatingSystem, Window
 from evenkeel.specs.slots.written import SHA256_PATTERN, VERSION_PATTERN, WINDOW_PATTERN, OperatingSystemSpec
 
 Flaws = list[Flaw]
@@ -41,9 +41,9 @@ def operating_system(metadata: MetadataSpec, spec: OperatingSystemSpec, flaws: F
         flaws.append(Flaw(("sha256",), message, "leave one of them out", warning=True))
     if proxy:
         flaws.extend(_proxy_flaws(proxy))
-    gate, deadline = _gate(spec, flaws), _duration(spec.boot.deadline, ("boot", "deadline"), flaws)
-    if deadline <= gate.stable_for:
-        message = f"expected more than `health.stableFor`, which is {duration_text(gate.stable_for)}"
+    health, deadline = _health(spec, flaws), _duration(spec.boot.deadline, ("boot", "deadline"), flaws)
+    if deadline <= health.stable_for:
+        message = f"expected more than `health.stableFor`, which is {duration_text(health.stable_for)}"
         flaws.append(Flaw(("boot", "deadline"), message, "give the boot time to become healthy, as `10m`"))
     return OperatingSystem(
         name=metadata.name,
@@ -54,7 +54,7 @@ def operating_system(metadata: MetadataSpec, spec: OperatingSystemSpec, flaws: F
         proxy=proxy,
         credentials=_text(spec.credentials),
         streams=spec.stream,
-        gate=gate,
+        health=health,
         deadline=deadline,
         tries=spec.boot.tries,
         window=_window(spec.activation.window, flaws),
@@ -65,7 +65,7 @@ def operating_system(metadata: MetadataSpec, spec: OperatingSystemSpec, flaws: F
 
 def watched(wanted: OperatingSystem) -> tuple[Reference, ...]:
     """The containers that have to be healthy after a boot."""
-    return (Reference("health.containers", wanted.gate.containers),)
+    return (Reference("health.containers", wanted.health.containers),)
 
 
 def claimed(wanted: OperatingSystem) -> tuple[Claim, ...]:
@@ -73,7 +73,7 @@ def claimed(wanted: OperatingSystem) -> tuple[Claim, ...]:
     return (Claim("", "the operating system of the device"),)
 
 
-def _gate(spec: OperatingSystemSpec, flaws: Flaws) -> Gate:
+def _health(spec: OperatingSystemSpec, flaws: Flaws) -> Health:
     for index, unit in enumerate(spec.health.units):
         if not _UNIT.fullmatch(unit):
             hint = f"write `{unit}.service`" if _UNIT.fullmatch(f"{unit}.service") else "see systemctl(1)"
@@ -85,7 +85,9 @@ def _gate(spec: OperatingSystemSpec, flaws: Flaws) -> Gate:
             Flaw(("health", "command", 0), message, "the command runs without a shell and without a search path")
         )
     stable_for = _duration(spec.health.stable_for, ("health", "stableFor"), flaws)
-    return Gate(tuple(sorted(set(spec.health.units))), tuple(sorted(set(spec.health.containers))), command, stable_for)
+    return Health(
+        tuple(sorted(set(spec.health.units))), tuple(sorted(set(spec.health.containers))), command, stable_for
+    )
 
 
 def _bundle_flaws(bundle: str, *, insecure: bool) -> Iterator[Flaw]:

@@ -41,9 +41,9 @@ class Window(Struct, frozen=True):
         return f"{_clock(self.start)}-{_clock(self.end)}"
 
 
-class Gate(Struct, frozen=True):
-    """The conditions that hold for the whole of `stable_for` before a booted system is good. `units` of systemd are active,
-    `containers` are healthy, and `command` exits with 0 at each check."""
+class Health(Struct, frozen=True):
+    """The conditions that have to hold for the whole of `stable_for` before a booted system is good. `units` of systemd are
+    active, `containers` are healthy, and `command` exits with 0 at each check."""
 
     units: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
@@ -54,8 +54,8 @@ class Gate(Struct, frozen=True):
 class OperatingSystem(Struct, frozen=True, tag="OperatingSystem"):
     """The operating system of the device. `bundle`: an address with https, http or file; "" for none. `sha256`: of the whole
     bundle, as 64 hex digits; "" for any. `ca`, `credentials`: paths of files; `proxy`: an address; "" for none. `streams`: the
-    updater reads the bundle from its server while it installs, where it can.
-    `deadline`: after a boot the gate has to hold within this time. `tries`: so many boots may fail before the revision does."""
+    updater reads the bundle from its server while it installs, where it can. `deadline`: after a boot the system has to be
+    well within this time. `tries`: so many boots may fail before the revision does."""
 
     domain: ClassVar[str] = "slots"
 
@@ -67,7 +67,7 @@ class OperatingSystem(Struct, frozen=True, tag="OperatingSystem"):
     proxy: str = ""
     credentials: str = ""
     streams: bool = False
-    gate: Gate = Gate()
+    health: Health = Health()
     deadline: timedelta = timedelta(minutes=10)
     tries: int = 1
     window: Window | None = None

@@ -18,7 +18,7 @@ VERSION_PATTERN = r"^[!-~]([ -~]{0,198}[!-~])?$"
 MOST_TRIES = 10
 
 
-class GateSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class SystemHealthSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """When a booted system counts as good. All of it has to hold at the same time."""
 
     units: Annotated[
@@ -129,7 +129,7 @@ class OperatingSystemSpec(Struct, frozen=True, forbid_unknown_fields=True, renam
             "bundles; `sha256` is not compared then."
         ),
     ] = False
-    health: GateSpec = GateSpec()
+    health: SystemHealthSpec = SystemHealthSpec()
     boot: BootSpec = BootSpec()
     activation: ActivationSpec = ActivationSpec()
     drift: Annotated[

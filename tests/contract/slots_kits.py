@@ -14,11 +14,11 @@ from tests.virtual import now, run
 from evenkeel.controller.drivers.slots.engine import SlotsEngine
 from evenkeel.controller.drivers.slots.memory import Bundle, MemorySlots, factory
 from evenkeel.controller.drivers.slots.memory.world import Flaw
-from evenkeel.specs.slots.system import Gate, OperatingSystem
+from evenkeel.specs.slots.system import Health, OperatingSystem
 
 Result = TypeVar("Result")
 
-GATE = Gate(("app.service",), stable_for=timedelta(seconds=2))
+HEALTH = Health(("app.service",), stable_for=timedelta(seconds=2))
 
 
 class SlotsKit(Protocol):
@@ -94,7 +94,7 @@ class MemorySlotsKit:
             made = Bundle(holds or version, compatible, flaw=flaw)
         address = f"https://updates.test/{len(self.world.served)}.raucb"
         self.world.served[address] = made
-        return OperatingSystem("os", version, address, gate=GATE, deadline=timedelta(seconds=10))
+        return OperatingSystem("os", version, address, health=HEALTH, deadline=timedelta(seconds=10))
 
     def reboot(self) -> None:
         self.memory.cut_power()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -36,9 +35,9 @@ LABELS = {A: "A", B: "B"}
     params=[(1, True), (1, False), (3, True), (3, False)],
     ids=lambda each: f"memory-{'grub' if each[0] == 1 else 'uboot'}-{'keeps' if each[1] else 'marks'}",
 )
-def kit(request: pytest.FixtureRequest) -> Iterator[SlotsKit]:
+def kit(request: pytest.FixtureRequest) -> SlotsKit:
     attempts, keeps_primary = request.param
-    yield MemorySlotsKit(attempts=attempts, keeps_primary=keeps_primary)
+    return MemorySlotsKit(attempts=attempts, keeps_primary=keeps_primary)
 
 
 async def look(kit: SlotsKit) -> SlotsSeen:
@@ -66,7 +65,7 @@ def activate(version: str, slot: str = B) -> Activate:
 
 
 def prove(system: OperatingSystem, slot: str = B) -> Prove:
-    return Prove(slot, LABELS[slot], system.version, "now", system.gate, system.deadline)
+    return Prove(slot, LABELS[slot], system.version, "now", system.health, system.deadline)
 
 
 def test_a_look_tells_the_slots(kit: SlotsKit) -> None:
@@ -225,6 +224,8 @@ def test_an_install_that_was_left_alone_is_waited_for(kit: SlotsKit) -> None:
 
 
 def test_the_booted_slot_is_never_written_nor_marked_bad(kit: SlotsKit) -> None:
+    """INV-09"""
+
     async def work() -> None:
         system = kit.bundle("2.0.0")
         *before, into = install(kit, system, A)
@@ -287,8 +288,8 @@ def test_a_gate_that_does_not_hold(kit: SlotsKit) -> None:
 
 def test_a_container_that_nobody_can_be_asked_about_holds_up_the_proof(kit: SlotsKit) -> None:
     async def work() -> None:
-        gate = changed(kit.bundle("2.0.0").gate, units=(), containers=("web",))
-        outcome = await do(kit, Prove(A, "A", "1.0.0", "now", gate, timedelta(seconds=5)))
+        health = changed(kit.bundle("2.0.0").health, units=(), containers=("web",))
+        outcome = await do(kit, Prove(A, "A", "1.0.0", "now", health, timedelta(seconds=5)))
         assert outcome == Failed("slot A (1.0.0) is not well 5s after its boot: web cannot be asked here")
 
     kit.run(work())

@@ -1,8 +1,8 @@
 """The three parts of the world below the driver of slots: the updater, the machine, and the store of bundles.
 
 Each has a real form and a simulated one. Everything that is alike for all of them is in `engine`: what may be done to which
-slot, waiting for a window, for the gate and for the end of a boot. The parts make no decisions. Their faults are errors of
-`specs.errors`: `Unavailable` and `TimedOut` may pass by themselves, `Refused` will not with this revision.
+slot, waiting for a window, for a system to be well and for the end of a boot. The parts make no decisions. Their faults are
+errors of `specs.errors`: `Unavailable` and `TimedOut` may pass by themselves, `Refused` will not with this revision.
 """
 
 from __future__ import annotations
@@ -103,6 +103,10 @@ class Store(Protocol):
 
     def path(self, key: str) -> str:
         """The path of a bundle, for the updater."""
+        ...
+
+    async def size(self, system: OperatingSystem) -> int | None:
+        """The bytes of a bundle, from its server; `None` when it does not tell. It never raises."""
         ...
 
     async def fetch(self, system: OperatingSystem, progress: Progress) -> int:

@@ -1,4 +1,4 @@
-"""The proof of a booted slot: it is the one that was to be booted, and the gate holds for long enough."""
+"""The proof of a booted slot: it is the one that was to be booted, and its health holds for long enough."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from evenkeel.specs.plan import Done, Failed, Outcome
 from evenkeel.specs.reading.quantity import duration_text
 from evenkeel.specs.slots.actions import Prove
 from evenkeel.specs.slots.observed import SlotsSeen, fallback_text
-from evenkeel.specs.slots.system import Gate
+from evenkeel.specs.slots.system import Health
 
 CHECK_S = 2.0
-"""The pause between two checks of the gate."""
+"""The pause between two checks of the health."""
 
 
 async def prove(action: Prove, updater: Updater, machine: Machine, witness: Witness, progress: Progress) -> Outcome:
-    """Compare what is booted, then watch the gate. Raises Unavailable or TimedOut when the updater cannot be asked."""
+    """Compare what is booted, then watch its health. Raises Unavailable or TimedOut when the updater cannot be asked."""
     why = _mismatch(action, await updater.look())
     if why:
         return Failed(why)
     clock = asyncio.get_running_loop().time
-    begun, stable_s = clock(), action.gate.stable_for.total_seconds()
+    begun, stable_s = clock(), action.health.stable_for.total_seconds()
     well_since: float | None = None
     while True:
-        unwell = await _unwell(action.gate, machine, witness)
+        unwell = await _unwell(action.health, machine, witness)
         now = clock()
         well_since = None if unwell else now if well_since is None else well_since
         if well_since is not None and now - well_since >= stable_s:
-            return Done(f"slot {action.label} is booted and was well for {duration_text(action.gate.stable_for)}")
+            return Done(f"slot {action.label} is booted and was well for {duration_text(action.health.stable_for)}")
         if now - begun >= action.deadline.total_seconds():
             took = duration_text(action.deadline)
-            what = unwell or f"it was not well for {duration_text(action.gate.stable_for)} without a break"
+            what = unwell or f"it was not well for {duration_text(action.health.stable_for)} without a break"
             return Failed(f"slot {action.label} ({action.version}) is not well {took} after its boot: {what}")
         progress(unwell or "is well", int(now - well_since) if well_since is not None else 0, int(stable_s))
         left_s = stable_s - (now - well_since) if well_since is not None else CHECK_S
@@ -51,15 +51,15 @@ def _mismatch(action: Prove, seen: SlotsSeen) -> str:
     return ""
 
 
-async def _unwell(gate: Gate, machine: Machine, witness: Witness) -> str:
-    """What of the gate does not hold now, in words; "" when all does."""
+async def _unwell(health: Health, machine: Machine, witness: Witness) -> str:
+    """What of a health does not hold now, in words; "" when all does."""
     try:
-        units = await machine.inactive(gate.units) if gate.units else {}
-        containers = await witness.unwell(gate.containers) if gate.containers else {}
+        units = await machine.inactive(health.units) if health.units else {}
+        containers = await witness.unwell(health.containers) if health.containers else {}
     except (Unavailable, TimedOut) as error:
         return error.message
     found = {unit: f"is {state}" for unit, state in units.items()} | dict(containers)
     if found:
         return counted(found)
-    failed = await machine.check(gate.command) if gate.command else ""
-    return f"{gate.command[0]} {failed}" if failed else ""
+    failed = await machine.check(health.command) if health.command else ""
+    return f"{health.command[0]} {failed}" if failed else ""

@@ -20,13 +20,13 @@ from tests.virtual import run
 from evenkeel.controller.cycle.endings import Ending, Settled, Stalled
 from evenkeel.controller.drivers.slots.memory import Bundle, factory
 from evenkeel.specs.codec import changed
-from evenkeel.specs.slots.system import Gate, OperatingSystem
+from evenkeel.specs.slots.system import Health, OperatingSystem
 
 BUNDLE = "https://updates.test/os-2.raucb"
 MOMENTS: tuple[Moment, ...] = ("before", "after", "torn")
-GATE = Gate(("app.service",), stable_for=timedelta(seconds=10))
-OLD = OperatingSystem("os", "1.0.0", "https://updates.test/os-1.raucb", gate=GATE, deadline=timedelta(seconds=60))
-NEW = OperatingSystem("os", "2.0.0", BUNDLE, gate=GATE, deadline=timedelta(seconds=60))
+HEALTH = Health(("app.service",), stable_for=timedelta(seconds=10))
+OLD = OperatingSystem("os", "1.0.0", "https://updates.test/os-1.raucb", health=HEALTH, deadline=timedelta(seconds=60))
+NEW = OperatingSystem("os", "2.0.0", BUNDLE, health=HEALTH, deadline=timedelta(seconds=60))
 
 BUNDLES = {
     "good": Bundle("2.0.0"),

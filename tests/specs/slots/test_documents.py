@@ -13,7 +13,7 @@ from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.documents.join import desired_from
 from evenkeel.specs.problem import problem_text
 from evenkeel.specs.slots.actions import Fetch, Inspect, Install
-from evenkeel.specs.slots.system import Gate, OperatingSystem, Window
+from evenkeel.specs.slots.system import Health, OperatingSystem, Window
 
 BUNDLE = "https://updates.example.com/os-1.5.0.raucb"
 DIGEST = "0123456789abcdef" * 4
@@ -72,7 +72,7 @@ def test_everything() -> None:
         "http://proxy:3128",
         "/etc/credentials",
         False,
-        Gate(("a.socket", "b.service"), ("web",), ("/usr/bin/check", "all"), timedelta(seconds=90)),
+        Health(("a.socket", "b.service"), ("web",), ("/usr/bin/check", "all"), timedelta(seconds=90)),
         timedelta(minutes=5),
         3,
         Window(22 * 60 + 30, 4 * 60),

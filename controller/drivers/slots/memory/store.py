@@ -35,6 +35,10 @@ class MemoryStore:
     def path(self, key: str) -> str:
         return f"{FOLDER}{key}"
 
+    async def size(self, system: OperatingSystem) -> int | None:
+        bundle = self._world.served.get(system.bundle, Bundle(system.version))
+        return bundle.size if bundle.flaw not in ("missing", "denied", "untrusted", "unreachable") else None
+
     async def fetch(self, system: OperatingSystem, progress: Progress) -> int:
         shown = shown_bundle(system.bundle)
         bundle = self._world.served.get(system.bundle, Bundle(system.version))

@@ -187,7 +187,7 @@ class Bench:
     """The slot that was booted at first."""
 
     def assert_bootable(self) -> None:
-        """A loss of power now would boot something that works."""
+        """INV-10: a loss of power now would boot something that works."""
         world = copy.deepcopy(self.world)
         world.reboot()
         running = world.running()
