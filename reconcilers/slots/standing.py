@@ -36,7 +36,7 @@ def _is_pending(found: SlotsDifference) -> bool:
 def is_outstanding(found: SlotsDifference, memory: SlotsMemory) -> bool:
     """Whether a difference is something to do for an update: another version has to be booted, or the one that is booted
     is on trial."""
-    return found.verb == "update" or (found.verb == "finish" and bool(memory.trial))
+    return found.verb in ("install", "boot") or (found.verb == "finish" and bool(memory.trial))
 
 
 def commanded(memory: SlotsMemory) -> SlotsMemory:
