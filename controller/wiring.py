@@ -181,9 +181,10 @@ def reconciler(settings: Settings) -> Containers:
     return Containers(settings.system_containers, settings.update_agent.system_containers if is_commanded else ())
 
 
-def serves(settings: Settings) -> bool:
-    """Whether there is an update agent."""
-    return settings.mqtt.enabled and (settings.update_agent.enable or settings.self_update_agent.enable)
+def serves(settings: Settings, domain: str = "") -> bool:
+    """Whether there is an update agent; with `domain` one that commands this domain."""
+    agents = {"containers": settings.update_agent.enable, "slots": settings.self_update_agent.enable}
+    return settings.mqtt.enabled and (agents.get(domain, False) if domain else any(agents.values()))
 
 
 def read_source(settings: Settings, *, readonly: bool) -> Reading:

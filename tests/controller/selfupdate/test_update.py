@@ -9,10 +9,15 @@ from datetime import timedelta
 import pytest
 from tests.controller.selfupdate.conftest import Play
 from tests.controller.selfupdate.device import COMMANDS, DESIRED, URL, Device, desired, statuses
+from tests.virtual import now
 
 from evenkeel.controller.drivers.slots.memory import Bundle, factory
+from evenkeel.controller.journal.ending import end_activity
+from evenkeel.reconcilers.agents.in_force import in_force
+from evenkeel.specs.codec import changed
 from evenkeel.specs.settings.mqtt import AutonomousSettings
 from evenkeel.specs.slots.system import OperatingSystem
+from evenkeel.templates.activity_text import activity_lines
 
 pytestmark = pytest.mark.virtual
 
@@ -38,7 +43,10 @@ def test_a_whole_update(play: Play, booted: str) -> None:
         assert statuses(said) == [*FORWARD, "CLEANUP"]
         assert {each.component for each in said} == {"self-update:os-image"}
         assert {each.version for each in said} == {"2"}
-        assert (said[-1].action, said[-1].text) == ("UPDATE_SUCCESS", f"waits for the reboot into slot {other} (2)")
+        assert (said[-1].action, said[-1].text) == (
+            "UPDATE_SUCCESS",
+            f"the device has to be rebooted into slot {other} (2)",
+        )
         assert (device.runs, device.primary) == ("1", other)
         await device.reboots()
         await asyncio.sleep(PROOF_S)
@@ -225,5 +233,38 @@ def test_documents_of_messages_are_kept(play: Play) -> None:
         system = OperatingSystem("os-image", "2", URL, sha256="0" * 64, reboot="others")
         assert (document.kind, document.name, document.wanted) == ("OperatingSystem", "os-image", system)
         assert document.place.activity_id == "a"
+
+    play(story)
+
+
+def test_the_status_says_that_the_reboot_is_waited_for(play: Play) -> None:
+    async def story(device: Device) -> None:
+        await device.asks("a")
+        await device.commands("a", *COMMANDS)
+        activity = device.journal.activities()["slots"]
+        text = "\n".join(activity_lines(activity, now(), width=200))
+        assert "all commands are done" in text
+        assert "os-image: install, ACTIVATION_SUCCESS; waits: the device has to be rebooted into slot B (2)" in text
+
+    play(story)
+
+
+def test_an_operator_ends_it_in_the_words_of_the_agent(play: Play) -> None:
+    """As `evenkeel release --abandon` does: the words are those of the activity, whoever ends it."""
+
+    async def story(device: Device) -> None:
+        await device.asks("a")
+        await device.commands("a", "DOWNLOAD")
+        device.said()
+        activity, mail = device.journal.activities()["slots"], device.journal.mailbox("slots")
+        ended = changed(activity, because="abandoned by an operator")
+        kept = in_force(ended, ["sua"])
+        assert {each.wanted.domain for each in kept.documents} == {"slots"}, "the state says nothing of containers"
+        end_activity(device.journal, mail, ended, "INCOMPLETE", kept, now(), device.journal.say, judged=False)
+        waiting = device.journal.outbox.oldest()
+        assert waiting is not None
+        payload = json.loads(waiting[1].payload)["payload"]
+        assert payload["message"] == "Self-update incomplete. abandoned by an operator"
+        assert [each["component"]["id"] for each in payload["actions"]] == ["self-update:os-image"]
 
     play(story)
