@@ -84,6 +84,7 @@ async def preview(domains: Sequence[AnyDomain], journal: Journal, desired: Desir
     held: dict[str, str] = {}
     while found is not None and (more := _blocked(found, looked.plans, held)):
         held |= more
+        held |= found.along(held)
         looked = await _looked(domains, journal, found.without(held), good)
     if found is not None and held:
         looked = looked._replace(plans=tuple(_with_held(each, looked.plans, found, held) for each in whole.plans))

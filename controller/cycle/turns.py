@@ -160,7 +160,8 @@ class Turns(Generic[Want, Seen, Remembered]):
             self.asks_afresh |= look.fresh
             self.trial.blind()
             self._transaction.seen(reconciler.domain, aim.state, None, error.message)
-            return Retrying(str(error), 0.0, None)
+            stands_by = self._transaction.stands_by(reconciler.domain, aim.state)
+            return Settled() if stands_by else Retrying(str(error), 0.0, None)
         if seen is None:
             self.asks_afresh |= look.fresh
             self.trial.blind()

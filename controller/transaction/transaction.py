@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from evenkeel.controller.journal.journal import Journal, at_once
+from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.controller.transaction.groups import GivenUp, GroupTrials
 from evenkeel.controller.transaction.verdict import Verdict
 from evenkeel.controller.transaction.voice import Voice
@@ -22,6 +22,7 @@ from evenkeel.specs.desired import DesiredState, desired_state
 from evenkeel.specs.plan import Phase
 
 NOBODY: Mapping[str, str] = {}
+_ROLES: tuple[Role, Role] = ("desired", "last-good")
 
 
 class Member(NamedTuple):
@@ -96,6 +97,18 @@ class Transaction:
         if domain in self._idle:
             self._idle.remove(domain)
             self.verdict.join(domain)
+
+    def stands_by(self, domain: str, state: DesiredState) -> bool:
+        """Whether a domain that cannot be looked at holds up nobody, because nothing is asked of it, nor was: it has no say
+        then until it is seen. False for the only one that takes part."""
+        known = [state, *(self._journal.readable_revision(role) for role in _ROLES if self._journal.digest(role))]
+        asks = any(each is None or self._members[domain].want(each).subjects for each in known)
+        is_alone = self._takes_part(state).keys() <= {domain}
+        if asks or is_alone or self._journal.mailbox(domain).activity() is not None:
+            return False
+        if self.verdict.leave(domain):
+            self._wake_others(domain)
+        return True
 
     def _takes_part(self, state: DesiredState | None) -> dict[str, Member]:
         """The domains that have something to do with a state, or with the world."""
@@ -231,7 +244,9 @@ class Transaction:
         """Whether a domain has reached a state; one that cannot be looked at only matters where the state changes it."""
         digest, progress = self._progress.get(name, ("", None))
         is_unseen = progress is not None and digest == state.digest and bool(progress.unseen)
-        return self._reached.get(name) == state.digest or (is_unseen and self.changes(name, state) == ())
+        if self._reached.get(name) == state.digest:
+            return True
+        return is_unseen and not _changes(self._members[name], state, [self._journal.readable_revision("last-good")])
 
     @at_once
     def give_up(
@@ -264,8 +279,10 @@ class Transaction:
         self._back_at = ""
         for group, why in blamed.groups.items():
             voice.say("revision-failed", f"{group_text(group)}: {why}")
-        names, goes = " and ".join(map(group_text, blamed.groups)), "goes" if len(blamed.groups) == 1 else "go"
-        voice.say("rolling-back", f"{names} {goes} back{self._whom(blamed.desired, blamed.back)}")
+        groups = [*blamed.groups, *blamed.along]
+        names, goes = " and ".join(map(group_text, groups)), "goes" if len(groups) == 1 else "go"
+        along = "".join(f"; {group_text(group)}: {why}" for group, why in blamed.along.items())
+        voice.say("rolling-back", f"{names} {goes} back{self._whom(blamed.desired, blamed.back)}{along}")
         voice.settled_is(False, "RollingBack", "; ".join(dict.fromkeys(blamed.groups.values())))
         self._wake_all()
 

@@ -153,8 +153,8 @@ def test_one_flaw_is_one_complaint_with_its_place(spec: dict[str, Any], problem:
 def test_a_device_has_one_operating_system() -> None:
     _, problems = read(document("os"), document("other"))
     assert problems == [
-        "1.yaml:1:1: `other` is the operating system of the device, too; keep one of them; the other one is at 2.yaml:1:1",
-        "2.yaml:1:1: `os` is the operating system of the device, too; keep one of them; the other one is at 1.yaml:1:1",
+        "1.yaml:1:1: the operating system of the device is that of `other`, too; keep one of them; the other one is at 2.yaml:1:1",
+        "2.yaml:1:1: the operating system of the device is that of `os`, too; keep one of them; the other one is at 1.yaml:1:1",
     ]
 
 
