@@ -88,7 +88,7 @@ def _containers_role(settings: Settings, domain: AnyDomain, build: _Builder) -> 
     from evenkeel.controller.participants.containers.conduct import ContainersConduct
     from evenkeel.controller.participants.containers.participant import containers_participant
     from evenkeel.reconcilers.agents.wires import kanto
-    from evenkeel.specs.kanto.desired import Manner
+    from evenkeel.specs.kanto.manner import Manner
 
     asked = settings.update_agent
     manner = Manner(asked.stop_timeout, asked.unknown_keys == "accept")

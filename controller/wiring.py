@@ -7,7 +7,7 @@ asked for, because a status must not load the parts of a controller.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from evenkeel.specs.feedback import Feedback
 
 if TYPE_CHECKING:
     from evenkeel.controller.control.serve import Control
-    from evenkeel.controller.cycle.domain import AnyDomain, Domain
+    from evenkeel.controller.cycle.domain import AnyDomain, Domain, Foreseen
     from evenkeel.controller.cycle.stage import StepProgress
     from evenkeel.controller.cycle.surroundings import Sizes, Surroundings
     from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, Script
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from evenkeel.specs.containers.memory import ContainersMemory
     from evenkeel.specs.files.memory import FilesMemory
     from evenkeel.specs.files.observed import FilesSeen
+    from evenkeel.specs.plan import Plan
     from evenkeel.specs.settings.settings import Settings
     from evenkeel.specs.slots.memory import SlotsMemory
     from evenkeel.specs.slots.observed import SlotsSeen
@@ -87,10 +88,12 @@ def open_domains(
 def _files(settings: Settings, *, readonly: bool) -> Domain[FilesWanted, FilesSeen, FilesMemory]:
     """The files domain on the host itself, or, beside the simulated engine, on a simulated host."""
     from evenkeel.controller.cycle.domain import Domain
-    from evenkeel.controller.drivers.files import disk_files, memory_files
+    from evenkeel.controller.drivers.files import disk_files
     from evenkeel.reconcilers.files import Files
 
     if settings.engine.kind == "memory":
+        from evenkeel.controller.drivers.files.memory import memory_files
+
         store = Path(settings.state) / MEMORY_FILES
         driver = memory_files(store, state=settings.state, specs=settings.specs, readonly=readonly)
         return Domain(Files(), driver)
@@ -118,13 +121,17 @@ def _slots(
 def _containers(
     settings: Settings, engine: Driver[ContainersSeen]
 ) -> Domain[ContainersWanted, ContainersSeen, ContainersMemory]:
-    from functools import partial
-
     from evenkeel.controller.cycle.domain import Domain
-    from evenkeel.controller.cycle.surroundings import look_around
 
-    around = partial(look_around, _image_sizes(settings, engine), _surroundings(settings, engine))
-    return Domain(reconciler(settings), engine, around)
+    async def foresee(plan: Plan, seen: ContainersSeen, provided: Collection[str]) -> Foreseen[ContainersSeen]:
+        from evenkeel.controller.cycle.surroundings import (
+            look_around,
+        )  # only a preview foresees; a controller needs none
+
+        around = _image_sizes(settings, engine), _surroundings(settings, engine)
+        return await look_around(*around, plan, seen, provided)
+
+    return Domain(reconciler(settings), engine, foresee)
 
 
 def _of_registries(settings: Settings) -> Sizes:

@@ -324,7 +324,8 @@ def test_what_is_allowed_keeps_the_contracts(tmp_path: Path) -> None:
                 "controller/drivers/containers/docker/wire.py": "import h11",
                 "controller/drivers/containers/docker/driver.py": "import evenkeel.controller.drivers.containers.docker.wire",
                 "controller/drivers/registry.py": "import httpx",
-                "controller/sources/files.py": "import watchfiles",
+                "controller/process/folders.py": "import watchfiles",
+                "controller/sources/files.py": "from evenkeel.controller.process import folders",
                 "controller/sinks/jsonl.py": "from evenkeel.controller.process import atomic",
                 "controller/wiring.py": "from evenkeel.controller.sources import files\n"
                 "from evenkeel.controller.drivers.containers.docker import driver\n"

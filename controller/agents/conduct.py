@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from evenkeel.reconcilers.agents.wires import Language, kanto
-from evenkeel.specs.kanto.desired import Manner
+from evenkeel.specs.kanto.manner import Manner
 
 
 class AgentSettings(NamedTuple):

@@ -7,33 +7,22 @@ business (`controller.cycle`); nothing else couples domains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
 
 from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.controller.transaction.groups import GivenUp, GroupTrials
+from evenkeel.controller.transaction.member import Member, changes
 from evenkeel.controller.transaction.verdict import Verdict
 from evenkeel.controller.transaction.voice import Voice
 from evenkeel.reconcilers.counted import listed
 from evenkeel.reconcilers.transaction.barrier import Progress, held
 from evenkeel.reconcilers.transaction.groups import group_text, has_groups
-from evenkeel.reconcilers.wanted import Wanted, differing
+from evenkeel.reconcilers.wanted import differing
 from evenkeel.specs.desired import DesiredState, desired_state
 from evenkeel.specs.plan import Phase
 
 NOBODY: Mapping[str, str] = {}
 _ROLES: tuple[Role, Role] = ("desired", "last-good")
-
-
-class Member(NamedTuple):
-    """A domain in the transaction. `rank`: its place in the order of switches. `want`: what of a state is its own. `wake`:
-    it has something to do; `interrupt`: and what it does now is of no use, where that can be cut short."""
-
-    name: str
-    rank: int
-    want: Callable[[DesiredState], Wanted]
-    wake: Callable[[], object]
-    interrupt: Callable[[], object]
 
 
 class Transaction:
@@ -133,8 +122,10 @@ class Transaction:
             self._wake_others(domain)
 
     def has_begun(self, state: DesiredState) -> bool:
-        """Whether any domain has begun to disturb the world for a revision."""
-        return any(self._journal.attempts.sick_before(state.digest, name) is not None for name in self._members)
+        """Whether any domain that a revision changes has begun to disturb the world for it."""
+        good = [self._journal.readable_revision("last-good")]
+        begun = (name for name in self._members if self._journal.attempts.sick_before(state.digest, name) is not None)
+        return any(changes(self._members[name], state, good) for name in begun)
 
     def broke(self, domain: str) -> None:
         """A cycle of a domain has ended in a defect. Nobody waits for its look on the way back."""
@@ -160,7 +151,7 @@ class Transaction:
         going = {
             name: self._progress_of(name, state)
             for name, member in self._members.items()
-            if name != domain and _changes(member, state, others)
+            if name != domain and changes(member, state, others)
         }
         rank, looks_first = self._members[domain].rank, has_groups(state)
         return held(domain, phase, going, rank, back=back, looks_first=looks_first)
@@ -169,7 +160,7 @@ class Transaction:
         """The subjects of a domain that change on the way to a state: from last-good, or back to it. Where groups are left out
         of it, those that go back in them, too."""
         _, others = self._way(state)
-        return _changes(self._members[domain], state, others)
+        return changes(self._members[domain], state, others)
 
     def _way(self, state: DesiredState) -> tuple[bool, Sequence[DesiredState | None]]:
         """Whether the way to a state is a way back, and the states from which it leads: the one where it begins, and where
@@ -246,7 +237,7 @@ class Transaction:
         is_unseen = progress is not None and digest == state.digest and bool(progress.unseen)
         if self._reached.get(name) == state.digest:
             return True
-        return is_unseen and not _changes(self._members[name], state, [self._journal.readable_revision("last-good")])
+        return is_unseen and not changes(self._members[name], state, [self._journal.readable_revision("last-good")])
 
     @at_once
     def give_up(
@@ -340,12 +331,3 @@ class Transaction:
 def _joined(states: Iterable[DesiredState | None]) -> DesiredState | None:
     documents = [each for state in states if state is not None for each in state.documents]
     return desired_state(documents) if documents else None
-
-
-def _changes(member: Member, state: DesiredState, others: Sequence[DesiredState | None]) -> tuple[str, ...]:
-    """The subjects of a domain that a state asks for otherwise than one of the others; without another state, all that it asks
-    for."""
-    want, found = member.want(state), set[str]()
-    for other in others:
-        found.update(differing(want, member.want(other)) if other is not None else want.subjects)
-    return tuple(sorted(found))

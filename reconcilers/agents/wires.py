@@ -15,7 +15,7 @@ from evenkeel.reconcilers.agents import leda_request
 from evenkeel.reconcilers.agents.request import Request, read_request
 from evenkeel.specs.kanto import updateagent
 from evenkeel.specs.kanto.activity import Activity, Status, Wire
-from evenkeel.specs.kanto.desired import Manner as KantoManner
+from evenkeel.specs.kanto.manner import Manner as KantoManner
 from evenkeel.specs.leda import messages
 from evenkeel.specs.leda.desired import Manner as LedaManner
 from evenkeel.specs.problem import Problem

@@ -14,7 +14,7 @@ from evenkeel.reconcilers.agents.wires import kanto
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import State
-from evenkeel.specs.kanto.desired import Manner
+from evenkeel.specs.kanto.manner import Manner
 from evenkeel.specs.reading.quantity import parse_duration
 
 from .player import REGISTRY, Hands, replayed

@@ -29,7 +29,7 @@ from tests.virtual import run
 
 from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.reconcilers.agents.wires import kanto
-from evenkeel.specs.kanto.desired import Manner
+from evenkeel.specs.kanto.manner import Manner
 
 IMAGE = {"key": "image", "value": "reg.example/lamp:1"}
 

@@ -20,7 +20,7 @@ from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.participants.containers.conduct import ContainersConduct
 from evenkeel.reconcilers.agents.wires import kanto
 from evenkeel.specs.containers.container import Restart, Stop
-from evenkeel.specs.kanto.desired import Manner
+from evenkeel.specs.kanto.manner import Manner
 
 STUBBORN = Image(stops_with=None)
 

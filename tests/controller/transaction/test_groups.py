@@ -421,3 +421,20 @@ def test_nothing_that_a_revision_prepares_is_taken_for_what_somebody_left(on_mix
         assert len(steps) == len(set(steps)), "nothing is done twice"
 
     on_mixed(work)
+
+
+def test_what_a_revision_has_stopped_for_good_does_not_run_while_another_group_goes_back(on_mixed: OnMixed) -> None:
+    """The old container came up for some seconds, with its ports and devices."""
+
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, grouped("one", "web:1", "lamp:1", drive=("conf", "web"), comfort=("lamp",)))
+        broken(mixed, "web:2")
+        before = mixed.journal.last_seq()
+        mixed.source.readings.put_nowait(grouped("two", "web:2", drive=("conf", "web"), comfort=("lamp",)))
+        await mixed.play(600)
+        assert (mixed.content(), mixed.running()) == ("one", ["web:1"])
+        assert mixed.settled() == (False, "RolledBack")
+        steps = [each.step for each in mixed.said("step-done") if each.seq > before and each.subject == "lamp"]
+        assert [each.partition(":")[0] for each in steps] == ["stop", "remove"]
+
+    on_mixed(work)
