@@ -180,12 +180,14 @@ def reconciler(settings: Settings) -> Containers:
     """The decisions about containers."""
     from evenkeel.reconcilers.containers import Containers
 
-    return Containers(settings.system_containers, settings.update_agent.system_containers if serves(settings) else ())
+    is_commanded = settings.mqtt.enabled and settings.update_agent.enable
+    return Containers(settings.system_containers, settings.update_agent.system_containers if is_commanded else ())
 
 
-def serves(settings: Settings) -> bool:
-    """Whether there is an update agent."""
-    return settings.mqtt.enabled and settings.update_agent.enable
+def serves(settings: Settings, domain: str = "") -> bool:
+    """Whether there is an update agent; with `domain` one that commands this domain."""
+    agents = {"containers": settings.update_agent.enable, "slots": settings.self_update_agent.enable}
+    return settings.mqtt.enabled and (agents.get(domain, False) if domain else any(agents.values()))
 
 
 def read_source(settings: Settings, *, readonly: bool) -> Reading:
@@ -232,49 +234,6 @@ def open_sinks(settings: Settings) -> tuple[Sink, ...]:
     from evenkeel.controller.sinks.jsonl import JsonLines
 
     return (JsonLines(settings.events.file),)
-
-
-def open_agents(
-    settings: Settings, journal: Journal, driver: Driver[ContainersSeen], now: Now = system_now
-) -> Callable[[Controller], Serving]:
-    """The update agents on their broker, for the controller whose workers they share."""
-    from evenkeel.controller.agents.agent import UpdateAgent
-    from evenkeel.controller.agents.conduct import AgentSettings
-    from evenkeel.controller.agents.role import AgentRole
-    from evenkeel.controller.loop.ports import Serving
-    from evenkeel.controller.mqtt import MqttLink
-    from evenkeel.controller.mqtt.router import Router
-    from evenkeel.controller.participants.containers.conduct import ContainersConduct
-    from evenkeel.controller.participants.containers.participant import ContainersParticipant
-    from evenkeel.specs.kanto.manner import Manner
-
-    asked = settings.update_agent
-    manner = Manner(asked.stop_timeout, asked.unknown_keys == "accept")
-    own = AgentSettings(asked.domain, asked.operation_timeout, asked.autonomous.after, manner)
-    conduct = ContainersConduct(
-        domain=asked.domain,
-        system_containers=asked.system_containers,
-        protected=settings.system_containers,
-        verbose=asked.verbose_inventory,
-        reported_values="unmarked" if asked.report_values else "none",
-        at_once=settings.parallel,
-    )
-
-    def build(controller: Controller) -> Serving:
-        link = MqttLink(settings.mqtt, backoff=settings.backoff, beginnings=True)
-        router, decisions = Router(link, journal, controller.say, controller.defects), reconciler(settings)
-        worker, mail = controller.worker(decisions.domain), journal.mailbox(decisions.domain)
-        participant = ContainersParticipant(
-            conduct, journal, driver, decisions, worker.cycles, controller.stopping, worker.signs.looks
-        )
-        agent = UpdateAgent(
-            own, journal, participant, controller.stopping, controller.say, worker.wake, router.wake, now
-        )
-        role = AgentRole(agent, mail, router.wake, controller.defects, asked.report_debounce)
-        router.add(role)
-        return Serving((role,), router.serve)
-
-    return build
 
 
 def build_controller(
