@@ -24,7 +24,9 @@ def standing(subject: str, want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemo
     if found.verb == "blocked":
         return Standing("sick", found.why)
     if _is_pending(found):
-        return Standing("pending", f"the device has to be rebooted into slot {found.target_label} ({found.target_version})")
+        return Standing(
+            "pending", f"the device has to be rebooted into slot {found.target_label} ({found.target_version})"
+        )
     return Standing("away", found.why)
 
 
