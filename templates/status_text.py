@@ -40,7 +40,8 @@ class Status(NamedTuple):
     memory, "" when it does not; `is_told`: the conditions are its own words all the same. `message`: the origin of a
     desired state that came over MQTT; `waiting`: for the broker; `served`: the settings have an agent for activities.
     `work`: the work of the controller, `None` when it did not say. `said`: the failed subjects whose last output is
-    kept. `groups`: the groups that went back to last-good, with the reasons; `blocked`: those that cannot be had.
+    kept. `groups`: the groups that went back to last-good, with the reasons; `blocked`: those that cannot be had;
+    `held_up`: those that cannot be fetched now.
     """
 
     state: str
@@ -63,6 +64,7 @@ class Status(NamedTuple):
     said: tuple[str, ...] = ()
     groups: Mapping[str, str] = {}
     blocked: Mapping[str, str] = {}
+    held_up: Mapping[str, str] = {}
 
 
 def status_lines(status: Status, now: float, width: int = 80, style: Style = PLAIN) -> tuple[str, ...]:
@@ -122,8 +124,9 @@ def status_value(status: Status) -> dict[str, Any]:
             "givenUp": failure.given_up,
         },
         "groups": [
-            *({"name": group or None, "failed": why, "blocked": None} for group, why in status.groups.items()),
-            *({"name": group or None, "failed": None, "blocked": why} for group, why in status.blocked.items()),
+            {"name": group or None, **dict.fromkeys(_GROUP_KEYS), key: why}
+            for key, groups in zip(_GROUP_KEYS, (status.groups, status.blocked, status.held_up), strict=True)
+            for group, why in groups.items()
         ],
         "activity": activity_value(status.activity),
         "messagesWaiting": status.waiting,
@@ -161,7 +164,11 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
         "last good",
         f"{status.last_good or ('not known' if is_unknown else 'none yet')}{' (the desired one)' if same else ''}",
     )
-    told = (("went back to last-good", status.groups), ("cannot be had", status.blocked))
+    told = (
+        ("went back to last-good", status.groups),
+        ("cannot be had", status.blocked),
+        ("waits", status.held_up),
+    )
     for group, became, why in ((group, became, why) for became, groups in told for group, why in groups.items()):
         name = f"group {one_line(group)}" if group else "what is in no group"
         text = f"{name} {became}: {one_line(why)}"
@@ -192,6 +199,8 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
 
 _ORDER = get_args(ConditionName)
 _HEAD, _NAME = 12, 17
+_GROUP_KEYS = ("failed", "blocked", "waits")
+"""Why a group is not as asked for, in JSON."""
 _MEANT = (
     "Mount the folder, or put specs into it. Where nothing shall be there: evenkeel apply --allow-empty, or "
     "emptySourceRemovesAll in the settings."
