@@ -190,6 +190,7 @@ async def test_a_bundle_that_cannot_be_had(kit: SlotsKit, fault: str, kind: type
 
 
 async def test_the_booted_slot_is_never_written(kit: SlotsKit) -> None:
+    """INV-09"""
     system = kit.system("1.5.0")
     await done(kit, Fetch(system))
     outcome = await do(kit, install(kit, system, into=A, keeps=A))
@@ -273,7 +274,6 @@ async def test_containers_that_nobody_can_be_asked_about_hold_up_the_proof(kit: 
 
 
 async def test_the_booted_slot_is_never_marked_bad(kit: SlotsKit) -> None:
-    """INV-09"""
     assert await do(kit, MarkBad(A, "A")) == Failed("slot A is booted, and is never marked bad")
     assert kit.marks()["A"]
 
