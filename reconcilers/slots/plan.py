@@ -113,6 +113,9 @@ def _booting(difference: SlotsDifference, system: OperatingSystem) -> Iterator[S
     subject, target, label = difference.subject, difference.target, difference.target_label
     needs: tuple[str, ...] = ()
     if difference.activate:
+        net = ("net",) if difference.keeps_net else ()
+        if difference.keeps_net:
+            yield Step("net", subject, Phase.ACTIVATE, MarkGood(difference.runs, difference.runs_label))
         needs = ("activate",)
         activate = Activate(
             target,
@@ -126,7 +129,7 @@ def _booting(difference: SlotsDifference, system: OperatingSystem) -> Iterator[S
             difference.boots,
             system.window,
         )
-        yield Step("activate", subject, Phase.ACTIVATE, activate)
+        yield Step("activate", subject, Phase.ACTIVATE, activate, net)
     if difference.reboot:
         reboot = Reboot(target, label, difference.target_version, system.reboot, system.window)
         yield Step("reboot", subject, Phase.ACTIVATE, reboot, needs)

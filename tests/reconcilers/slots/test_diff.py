@@ -226,6 +226,16 @@ def test_the_way_back_after_the_reboot_is_another_one() -> None:
     assert (action(plan, "activate").slot, action(plan, "activate").runs) == (A, "")
 
 
+def test_what_is_left_because_it_has_failed_is_what_a_failed_way_back_falls_back_to() -> None:
+    look = seen(slot(A, "1"), slot(B, "2", boot_status="bad"), B, boot="boot-2")
+    failed = changed(ON_TRIAL, trial={}, failed={B: Failure("2", "is not well")})
+    back = planned(changed(SYSTEM, version="1"), look, failed)
+    assert steps(back) == ["net", "activate", "reboot"]
+    assert action(back, "net").slot == B
+    left = seen(slot(A, "1", boot_status="good"), slot(B, "2"), boot="boot-3")
+    assert steps(planned(changed(SYSTEM, version="1"), left, failed)) == ["mark-bad:rootfs.1"]
+
+
 def test_the_way_back_into_a_slot_of_the_factory() -> None:
     """The updater knows nothing of it; the memory does."""
     look = seen(slot(A, content="unknown"), slot(B, "2"), B, boot="boot-2")
