@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from evenkeel.controller.cycle.domain import AnyDomain, Domain, Foreseen
     from evenkeel.controller.cycle.stage import StepProgress
     from evenkeel.controller.cycle.surroundings import Sizes, Surroundings
+    from evenkeel.controller.dbus.bus import SystemBus
     from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, Script
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.controller.journal.lock import Lock
@@ -30,18 +31,14 @@ if TYPE_CHECKING:
     from evenkeel.reconcilers.containers.select import ContainersWanted
     from evenkeel.reconcilers.files.select import FilesWanted
     from evenkeel.reconcilers.ports import Driver
-    from evenkeel.reconcilers.slots.select import SlotsWanted
     from evenkeel.specs.containers.memory import ContainersMemory
     from evenkeel.specs.files.memory import FilesMemory
     from evenkeel.specs.files.observed import FilesSeen
     from evenkeel.specs.plan import Plan
     from evenkeel.specs.settings.settings import Settings
-    from evenkeel.specs.slots.memory import SlotsMemory
-    from evenkeel.specs.slots.observed import SlotsSeen
 
 MEMORY_STORE = "memory-engine.json"
 MEMORY_FILES = "memory-files.json"
-MEMORY_SLOTS = "memory-slots.json"
 PARSED = "parsed"
 
 
@@ -77,18 +74,35 @@ def open_domains(
 ) -> tuple[AnyDomain, ...]:
     """All domains in the order of their switches, each with the driver that the settings name; `engine`: the driver of
     the containers, where it is open already. With `readonly` no effect of a driver is kept."""
-    containers = engine or open_driver(settings, readonly=readonly)
+    from evenkeel.controller.slots_wiring import slots_domain
+
+    containers, open_bus = engine or open_driver(settings, readonly=readonly), _system_bus(settings)
     return (
-        _files(settings, readonly=readonly),
-        _slots(settings, containers, readonly=readonly),
+        _files(settings, open_bus, readonly=readonly),
+        slots_domain(settings, open_bus, reconciler(settings), containers, readonly=readonly),
         _containers(settings, containers),
     )
 
 
-def _files(settings: Settings, *, readonly: bool) -> Domain[FilesWanted, FilesSeen, FilesMemory]:
+def _system_bus(settings: Settings) -> Callable[[], SystemBus]:
+    """The one connection to the system bus, for all domains that need it."""
+    from functools import cache
+
+    @cache
+    def open_bus() -> SystemBus:
+        from evenkeel.controller.dbus.bus import SystemBus
+
+        return SystemBus(settings.slots.bus)
+
+    return open_bus
+
+
+def _files(
+    settings: Settings, open_bus: Callable[[], SystemBus], *, readonly: bool
+) -> Domain[FilesWanted, FilesSeen, FilesMemory]:
     """The files domain on the host itself, or, beside the simulated engine, on a simulated host."""
     from evenkeel.controller.cycle.domain import Domain
-    from evenkeel.controller.drivers.files import disk_files
+    from evenkeel.controller.drivers.files import HostUnits, disk_files
     from evenkeel.reconcilers.files import Files
 
     if settings.engine.kind == "memory":
@@ -97,25 +111,7 @@ def _files(settings: Settings, *, readonly: bool) -> Domain[FilesWanted, FilesSe
         store = Path(settings.state) / MEMORY_FILES
         driver = memory_files(store, state=settings.state, specs=settings.specs, readonly=readonly)
         return Domain(Files(), driver)
-    return Domain(Files(), disk_files(settings.state, settings.specs))
-
-
-def _slots(
-    settings: Settings, engine: Driver[ContainersSeen], *, readonly: bool
-) -> Domain[SlotsWanted, SlotsSeen, SlotsMemory]:
-    """The operating systems of the device, or, beside the simulated engine, of a simulated one."""
-    from functools import partial
-
-    from evenkeel.controller.cycle.bundles import look_ahead
-    from evenkeel.controller.cycle.domain import Domain
-    from evenkeel.controller.drivers.slots import AbsentSlots, DomainWitness, memory_slots
-    from evenkeel.reconcilers.slots import Slots
-
-    if settings.engine.kind == "memory":
-        witness = DomainWitness(reconciler(settings), engine)
-        driver = memory_slots(Path(settings.state) / MEMORY_SLOTS, readonly=readonly, witness=witness)
-        return Domain(Slots(), driver, partial(look_ahead, driver.store.size))
-    return Domain(Slots(), AbsentSlots("evenkeel knows no updater of operating systems on this device"))
+    return Domain(Files(), disk_files(settings.state, settings.specs, HostUnits(open_bus)))
 
 
 def _containers(
@@ -184,12 +180,14 @@ def reconciler(settings: Settings) -> Containers:
     """The decisions about containers."""
     from evenkeel.reconcilers.containers import Containers
 
-    return Containers(settings.system_containers, settings.update_agent.system_containers if serves(settings) else ())
+    is_commanded = settings.mqtt.enabled and settings.update_agent.enable
+    return Containers(settings.system_containers, settings.update_agent.system_containers if is_commanded else ())
 
 
-def serves(settings: Settings) -> bool:
-    """Whether there is an update agent."""
-    return settings.mqtt.enabled and settings.update_agent.enable
+def serves(settings: Settings, domain: str = "") -> bool:
+    """Whether there is an update agent; with `domain` one that commands this domain."""
+    agents = {"containers": settings.update_agent.enable, "slots": settings.self_update_agent.enable}
+    return settings.mqtt.enabled and (agents.get(domain, False) if domain else any(agents.values()))
 
 
 def read_source(settings: Settings, *, readonly: bool) -> Reading:
@@ -236,49 +234,6 @@ def open_sinks(settings: Settings) -> tuple[Sink, ...]:
     from evenkeel.controller.sinks.jsonl import JsonLines
 
     return (JsonLines(settings.events.file),)
-
-
-def open_agents(
-    settings: Settings, journal: Journal, driver: Driver[ContainersSeen], now: Now = system_now
-) -> Callable[[Controller], Serving]:
-    """The update agents on their broker, for the controller whose workers they share."""
-    from evenkeel.controller.agents.agent import UpdateAgent
-    from evenkeel.controller.agents.conduct import AgentSettings
-    from evenkeel.controller.agents.role import AgentRole
-    from evenkeel.controller.loop.ports import Serving
-    from evenkeel.controller.mqtt import MqttLink
-    from evenkeel.controller.mqtt.router import Router
-    from evenkeel.controller.participants.containers.conduct import ContainersConduct
-    from evenkeel.controller.participants.containers.participant import ContainersParticipant
-    from evenkeel.specs.kanto.manner import Manner
-
-    asked = settings.update_agent
-    manner = Manner(asked.stop_timeout, asked.unknown_keys == "accept")
-    own = AgentSettings(asked.domain, asked.operation_timeout, asked.autonomous.after, manner)
-    conduct = ContainersConduct(
-        domain=asked.domain,
-        system_containers=asked.system_containers,
-        protected=settings.system_containers,
-        verbose=asked.verbose_inventory,
-        reported_values="unmarked" if asked.report_values else "none",
-        at_once=settings.parallel,
-    )
-
-    def build(controller: Controller) -> Serving:
-        link = MqttLink(settings.mqtt, backoff=settings.backoff, beginnings=True)
-        router, decisions = Router(link, journal, controller.say, controller.defects), reconciler(settings)
-        worker, mail = controller.worker(decisions.domain), journal.mailbox(decisions.domain)
-        participant = ContainersParticipant(
-            conduct, journal, driver, decisions, worker.cycles, controller.stopping, worker.signs.looks
-        )
-        agent = UpdateAgent(
-            own, journal, participant, controller.stopping, controller.say, worker.wake, router.wake, now
-        )
-        role = AgentRole(agent, mail, router.wake, controller.defects, asked.report_debounce)
-        router.add(role)
-        return Serving((role,), router.serve)
-
-    return build
 
 
 def build_controller(

@@ -28,6 +28,7 @@ from evenkeel.specs.name import NAME_PATTERN
 from evenkeel.specs.reading.quantity import DURATION_PATTERN
 from evenkeel.specs.settings import mqtt as mqtt_module
 from evenkeel.specs.settings import settings as settings_module
+from evenkeel.specs.settings import slots as slots_module
 from evenkeel.specs.settings.settings import Settings, SettingsSpec
 from evenkeel.templates.render import render
 
@@ -157,15 +158,25 @@ def cli_page() -> str:
     for name in SUMMARIES:
         command = commands.get_command(root, name)
         assert command is not None
-        inner = click.Context(command, info_name=name, parent=root)
-        lines += ["", f"## evenkeel {name}", "", "```text"]
-        lines += [" ".join(["evenkeel", name, *command.collect_usage_pieces(inner)]), "```", ""]
-        lines += [_prose(command.help or "")]
-        own = list(_options(command, inner, shared))
-        lines += ["", *own] if own else []
-        offered = [f"`{param.opts[-1]}`" for param in _shown(command, inner) if param.name in Options._fields]
-        lines += ["", f"Shared options: {', '.join(offered)}."] if offered else []
+        lines += _command(command, name, root, shared, "##")
     return "\n".join(lines) + "\n\n" + _EXIT_CODES
+
+
+def _command(
+    command: click.Command, name: str, above: click.Context, shared: set[str | None], head: str
+) -> Iterator[str]:
+    """A command with its own options, and its subcommands below it."""
+    inner = click.Context(command, info_name=name, parent=above)
+    whole = inner.command_path
+    yield from ("", f"{head} {whole}", "", "```text")
+    yield from (" ".join([whole, *command.collect_usage_pieces(inner)]), "```", "")
+    yield _prose(command.help or "")
+    own = list(_options(command, inner, shared))
+    yield from ["", *own] if own else []
+    offered = [f"`{param.opts[-1]}`" for param in _shown(command, inner) if param.name in Options._fields]
+    yield from ["", f"Shared options: {', '.join(offered)}."] if offered else []
+    for each, subcommand in command.commands.items() if isinstance(command, click.Group) else ():
+        yield from _command(subcommand, each, inner, shared, f"{head}#")
 
 
 def _prose(text: str) -> str:
@@ -209,7 +220,7 @@ A whole file with comments: [examples/config.yaml](../../examples/config.yaml). 
 [howto/mqtt.md](../howto/mqtt.md).
 """
 _TEXTS = {NAME_PATTERN: "name", DURATION_PATTERN: "duration", "^/": "absolute path"}
-_MODULES = (settings_module, mqtt_module)
+_MODULES = (settings_module, mqtt_module, slots_module)
 
 
 class Field(NamedTuple):

@@ -80,7 +80,7 @@ class Traits(NamedTuple):
     `may_be_cut`: it can be ended at any moment without harm, and begun again later. `away`: with it the subject is at
     work no more (`begins`), or is again (`ends`). `notifies`: pairs of a domain and a subject of it that has to begin anew
     once this was done. `provides`: a path of the host that is there once this was done. `afterwards`: sentences that have
-    to be told once this was done, because no plan tells them then.
+    to be told once this was done, because no plan tells them then. `foretold`: what a plan says of it beside the subject.
     """
 
     text: str
@@ -94,6 +94,7 @@ class Traits(NamedTuple):
     notifies: tuple[tuple[str, str], ...] = ()
     provides: str = ""
     by: str = ""
+    foretold: str = ""
 
 
 @runtime_checkable

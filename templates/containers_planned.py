@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from evenkeel.specs.containers.difference import (
@@ -18,6 +18,7 @@ from evenkeel.specs.plan import Change, Difference, Plan
 from evenkeel.specs.reading.quantity import rough_size_text
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.fitting import fitting_image
+from evenkeel.templates.parts import Part
 from evenkeel.templates.volume_text import volume_texts
 
 _MOST_NAMES = 3
@@ -27,8 +28,13 @@ class ContainersPlanned:
     """A plan of containers (`templates.plan_text.Planned`)."""
 
     def __init__(self, plan: Plan, seen: ContainersSeen) -> None:
-        self.plan, self.seen = plan, seen
+        self.plan, self.seen, self.heading = plan, seen, plan.domain
         self.loses = "the new container will be without what no spec can say"
+        self.counts: Mapping[str, str] = {}
+
+    def parts(self, difference: Difference) -> Sequence[Part]:
+        """None: a container is told as subject, verb and change."""
+        return ()
 
     def brings(self, difference: Difference, room: int) -> str:
         """The image of a container that is created."""

@@ -75,11 +75,12 @@ class AtPath(NamedTuple):
 
 class FileOwn(NamedTuple):
     """The part of a file (`templates.describe_text.Own`): the objects at its path and at its former paths. `notifies`:
-    the containers that are started again after a change."""
+    the containers that are started again after a change; `units`: those of systemd, each with `restarted` or `reloaded`."""
 
     places: tuple[AtPath, ...] = ()
     notifies: tuple[str, ...] = ()
     kind: str = "FileDescription"
+    units: tuple[tuple[str, str], ...] = ()
 
     @property
     def whose(self) -> dict[str, str]:
@@ -95,6 +96,8 @@ class FileOwn(NamedTuple):
     def lines(self, now: float, style: Style) -> Iterator[str]:
         if self.notifies:
             yield field("notifies", one_line(", ".join(self.notifies)))
+        if self.units:
+            yield field("units", one_line(", ".join(f"{name} is {verb}" for name, verb in self.units)))
         for each in self.places:
             yield ""
             yield paint(one_line(each.seen.path), "strong", style)
@@ -103,6 +106,7 @@ class FileOwn(NamedTuple):
     def value(self) -> dict[str, Any]:
         return {
             "notifies": list(self.notifies),
+            "units": [{"name": name, "reload": verb == "reloaded"} for name, verb in self.units],
             "places": [{**place_value(each), **_memory_value(each)} for each in self.places],
         }
 

@@ -16,6 +16,7 @@ from evenkeel.specs.plan import Change, Difference
 from evenkeel.specs.problem import Place, place_text
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.fitting import cut, fitting_change, fitting_pair, fitting_place, hidden_change
+from evenkeel.templates.parts import Part
 from evenkeel.templates.planned import NO_GROUPS, GroupsOf, Planned
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 
@@ -48,6 +49,7 @@ _SUMMARY: dict[str, str] = {
     "remove": "to remove",
     "blocked": "blocked",
 }
+_ORDER = {verb: number for number, verb in enumerate(_SUMMARY)}
 _WITHOUT_CHANGES = ("connect", "start", "restart", "finish")
 """Verbs of subjects without a change of settings."""
 _NOT_AGAIN = ("create", "recreate", "start", "restart", "remove", "blocked")
@@ -71,12 +73,14 @@ def plan_lines(
     lines: list[str] = []
     differences = [difference for each in plans for difference in each.plan.differences]
     if differences:
-        names = [len(difference.subject) for difference in differences]
+        names = [
+            len(name) for each in plans for difference in each.plan.differences for name in _names(difference, each)
+        ]
         places = [len(place) for difference in differences for place in _places(difference)]
         columns = _Columns(width, min(max(names), max(18, width // 5)), min(max(places), max(17, width // 6)))
         for each in plans:
             if each.plan.differences:
-                lines.append(paint(each.plan.domain, "strong", style))
+                lines.append(paint(each.heading, "strong", style))
             for difference in each.plan.differences:
                 group = groups.get((each.plan.domain, difference.subject), "")
                 more = (_begins_anew(difference, each, plans, asked), f"group {one_line(group)}" if group else "")
@@ -99,17 +103,30 @@ def _begins_anew(
     steps = [step for stage in planned.plan.stages for step in stage.steps if step.subject == difference.subject]
     notified = dict.fromkeys(each for step in steps for each in step.action.traits.notifies)
     names = [one_line(each[1]) for each in notified if each in asked and each not in not_again]
-    return f"then {', '.join(names)} {'is' if len(names) == 1 else 'are'} restarted" if names else ""
+    foretold = [one_line(step.action.traits.foretold) for step in steps if step.action.traits.foretold]
+    if names:
+        foretold.insert(0, f"then {', '.join(names)} {'is' if len(names) == 1 else 'are'} restarted")
+    return "; ".join(foretold)
 
 
 def summary(plans: Sequence[Planned]) -> str:
     """`Plan: 1 to create, 2 to remove. 43 MB to pull.`, or that there is nothing to do."""
-    counts = Counter(difference.verb for each in plans for difference in each.plan.differences)
-    parts = [f"{counts[verb]} {words}" for verb, words in _SUMMARY.items() if counts[verb]]
+    counts = Counter(
+        (verb, each.counts.get(verb, _SUMMARY[verb]))
+        for each in plans
+        for verb in (difference.verb for difference in each.plan.differences)
+        if verb in _SUMMARY
+    )
+    parts = [f"{counts[each]} {each[1]}" for each in sorted(counts, key=lambda each: (_ORDER[each[0]], each[1]))]
     if not parts:
         return "Nothing to do."
     fetches = "; ".join(filter(None, (each.fetches() for each in plans)))
     return f"Plan: {', '.join(parts)}." + (f" {fetches}." if fetches else "")
+
+
+def _names(difference: Difference, planned: Planned) -> Iterable[str]:
+    """The names in the column of names."""
+    return [each.name for each in planned.parts(difference)] or [difference.subject]
 
 
 def _places(difference: Difference) -> Iterator[str]:
@@ -155,6 +172,23 @@ class _Block:
 
     def lines(self, more: Sequence[str]) -> Iterator[str]:
         """The subject's line, its further changes, and the details below, the last of which are `more`."""
+        parts = self._planned.parts(self._difference)
+        for number, part in enumerate(parts):
+            yield from self._of_part(part, "" if number else _place(self._difference.asked))
+        if not parts:
+            yield from self._of_subject()
+        details = "; ".join(filter(None, (self._planned.details(self._difference), *more)))
+        for text in textwrap.wrap(details, self._full_room):
+            yield self._line("", text, "", None, "faint")
+        for sentence, is_loss in self._planned.remarks(self._difference):
+            for text in textwrap.wrap(sentence, self._full_room, break_on_hyphens=False):
+                yield self._line("", text, "", None, "bad" if is_loss else "faint")
+        if self._difference.lost:
+            lost = f"{self._planned.loses}: {one_line(', '.join(self._difference.lost))}"
+            for text in textwrap.wrap(lost, self._full_room):
+                yield self._line("", text, "", None, "bad")
+
+    def _of_subject(self) -> Iterator[str]:
         place = _place(self._difference.asked)
         mark, colour = _MARKS[self._difference.verb]
         verb = "" if self._difference.verb == "keep" else self._difference.verb
@@ -167,22 +201,29 @@ class _Block:
         for number, (text, asked) in enumerate(self._rows()):
             shown = place if number == 0 else "" if asked == place else asked
             yield self._line(head if number == 0 else "", text, shown, colour)
-        details = "; ".join(filter(None, (self._planned.details(self._difference), *more)))
-        for text in textwrap.wrap(details, self._full_room):
-            yield self._line("", text, "", None, "faint")
-        for sentence, is_loss in self._planned.remarks(self._difference):
-            for text in textwrap.wrap(sentence, self._full_room, break_on_hyphens=False):
-                yield self._line("", text, "", None, "bad" if is_loss else "faint")
-        if self._difference.lost:
-            lost = f"{self._planned.loses}: {one_line(', '.join(self._difference.lost))}"
-            for text in textwrap.wrap(lost, self._full_room):
-                yield self._line("", text, "", None, "bad")
 
-    def _line(self, head: str, text: str, place: str, colour: Role | None, role: Role | None = None) -> str:
+    def _of_part(self, part: Part, place: str) -> Iterator[str]:
+        """The line of a part, as it wraps, and its remarks. A part without a verb begins further to the left."""
+        begin = self._columns.body if part.verb else self._columns.verb
+        name = cut(one_line(part.name), self._columns.name_width)
+        head = f"{f'  {part.mark} {name}':<{self._columns.verb}}{part.verb}"
+        room = max((self._columns.place - 2 if place else self._columns.width) - begin, 12)
+        for text in textwrap.wrap(one_line(part.text), room, break_on_hyphens=False):
+            yield self._line(head, text, place, part.role, begin=begin)
+            head = place = ""
+        for remark in part.remarks:
+            for text in textwrap.wrap(one_line(remark), self._full_room, break_on_hyphens=False):
+                yield self._line("", text, "", None, "faint")
+
+    def _line(
+        self, head: str, text: str, place: str, colour: Role | None, role: Role | None = None, begin: int = 0
+    ) -> str:
+        """`begin`: the column of the text, if it is another one than for the whole block."""
+        begin = begin or self._body
         if self._difference.verb == "keep":
             role = "faint"
-        bare = f"{head:<{self._body}}{text}"
-        line = paint(head, colour, self._style) + " " * (self._body - len(head)) + paint(text, role, self._style)
+        bare = f"{head:<{begin}}{text}"
+        line = paint(head, colour, self._style) + " " * (begin - len(head)) + paint(text, role, self._style)
         if place:
             place = fitting_place(place, self._columns.place_width)
             line += " " * max(self._columns.place - len(bare), 2) + paint(place, "faint", self._style)

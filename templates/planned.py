@@ -6,7 +6,7 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from evenkeel.specs.containers.observed import ContainersSeen
@@ -14,7 +14,7 @@ from evenkeel.specs.look import Observation
 from evenkeel.specs.plan import Change, Difference, Plan
 from evenkeel.specs.slots.observed import SlotsSeen
 from evenkeel.templates.containers_planned import ContainersPlanned
-from evenkeel.templates.slots_planned import SlotsPlanned
+from evenkeel.templates.parts import Part
 
 GroupsOf = Mapping[tuple[str, str], str]
 """The group of each subject, by its domain and name."""
@@ -30,8 +30,22 @@ class Planned(Protocol):
     def seen(self) -> Observation: ...
 
     @property
+    def heading(self) -> str:
+        """The word for the domain above its differences."""
+        ...
+
+    @property
+    def counts(self) -> Mapping[str, str]:
+        """Words of the summary for verbs that mean something else in this domain than in others."""
+        ...
+
+    @property
     def loses(self) -> str:
         """The word for the `lost` part of a difference, before a colon."""
+        ...
+
+    def parts(self, difference: Difference) -> Sequence[Part]:
+        """The lines of a difference that is not told as subject, verb and change; none for those that are."""
         ...
 
     def brings(self, difference: Difference, room: int) -> str:
@@ -68,7 +82,11 @@ class AnyPlanned:
 
     def __init__(self, plan: Plan, seen: Observation) -> None:
         self.plan, self.seen = plan, seen
-        self.loses = "lost"
+        self.heading, self.loses = plan.domain, "lost"
+        self.counts: Mapping[str, str] = {}
+
+    def parts(self, difference: Difference) -> Sequence[Part]:
+        return ()
 
     def brings(self, difference: Difference, room: int) -> str:
         return ""
@@ -94,6 +112,12 @@ class AnyPlanned:
 
 def planned(plan: Plan, seen: Observation) -> Planned:
     """A plan with the texts of its domain."""
-    if isinstance(seen, SlotsSeen):
-        return SlotsPlanned(plan, seen)
-    return ContainersPlanned(plan, seen) if isinstance(seen, ContainersSeen) else AnyPlanned(plan, seen)
+    match seen:
+        case ContainersSeen():
+            return ContainersPlanned(plan, seen)
+        case SlotsSeen():
+            from evenkeel.templates.slots_planned import SlotsPlanned  # few devices have slots
+
+            return SlotsPlanned(plan, seen)
+        case _:
+            return AnyPlanned(plan, seen)

@@ -177,7 +177,9 @@ def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
     return run(sys.executable, "-S", "-c", main, tree, site, ROOT / "pyproject.toml", cwd=tree)
 
 
-_ALONE = tuple(f"controller/{name}.py" for name in ("front", "daemon", "wiring", "drivers/registry"))
+_ALONE = tuple(
+    f"controller/{name}.py" for name in ("front", "daemon", "serving", "wiring", "slots_wiring", "drivers/registry")
+)
 """Modules that a contract names."""
 
 

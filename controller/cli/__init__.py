@@ -26,10 +26,11 @@ SUMMARIES = {
     "apply": "Do it: show the plan, ask, converge, give a verdict.",
     "run": "Be the controller: watch specs and engine, keep them one.",
     "status": "Say whether all is well, and what to do if not.",
-    "get": "List what is there: containers, files, or groups.",
-    "describe": "Tell all about one container, or one file.",
+    "get": "List what is there: containers, files, operating systems, or groups.",
+    "describe": "Tell all about one container, one file, or the operating system.",
     "events": "Show what happened.",
     "logs": "Show what a container had said when it last failed.",
+    "slots": "Show the slots of the operating system; mark, boot, install by hand.",
     "validate": "Check spec files and say everything that is wrong.",
     "settings": "Show the settings in force.",
     "schema": "Print the JSON Schema of spec files, or their reference.",
@@ -39,7 +40,7 @@ SUMMARIES = {
     "release": "Give the spec files their say again after a desired state from MQTT.",
     "adopt": "Take over a container that evenkeel did not create.",
     "migrate": "Write the settings that do what a config.json of Kanto does.",
-    "demo": "See it work on a simulated engine, in half a minute.",
+    "demo": "See it work on a simulated engine, in less than a minute.",
     "completion": "Print the completion script for a shell.",
 }
 
@@ -49,6 +50,7 @@ _OTHERS = {
     **dict.fromkeys(("pause", "suspend"), "what the specs ask for is kept running; change them, and `evenkeel apply`"),
     "config": "did you mean `settings`?",
     **dict.fromkeys(("doctor", "health", "info"), "did you mean `status`?"),
+    **dict.fromkeys(("rauc", "slot"), "did you mean `slots`?"),
     "restart": "the engine does that, for example `docker restart`",
     **dict.fromkeys(("deploy", "sync", "up"), "did you mean `apply`?"),
     **dict.fromkeys(("diff", "dry-run"), "did you mean `plan`?"),
@@ -59,7 +61,7 @@ _OTHERS = {
 
 _NEXT = "\nerror: "
 
-_DOING = ("apply", "run", "retry", "publish", "release", "adopt", "demo")
+_DOING = ("apply", "run", "retry", "publish", "release", "adopt", "slots", "demo")
 """Commands with effects: lost output does not change their exit code."""
 
 

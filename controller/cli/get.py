@@ -13,7 +13,7 @@ from evenkeel.controller.cli.options import (
     terminal_width,
 )
 from evenkeel.controller.cli.output import echo_lines
-from evenkeel.controller.cli.subjects import LISTED, SUBJECTS, KindOfMany, describe_hint, get_hint
+from evenkeel.controller.cli.subjects import LISTED, KindOfMany, describe_hint, domain_of, get_hint
 
 
 @click.command("get", context_settings={"allow_extra_args": True})
@@ -23,11 +23,12 @@ from evenkeel.controller.cli.subjects import LISTED, SUBJECTS, KindOfMany, descr
 )
 @shared_options("config", "state", *ENGINE)
 def command(options: Options, what: str | None, output: str) -> int:
-    """List what is there: containers, files, or groups.
+    """List what is there: containers, files, operating systems, or groups.
 
     \b
       evenkeel get containers   all of the engine, whoever created them
       evenkeel get files        those that are asked for, and those that evenkeel has placed
+      evenkeel get os           the operating systems in the slots of the device
       evenkeel get baselines    the groups of what is desired, and all that is in none
 
     The column BY has the owner: `evenkeel` (managed), `others` (not ours), or `system` (a container that is never touched);
@@ -39,6 +40,9 @@ def command(options: Options, what: str | None, output: str) -> int:
     For a file, the object at its path is shown (`file`, `link to …`, `folder`, `special`, `absent`), whether somebody asks for
     the file, and owner and mode in numbers. -o wide shows whether the file was read back since it was placed, and the digest of
     its content, unless the content may be secret. No content is shown.
+
+    For an operating system, its slot is shown, whether it runs (`now`) and is booted next, and whether it was proven.
+    Those that evenkeel has not proven are of others, such as that of the factory. `evenkeel slots` shows all slots.
 
     For a group, the members over all domains are shown. The column STATE says whether what is desired of the group is good,
     changing, failed (last-good is in force) or blocked (it cannot be had); a group is empty when nothing asks for a member.
@@ -56,8 +60,8 @@ def command(options: Options, what: str | None, output: str) -> int:
         raise click.UsageError(f"say what to get: {get_hint()}")
     more = click.get_current_context().args
     if more:
-        name, kinds = (more[0], [what]) if what in SUBJECTS else ("NAME", [])
-        which = "one" if what in SUBJECTS else "one member"
+        domain = domain_of(what)
+        name, kinds, which = (more[0], [domain], "one") if domain is not None else ("NAME", [], "one member")
         raise click.UsageError(f"`get` lists all of them; all about {which}: {describe_hint(name, kinds)}")
     settings = options.settings()
     is_wide = output == "wide"

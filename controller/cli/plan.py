@@ -40,6 +40,8 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
       +  create     a container that is not there
       ~  recreate   a new one beside the old, then the switch; the line below has the time without it
       ~  update     limits and restart policy, in place
+      ~  install    another operating system, into a slot that is not booted; a reboot follows
+      ~  boot       the slot that has the operating system already
       ~  start      it is there and does not run
       ~  restart    it was started before a change of something that it runs with
       ~  connect    it is cut off from its network, and is put back

@@ -35,7 +35,7 @@ class Files(Inheriting[FilesSeen, FilesMemory]):
         return _select.select(desired)
 
     def is_idle(self, wants: Sequence[_select.FilesWanted], memory: FilesMemory) -> bool:
-        facts = memory.placed, memory.begun, memory.prepared, memory.originals, memory.stored
+        facts = memory.placed, memory.begun, memory.prepared, memory.originals, memory.stored, memory.renewals
         return not any(facts) and not any(want.documents for want in wants)
 
     def look(self, want: _select.FilesWanted | None, memory: FilesMemory) -> FilesLook:

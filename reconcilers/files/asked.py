@@ -6,7 +6,20 @@ from evenkeel.reconcilers.files.telling import digest_text
 from evenkeel.specs.files.file import File, digest_of
 from evenkeel.specs.reading.secrecy import HIDDEN
 
-_ORDER = ("path", "content", "source", "sha256", "link", "owner", "group", "mode", "secret", "overwrite", "notify")
+_ORDER = (
+    "path",
+    "content",
+    "source",
+    "sha256",
+    "link",
+    "owner",
+    "group",
+    "mode",
+    "secret",
+    "overwrite",
+    "notify",
+    "units",
+)
 
 
 def asked_texts(file: File) -> tuple[tuple[str, str], ...]:
@@ -24,6 +37,7 @@ def asked_texts(file: File) -> tuple[tuple[str, str], ...]:
         "secret": "true" if file.secret else "",
         "overwrite": "true" if file.overwrite else "",
         "notify": ", ".join(file.notify),
+        "units": ", ".join(f"{each.name} ({each.verb})" for each in file.units),
     }
     return tuple((key, texts[key]) for key in _ORDER if texts[key])
 

@@ -17,10 +17,11 @@ from evenkeel.reconcilers.files.telling import changes, foreign_text, source_tex
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import Document, asked_at
 from evenkeel.specs.files.difference import STORED, FileDifference
-from evenkeel.specs.files.file import MOST_SOURCE, File, Form, digest_of, form_name, temporary_name
+from evenkeel.specs.files.file import MOST_SOURCE, File, Form, Unit, digest_of, form_name, temporary_name
 from evenkeel.specs.files.memory import FilesMemory
 from evenkeel.specs.files.observed import FileSeen, FilesSeen
 from evenkeel.specs.plan import Change
+from evenkeel.specs.problem import Place
 
 
 def diff(want: FilesWanted, seen: FilesSeen, memory: FilesMemory) -> tuple[FileDifference, ...]:
@@ -38,11 +39,28 @@ def diff(want: FilesWanted, seen: FilesSeen, memory: FilesMemory) -> tuple[FileD
         left = _unwanted(at[path], memory, subjects) if path in at else None
         if left is not None:
             found[left.subject] = _joined(found[left.subject], left) if left.subject in found else left
+    _add_renewals(found, want, memory)
     unneeded = () if seen.only else _unneeded(want, seen, memory)
     if unneeded:
         count = "a stored content" if len(unneeded) == 1 else f"{len(unneeded)} stored contents"
         found[STORED] = FileDifference(STORED, "remove", f"nothing needs {count} any more", contents=unneeded)
     return tuple(found[subject] for subject in sorted(found))
+
+
+def _add_renewals(found: dict[str, FileDifference], want: FilesWanted, memory: FilesMemory) -> None:
+    """Add the units that have not heard of a change yet, to the subject that was changed. One that is named again hears of the
+    newer change instead."""
+    asked = {unit.name for file, _ in want.documents for unit in file.units}
+    for name, renewal in sorted(memory.renewals.items()):
+        unit, subject = Unit(name, renewal.reload), renewal.subject
+        why = f"{name} has not heard of its change yet"
+        there = found.get(subject) or FileDifference(subject, "finish", why, asked=_place(subject, want))
+        if there.verb != "blocked":
+            found[subject] = changed(there, renews=(*there.renews, (unit, name in asked)))
+
+
+def _place(subject: str, want: FilesWanted) -> Place:
+    return next((document.place for file, document in want.documents if file.name == subject), Place())
 
 
 def _with_former_places(found: dict[str, FileDifference], memory: FilesMemory) -> dict[str, FileDifference]:
@@ -88,6 +106,7 @@ def _wanted(
         is_foreign=there.kind != "absent" and not own,
         restores=restores,
         told=placed.notify if restores and placed is not None else (),
+        told_units=placed.units if placed is not None else (),
         temporaries=_temporaries(there, but=temporary),
     )
     if there.kind != "absent" and there.form == form:
@@ -158,7 +177,7 @@ def _unwanted(there: FileSeen, memory: FilesMemory, wanted: dict[str, File]) -> 
     """The difference at a path that no document has any more."""
     path, subject = there.path, subject_at(there.path, memory)
     placed, is_moved = memory.placed.get(path), subject in wanted
-    told = placed.notify if placed is not None else ()
+    told, units = (placed.notify, placed.units) if placed is not None else ((), ())
     if there.trouble or there.refused:
         why = f"it cannot be removed: {there.trouble}"
         is_stuck = there.trouble and placed is not None and not is_moved
@@ -168,15 +187,17 @@ def _unwanted(there: FileSeen, memory: FilesMemory, wanted: dict[str, File]) -> 
         if placed is not None and placed.proven and placed.proven != form_name(there.form):
             why += "; somebody else has changed it since it was placed"
         if is_moved:
-            return FileDifference(subject, "finish", f"its former file {path} is left", removes=(path,), told=told)
-        return FileDifference(subject, "remove", why, before=there.form, removes=(path,), told=told)
+            return FileDifference(
+                subject, "finish", f"its former file {path} is left", removes=(path,), told=told, told_units=units
+            )
+        return FileDifference(subject, "remove", why, before=there.form, removes=(path,), told=told, told_units=units)
     left = _temporaries(there)
     if there.missing:
         return None  # it may be on a disk that is not mounted
     why = (
         f"temporary files of an interrupted change are left beside {path}" if left else f"{path} is not there any more"
     )
-    return FileDifference(subject, "finish", why, temporaries=left, forgets=(path,), told=told)
+    return FileDifference(subject, "finish", why, temporaries=left, forgets=(path,), told=told, told_units=units)
 
 
 def _joined(difference: FileDifference, left: FileDifference) -> FileDifference:
@@ -197,6 +218,7 @@ def _joined(difference: FileDifference, left: FileDifference) -> FileDifference:
         temporaries=(*difference.temporaries, *left.temporaries),
         forgets=(*difference.forgets, *left.forgets),
         told=tuple(dict.fromkeys((*difference.told, *left.told))),
+        told_units=tuple(dict.fromkeys((*difference.told_units, *left.told_units))),
     )
 
 

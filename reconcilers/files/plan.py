@@ -17,9 +17,9 @@ from evenkeel.reconcilers.files.telling import without_content
 from evenkeel.reconcilers.ports import Former
 from evenkeel.reconcilers.staging import stages
 from evenkeel.specs.codec import changed
-from evenkeel.specs.files.actions import Adjust, Discard, Drop, Fetch, Keep, Remove, Switch, Verify, Write
+from evenkeel.specs.files.actions import Adjust, Discard, Drop, Fetch, Keep, Remove, Renew, Switch, Verify, Write
 from evenkeel.specs.files.difference import STORED, FileDifference
-from evenkeel.specs.files.file import File, temporary_name
+from evenkeel.specs.files.file import File, Unit, temporary_name
 from evenkeel.specs.files.memory import FilesMemory
 from evenkeel.specs.plan import NOTHING_DONE, Phase, Plan, Step
 
@@ -35,7 +35,39 @@ def plan(differences: Sequence[FileDifference], former: Former[FilesWanted]) -> 
     ]
     judged = tuple(judgement for each in shown if (judgement := _but_needed(each, former)) is not None)
     steps = [step for each in judged if each.verb not in NOTHING_DONE for step in _steps(each)]
-    return Plan(_DOMAIN, judged, stages(steps))
+    return Plan(_DOMAIN, judged, stages([*steps, *_renewing(judged, steps)]))
+
+
+def _renewing(judged: Sequence[FileDifference], steps: Sequence[Step]) -> Iterator[Step]:
+    """A step for each unit that has to hear of a change, after the last change that it has to hear of: a unit that reads two
+    files begins anew once."""
+    needs, units, subjects = dict[str, list[str]](), dict[str, tuple[Unit, bool]](), dict[str, str]()
+    for subject, unit, is_asked, need in _heard(judged, steps):
+        before, was_asked = units.get(unit.name, (unit, False))
+        units[unit.name] = Unit(unit.name, unit.reload and before.reload), is_asked or was_asked
+        needs.setdefault(unit.name, []).extend(need)
+        subjects[unit.name] = subject
+    for name, (unit, is_asked) in sorted(units.items()):
+        yield Step(f"renew:{name}", subjects[name], Phase.VERIFY, Renew(unit, is_asked), tuple(needs[name]))
+
+
+def _heard(
+    judged: Sequence[FileDifference], steps: Sequence[Step]
+) -> Iterator[tuple[str, Unit, bool, tuple[str, ...]]]:
+    """The subject, the unit, whether a wanted file names it, and the steps before it."""
+    for difference in judged:
+        if difference.verb not in NOTHING_DONE:
+            yield from ((difference.subject, unit, is_asked, ()) for unit, is_asked in difference.renews)
+    for step in steps:
+        match step.action:
+            case Verify(units=asked, told_units=told) if step.phase == Phase.VERIFY:
+                yield from ((step.subject, unit, True, (step.id,)) for unit in asked)
+                names = {unit.name for unit in asked}
+                yield from ((step.subject, unit, False, (step.id,)) for unit in told if unit.name not in names)
+            case Remove(told_units=told):
+                yield from ((step.subject, unit, False, (step.id,)) for unit in told)
+            case _:
+                pass
 
 
 def _but_needed(difference: FileDifference, former: Former[FilesWanted]) -> FileDifference | None:
@@ -55,11 +87,14 @@ def _steps(difference: FileDifference) -> Iterator[Step]:
             yield step
             needs = (step.id,)
     for path in difference.removes:
-        yield Step(f"remove:{path}", subject, Phase.ACTIVATE, Remove(path, difference.told), needs)
+        yield Step(
+            f"remove:{path}", subject, Phase.ACTIVATE, Remove(path, difference.told, difference.told_units), needs
+        )
     discarded: dict[str, tuple[str, ...]] = dict.fromkeys(difference.forgets, ()) | dict(difference.temporaries)
     for path, names in discarded.items():
         is_gone = path in difference.forgets
-        discard = Discard(path, names, is_gone, difference.told if is_gone else ())
+        told, units = (difference.told, difference.told_units) if is_gone else ((), ())
+        discard = Discard(path, names, is_gone, told, units)
         yield Step(f"discard:{path}", subject, Phase.CLEANUP, discard)
     if difference.contents:
         yield Step("drop", subject, Phase.CLEANUP, Drop(difference.contents))
@@ -88,5 +123,14 @@ def _changing(difference: FileDifference, file: File) -> Iterator[Step]:
         yield Step(f"adjust:{subject}", subject, Phase.ACTIVATE, Adjust(path, form))
         needs = (f"adjust:{subject}",)
     if difference.verify:
-        verify = Verify(path, form, file.notify, difference.told, difference.restores, file.secret)
+        verify = Verify(
+            path,
+            form,
+            file.notify,
+            difference.told,
+            difference.restores,
+            file.secret,
+            file.units,
+            difference.told_units,
+        )
         yield Step(f"verify:{subject}", subject, Phase.VERIFY, verify, needs)

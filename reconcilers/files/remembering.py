@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from evenkeel.specs.codec import changed
-from evenkeel.specs.files.actions import Adjust, Discard, Drop, Fetch, Keep, Remove, Switch, Verify, Write
-from evenkeel.specs.files.file import Form, form_name
-from evenkeel.specs.files.memory import FilesMemory, Placed
+from evenkeel.specs.files.actions import Adjust, Discard, Drop, Fetch, Keep, Remove, Renew, Switch, Verify, Write
+from evenkeel.specs.files.file import Form, Unit, form_name
+from evenkeel.specs.files.memory import FilesMemory, Placed, Renewal
 from evenkeel.specs.plan import Done, Outcome, Step
 
 Value = TypeVar("Value")
@@ -36,26 +36,36 @@ def remembered(step: Step, outcome: Outcome, memory: FilesMemory) -> FilesMemory
             return changed(memory, originals={**memory.originals, path: form})
         case Switch(path=path) | Adjust(path=path):
             before = memory.placed.get(path)
-            placed = Placed(step.subject, "", before.notify if before is not None else ())
+            heard = (before.notify, before.units) if before is not None else ((), ())
+            placed = Placed(step.subject, "", heard[0], units=heard[1])
             return changed(memory, placed={**memory.placed, path: placed})
-        case Verify(path=path, restores=True):
-            return forgotten(memory, [path])
-        case Verify(path=path, form=form, notify=notify, secret=secret):
-            placed = Placed(step.subject, form_name(form), notify, is_open=not secret)
+        case Verify(path=path, restores=True, units=units, told_units=told):
+            return forgotten(_to_renew(memory, step.subject, (*told, *units)), [path])
+        case Verify(path=path, form=form, notify=notify, secret=secret, units=units, told_units=told):
+            placed = Placed(step.subject, form_name(form), notify, is_open=not secret, units=units)
             return changed(
-                memory,
+                _to_renew(memory, step.subject, (*told, *units)),
                 placed={**memory.placed, path: placed},
                 begun=_without(memory.begun, [path]),
                 prepared=_without(memory.prepared, [path]),
             )
-        case Remove(path=path):
-            return forgotten(memory, [path])
-        case Discard(path=path, forgets=True):
-            return forgotten(memory, [path])
+        case Remove(path=path, told_units=told) | Discard(path=path, forgets=True, told_units=told):
+            return forgotten(_to_renew(memory, step.subject, told), [path])
+        case Renew(unit=unit):
+            return changed(memory, renewals=_without(memory.renewals, [unit.name]))
         case Drop(names=names):
             return changed(memory, stored=tuple(each for each in memory.stored if each not in names))
         case _:
             return memory
+
+
+def _to_renew(memory: FilesMemory, subject: str, units: Collection[Unit]) -> FilesMemory:
+    """The memory with these units to be told of a change. One that was to be restarted is not only reloaded."""
+    found = dict(memory.renewals)
+    for each in units:
+        is_reloaded = each.reload and (each.name not in found or found[each.name].reload)
+        found[each.name] = Renewal(subject, is_reloaded)
+    return changed(memory, renewals=found)
 
 
 def forgotten(memory: FilesMemory, gone: Collection[str]) -> FilesMemory:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from evenkeel.specs.files.file import Form
+from evenkeel.specs.files.file import Form, Unit
 from evenkeel.specs.plan import Traits
+
+JOB_S = 120.0
+"""Seconds that a unit may take to start by itself: systemd gives up after 90 s, if the unit does not say otherwise."""
 
 
 class Fetch(Struct, frozen=True, tag="fetch"):
@@ -77,7 +80,8 @@ class Adjust(Struct, frozen=True, tag="adjust"):
 
 class Verify(Struct, frozen=True, tag="verify"):
     """Read a file again and compare it. `notify`: the containers that are to be told of the change that it proves, `told`
-    further ones. `restores`: it is the original again, and not evenkeel's any more. `secret`: its content is one."""
+    further ones; `units`, `told_units`: the units of systemd. `restores`: it is the original again, and not evenkeel's any
+    more. `secret`: its content is one."""
 
     path: str
     form: Form
@@ -85,6 +89,8 @@ class Verify(Struct, frozen=True, tag="verify"):
     told: tuple[str, ...] = ()
     restores: bool = False
     secret: bool = False
+    units: tuple[Unit, ...] = ()
+    told_units: tuple[Unit, ...] = ()
 
     @property
     def traits(self) -> Traits:
@@ -97,11 +103,12 @@ class Verify(Struct, frozen=True, tag="verify"):
 
 
 class Remove(Struct, frozen=True, tag="remove"):
-    """Remove a file that evenkeel has placed, with the temporary files beside it. What is no file stays. `told`: the containers
-    that have to begin anew without it."""
+    """Remove a file that evenkeel has placed, with the temporary files beside it. What is no file stays. `told`,
+    `told_units`: the containers and units that have to begin anew without it."""
 
     path: str
     told: tuple[str, ...] = ()
+    told_units: tuple[Unit, ...] = ()
 
     @property
     def traits(self) -> Traits:
@@ -109,13 +116,14 @@ class Remove(Struct, frozen=True, tag="remove"):
 
 
 class Discard(Struct, frozen=True, tag="discard"):
-    """Remove temporary files beside a path. `names`: theirs in the folder. `forgets`: evenkeel has nothing else there. `told`:
-    as for `Remove`."""
+    """Remove temporary files beside a path. `names`: theirs in the folder. `forgets`: evenkeel has nothing else there.
+    `told`, `told_units`: as for `Remove`."""
 
     path: str
     names: tuple[str, ...]
     forgets: bool = False
     told: tuple[str, ...] = ()
+    told_units: tuple[Unit, ...] = ()
 
     @property
     def traits(self) -> Traits:
@@ -133,8 +141,22 @@ class Drop(Struct, frozen=True, tag="drop"):
         return Traits(f"drop {len(self.names)} stored contents", {"action": "drop"})
 
 
+class Renew(Struct, frozen=True, tag="renew"):
+    """Restart or reload a unit of systemd, and wait for the result. `is_asked`: a wanted file names it. A unit that none names
+    any more has only heard of a former content; should it not be there, or not start, nothing is missing."""
+
+    unit: Unit
+    is_asked: bool = True
+
+    @property
+    def traits(self) -> Traits:
+        facts = {"action": "reload" if self.unit.reload else "restart", "unit": self.unit.name}
+        text = f"{facts['action']} {self.unit.name}"
+        return Traits(text, facts, own_s=JOB_S, foretold=f"then {self.unit.name} is {self.unit.verb}")
+
+
 def _containers(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple(("containers", name) for name in names)
 
 
-FileAction = Fetch | Keep | Write | Switch | Adjust | Verify | Remove | Discard | Drop
+FileAction = Fetch | Keep | Write | Switch | Adjust | Verify | Remove | Discard | Drop | Renew

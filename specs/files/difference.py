@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from evenkeel.specs.files.file import File, Form
+from evenkeel.specs.files.file import File, Form, Unit
 from evenkeel.specs.plan import Difference
 
 Verb = Literal["create", "update", "finish", "remove", "blocked"]
@@ -18,13 +18,14 @@ STORED = "stored contents"
 class FileDifference(Difference, frozen=True):
     """All that differs for one file, and what has to be done.
 
-    `file` is what is wanted, `None` when nobody wants the subject; `form` is how it has to be, `before` how it is. `fetch` the
-    source into the store, `keep` what is replaced and is not evenkeel's, `write` the form beside the path, `switch` it into
-    place, `adjust` owner and mode in place, `verify` it. `is_foreign`: what is there is not
-    evenkeel's. `restores`: the form is the original that evenkeel has replaced.
-    `told`: further containers that have to hear of a change. `removes` are paths of files to remove; `temporaries` paths, and
-    the names of temporary files beside each. `forgets`: paths of which
-    nothing has to be remembered any more. `contents`: names in the store that nothing which is wanted or remembered needs.
+    `file` is what is wanted, `None` when nobody wants the subject; `form` is how it has to be, `before` how it is. `fetch`
+    the source into the store, `keep` what is replaced and is not evenkeel's, `write` the form beside the path, `switch` it
+    into place, `adjust` owner and mode in place, `verify` it. `is_foreign`: what is there is not evenkeel's. `restores`:
+    the form is the original that evenkeel has replaced. `told`, `told_units`: further containers and units that have to
+    hear of a change. `renews`: units that have to hear of one that was proven before, each with whether the wanted files
+    name it. `removes` are paths of files to remove; `temporaries` paths, and the names of temporary files beside each.
+    `forgets`: paths of which nothing has to be remembered any more. `contents`: names in the store that nothing which is
+    wanted or remembered needs.
     """
 
     file: File | None = None
@@ -39,6 +40,8 @@ class FileDifference(Difference, frozen=True):
     is_foreign: bool = False
     restores: bool = False
     told: tuple[str, ...] = ()
+    told_units: tuple[Unit, ...] = ()
+    renews: tuple[tuple[Unit, bool], ...] = ()
     removes: tuple[str, ...] = ()
     temporaries: tuple[tuple[str, tuple[str, ...]], ...] = ()
     forgets: tuple[str, ...] = ()

@@ -10,9 +10,10 @@ from msgspec import UnsetType
 
 from evenkeel.specs.documents.reference import Claim, Reference
 from evenkeel.specs.documents.written import MetadataSpec
-from evenkeel.specs.files.file import MOST_CONTENT, USUAL_MODE, File
+from evenkeel.specs.files.file import MOST_CONTENT, USUAL_MODE, File, Unit
 from evenkeel.specs.files.written import DIGEST_PATTERN, MODE_PATTERN, OWNER_PATTERN, FileSpec
 from evenkeel.specs.problem import Flaw
+from evenkeel.specs.unit import is_unit, unit_hint
 
 Flaws = list[Flaw]
 
@@ -57,8 +58,26 @@ def file(metadata: MetadataSpec, spec: FileSpec, flaws: Flaws) -> File:
         mode=mode,
         secret=spec.secret,
         overwrite=spec.overwrite,
-        notify=tuple(sorted(set(spec.notify))),
+        notify=tuple(sorted({each for each in spec.notify if isinstance(each, str)})),
+        units=_units(spec, flaws),
     )
+
+
+def _units(spec: FileSpec, flaws: Flaws) -> tuple[Unit, ...]:
+    """The units, each once: one that is named for both is restarted."""
+    found: dict[str, Unit] = {}
+    for index, each in enumerate(spec.notify):
+        if isinstance(each, str):
+            if is_unit(each):
+                hint = f"write `{{unit: {each}}}`, if a unit of systemd is meant"
+                flaws.append(Flaw(("notify", index), "this is the name of a container", hint, warning=True))
+            continue
+        if not is_unit(each.unit):
+            path = ("notify", index, "unit")
+            flaws.append(Flaw(path, "expected the name of a unit with its suffix", unit_hint(each.unit)))
+        is_restarted = each.unit in found and not found[each.unit].reload
+        found[each.unit] = Unit(each.unit, each.reload and not is_restarted)
+    return tuple(sorted(found.values()))
 
 
 def _is_kernels(path: str) -> bool:

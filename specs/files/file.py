@@ -17,11 +17,23 @@ MOST_SOURCE = 16 * 1024**2
 USUAL_MODE = 0o644
 
 
+class Unit(Struct, frozen=True, order=True):
+    """A unit of systemd that has to hear of a change. It is restarted, or with `reload` told to read its files again."""
+
+    name: str
+    reload: bool = False
+
+    @property
+    def verb(self) -> str:
+        """`restarted` or `reloaded`."""
+        return "reloaded" if self.reload else "restarted"
+
+
 class File(Struct, frozen=True, tag="File"):
     """One file in normal form. `content` is `None` when `source` names the file that is copied. `sha256`: the content that is
     meant, as 64 hex digits; "" is whatever the source holds. `link`: not "", a symbolic link to that is what is asked for.
     `owner` and `group` are names or numbers; "" is root, or evenkeel's own where it is not root. `notify`: containers that have
-    to begin anew after a change."""
+    to begin anew after a change; `units`: those of systemd, each once."""
 
     domain: ClassVar[str] = "files"
 
@@ -37,6 +49,7 @@ class File(Struct, frozen=True, tag="File"):
     secret: bool = False
     overwrite: bool = False
     notify: tuple[str, ...] = ()
+    units: tuple[Unit, ...] = ()
 
 
 def digest_of(content: bytes) -> str:

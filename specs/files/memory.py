@@ -6,19 +6,27 @@ from typing import ClassVar
 
 from msgspec import Struct, field
 
-from evenkeel.specs.files.file import File, Form
+from evenkeel.specs.files.file import File, Form, Unit
 from evenkeel.specs.memory import Memory
 
 
 class Placed(Struct, frozen=True):
     """A file that evenkeel has placed. `proven` names the form (`file.form_name`) that was read back, "" while none was
-    since the last change. `notify`: the containers that heard of it last. `is_open`: the form that was read back was asked for
-    as no secret, so that its digest may be told."""
+    since the last change. `notify`, `units`: the containers and units that heard of it last. `is_open`: the form that was
+    read back was asked for as no secret, so that its digest may be told."""
 
     subject: str
     proven: str = ""
     notify: tuple[str, ...] = ()
     is_open: bool = False
+    units: tuple[Unit, ...] = ()
+
+
+class Renewal(Struct, frozen=True):
+    """A unit that has to hear of a change of a `subject`, and how."""
+
+    subject: str
+    reload: bool = False
 
 
 class FilesMemory(Memory, frozen=True):
@@ -28,7 +36,8 @@ class FilesMemory(Memory, frozen=True):
     be placed and is not proven yet: where that is what is there, it is evenkeel's own, too, so that a crash right after the
     switch ends with a proof and a notification. `prepared`: subjects of paths beside which temporary files may be.
     `originals`: what was there before evenkeel replaced it, with its content in the store. `stored`: digests of contents that
-    were put into the store, so that the store is emptied before the domain is idle.
+    were put into the store, so that the store is emptied before the domain is idle. `renewals`: units, by name, that have to
+    hear of a change which was proven, from that proof until they have.
     """
 
     domain: ClassVar[str] = File.domain
@@ -38,3 +47,4 @@ class FilesMemory(Memory, frozen=True):
     prepared: dict[str, str] = field(default_factory=dict)
     originals: dict[str, Form] = field(default_factory=dict)
     stored: tuple[str, ...] = ()
+    renewals: dict[str, Renewal] = field(default_factory=dict)

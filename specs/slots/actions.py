@@ -114,6 +114,17 @@ class Restore(Struct, frozen=True, tag="restore"):
         return Traits(f"let slot {self.label} boot next again", {"action": "restore", "slot": self.slot}, by=_UPDATER)
 
 
+class Choose(Struct, frozen=True, tag="choose"):
+    """Let the bootloader boot a slot next, at the wish of a person. No trial begins: evenkeel has nothing to prove then."""
+
+    slot: str
+    label: str
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(f"let slot {self.label} boot next", {"action": "choose", "slot": self.slot})
+
+
 class Reboot(Struct, frozen=True, tag="reboot"):
     """Reboot the device, or wait until somebody else does (`by`). The action has no end: the process is told to stop, or dies.
     `slot`: the one that is to be booted. It waits for the `window`, and for those who hold off a reboot."""
@@ -190,4 +201,4 @@ class Discard(Struct, frozen=True, tag="discard"):
         return Traits(f"discard {count}", {"action": "discard"}, by=_UPDATER)
 
 
-SlotAction = Fetch | Inspect | Install | Activate | Restore | Reboot | Prove | MarkGood | MarkBad | Discard
+SlotAction = Fetch | Inspect | Install | Activate | Restore | Choose | Reboot | Prove | MarkGood | MarkBad | Discard

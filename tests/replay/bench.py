@@ -10,6 +10,7 @@ from tests.controller.agents.harness import Device, asked
 from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.participants.containers.conduct import ContainersConduct
+from evenkeel.reconcilers.agents.wires import kanto
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import State
@@ -47,7 +48,7 @@ def settings_of(recording: Recording) -> AgentSettings:
     """The recorded program's flags."""
     stop_timeout = parse_duration(recording.flag("cm-deflt-ctrs-stop-timeout") or "30s")
     return AgentSettings(
-        recording.flag("ua-domain") or "containers", manner=Manner(stop_timeout, takes_unknown_keys=True)
+        recording.flag("ua-domain") or "containers", language=kanto(Manner(stop_timeout, takes_unknown_keys=True))
     )
 
 

@@ -1,4 +1,4 @@
-"""What a plan says of an operating system."""
+"""Plans of the operating system as text and as JSON: what an operator reads before a device reboots."""
 
 from __future__ import annotations
 
@@ -6,103 +6,199 @@ from datetime import timedelta
 
 import pytest
 
-from evenkeel.reconcilers.slots import Slots
 from evenkeel.specs.codec import changed
-from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.plan import Change, Plan
 from evenkeel.specs.problem import Place
-from evenkeel.specs.slots.memory import Proof, SlotsMemory
-from evenkeel.specs.slots.observed import Abilities, BundleSeen, SlotSeen, SlotsSeen
+from evenkeel.specs.slots.difference import BUNDLES, SlotsDifference
+from evenkeel.specs.slots.difference import SYSTEM as SLOTS
+from evenkeel.specs.slots.observed import BundleSeen, SlotSeen, SlotsSeen
 from evenkeel.specs.slots.system import Health, OperatingSystem, Window
 from evenkeel.templates.plan_json import plan_value
 from evenkeel.templates.plan_text import plan_lines
-from evenkeel.templates.planned import Planned, planned
+from evenkeel.templates.planned import planned
 
-UNITS = Health(("a.service", "b.service"), ("c", "d", "e"), stable_for=timedelta(seconds=60))
-SYSTEM = OperatingSystem("os", "1.5.0", "https://updates.test/os.raucb?signature=secret", health=UNITS)
-MEMORY = SlotsMemory(
-    proven={"rootfs.0": Proof("1.4.2", "boot-0")}, reached={"os": "1.4.2"}, away_s={"reboot": 40.2}, fetched=()
-)
+HEALTH = Health(("a.service", "b.service"), ("c1", "c2", "c3", "c4", "c5"), (), timedelta(seconds=60))
+SYSTEM = OperatingSystem("os-image", "1.5.0", "https://updates.example.com/os.raucb?token=hunter2", health=HEALTH)
 SEEN = SlotsSeen(
-    "test",
-    ("os",),
-    (
-        SlotSeen("rootfs.0", "rootfs", "A", state="booted", boot_status="good", content="ok", version="1.4.2"),
-        SlotSeen("rootfs.1", "rootfs", "B", boot_status="good", content="ok", version="1.3.0"),
-    ),
-    "rootfs.0",
-    "rootfs.0",
-    "boot-1",
-    can=Abilities(keeps_primary=True, streams=True),
+    "rauc 1.8",
+    slots=(SlotSeen("rootfs.0", "rootfs", "A", state="booted"), SlotSeen("rootfs.1", "rootfs", "B")),
+    booted="rootfs.0",
+    primary="rootfs.0",
     sizes={SYSTEM.key: 412_000_000},
 )
-
-
-def plan_of(system: OperatingSystem = SYSTEM, seen: SlotsSeen = SEEN, memory: SlotsMemory = MEMORY) -> Planned:
-    slots, document = Slots(), Document("OperatingSystem", "os", system, Place("os.yaml", 5, 3))
-    want = slots.select(desired_state([document]))
-    return planned(slots.plan(slots.diff(want, seen, memory), seen, memory), seen)
-
-
-def lines(plan: Planned, width: int = 100) -> list[str]:
-    return list(plan_lines([plan], width))
-
-
-def test_an_update_is_told_slot_by_slot() -> None:
-    assert lines(plan_of()) == [
-        "slots",
-        "  ~ os   install    version   1.4.2 → 1.5.0                                                os.yaml:5",
-        "                    into slot B, 412 MB to fetch",
-        "                    slot A (1.4.2) stays as it is and is what a failed boot falls back to",
-        "                    then a reboot into slot B, about 40 s; good only after 2 units and 3 containers",
-        "                    were well for 1m",
-        "Plan: 1 to install. 412 MB to fetch.",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("health", "words"),
-    [
-        (Health(), "good only after it was well for 1m"),
-        (Health(("a.service",)), "good only after 1 unit was well for 1m"),
-        (Health(command=("/bin/true",)), "good only after a command was well for 1m"),
-        (Health(("a.service",), ("c",), ("/bin/true",)), "after 1 unit, 1 container and a command were well for 1m"),
-    ],
+UPDATE = SlotsDifference(
+    "os-image",
+    "install",
+    "1.4.2 runs",
+    (Change("os-image", "version", "1.4.2", "1.5.0", "another version runs"),),
+    Place("/etc/evenkeel/specs/os.yaml", 5, 3),
+    system=SYSTEM,
+    target="rootfs.1",
+    target_label="B",
+    runs="rootfs.0",
+    runs_label="A",
+    before="1.4.2",
+    fetch=True,
+    install=True,
+    activate=True,
+    reboot=True,
+    reboot_s=40.2,
 )
-def test_what_makes_it_good(health: Health, words: str) -> None:
-    text = " ".join(each.strip() for each in lines(plan_of(changed(SYSTEM, health=health))))
-    assert words in text
 
 
-def test_a_reboot_in_a_window_and_by_somebody_else() -> None:
-    assert "about 40 s, between 02:00 and 04:30; good" in " ".join(
-        each.strip() for each in lines(plan_of(changed(SYSTEM, window=Window(120, 270))))
+def text(*differences: SlotsDifference, seen: SlotsSeen = SEEN, width: int = 100) -> str:
+    return "\n".join(plan_lines([planned(Plan("slots", differences), seen)], width))
+
+
+def test_the_example_of_the_issue() -> None:
+    assert text(UPDATE, width=98) == (
+        """\
+os
+  ~ slot B   install    os-image   1.4.2 → 1.5.0   412 MB to fetch                       os.yaml:5
+                        slot A (1.4.2) stays as it is and is what a failed boot falls back to
+  ↻ reboot   into B, about 40 s; good only after 2 units and 5 containers were healthy for 60 s
+Plan: 1 operating system to install, with a reboot. 412 MB to fetch."""
     )
-    assert "then a reboot into slot B by somebody else; good" in " ".join(
-        each.strip() for each in lines(plan_of(changed(SYSTEM, reboot="others")))
-    )
+
+
+@pytest.mark.parametrize("width", [72, 80, 120])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    long = changed(UPDATE, subject="an-operating-system-with-a-long-name", target_label="system-in-the-second-slot")
+    lines = text(UPDATE, long, width=width).splitlines()
+    assert [line for line in lines if len(line) > width] == []
+    assert "412 MB to fetch" in " ".join(" ".join(lines).split())
 
 
 def test_what_is_there_of_a_bundle_is_not_fetched_again() -> None:
-    torn = changed(SEEN, bundles=(BundleSeen(SYSTEM.key, 400_000_000),))
-    assert "12 MB to fetch" in lines(plan_of(seen=torn))[2]
-    whole = changed(SEEN, bundles=(BundleSeen(SYSTEM.key, 412_000_000, True),))
-    assert lines(plan_of(seen=whole))[2].strip() == "into slot B"
-    assert "a bundle of unknown size to fetch" in lines(plan_of(seen=changed(SEEN, sizes={})))[2]
-    streamed = lines(plan_of(changed(SYSTEM, streams=True)))
-    assert streamed[2].strip() == "into slot B, read from its server while it is installed"
+    seen = changed(SEEN, bundles=(BundleSeen(SYSTEM.key, 12_000_000),))
+    assert "400 MB to fetch, 12 MB are there" in text(UPDATE, seen=seen)
+    assert plan_value([planned(Plan("slots", (UPDATE,)), seen)])["summary"]["fetchBytes"] == 400_000_000
 
 
-def test_a_slot_that_has_it_is_booted() -> None:
-    back = lines(plan_of(changed(SYSTEM, version="1.3.0")))
-    assert back[1].split()[:3] == ["~", "os", "boot"]
-    assert back[-1] == "Plan: 1 to boot."
-    assert "falls back" not in " ".join(back)
+def test_a_size_that_nobody_knows() -> None:
+    told = text(UPDATE, seen=changed(SEEN, sizes={}))
+    assert "a bundle of unknown size to fetch" in " ".join(told.split())
+    assert told.endswith("1 bundle of unknown size to fetch.")
 
 
-def test_programs_are_told_the_same_and_no_secret() -> None:
-    value = plan_value([plan_of()])
-    (subject,) = value["subjects"]
-    assert (subject["verb"], subject["slot"], subject["bootedSlot"]) == ("install", "rootfs.1", "rootfs.0")
-    assert (subject["reboot"], subject["secondsOfLastReboot"]) == (True, 40.2)
-    assert subject["fetch"] == {"bytes": 412_000_000}
-    assert "secret" not in str(value)
+def test_a_bundle_that_is_streamed() -> None:
+    assert "412 MB to stream" in text(changed(UPDATE, fetch=False, streams=True))
+
+
+def test_a_slot_that_has_the_system_already_is_only_activated() -> None:
+    told = text(changed(UPDATE, fetch=False, install=False))
+    assert "~ slot B   activate   os-image   1.4.2 → 1.5.0" in told
+    assert "fetch" not in told
+
+
+def test_a_first_reboot_at_night_by_others() -> None:
+    system = changed(SYSTEM, window=Window(120, 270), reboot="others", health=Health())
+    told = " ".join(text(changed(UPDATE, system=system, reboot_s=None)).split())
+    assert (
+        "↻ reboot into B when somebody else reboots the device between 02:00 and 04:30, for a time that no reboot has "
+        "shown yet; good only after it was up for 60 s"
+    ) in told
+
+
+@pytest.mark.parametrize(
+    ("health", "told"),
+    [
+        (Health(("a.service",)), "good only after 1 unit was healthy for 60 s"),
+        (Health(("a.service", "b.service"), stable_for=timedelta(minutes=5)), "after 2 units were healthy for 5 min"),
+        (Health(command=("/bin/x", "hunter2")), "good only after a command was healthy for 60 s"),
+        (Health(("a.service",), ("c",), ("/bin/x",)), "after 1 unit, 1 container and a command were healthy for 60 s"),
+    ],
+)
+def test_what_has_to_hold_before_it_is_good(health: Health, told: str) -> None:
+    found = text(changed(UPDATE, system=changed(SYSTEM, health=health)), width=160)
+    assert told in found
+    assert "hunter2" not in found
+
+
+def test_a_system_that_is_booted_and_not_proven() -> None:
+    finish = changed(UPDATE, verb="finish", why="it is not proven yet", runs="rootfs.1", runs_label="B", before="1.5.0")
+    finish = changed(finish, fetch=False, install=False, activate=False, reboot=False, prove=True, keys=("1" * 32,))
+    told = text(finish)
+    assert "~ slot B   finish     os-image   1.5.0   it is not proven yet" in told
+    assert "good only after 2 units and 5 containers were healthy for 60 s, and is marked good then" in " ".join(
+        told.split()
+    )
+    assert "a stored bundle is removed at the end" in told
+    assert "reboot" not in told
+    assert told.endswith("Plan: 1 to finish.")
+
+
+def test_what_is_set_right_first() -> None:
+    told = text(
+        changed(
+            UPDATE, settle="rootfs.0", settle_label="A", restore=True, is_repair=True, why="somebody has booted 1.4.2"
+        )
+    )
+    order = [told.index(each) for each in ("somebody has", "let boot next again first", "marked good first", "stays")]
+    assert order == sorted(order)
+
+
+def test_a_slot_that_is_given_up() -> None:
+    bad = SlotsDifference(
+        "os-image",
+        "finish",
+        "slot B has failed, and the bootloader may boot it",
+        system=SYSTEM,
+        target="rootfs.0",
+        target_label="A",
+        target_version="1.5.0",
+        runs="rootfs.0",
+        runs_label="A",
+        before="1.5.0",
+        bads=(("rootfs.1", "B"),),
+    )
+    told = text(bad, width=120)
+    assert "~ slot A   finish     os-image   1.5.0   slot B has failed, and the bootloader may boot it" in told
+    assert "- slot B   mark bad   the bootloader does not boot it any more" in told
+    assert "falls back" not in told
+
+
+def test_a_slot_that_was_activated_for_nobody() -> None:
+    why = "slot B was activated, and nobody asks for its system any more"
+    left = SlotsDifference(SLOTS, "finish", why, runs="rootfs.0", runs_label="A", before="1.4.2", restore=True)
+    assert f"~ slot A   finish     {SLOTS}   1.4.2   {why}" in text(left, width=160)
+
+
+def test_the_way_back_leads_over_a_trusted_slot() -> None:
+    back = changed(UPDATE, fetch=False, install=False, target_version="1.4.1", why="1.4.2 runs; slot A is not proven")
+    told = text(back)
+    assert "~ slot B   activate   os-image   1.4.2 → 1.4.1" in told
+    assert "1.4.2 runs; slot A is not proven" in told
+
+
+def test_what_is_only_told_is_told_as_in_every_domain() -> None:
+    kept = SlotsDifference("os-image", "keep", "it runs 1.4.1, which evenkeel did not boot", asked=UPDATE.asked)
+    blocked = SlotsDifference("os-image", "blocked", "no slot can be written", asked=UPDATE.asked)
+    left = SlotsDifference(BUNDLES, "remove", "nobody needs it", keys=("1" * 32,))
+    told = text(kept, blocked, left)
+    assert "· os-image         it runs 1.4.1, which evenkeel did not boot" in told
+    assert "! os-image         blocked    no slot can be written" in told
+    assert "- stored bundles   remove     nobody needs it" in told
+
+
+def test_the_same_for_programs() -> None:
+    (subject,) = plan_value([planned(Plan("slots", (UPDATE,)), SEEN)])["subjects"]
+    assert {key: subject[key] for key in ("version", "slot", "runs", "fetch", "install", "reboot", "health")} == {
+        "version": "1.5.0",
+        "slot": {"name": "rootfs.1", "label": "B"},
+        "runs": {"name": "rootfs.0", "label": "A", "version": "1.4.2"},
+        "fetch": {"bundle": "https://updates.example.com/os.raucb", "bytes": 412_000_000, "streams": False},
+        "install": True,
+        "reboot": {"seconds": 40.2, "by": "self", "window": None},
+        "health": {
+            "units": ["a.service", "b.service"],
+            "containers": ["c1", "c2", "c3", "c4", "c5"],
+            "command": False,
+            "stableFor": "1m",
+        },
+    }
+
+
+def test_no_secret_of_an_address_is_shown() -> None:
+    assert "hunter2" not in text(UPDATE, width=200)
+    assert "hunter2" not in str(plan_value([planned(Plan("slots", (UPDATE,)), SEEN)]))

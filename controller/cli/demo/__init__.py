@@ -10,10 +10,11 @@ from evenkeel.controller.cli.options import on_terminal, terminal_style, termina
 @click.command("demo")
 @click.option("--fast", is_flag=True, help="Without pauses, for tests.")
 def command(fast: bool) -> int:
-    """See it work on a simulated engine, in half a minute.
+    """See it work on a simulated engine, in less than a minute.
 
     The real controller with real spec files (examples/demo): a plan, the first convergence, an update, drift that is
-    repaired, a bad image that is refused and rolled back, and a desired state over MQTT (with mosquitto when it is
+    repaired, a bad image that is refused and rolled back, an operating system with its reboot, one that does not boot and
+    falls back, and a desired state over MQTT (with mosquitto when it is
     installed, else with a broker that uv fetches, else without that). Everything happens in a temporary folder; no engine
     is needed and nothing on this machine is touched.
 

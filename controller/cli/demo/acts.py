@@ -1,6 +1,6 @@
-"""The demonstration: the real controller, real spec files, a simulated engine, in half a minute.
+"""The demonstration: the real controller, real spec files, a simulated engine, in less than a minute.
 
-A story in six acts. It prints the output of the commands, and runs the work of `evenkeel run`: files change, the
+A story in eight acts. It prints the output of the commands, and runs the work of `evenkeel run`: files change, the
 controller notices, plans, converges. Each act ends only when the engine's world is as the text claims, and the whole
 fails otherwise: the demonstration is a test, too.
 """
@@ -17,6 +17,7 @@ from evenkeel.controller.cli.demo.mqtt_act import Screen, play_over_mqtt
 from evenkeel.controller.cycle.preview import preview
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.process.clock import system_now
+from evenkeel.controller.slots_wiring import simulated_slots
 from evenkeel.controller.wiring import (
     build_controller,
     open_domains,
@@ -25,7 +26,6 @@ from evenkeel.controller.wiring import (
     simulated_engine,
 )
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.containers.difference import Verb
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.errors import Bug
 from evenkeel.specs.feedback import Feedback
@@ -68,6 +68,12 @@ class Demo:
         }
         self._engine.script = script(pull_rate=2e9) if fast else script(perform_s=0.08, pull_rate=45_000_000)
         self._engine.put_foreign(normal(Container("self-update-agent", _AGENT)))
+        self._domains = open_domains(self._settings, self._engine)
+        self._slots, bundle = simulated_slots(self._domains)
+        broken = "https://updates.example.com/os-1.6.0.raucb"
+        self._slots.world.served[broken] = bundle("1.6.0", boots=False)
+        self._slots.store.piece_s = self._slots.updater.piece_s = 0.001 if fast else 0.1
+        self._slots.machine.reboot_s = 0.1 if fast else 1.5
         self._news = asyncio.Event()
 
     async def play(self) -> bool:
@@ -75,7 +81,7 @@ class Demo:
         controller = build_controller(
             self._settings,
             self._journal,
-            open_domains(self._settings, self._engine),
+            self._domains,
             open_source(self._settings),
             on_entry=self._entry,
             progress=self._screen.show.progress,
@@ -151,12 +157,38 @@ class Demo:
         await self._until("all is as asked", lambda: self._settled() and self._journal.digest("desired") == good)
         self._tell("Settled.")
 
+        self._head("An operating system")
+        self._tell(
+            "Somebody asks for another system, too. It goes into the slot that is not booted; this simulated device reboots."
+        )
+        await self._plan("system", {"install": 1, "keep": 1}, "update")
+        self._ask("system")
+        await self._until("the new system runs", lambda: self._system() == "1.5.0" and self._settled())
+        self._tell("Settled: slot B runs 1.5.0, was well after the boot, and is marked good.")
+        await self._pause()
+
+        self._head("A system that does not boot")
+        self._tell("The kernel of 1.6.0 panics. The bootloader tries it, and goes back to the other slot by itself.")
+        self._ask("fallback")
+        await self._until("the fallback is told", lambda: self._reason() == "RolledBack")
+        self._check("the system before runs", self._system() == "1.5.0")
+        self._check("no container was touched", self._engine.running() == _UPDATED)
+        failure = self._failure()
+        self._check("the fallback is called one", failure is not None and "fell back" in failure.why)
+        await self._pause()
+        self._ask("system")
+        await self._until("all is as asked again", self._settled)
+        self._tell(
+            "\nBack in the files, and settled. `evenkeel get os` shows both systems, `evenkeel slots` all slots."
+        )
+        await self._pause()
+
     # ── what acts are made of ──────────────────────────────────────────────────────────────────────────────────
 
-    async def _plan(self, act: str, verbs: dict[Verb, int]) -> None:
-        """Show the plan for files that are not in force yet."""
-        desired = read_files([str(SPECS / act)]).desired
-        found = await preview(open_domains(self._settings, self._engine), self._journal, desired)
+    async def _plan(self, act: str, verbs: dict[str, int], *others: str) -> None:
+        """Show the plan for files that are not in force yet, beside those of `others`."""
+        desired = read_files([str(SPECS / each) for each in (*others, act)]).desired
+        found = await preview(self._domains, self._journal, desired)
         self._screen.echo(paint("\n$ evenkeel plan", "faint", self._screen.style))
         for line in plan_lines(found.texts(), self._screen.width, self._screen.style):
             self._screen.echo(line)
@@ -183,6 +215,11 @@ class Demo:
     def _settled(self) -> bool:
         """Whether the newest files are in force, and the device has reached them."""
         return self._reason() == "Converged" and self._journal.digest("last-good") == self._asked
+
+    def _system(self) -> str:
+        """The version of the system that runs."""
+        running = self._slots.world.running()
+        return running.version if running is not None else ""
 
     def _reason(self) -> str:
         conditions = {condition.name: condition for condition in self._journal.conditions()}

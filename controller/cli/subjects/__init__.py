@@ -11,29 +11,32 @@ from typing import NamedTuple
 
 import click
 
-from evenkeel.controller.cli.subjects import baselines, containers, files
+from evenkeel.controller.cli.subjects import baselines, containers, files, slots
 from evenkeel.controller.cli.subjects.port import Listed, Subjects
 from evenkeel.specs.problem import likely
 from evenkeel.specs.visible import one_line
 
 
 class Kind(NamedTuple):
-    """A kind: the word for one, the word for many, which is its domain, too, and what the commands do with it."""
+    """A kind: the word for one, the word for many, its domain, and what the commands do with it."""
 
     one: str
     many: str
+    domain: str
     subjects: Subjects
 
 
 SUBJECTS = {
-    kind.many: kind
+    kind.domain: kind
     for kind in (
-        Kind("container", "containers", containers),
-        Kind("file", "files", files),
+        Kind("container", "containers", "containers", containers),
+        Kind("file", "files", "files", files),
+        Kind("os", "os", "slots", slots),
     )
 }
+"""The kinds by their domains."""
 
-LISTED: dict[str, Listed] = {**{many: kind.subjects for many, kind in SUBJECTS.items()}, "baselines": baselines}
+LISTED: dict[str, Listed] = {**{kind.many: kind.subjects for kind in SUBJECTS.values()}, "baselines": baselines}
 """What `get` lists, by its word."""
 
 _WORDS = {word: kind for kind in SUBJECTS.values() for word in (kind.one, kind.many)}
@@ -66,7 +69,7 @@ class KindOfOne(click.Choice[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if value in _WORDS:
-            return _WORDS[value].many
+            return _WORDS[value].domain
         raise click.UsageError(f"say what it is: {describe_hint(value)}", ctx)
 
 
@@ -84,3 +87,8 @@ def describe_hint(name: str, kinds: Iterable[str] = ()) -> str:
 def _listed(texts: Iterable[str], word: str = "and") -> str:
     *first, last = texts
     return f"{', '.join(first)} {word} {last}" if first else last
+
+
+def domain_of(many: str) -> str | None:
+    """The domain whose subjects `get` lists under this word; `None` for what is of all domains."""
+    return next((kind.domain for kind in SUBJECTS.values() if kind.many == many), None)

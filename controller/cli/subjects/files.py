@@ -95,7 +95,11 @@ async def description(settings: Settings, journal: Journal, name: str, *, show_v
             "file",
             name,
             _whose(places, is_asked=file is not None, is_away=away is not None),
-            FileOwn(places, shown.notify if shown is not None else ()),
+            FileOwn(
+                places,
+                shown.notify if shown is not None else (),
+                units=tuple((each.name, each.verb) for each in shown.units) if shown is not None else (),
+            ),
             document.place if document is not None else None,
             asked_texts(shown) if shown is not None else (),
             facts.roles,

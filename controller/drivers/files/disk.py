@@ -16,16 +16,17 @@ from pathlib import Path, PurePosixPath
 from evenkeel.controller.drivers.files.engine import FilesEngine
 from evenkeel.controller.drivers.files.host import group_id, own_groups, own_user, reserved_paths, user_id
 from evenkeel.controller.drivers.files.system import FOLDER_MODE, Node, Way
+from evenkeel.controller.drivers.files.units import Units
 from evenkeel.specs.files.file import Form, digest_of
 from evenkeel.specs.files.observed import FileKind
 
 _PIECE = 1 << 20
 
 
-def disk_files(state: str, specs: Sequence[str] = ()) -> FilesEngine:
+def disk_files(state: str, specs: Sequence[str], units: Units) -> FilesEngine:
     """The driver of the files of this host. `state`: the state directory, which has the store of contents. No file is placed
-    there, nor at or below `specs`."""
-    return FilesEngine(Disk(), f"{os.path.realpath(state)}/files", reserved_paths(state, specs))
+    there, nor at or below `specs`. `units`: those of this host."""
+    return FilesEngine(Disk(), f"{os.path.realpath(state)}/files", reserved_paths(state, specs), units)
 
 
 class Disk:

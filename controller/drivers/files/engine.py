@@ -15,9 +15,11 @@ from typing import TypeVar
 from evenkeel.controller.drivers.files.observe import Observer
 from evenkeel.controller.drivers.files.perform import Performer
 from evenkeel.controller.drivers.files.system import FileSystem
+from evenkeel.controller.drivers.files.units import Units, renew
 from evenkeel.controller.drivers.files.watch import Watch
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.errors import TimedOut
+from evenkeel.specs.files.actions import Renew
 from evenkeel.specs.files.observed import FilesLook, FilesSeen, at_files
 from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Action, Outcome
@@ -30,10 +32,10 @@ LOOK_S = 60.0
 
 class FilesEngine:
     """A `Driver` of the files domain. `store`: the folder of contents by digest. `reserved`: paths at or below which nothing is
-    placed, and why."""
+    placed, and why. `units`: those that hear of a change."""
 
-    def __init__(self, system: FileSystem, store: str, reserved: Mapping[str, str]) -> None:
-        self.system = system
+    def __init__(self, system: FileSystem, store: str, reserved: Mapping[str, str], units: Units) -> None:
+        self.system, self.units = system, units
         self._observer = Observer(system, store, reserved)
         self._performer = Performer(system, store)
         self._watch = Watch()
@@ -59,12 +61,15 @@ class FilesEngine:
         return seen
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
+        if isinstance(action, Renew):
+            return await renew(self.units, action)
         return await self._in_thread(lambda: self._performer.perform(action))
 
     def nudges(self) -> AsyncIterator[None]:
         return self._watch.nudges()
 
     async def close(self) -> None:
+        await self.units.close()
         if self._thread is not None:
             self._thread.shutdown(wait=False, cancel_futures=True)
             self._thread = None

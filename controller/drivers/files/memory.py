@@ -18,6 +18,7 @@ from posixpath import basename, dirname
 from evenkeel.controller.drivers.files.engine import FilesEngine
 from evenkeel.controller.drivers.files.host import group_id, own_groups, own_user, reserved_paths, user_id
 from evenkeel.controller.drivers.files.system import FOLDER_MODE, Node, Way
+from evenkeel.controller.drivers.files.units import SimulatedUnits
 from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.specs.codec import decode, encode
 from evenkeel.specs.errors import DriverError
@@ -65,7 +66,7 @@ def memory_files(
     state_path = os.path.realpath(state)
     for path in (state_path, *map(os.path.realpath, specs)):
         system.put_folder(dirname(path))
-    return FilesEngine(system, f"{state_path}/files", reserved_paths(state, specs))
+    return FilesEngine(system, f"{state_path}/files", reserved_paths(state, specs), SimulatedUnits())
 
 
 class MemoryDisk:

@@ -20,6 +20,7 @@ from evenkeel.specs.reading.quantity import rough_size_text
 from evenkeel.specs.slots.actions import (
     GOING_DOWN_S,
     Activate,
+    Choose,
     Discard,
     Fetch,
     Inspect,
@@ -90,6 +91,8 @@ class SlotsEngine:
                 await self._booted(slot, label)
                 await self.updater.mark("active", slot)
                 return Done(f"slot {label} boots next again")
+            case Choose():
+                return await self._choose(action)
             case Reboot():
                 return await self._reboot(action, progress)
             case Prove():
@@ -119,7 +122,7 @@ class SlotsEngine:
         manifest = await self.updater.inspect(self._source(system, streams=action.streams), system)
         if seen.compatible and manifest.compatible != seen.compatible:
             return Failed(f"the bundle is for {manifest.compatible}, and this device is {seen.compatible}")
-        if manifest.version != system.version:
+        if system.version and manifest.version != system.version:  # a person may install whatever the bundle has
             return Failed(f"the bundle has version {manifest.version}, and {system.version} is asked for")
         return Done(f"the bundle has version {manifest.version} and a valid signature")
 
@@ -143,10 +146,10 @@ class SlotsEngine:
         if failure is not None:
             raise failure
         target = _slot(await self.updater.look(), slot)
-        if target.content != "ok" or target.version != system.version:
+        if target.content != "ok" or (system.version and target.version != system.version):
             has = f"{target.version or 'nothing'} ({target.content})"
             return Failed(f"slot {action.label} has {has} after the install, and not {system.version}")
-        return Done(f"installed {system.version} into slot {action.label}")
+        return Done(f"installed {target.version} into slot {action.label}")
 
     async def _keep(self, keeps: str, slot: str) -> None:
         """Take back the mark that an updater gives to what it has installed."""
@@ -179,6 +182,16 @@ class SlotsEngine:
         if target.content in ("pending", "failed") or target.version not in ("", action.version):
             has = f"{target.version or 'nothing whole'} ({target.content})"
             return Failed(f"slot {action.label} has {has}, and not {action.version}")
+        await self.updater.mark("active", action.slot)
+        primary = (await self.updater.look()).primary
+        return Done(f"slot {action.label} boots next") if primary == action.slot else Retry("the mark did not last")
+
+    async def _choose(self, action: Choose) -> Outcome:
+        target = _slot(await self.updater.look(), action.slot)
+        if not target.bootname:
+            return Failed(f"slot {action.label} cannot be booted by itself")
+        if target.content in ("pending", "failed"):
+            return Failed(f"slot {action.label} has nothing whole ({target.content})")
         await self.updater.mark("active", action.slot)
         primary = (await self.updater.look()).primary
         return Done(f"slot {action.label} boots next") if primary == action.slot else Retry("the mark did not last")

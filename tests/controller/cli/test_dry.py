@@ -141,3 +141,25 @@ def test_help_loads_no_command(settled: Device) -> None:
 
 def test_a_plan_of_equal_state_loads_nothing_to_compare_draw_or_parse_with(settled: Device) -> None:
     assert imported(settled, "plan") & HEAVY == set()
+
+
+_SLOTS = _SCRIPT.replace(
+    'name.partition(".")[0] for name in sys.modules',
+    'name for name in sys.modules if "slots" in name or "dbus" in name',
+)
+
+
+def test_nothing_of_slots_is_loaded_where_no_system_is_asked_for(settled: Device) -> None:
+    """But the nouns, which the codec has to know, and the decisions, which say that there is nothing to do."""
+
+    def loaded(*arguments: str) -> set[str]:
+        given = ("--state", str(settled.state), "--specs", str(settled.specs), *arguments)
+        done = subprocess.run(
+            [sys.executable, "-c", _SLOTS, *given], env=settled.environment(), text=True, capture_output=True
+        )
+        assert done.returncode == 0, done.stderr
+        named = json.loads(done.stderr.splitlines()[-1])
+        return {each for each in named if not each.startswith(("evenkeel.specs.", "evenkeel.reconcilers.slots"))}
+
+    assert loaded("plan") == loaded("apply", "--yes") == set()
+    assert loaded("status") == loaded("get", "containers") == set()

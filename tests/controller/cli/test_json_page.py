@@ -19,8 +19,15 @@ pytestmark = pytest.mark.e2e
 REFERENCE = ROOT / "docs" / "reference"
 FREE = ("spec", "verbs")
 """Mappings whose keys are those of specs, or verbs."""
-FILE = "apiVersion: evenkeel/v1\nkind: File\nmetadata: {name: conf}\nspec: {path: /etc/conf, content: one, notify: [web]}\n"
+FILE = (
+    "apiVersion: evenkeel/v1\nkind: File\nmetadata: {name: conf}\n"
+    "spec: {path: /etc/conf, content: one, notify: [web, {unit: a.service}]}\n"
+)
 GROUP = "apiVersion: evenkeel/v1\nkind: Baseline\nmetadata: {name: front}\nspec: {members: [web]}\n"
+SYSTEM = (
+    "apiVersion: evenkeel/v1\nkind: OperatingSystem\nmetadata: {name: os}\n"
+    "spec: {version: '2.0', bundle: 'file:///os.raucb', health: {stableFor: 100ms}}\n"
+)
 CRASHER = "docker.io/library/crasher:1"
 
 
@@ -44,11 +51,11 @@ def test_every_key_is_documented(device: Device) -> None:
     more = 'ports: ["8080:80"]\nhealth: {exec: [ask], interval: 1s}'
     device.settings(retries=1)
     device.put_image(CRASHER, Image(volumes=("/tapes",)))
-    device.write(FILE, GROUP, spec("web", CRASHER, more), spec("wiki"))
+    device.write(FILE, GROUP, SYSTEM, spec("web", CRASHER, more), spec("wiki"))
     planned = set(keys(json.loads(device.run("plan", "-o", "json", ok=2).stdout)))
     device.run("apply", "--yes")
     device.put_image(CRASHER, Image(exits_with=3, volumes=("/tapes",)))
-    device.write(FILE.replace("one", "two"), GROUP, spec("web", f"{CRASHER}2", more), spec("wiki"))
+    device.write(FILE.replace("one", "two"), GROUP, SYSTEM, spec("web", f"{CRASHER}2", more), spec("wiki"))
     device.put_image(f"{CRASHER}2", Image(exits_with=3, output="no"))
     device.run("apply", "--yes", ok=1)
     planned |= set(keys(json.loads(device.run("plan", "-o", "json", ok=2).stdout)))
@@ -60,6 +67,10 @@ def test_every_key_is_documented(device: Device) -> None:
         ("get", "baselines"),
         ("describe", "container", "web"),
         ("describe", "file", "conf"),
+        ("get", "os"),
+        ("describe", "os", "os"),
+        ("slots",),
+        ("slots", "check"),
     ):
         printed |= set(keys(json.loads(device.run(*command, "-o", "json").stdout)))
     assert {"lastFailure", "revision", "places", "notDone", "instances", "hostPort", "volume", "group"} <= printed

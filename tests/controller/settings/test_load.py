@@ -51,6 +51,7 @@ EVERYTHING = """
 specs: [/a, /b/c.yaml]
 state: /s
 engine: {kind: docker, address: 'unix:///run/podman/podman.sock', network: mine, dockerConfig: /root/config.json}
+slots: {engine: rauc, store: /data/bundles, bus: 'unix:path=/run/other'}
 systemContainers: [updater, agent, agent]
 emptySourceRemovesAll: true
 resync: 1m30s
@@ -79,6 +80,14 @@ updateAgent:
   operationTimeout: 10m
   autonomous: {after: 2m}
   reportDebounce: 0s
+selfUpdateAgent:
+  enable: true
+  domain: os
+  allow: [http, file, http]
+  reboot: self
+  operationTimeout: 20m
+  autonomous: {after: 3m}
+  reportDebounce: 0s
 """
 
 
@@ -88,6 +97,8 @@ def test_everything_can_be_set(file: Path) -> None:
     assert settings == load_settings(default=file)
     assert settings.specs == ("/a", "/b/c.yaml")
     assert settings.engine.docker_config == "/root/config.json"
+    slots = settings.slots
+    assert (slots.engine, slots.store, slots.bus) == ("rauc", "/data/bundles", "unix:path=/run/other")
     assert settings.system_containers == ("agent", "updater")
     assert settings.empty_source_removes_all
     assert settings.resync == timedelta(seconds=90)
@@ -104,7 +115,22 @@ def test_everything_can_be_set(file: Path) -> None:
     assert (agent.domain, agent.system_containers, agent.verbose_inventory) == ("my-domain", ("cloud", "sua"), True)
     assert (agent.operation_timeout, agent.autonomous.after) == (timedelta(minutes=10), timedelta(minutes=2))
     assert agent.report_debounce == timedelta(0)
+    os_agent = settings.self_update_agent
+    assert (os_agent.enable, os_agent.domain, os_agent.allow, os_agent.reboot) == (True, "os", ("file", "http"), "self")
+    assert (os_agent.operation_timeout, os_agent.autonomous.after) == (timedelta(minutes=20), timedelta(minutes=3))
     assert not {name for name in settings.__struct_fields__ if getattr(settings, name) == getattr(Settings(), name)}
+
+
+def test_places_of_slots_that_are_none(file: Path) -> None:
+    file.write_text("slots:\n  bus: /run/dbus/system_bus_socket\n  store: bundles\n  engine: RAUC\n")
+    assert complaints(file) == [
+        "F:4:3: slots.engine: expected one of auto, memory, none, rauc; got the text `RAUC`; did you mean `rauc`?"
+    ]
+    file.write_text("slots:\n  bus: /run/dbus/system_bus_socket\n  store: bundles\n")
+    assert complaints(file) == [
+        "F:2:3: slots.bus: expected the address of a socket; write `unix:path=/run/dbus/system_bus_socket`",
+        "F:3:3: slots.store: expected an absolute path",
+    ]
 
 
 def test_json_is_read_too(file: Path) -> None:

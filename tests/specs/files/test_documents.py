@@ -12,7 +12,7 @@ from evenkeel.specs.codec import decode, encode
 from evenkeel.specs.desired import DesiredState, Document
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.documents.join import desired_from
-from evenkeel.specs.files.file import File, Form, is_temporary, temporary_name
+from evenkeel.specs.files.file import File, Form, Unit, is_temporary, temporary_name
 from evenkeel.specs.kanto.translate import kanto_payload
 from evenkeel.specs.problem import Flaw, problem_text
 
@@ -214,8 +214,38 @@ def test_no_problem_repeats_the_content(content: str) -> None:
     assert not [text for text in problems if "hunter2" in text]
 
 
+def test_units_of_systemd_that_hear_of_a_change() -> None:
+    notify = [
+        "web",
+        {"unit": "b.service", "reload": True},
+        {"unit": "a.service"},
+        {"unit": "c@1.timer", "reload": True},
+    ]
+    documents, problems = read(
+        document(path="/x", content="1", notify=[*notify, {"unit": "b.service"}]), container("web")
+    )
+    wanted = next(each.wanted for each in documents if isinstance(each.wanted, File))
+    assert wanted.notify == ("web",)
+    assert wanted.units == (Unit("a.service"), Unit("b.service"), Unit("c@1.timer", reload=True))
+    assert problems == []
+
+
+def test_what_is_no_unit() -> None:
+    wrong = [{"unit": "chronyd"}, {"unit": "a b.service"}, "sshd.service"]
+    _, problems = read(document(path="/x", content="1", notify=wrong))
+    assert [each.partition(" spec.")[2] for each in problems] == [
+        "notify[0].unit: expected the name of a unit with its suffix; write `chronyd.service`",
+        "notify[1].unit: expected the name of a unit with its suffix; see systemctl(1)",
+        "notify[2]: this is the name of a container (warning); write `{unit: sshd.service}`, if a unit of systemd is meant",
+        "notify: no container `sshd.service` is asked for (warning); ask for it, or leave it out",
+    ]
+    _, problems = read(document(path="/x", content="1", notify=[{"unit": "a.service", "how": "reload"}]))
+    assert ["unknown key `how`; expected one of: `reload`, `unit`" in each for each in problems] == [True]
+
+
 def test_it_survives_the_journal() -> None:
-    documents, _ = read(document(path="/etc/app.conf", content="ä\n", mode="0600", notify=["web"]))
+    notify = ["web", {"unit": "a.service", "reload": True}]
+    documents, _ = read(document(path="/etc/app.conf", content="ä\n", mode="0600", notify=notify))
     state = DesiredState(documents, "digest")
     assert decode(encode(state), DesiredState) == state
 

@@ -16,6 +16,7 @@ from evenkeel.controller.cycle.endings import Settled
 from evenkeel.controller.drivers.files import disk, disk_files
 from evenkeel.controller.drivers.files.disk import Disk
 from evenkeel.controller.drivers.files.perform import Performer
+from evenkeel.controller.drivers.files.units import SimulatedUnits
 from evenkeel.specs.files.actions import Switch, Verify, Write
 from evenkeel.specs.files.file import File, Form, digest_of
 from evenkeel.specs.files.observed import FilesLook, Sought
@@ -96,7 +97,7 @@ def as_nobody(folder: Path) -> None:
     """Look at files and place one, as a user without rights."""
 
     async def work() -> None:
-        engine, path = disk_files(f"{folder}/state"), f"{folder}/app.conf"
+        engine, path = disk_files(f"{folder}/state", (), SimulatedUnits()), f"{folder}/app.conf"
         look = FilesLook(files=(Sought(path, "own"), Sought(f"{path}2", "other", owner="root")))
         seen = (await engine.observe(look)).files
         os.setgroups([])

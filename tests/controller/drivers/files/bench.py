@@ -17,6 +17,7 @@ from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Waiting
 from evenkeel.controller.drivers.files import FilesEngine, disk_files
 from evenkeel.controller.drivers.files.memory import MemoryDisk, memory_files
+from evenkeel.controller.drivers.files.units import SimulatedUnits
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.reconcilers.files import Files
 from evenkeel.reconcilers.files.select import FilesWanted
@@ -99,8 +100,9 @@ class Bench:
             self.disk.put_folder(self.place)
         else:
             Path(self.place).mkdir(exist_ok=True)
-            engine = disk_files(self.state, self.specs)
-        self.driver = Watched(engine)
+            engine = disk_files(self.state, self.specs, SimulatedUnits())
+        assert isinstance(engine.units, SimulatedUnits)
+        self.driver, self.units = Watched(engine), engine.units
         self.said: list[Feedback] = []
         self.open()
 

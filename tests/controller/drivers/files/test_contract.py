@@ -15,8 +15,10 @@ from evenkeel.controller.cycle.endings import Settled, Stalled
 from evenkeel.specs.codec import changed
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.files.actions import Adjust, Discard, Drop, Fetch, Keep, Remove, Switch, Verify, Write
-from evenkeel.specs.files.file import File, Form, digest_of, temporary_name
+from evenkeel.specs.files.file import File, Form, Unit, digest_of, temporary_name
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
+from evenkeel.templates.plan_text import plan_lines
+from evenkeel.templates.planned import planned
 
 from .bench import Bench, Cut, asking, bench
 
@@ -572,5 +574,103 @@ def test_no_content_is_told(on: On) -> None:
             await it.converge(asked)
         assert "hunter" not in texts(it)
         assert digest_of(b"hunter2")[:8] not in texts(it)
+
+    on(work)
+
+
+# ── units of systemd that hear of a change ──────────────────────────────────────────────────────────────────────────────
+
+TIME = Unit("chronyd.service")
+
+
+def test_a_unit_hears_of_each_change_once(on: On) -> None:
+    async def work(it: Bench) -> None:
+        await it.converge(asking(file(it, units=(TIME,)), file(it, name="more", at="more.conf", units=(TIME,))))
+        assert it.units.heard == {TIME.name: ["restart"]}, "once for two files"
+        await it.converge(asking(file(it, "two", units=(TIME,)), file(it, name="more", at="more.conf", units=(TIME,))))
+        assert it.units.heard == {TIME.name: ["restart", "restart"]}
+        await it.converge(asking(file(it, "two", units=(Unit(TIME.name, reload=True),))))
+        assert it.units.heard == {TIME.name: ["restart"] * 3}, "a file that it read is gone"
+        assert it.memory().renewals == {}
+
+    on(work)
+
+
+def test_a_unit_that_is_reloaded_and_restarted_is_restarted(on: On) -> None:
+    async def work(it: Bench) -> None:
+        reloaded = file(it, name="more", at="more.conf", units=(Unit(TIME.name, reload=True),))
+        await it.converge(asking(file(it, units=(TIME,)), reloaded))
+        assert it.units.heard == {TIME.name: ["restart"]}
+        await it.converge(asking(file(it, units=(TIME,)), changed(reloaded, content="two")))
+        assert it.units.heard == {TIME.name: ["restart", "reload"]}
+
+    on(work)
+
+
+def test_a_unit_that_does_not_start_with_the_change_takes_it_back(on: On) -> None:
+    async def work(it: Bench) -> None:
+        await it.converge(asking(file(it, units=(TIME,))))
+        it.units.refuses[TIME.name] = "it does not like two"
+
+        def heals(action: Action) -> Outcome | None:
+            if isinstance(action, Switch) and action.form.digest == digest_of(b"one"):
+                it.units.refuses.clear()
+            return None
+
+        it.driver.refuses = heals
+        assert isinstance(await it.converge(asking(file(it, "two", units=(TIME,)))), Stalled)
+        assert "chronyd.service cannot be restarted: it does not like two" in why(it)
+        assert it.tree() == {"app.conf": "0644 one"}
+        assert it.units.heard == {TIME.name: ["restart", "restart"]}, "it has what was good again"
+
+    on(work)
+
+
+def test_a_unit_that_is_not_there_does_not_hold_up_the_way_back(on: On) -> None:
+    async def work(it: Bench) -> None:
+        await it.converge(asking(file(it)))
+        it.units.refuses["none.service"] = "no such unit"
+        assert isinstance(await it.converge(asking(file(it, "two", units=(Unit("none.service"),)))), Stalled)
+        assert it.tree() == {"app.conf": "0644 one"}
+        assert it.memory().renewals == {}
+
+    on(work)
+
+
+def test_a_revision_that_failed_at_a_unit_fails_at_it_again(on: On) -> None:
+    """Also where there is nothing to go back to."""
+
+    async def work(it: Bench) -> None:
+        it.units.refuses[TIME.name] = "no"
+        wish = asking(file(it, units=(TIME,)))
+        await it.converge(wish)
+        it.journal.attempts.forgive_all(wish.digest)
+        assert not isinstance(await it.converge(wish), Settled)
+        it.units.refuses.clear()
+        it.journal.attempts.forgive_all(wish.digest)
+        assert isinstance(await it.converge(wish), Settled)
+        assert it.units.heard == {TIME.name: ["restart"]}
+
+    on(work)
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("action", range(1, 7))
+def test_a_unit_hears_of_a_change_whenever_the_power_goes(on: On, action: int, after: bool) -> None:
+    async def work(it: Bench) -> None:
+        await it.converge(asking(file(it, units=(TIME,))))
+        assert isinstance(await it.converge(asking(file(it, "two", units=(TIME,))), [Cut(action, after)]), Settled)
+        assert len(it.units.heard[TIME.name]) >= 2
+        assert it.memory().renewals == {}
+        assert not (await it.plan(asking(file(it, "two", units=(TIME,))))).differences
+
+    on(work)
+
+
+def test_the_plan_names_the_units(on: On) -> None:
+    async def work(it: Bench) -> None:
+        found = await it.plan(asking(file(it, units=(TIME, Unit("web.service", reload=True)))))
+        text = "\n".join(plan_lines([planned(found, await it.driver.observe())], 100))
+        assert "then chronyd.service is restarted; then web.service is reloaded" in text
 
     on(work)

@@ -18,6 +18,7 @@ from tests.virtual import run
 from evenkeel.controller.cycle.endings import Retrying, Settled
 from evenkeel.controller.drivers.files import disk_files
 from evenkeel.controller.drivers.files.disk import Disk
+from evenkeel.controller.drivers.files.units import SimulatedUnits
 from evenkeel.reconcilers.files import Files
 from evenkeel.specs.files.actions import Write
 from evenkeel.specs.files.file import File, Form, digest_of, temporary_name
@@ -29,7 +30,7 @@ from .bench import FAST, asking, bench
 
 
 def seen_at(path: Path, state: Path, **given: Any) -> Any:
-    engine = disk_files(str(state), given.pop("specs", ()))
+    engine = disk_files(str(state), given.pop("specs", ()), SimulatedUnits())
     look = FilesLook(files=(Sought(str(path), "cfg", **given),))
 
     async def scenario() -> Any:
@@ -125,7 +126,7 @@ def test_a_content_that_was_damaged_in_the_store_is_not_placed(tmp_path: Path) -
     digest = digest_of(b"right")
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / digest).write_bytes(b"wrong")
-    engine = disk_files(str(tmp_path))
+    engine = disk_files(str(tmp_path), (), SimulatedUnits())
     form = Form(digest, os.getuid(), os.getgid(), 0o644)
     path = str(tmp_path.parent / "app.conf")
 
@@ -143,7 +144,7 @@ def test_a_change_at_a_path_wakes_and_nothing_else_does(tmp_path: Path) -> None:
     (tmp_path / "app.conf").write_text("one")
 
     async def scenario() -> None:
-        engine = disk_files(str(tmp_path / "state"))
+        engine = disk_files(str(tmp_path / "state"), (), SimulatedUnits())
         nudges = engine.nudges()
         first = asyncio.ensure_future(anext(nudges))
         await engine.observe(FilesLook())
@@ -168,7 +169,7 @@ def test_without_files_there_is_no_thread(tmp_path: Path) -> None:
     import threading
 
     async def scenario() -> None:
-        engine = disk_files(str(tmp_path))
+        engine = disk_files(str(tmp_path), (), SimulatedUnits())
         before = threading.active_count()
         seen = await engine.observe(Files().look(None, FilesMemory()))
         assert (seen.files, threading.active_count()) == ((), before)

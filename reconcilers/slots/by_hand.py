@@ -1,0 +1,94 @@
+"""Plans for what a person asks of slots directly: a mark, the other slot, a bundle.
+
+They are plans like others, of the same actions, so that they refuse the same and are remembered alike. What a person has booted
+or installed is nobody's wish: a document that asks for another version tells it as drift, or repairs it, as it says.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from evenkeel.reconcilers.ports import Former
+from evenkeel.reconcilers.slots.plan import plan
+from evenkeel.reconcilers.slots.targets import target_of
+from evenkeel.reconcilers.slots.trials import version_in
+from evenkeel.reconcilers.staging import stages
+from evenkeel.specs.codec import changed
+from evenkeel.specs.plan import Action, Phase, Plan, Step
+from evenkeel.specs.slots.actions import Choose, MarkBad, MarkGood, Reboot, Restore
+from evenkeel.specs.slots.difference import SYSTEM, SlotsDifference
+from evenkeel.specs.slots.memory import SlotsMemory
+from evenkeel.specs.slots.observed import SlotSeen, SlotsSeen
+from evenkeel.specs.slots.system import OperatingSystem
+
+Mark = Literal["good", "bad", "active"]
+
+_BY_HAND = {"good": "a person marks it good", "bad": "a person marks it bad", "active": "a person lets it boot next"}
+
+
+def named(name: str, seen: SlotsSeen) -> SlotSeen | None:
+    """The slot of this name, or with this name in the bootloader."""
+    return next((each for each in seen.slots if name in (each.name, each.bootname)), None)
+
+
+def others(seen: SlotsSeen) -> tuple[SlotSeen, ...]:
+    """The slots that may be booted instead of the booted one."""
+    return tuple(each for each in seen.bootable if each.name != seen.booted)
+
+
+def marked(mark: Mark, slot: SlotSeen, seen: SlotsSeen, memory: SlotsMemory) -> Plan:
+    """Set a mark of the bootloader."""
+    action: Action
+    match mark:
+        case "good":
+            action = MarkGood(slot.name, slot.label)
+        case "bad":
+            action = MarkBad(slot.name, slot.label)
+        case "active" if slot.name == seen.booted:
+            action = Restore(slot.name, slot.label)
+        case "active":
+            action = Choose(slot.name, slot.label)
+    found = _about(slot, seen, memory, "update", _BY_HAND[mark])
+    return Plan(SlotsMemory.domain, (found,), stages([Step(f"mark:{slot.name}", SYSTEM, Phase.ACTIVATE, action)]))
+
+
+def booted(slot: SlotSeen, seen: SlotsSeen, memory: SlotsMemory) -> Plan:
+    """Boot another slot now."""
+    version = version_in(slot, memory)
+    steps = (
+        Step("choose", SYSTEM, Phase.ACTIVATE, Choose(slot.name, slot.label)),
+        Step(
+            "reboot", SYSTEM, Phase.ACTIVATE, Reboot(slot.name, slot.label, version or "version unknown"), ("choose",)
+        ),
+    )
+    found = _about(slot, seen, memory, "boot", "a person asks for it")
+    found = changed(found, activate=True, reboot=True, reboot_s=memory.away_s.get("reboot"))
+    return Plan(SlotsMemory.domain, (found,), stages(steps))
+
+
+def installed(system: OperatingSystem, seen: SlotsSeen, memory: SlotsMemory) -> Plan | str:
+    """Install a bundle into a slot that is not booted, and let the booted one boot next as before; or why that cannot be.
+    A system without a version is one of any version."""
+    before = seen.slot(seen.booted)
+    asked = SlotsDifference(system.name, "install", "a person asks for it", system=system)
+    if before is not None:
+        version = version_in(before, memory)
+        asked = changed(asked, runs=before.name, runs_label=before.label, before=version)
+    found = target_of(asked, system, seen, memory)
+    if not found.install:
+        if found.verb == "blocked":
+            return found.why
+        has = f"slot {found.target_label} has {found.target_version} already"
+        return has if found.target_version == system.version else found.why
+    keys = (system.key,) if found.fetch else ()
+    found = changed(found, activate=False, reboot=False, restore=False, keys=keys)
+    return plan([found], memory, Former())
+
+
+def _about(slot: SlotSeen, seen: SlotsSeen, memory: SlotsMemory, verb: str, why: str) -> SlotsDifference:
+    before = seen.slot(seen.booted)
+    found = SlotsDifference(SYSTEM, verb, why, target=slot.name, target_label=slot.label)
+    found = changed(found, target_version=version_in(slot, memory))
+    if before is None:
+        return found
+    return changed(found, runs=before.name, runs_label=before.label, before=version_in(before, memory))
