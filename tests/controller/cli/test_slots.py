@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from typing import Any
 
 import pytest
+from tests.places import ROOT
 from tests.until import until
 
 from evenkeel.controller.drivers.slots.choice import SIMULATED
@@ -240,3 +242,51 @@ def test_the_checks_where_there_is_no_rauc(device: Device) -> None:
     done = device.run("slots", "check", ok=1).stdout
     assert "✗ updater" in done
     assert "✗ system.conf" in done
+
+
+# ── the how-to ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+PAGE = (ROOT / "docs" / "howto" / "operating-system.md").read_text()
+EXAMPLE = ROOT / "examples" / "os" / "vehicle.yaml"
+
+
+def session(command: str) -> str:
+    """The output of a command, as the page has it."""
+    (found,) = re.findall(rf"\$ {command}\n(.+?)```", PAGE, re.DOTALL)
+    return found
+
+
+def of_example(version: str) -> str:
+    """The example with another version, which is proven soon and at any time of the day."""
+    text = EXAMPLE.read_text().replace("1.5.0", version).replace("stableFor: 1m", "stableFor: 100ms")
+    return re.sub(r"  activation:\n.*\n", "", text).replace("stableFor: 5s", "stableFor: 100ms")
+
+
+def test_the_page_shows_what_the_commands_say(device: Device) -> None:
+    system, _, others = of_example("1.4.2").partition("---\n")
+    device.write(others, file="vehicle.yaml")
+    device.run("apply", "--yes")
+    device.write(f"{system}---\n{others}", file="vehicle.yaml")
+    device.run("apply", "--yes")
+    whole = EXAMPLE.read_text().replace("stableFor: 5s", "stableFor: 100ms")
+    device.write(whole, file="vehicle.yaml")
+    assert device.run("plan", ok=2, COLUMNS="112").stdout == session("evenkeel plan")
+    device.write(of_example("1.5.0"), file="vehicle.yaml")
+    device.run("apply", "--yes")
+    assert device.run("get", "os").stdout == session("evenkeel get os")
+    assert device.run("slots").stdout == session("evenkeel slots")
+    serve(device, Bundle("1.6.0", boots=False), "https://updates.example.com/vehicle-os-1.6.0.raucb")
+    device.write(of_example("1.6.0"), file="vehicle.yaml")
+    device.run("apply", "--yes", ok=1)
+    told = re.sub(r"since .+? +RolledBack", "since 1 min  RolledBack", device.run("status", COLUMNS="200").stdout)
+    (shown,) = re.findall(r"```text\n(Settled .+?)\n    (.+?)\n```", PAGE, re.DOTALL)
+    assert re.sub(" +", " ", shown[0]) in re.sub(" +", " ", told)
+    assert shown[1] in told
+
+
+def test_the_examples_are_valid_and_the_page_has_them(device: Device) -> None:
+    for example in (EXAMPLE, ROOT / "examples" / "slots" / "os.yaml"):
+        assert device.run("validate", str(example)).stderr == ""
+    for document in re.findall(r"```yaml\n(apiVersion.+?)```", PAGE, re.DOTALL):
+        plain = re.sub(r" *# .*", "", EXAMPLE.read_text())
+        assert document.rstrip() in plain
