@@ -32,10 +32,10 @@ def serve(settings: Settings, notes: list[Problem]) -> int:
     from evenkeel.controller.process import logs
     from evenkeel.controller.process.apart import apart
     from evenkeel.controller.process.notify import systemd_of
+    from evenkeel.controller.serving import open_agents
     from evenkeel.controller.wiring import (
         build_controller,
         is_parsed,
-        open_agents,
         open_domains,
         open_driver,
         open_source,
@@ -52,7 +52,7 @@ def serve(settings: Settings, notes: list[Problem]) -> int:
         life = systemd_of(os.environ)
         driver = open_driver(settings)
         domains = open_domains(settings, driver)
-        agents = open_agents(settings, journal, driver) if serves(settings) else None
+        agents = open_agents(settings, journal, domains) if serves(settings) else None
         source, control = open_source(settings), Control(state)
         controller = build_controller(
             settings, journal, domains, source, life, agents=agents, lock=lock, control=control

@@ -7,7 +7,7 @@ asked for, because a status must not load the parts of a controller.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from evenkeel.specs.feedback import Feedback
 
 if TYPE_CHECKING:
     from evenkeel.controller.control.serve import Control
-    from evenkeel.controller.cycle.domain import AnyDomain, Domain
+    from evenkeel.controller.cycle.domain import AnyDomain, Domain, Foreseen
     from evenkeel.controller.cycle.stage import StepProgress
     from evenkeel.controller.cycle.surroundings import Sizes, Surroundings
     from evenkeel.controller.dbus.bus import SystemBus
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from evenkeel.specs.containers.memory import ContainersMemory
     from evenkeel.specs.files.memory import FilesMemory
     from evenkeel.specs.files.observed import FilesSeen
+    from evenkeel.specs.plan import Plan
     from evenkeel.specs.settings.settings import Settings
 
 MEMORY_STORE = "memory-engine.json"
@@ -101,10 +102,12 @@ def _files(
 ) -> Domain[FilesWanted, FilesSeen, FilesMemory]:
     """The files domain on the host itself, or, beside the simulated engine, on a simulated host."""
     from evenkeel.controller.cycle.domain import Domain
-    from evenkeel.controller.drivers.files import HostUnits, disk_files, memory_files
+    from evenkeel.controller.drivers.files import HostUnits, disk_files
     from evenkeel.reconcilers.files import Files
 
     if settings.engine.kind == "memory":
+        from evenkeel.controller.drivers.files.memory import memory_files
+
         store = Path(settings.state) / MEMORY_FILES
         driver = memory_files(store, state=settings.state, specs=settings.specs, readonly=readonly)
         return Domain(Files(), driver)
@@ -114,13 +117,17 @@ def _files(
 def _containers(
     settings: Settings, engine: Driver[ContainersSeen]
 ) -> Domain[ContainersWanted, ContainersSeen, ContainersMemory]:
-    from functools import partial
-
     from evenkeel.controller.cycle.domain import Domain
-    from evenkeel.controller.cycle.surroundings import look_around
 
-    around = partial(look_around, _image_sizes(settings, engine), _surroundings(settings, engine))
-    return Domain(reconciler(settings), engine, around)
+    async def foresee(plan: Plan, seen: ContainersSeen, provided: Collection[str]) -> Foreseen[ContainersSeen]:
+        from evenkeel.controller.cycle.surroundings import (
+            look_around,
+        )  # only a preview foresees; a controller needs none
+
+        around = _image_sizes(settings, engine), _surroundings(settings, engine)
+        return await look_around(*around, plan, seen, provided)
+
+    return Domain(reconciler(settings), engine, foresee)
 
 
 def _of_registries(settings: Settings) -> Sizes:
@@ -173,12 +180,14 @@ def reconciler(settings: Settings) -> Containers:
     """The decisions about containers."""
     from evenkeel.reconcilers.containers import Containers
 
-    return Containers(settings.system_containers, settings.update_agent.system_containers if serves(settings) else ())
+    is_commanded = settings.mqtt.enabled and settings.update_agent.enable
+    return Containers(settings.system_containers, settings.update_agent.system_containers if is_commanded else ())
 
 
-def serves(settings: Settings) -> bool:
-    """Whether there is an update agent."""
-    return settings.mqtt.enabled and settings.update_agent.enable
+def serves(settings: Settings, domain: str = "") -> bool:
+    """Whether there is an update agent; with `domain` one that commands this domain."""
+    agents = {"containers": settings.update_agent.enable, "slots": settings.self_update_agent.enable}
+    return settings.mqtt.enabled and (agents.get(domain, False) if domain else any(agents.values()))
 
 
 def read_source(settings: Settings, *, readonly: bool) -> Reading:
@@ -225,49 +234,6 @@ def open_sinks(settings: Settings) -> tuple[Sink, ...]:
     from evenkeel.controller.sinks.jsonl import JsonLines
 
     return (JsonLines(settings.events.file),)
-
-
-def open_agents(
-    settings: Settings, journal: Journal, driver: Driver[ContainersSeen], now: Now = system_now
-) -> Callable[[Controller], Serving]:
-    """The update agents on their broker, for the controller whose workers they share."""
-    from evenkeel.controller.agents.agent import UpdateAgent
-    from evenkeel.controller.agents.conduct import AgentSettings
-    from evenkeel.controller.agents.role import AgentRole
-    from evenkeel.controller.loop.ports import Serving
-    from evenkeel.controller.mqtt import MqttLink
-    from evenkeel.controller.mqtt.router import Router
-    from evenkeel.controller.participants.containers.conduct import ContainersConduct
-    from evenkeel.controller.participants.containers.participant import ContainersParticipant
-    from evenkeel.specs.kanto.desired import Manner
-
-    asked = settings.update_agent
-    manner = Manner(asked.stop_timeout, asked.unknown_keys == "accept")
-    own = AgentSettings(asked.domain, asked.operation_timeout, asked.autonomous.after, manner)
-    conduct = ContainersConduct(
-        domain=asked.domain,
-        system_containers=asked.system_containers,
-        protected=settings.system_containers,
-        verbose=asked.verbose_inventory,
-        reported_values="unmarked" if asked.report_values else "none",
-        at_once=settings.parallel,
-    )
-
-    def build(controller: Controller) -> Serving:
-        link = MqttLink(settings.mqtt, backoff=settings.backoff, beginnings=True)
-        router, decisions = Router(link, journal, controller.say, controller.defects), reconciler(settings)
-        worker, mail = controller.worker(decisions.domain), journal.mailbox(decisions.domain)
-        participant = ContainersParticipant(
-            conduct, journal, driver, decisions, worker.cycles, controller.stopping, worker.signs.looks
-        )
-        agent = UpdateAgent(
-            own, journal, participant, controller.stopping, controller.say, worker.wake, router.wake, now
-        )
-        role = AgentRole(agent, mail, router.wake, controller.defects, asked.report_debounce)
-        router.add(role)
-        return Serving((role,), router.serve)
-
-    return build
 
 
 def build_controller(

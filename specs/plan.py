@@ -76,7 +76,7 @@ class Traits(NamedTuple):
     `text`: the action in words, as `pull nginx:1.27`. `facts`: for programs, its name under `action`, and its objects;
     nothing that may be secret. `own_s`: seconds that it may take by itself, beside the time that the driver needs.
     `fetches`: the content that it brings from elsewhere, which has a time limit of its own; "" when it brings none.
-    `source`: the place that it is fetched from.
+    `source`: the place that it is fetched from. `by`: whoever does it, in words; "" is the engine.
     `may_be_cut`: it can be ended at any moment without harm, and begun again later. `away`: with it the subject is at
     work no more (`begins`), or is again (`ends`). `notifies`: pairs of a domain and a subject of it that has to begin anew
     once this was done. `provides`: a path of the host that is there once this was done. `afterwards`: sentences that have
@@ -93,6 +93,7 @@ class Traits(NamedTuple):
     afterwards: tuple[str, ...] = ()
     notifies: tuple[tuple[str, str], ...] = ()
     provides: str = ""
+    by: str = ""
     foretold: str = ""
 
 

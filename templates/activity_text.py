@@ -49,11 +49,13 @@ def activity_lines(
     yield f"{paint('activity open', 'strong', style)}: {place}, begun {when_text(activity.begun_at, now)}"
     if activity.command:
         yield f"    {activity.command} is at work{_for(activity.addressed)}"
+    elif all(baseline.closed for baseline in activity.baselines):
+        yield f"    all commands are done, {since_text(activity.touched_at, now)}"
     else:
         alone = ", and goes on by itself" if activity.alone else ""
         yield f"    waits for a command, {since_text(activity.touched_at, now)}{alone}"
     if not served:
-        yield paint(f"    nobody serves it, because MQTT is off; {ABANDON_HINT}", "bad", style)
+        yield paint(f"    nobody serves it, because its agent is off; {ABANDON_HINT}", "bad", style)
     for baseline in activity.baselines:
         if baseline.subjects or not (baseline.closed or baseline.title.endswith(":remove-components")):
             status = "closed" if baseline.closed else baseline.status
@@ -66,10 +68,8 @@ def activity_lines(
         yield "      " + paint(cut(text, max(width - 6, 20)), status_role(action.status), style)
 
 
-def activity_value(activity: Activity | None) -> dict[str, Any] | None:
+def activity_value(activity: Activity) -> dict[str, Any]:
     """The same as plain values."""
-    if activity is None:
-        return None
     return {
         "id": activity.id,
         "topic": activity.topic,

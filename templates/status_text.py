@@ -38,9 +38,10 @@ class Status(NamedTuple):
 
     `pid` is `None` when no controller is at work, and 0 when its id is not visible here. `trouble`: why it works from
     memory, "" when it does not; `is_told`: the conditions are its own words all the same. `message`: the origin of a
-    desired state that came over MQTT; `waiting`: for the broker; `served`: the settings have an agent for activities.
-    `work`: the work of the controller, `None` when it did not say. `said`: the failed subjects whose last output is
-    kept. `groups`: the groups that went back to last-good, with the reasons; `blocked`: those that cannot be had.
+    desired state that came over MQTT; `waiting`: for the broker; `activities`: those that are open; `unserved`: the ids
+    of those for which the settings have no agent. `work`: the work of the controller, `None` when it did not say.
+    `said`: the failed subjects whose last output is kept. `groups`: the groups that went back to last-good, with the
+    reasons; `blocked`: those that cannot be had.
     """
 
     state: str
@@ -56,9 +57,9 @@ class Status(NamedTuple):
     failure: Failure | None = None
     known: bool = True
     message: MessageOrigin | None = None
-    activity: Activity | None = None
+    activities: tuple[Activity, ...] = ()
     waiting: int = 0
-    served: bool = True
+    unserved: tuple[str, ...] = ()
     work: Work | None = None
     said: tuple[str, ...] = ()
     groups: Mapping[str, str] = {}
@@ -125,7 +126,7 @@ def status_value(status: Status) -> dict[str, Any]:
             *({"name": group or None, "failed": why, "blocked": None} for group, why in status.groups.items()),
             *({"name": group or None, "failed": None, "blocked": why} for group, why in status.blocked.items()),
         ],
-        "activity": activity_value(status.activity),
+        "activities": [activity_value(activity) for activity in status.activities],
         "messagesWaiting": status.waiting,
         "work": work_value(status.work),
         "logs": list(status.said),
@@ -177,9 +178,9 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
     for condition in sorted(status.conditions, key=lambda condition: _ORDER.index(condition.name)):
         label = labels[condition.name, condition.domain]
         yield from _condition(condition, f"{label:<{name_width}}", since_width, now, width, style)
-    if status.activity is not None:
+    for activity in status.activities:
         yield ""
-        yield from activity_lines(status.activity, now, width, style, served=status.served)
+        yield from activity_lines(activity, now, width, style, served=activity.id not in status.unserved)
     if status.waiting:
         words = "message waits" if status.waiting == 1 else "messages wait"
         yield ""

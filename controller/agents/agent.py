@@ -43,6 +43,8 @@ from evenkeel.specs.reading.wire import rescued_activity
 
 MOST_TRIES = 3
 """A message or a command that breaks so often is answered and not tried again."""
+END_AGAIN_S = 300.0
+"""The pause between two looks at an activity whose end has to wait. Each is written down, and a reboot may be days away."""
 _MOST_SHOWN = 200
 
 
@@ -67,6 +69,8 @@ class UpdateAgent:
         self._participant, self._stopping = participant, stopping
         self._say, self._wake_sender, self._now = say, wake_sender, now
         self._idle = IdleTime(clock)
+        self._end_again = "", 0.0
+        """An activity that is over and whose end has to wait, and the time of the event loop at which it is tried again."""
         self.rests = asyncio.Event()
         """Set while no command is at work."""
         self.rests.set()
@@ -75,7 +79,9 @@ class UpdateAgent:
         self.reports = Reports(topics.state, participant, journal, wake_sender, now)
         self._contents = contents = Contents(settings, topics, mail)
         self._precedence = precedence = Precedence(topics, mail, contents)
-        self._answers = answers = Answers(topics, journal, mail, participant.kept, say, wake_sender, now)
+        self._answers = answers = Answers(
+            settings.language, topics, journal, mail, participant.kept, say, wake_sender, now
+        )
         self._arrivals = Arrivals(
             topics, journal, mail, contents, precedence, answers, self.reports, participant.interrupt, wake_worker
         )
@@ -102,12 +108,8 @@ class UpdateAgent:
             self._participant.resume()
             set_aside_unreadable(self._journal, self._mail.domain, self._say, self._now(), self._topics.desired)
             activity, message = self._mail.activity(), self._mail.incoming()
-            if activity is not None and activities.is_over(activity):
-                confirmed = await self._confirm(activity)
-                if confirmed is not None:
-                    goes_on = self._precedence.goes_on(activity)
-                    self._answers.end(confirmed, "" if goes_on else closing.verdict(confirmed))
-                    await self.reports.report(activity.id)
+            if activity is not None and activities.is_over(activity) and self._end_in_s(activity) <= 0:
+                await self._end(activity)
             elif activity is not None and activity.command and not self._precedence.has_to_give_way(activity):
                 by = self._precedence.cut_short_by(activity)
                 if by is None:
@@ -130,6 +132,8 @@ class UpdateAgent:
         activity = self._mail.activity()
         if activity is None:
             return None
+        if activities.is_over(activity):
+            return self._end_in_s(activity)
         after_s, _ = self._without_command(activity)
         return max(0.0, after_s - self._idle.of(activity))
 
@@ -146,10 +150,10 @@ class UpdateAgent:
     @at_once
     def _is_due(self, activity: Activity) -> bool:
         """Begin the work that no command asks for: the next phase of an agent that is alone, or the end of an abandoned
-        activity."""
+        activity. The end of one that is over waits for something else than commands."""
         idle_s = self._idle.of(activity)
         after_s, consequence = self._without_command(activity)
-        if idle_s < after_s:
+        if idle_s < after_s or activities.is_over(activity):
             return False
         alone = consequence == "goes on"
         if not alone:
@@ -168,6 +172,26 @@ class UpdateAgent:
         assert activity.command
         ended = self._touched(activities.cut_short(activity, by))
         self._answers.tell(ended, PHASES[activity.command].badly, baseline=activity.addressed)
+
+    def _end_in_s(self, activity: Activity) -> float:
+        """Seconds until the end of an activity that is over is tried again; 0 when it was not tried yet, or something newer
+        ends the wait."""
+        id_, again_at_s = self._end_again
+        if id_ != activity.id or self._precedence.cut_short_by(activity) is not None:
+            return 0.0
+        return max(0.0, again_at_s - asyncio.get_running_loop().time())
+
+    async def _end(self, activity: Activity) -> None:
+        """Confirm an activity that is over, and say its end. It may have to wait, such as for a reboot."""
+        confirmed = await self._confirm(activity)
+        if confirmed is None and self._precedence.cut_short_by(activity) is not None:
+            confirmed = closing.leave_all_unconfirmed(activity, "something else was asked for before it was well")
+        if confirmed is None:
+            self._end_again = activity.id, asyncio.get_running_loop().time() + END_AGAIN_S
+            return
+        goes_on = self._precedence.goes_on(activity)
+        self._answers.end(confirmed, "" if goes_on else closing.verdict(confirmed))
+        await self.reports.report(activity.id)
 
     async def _confirm(self, activity: Activity) -> Activity | None:
         """Confirm as `Participant.confirm` does. If the look has broken too often, also over restarts, nothing is

@@ -14,7 +14,7 @@ from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.journal.mailbox import Incoming, Mailbox
 from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.controller.process.clock import Now
-from evenkeel.reconcilers.agents import activity as activities
+from evenkeel.reconcilers.agents import wires
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.kanto import updateagent
@@ -26,6 +26,7 @@ class Answers:
 
     def __init__(
         self,
+        language: wires.Language,
         topics: Topics,
         journal: Journal,
         mail: Mailbox,
@@ -35,7 +36,7 @@ class Answers:
         now: Now,
     ) -> None:
         """`kept`: see `Participant.kept`."""
-        self._topics, self._journal, self._mail, self._kept = topics, journal, mail, kept
+        self._language, self._topics, self._journal, self._mail, self._kept = language, topics, journal, mail, kept
         self._say, self._wake_sender, self._now = say, wake_sender, now
 
     def tell(self, activity: Activity, status: Status, message: str = "", baseline: str = "") -> None:
@@ -45,10 +46,21 @@ class Answers:
 
     def feedback(self, activity: Activity, status: Status, message: str = "", baseline: str = "") -> Outgoing:
         """The feedback of an activity, not sent yet."""
-        return self._message(activity.id, activities.feedback(activity, status, message, baseline))
+        return self._message(activity.id, wires.feedback(activity, status, message, baseline))
 
-    def _message(self, id_: str, feedback: updateagent.FeedbackMessage) -> Outgoing:
+    def _notice(self, id_: str, status: Status, message: str = "") -> Outgoing:
+        """The feedback about a desired state that is no activity, or none yet."""
+        return self._message(id_, wires.notice(self._language.wire, status, message))
+
+    def _message(self, id_: str, feedback: wires.FeedbackMessage) -> Outgoing:
         return Outgoing(self._topics.feedback, updateagent.feedback_bytes(id_, self._now_ms(), feedback))
+
+    def _refusal(self, id_: str, why: str, message: Incoming | None = None) -> list[Outgoing]:
+        """The feedback about a refused desired state. `message`: where it waits, if it does."""
+        failed = self._notice(id_, "IDENTIFICATION_FAILED", why)
+        if not self._language.announces_refusals or (message and self._mail.waiting_message(message.id).begun):
+            return [failed]
+        return [self._notice(id_, "IDENTIFYING"), failed]
 
     def ignore(self, topic: str, why: str) -> None:
         """Log a message that gets no answer."""
@@ -59,8 +71,7 @@ class Answers:
         """Say why a desired state is refused. The open activity goes on."""
         self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
         tell_refused(self._journal, self._mail.domain, id_, why, self._now())
-        failed = updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)
-        self._mail.record(open_activity, [self._message(id_, failed)], message)
+        self._mail.record(open_activity, self._refusal(id_, why, message), message)
         self._wake_sender()
 
     @at_once
@@ -72,22 +83,20 @@ class Answers:
             self.ignore(message.topic, f"{why}; another one of {name_of(id_)} waits already")
         else:
             self._say(Feedback("activity", f"{name_of(id_)}: SUPERSEDED, {why}"))
-        superseded = updateagent.FeedbackMessage(status="SUPERSEDED", message=why)
-        self._mail.record(None, [self._message(id_, superseded)] * is_last, message)
+        self._mail.record(None, [self._notice(id_, "SUPERSEDED", why)] * is_last, message)
         self._wake_sender()
 
     @at_once
     def identifying(self, message: Incoming, id_: str, why: str = "") -> None:
         """Say, once, that a desired state is being identified: a look takes as long as registries and engine do."""
         if not message.begun:
-            identifying = updateagent.FeedbackMessage(status="IDENTIFYING", message=why)
-            self._mail.begin(message, self._message(id_, identifying))
+            self._mail.begin(message, self._notice(id_, "IDENTIFYING", why))
             self._wake_sender()
 
     def waits(self, id_: str, why: str) -> None:
         """Say which trouble is waited out before IDENTIFIED."""
         if why:
-            self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFYING", message=why)))
+            self._mail.send(self._notice(id_, "IDENTIFYING", why))
             self._wake_sender()
 
     def end(self, activity: Activity, how: Status | Literal[""]) -> None:
@@ -103,5 +112,5 @@ class Answers:
         """Answer a desired state that is not in the inbox."""
         self._say(Feedback("activity", f"{name_of(id_)}: IDENTIFICATION_FAILED, {why}"))
         tell_refused(self._journal, self._mail.domain, id_, why, self._now())
-        self._mail.send(self._message(id_, updateagent.FeedbackMessage(status="IDENTIFICATION_FAILED", message=why)))
+        self._mail.send(*self._refusal(id_, why))
         self._wake_sender()

@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import NamedTuple
 
-from evenkeel.reconcilers.agents.request import Request, read_request
-from evenkeel.specs.kanto.desired import Manner
+from evenkeel.reconcilers.agents.wires import Language, kanto
+from evenkeel.specs.kanto.manner import Manner
 
 
 class AgentSettings(NamedTuple):
     """The behaviour of the agent. `domain`: its name on the wire. `alone_after`: the time without a command after which
-    the agent commands itself; `None` is never."""
+    the agent commands itself; `None` is never. `language`: its messages."""
 
     domain: str = "containers"
     operation_timeout: timedelta = timedelta(hours=1)
     alone_after: timedelta | None = None
-    manner: Manner = Manner(takes_unknown_keys=True)
+    language: Language = kanto(Manner(takes_unknown_keys=True))
 
 
 class Topics(NamedTuple):
@@ -42,8 +42,3 @@ def topics_of(domain: str) -> Topics:
     prefix = topic_prefix(domain)
     desired, state = f"{prefix}/desiredstate", f"{prefix}/currentstate"
     return Topics(desired, f"{desired}/command", f"{state}/get", state, f"{desired}feedback", f"{desired}#refused")
-
-
-def read_desired(settings: AgentSettings, topics: Topics, payload: bytes) -> Request:
-    """The content of a desired state, read as the settings say."""
-    return read_request(payload, topics.desired, settings.domain, settings.manner)

@@ -17,19 +17,17 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from evenkeel.controller.agents.conduct import AgentSettings, Topics, read_desired
+from evenkeel.controller.agents.conduct import AgentSettings, Topics
 from evenkeel.controller.journal.mailbox import Incoming, Mailbox
 from evenkeel.reconcilers.agents.request import Request
+from evenkeel.reconcilers.agents.wires import Command
 from evenkeel.specs.kanto import updateagent
-from evenkeel.specs.problem import Problem
 
 log = logging.getLogger(__name__)
 
 _MOST_KEPT = 256 * 1024
 """The bound of the kept contents, in bytes of their messages. Decoded contents are several times as large."""
 Content = TypeVar("Content")
-Command = updateagent.Command | tuple[Problem, ...]
-"""A command, or the problems of a message that is none."""
 
 
 def peek(payload: bytes, read: Callable[[bytes], Content]) -> Content | None:
@@ -114,7 +112,7 @@ class Contents:
         return Summary(request.activity_id, request.content, not request.reasons)
 
     def _read_desired(self, payload: bytes) -> Request:
-        return read_desired(self._settings, self._topics, payload)
+        return self._settings.language.request(payload, self._topics.desired, self._settings.domain)
 
     def _read_command(self, payload: bytes) -> Command:
-        return updateagent.read_command(payload, self._topics.command)
+        return self._settings.language.command(payload, self._topics.command)

@@ -145,6 +145,7 @@ class Identification:
             touched_at=now,
             content=request.content,
             notes=notes,
+            wire=self._settings.language.wire,
         )
         count = f"{len(actions)} action{'s' * (len(actions) != 1)}"
         left_alone = "".join(f"; {name} is a system container and left alone" for name in identified.left_alone)

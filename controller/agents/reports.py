@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable
 
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.outbox import Outgoing
-from evenkeel.controller.participants.participant import Participant
+from evenkeel.controller.participants.participant import Participant, Reported
 from evenkeel.controller.process.clock import Now
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
-from evenkeel.specs.kanto.updateagent import Inventory, inventory_bytes
+from evenkeel.specs.kanto.updateagent import inventory_bytes
 
 _LONGEST_LOOK_S = 10.0
 """The longest wait of a question for an engine."""
@@ -38,7 +38,7 @@ class Reports:
         self.topic = topic
         self._participant, self._journal = participant, journal
         self._wake_sender, self._now = wake_sender, now
-        self._reported: Inventory | None = None
+        self._reported: Reported | None = None
         self._reporting = asyncio.Lock()  # else a slow look could be reported after a later, quick one
         self._questions: dict[str, None] = {}
         self._ended: str | None = None
@@ -133,11 +133,11 @@ class Reports:
                 self._ended = None
                 self.report_due.clear()
 
-    def _publish(self, names: Iterable[str], inventory: Inventory, *, latest: bool = False) -> None:
+    def _publish(self, names: Iterable[str], inventory: Reported, *, latest: bool = False) -> None:
         self._send(names, inventory, latest=latest)
         self._reported = inventory
 
-    def _send(self, names: Iterable[str], inventory: Inventory, *, retain: bool = True, latest: bool = False) -> None:
+    def _send(self, names: Iterable[str], inventory: Reported, *, retain: bool = True, latest: bool = False) -> None:
         now_ms = self._now_ms()
         self._journal.outbox.send(
             *(Outgoing(self.topic, inventory_bytes(name, now_ms, inventory), retain, latest) for name in names)

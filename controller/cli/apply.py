@@ -256,8 +256,8 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
             settled = journal.condition("Settled")
             is_back = settled is not None and settled.reason == "RolledBack"
             why = getattr(ending, "why", "no more was done")
-            if isinstance(ending, Waiting) and journal.activities() and not serves(settings):
-                why = f"{why}, and nobody serves it, because MQTT is off; {ABANDON_HINT}"
+            if isinstance(ending, Waiting) and any(not serves(settings, each) for each in journal.activities()):
+                why = f"{why}, and nobody serves it, because its agent is off; {ABANDON_HINT}"
             echo(f"Not done: {why}", err=True)
             if is_back:
                 echo(f"last good ({journal.digest('last-good')}) is in force.", err=True)

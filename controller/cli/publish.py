@@ -86,6 +86,7 @@ def _asked(file: str, domain: str, takes_unknown_keys: bool) -> tuple[str, Any]:
     from evenkeel.specs.documents.join import desired_from
     from evenkeel.specs.errors import SpecError
     from evenkeel.specs.kanto import desired as kanto
+    from evenkeel.specs.kanto.manner import Manner
     from evenkeel.specs.kanto.translate import kanto_payload
     from evenkeel.specs.problem import Place, Problem, errors, problem_text
     from evenkeel.specs.reading.text import read_trees
@@ -100,7 +101,7 @@ def _asked(file: str, domain: str, takes_unknown_keys: bool) -> tuple[str, Any]:
             message = "a message holds one desired state, and there are more documents in this file"
             raise SpecError(element, [Problem(Place(file, *trees[1].start), "", message)])
         flaws: list[Flaw] = []
-        kanto.desired_state_drafts(values[0], flaws, domain, kanto.Manner(takes_unknown_keys=takes_unknown_keys))
+        kanto.desired_state_drafts(values[0], flaws, domain, Manner(takes_unknown_keys=takes_unknown_keys))
         _say(element, flaws, [Place(file, *nearest_position(trees[0], flaw.path)) for flaw in flaws])
         enveloped = "payload" in values[0]
         found_id = values[0].get("activityId") if enveloped else ""

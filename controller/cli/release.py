@@ -45,19 +45,20 @@ def command(options: Options, abandon: bool) -> int:
     settings = options.settings()
     state = Path(settings.state)
     reader = read_journal(state)
-    message, activity = message_in_force(reader), next(iter(reader.activities().values()), None)
+    message, activities = message_in_force(reader), reader.activities()
     reader.close()
     if abandon:
-        if activity is None:
+        if not activities:
             echo(_NOTHING_OPEN)
         else:
             _abandon(settings, state)
         return 0
-    if activity is not None and serves(settings):
-        waits = f"{activity.command} is at work" if activity.command else "it waits for a command"
-        echo(f"Activity {activity.id} is open ({waits}): it goes on, and what it reaches is in force then.")
-    elif activity is not None:
-        echo(f"Activity {activity.id} is open, and nobody serves it: MQTT is off. {ABANDON_HINT}.")
+    for domain, activity in activities.items():
+        if serves(settings, domain):
+            waits = f"{activity.command} is at work" if activity.command else "it waits for a command"
+            echo(f"Activity {activity.id} is open ({waits}): it goes on, and what it reaches is in force then.")
+        else:
+            echo(f"Activity {activity.id} is open, and nobody serves it: its agent is off. {ABANDON_HINT}.")
     if message is None:
         echo("No desired state from MQTT is in force: there is nothing to release.")
     else:

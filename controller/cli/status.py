@@ -75,7 +75,7 @@ def command(options: Options, output: str, check: bool) -> int:
     desired = journal.digest("desired")
     attempt = journal.attempts.of(desired) if desired else None
     conditions = told.conditions if told is not None else _with_trouble(journal.conditions(), trouble)
-    failed = failed_groups(journal)
+    failed, open_ones = failed_groups(journal), journal.activities()
     status = Status(
         state=settings.state,
         specs=settings.specs,
@@ -90,9 +90,9 @@ def command(options: Options, output: str, check: bool) -> int:
         failure=Failure(attempt.digest, attempt.why, attempt.failures, attempt.at, attempt.failed) if attempt else None,
         known=bool(desired or journal.last_seq() or trouble),
         message=message_in_force(journal),
-        activity=next(iter(journal.activities().values()), None),
+        activities=tuple(open_ones.values()),
         waiting=journal.outbox.waiting(),
-        served=serves(settings),
+        unserved=tuple(each.id for domain, each in open_ones.items() if not serves(settings, domain)),
         work=work,
         said=_said(journal, conditions, attempt),
         groups=failed,

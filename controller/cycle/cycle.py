@@ -26,7 +26,8 @@ from evenkeel.controller.journal.journal import Journal, Role
 from evenkeel.controller.journal.unreadable import set_aside_unreadable
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.controller.transaction.groups import Aimed
-from evenkeel.controller.transaction.transaction import Member, Transaction
+from evenkeel.controller.transaction.member import Member
+from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import EvenkeelError, JournalError
@@ -116,16 +117,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 if isinstance(error, EvenkeelError):
                     raise
                 return await self._upkeep.without_plan(desired.digest, self.steps.broke(error), stopping, desired)
-            if isinstance(ending, Retrying) and not ending.counts:
-                return await self._go_on_without(desired, ending, stopping)
-            if self._goes_on(desired, ending):
-                return Progressed()
-            if isinstance(ending, Retrying) and ending.failed:
-                kept_up = self._upkeep.last_good() or desired  # without a way back, every subject that can run does
-                is_same = kept_up.digest == desired.digest
-                if is_same or ending.phase == Phase.DOWNLOAD:
-                    await self._upkeep.keep_up(desired, kept_up, ending.failed if is_same else {}, ending.why, stopping)
-            return ending
+            return await self._further(desired, Aim("desired", desired, self._upkeep.asked), ending, stopping)
         self._turns.announced.over("desired")  # a retry announces it anew
         good = self._upkeep.last_good()
         if good is None and journal.digest("last-good"):
@@ -144,6 +136,21 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 return self._record.blocked(f"{why}; on the way back to last-good, because {attempt.why}")
             case Retrying(why=why, failed=failed) if failed:
                 await self._upkeep.keep_up(good, good, failed, why, stopping)
+        return ending
+
+    async def _further(self, desired: DesiredState, aim: Aim, ending: Ending, stopping: asyncio.Event) -> Ending:
+        """What follows a turn towards what is desired, or all of it but for some groups: others go on without what cannot be
+        had now, or last-good is kept up while nothing was disturbed."""
+        if isinstance(ending, Retrying) and not ending.counts:
+            return await self._go_on_without(desired, aim, ending, stopping)
+        if self._goes_on(desired, ending):
+            return Progressed()
+        if isinstance(ending, Retrying) and ending.failed:
+            kept_up = self._upkeep.last_good() or aim.state  # without a way back, every subject that can run does
+            is_same, begun = kept_up.digest == aim.state.digest, self._sick_before(aim.state) is not None
+            if is_same or (ending.phase == Phase.DOWNLOAD and not begun):
+                stuck = ending.failed if is_same else {}
+                await self._upkeep.keep_up(aim.state, kept_up, stuck, ending.why, stopping)
         return ending
 
     def _goes_on(self, desired: DesiredState, ending: Ending) -> bool:
@@ -165,7 +172,8 @@ class Cycles(Generic[Want, Seen, Remembered]):
         if self._record.is_back():
             self._transaction.know_back(state)
         role: Role = "last-good" if state.digest == good else "desired"
-        ending = await self._upkeep.turn(Aim(role, state, self._upkeep.asked, is_part=True), stopping)
+        aim = Aim(role, state, self._upkeep.asked, is_part=True)
+        ending = await self._further(desired, aim, await self._upkeep.turn(aim, stopping), stopping)
         match ending:
             case Settled() if aimed.held:
                 if self._transaction.groups.let_go():
@@ -181,17 +189,13 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 missing = self._transaction.go_back(domain, state, aimed.why, self._record, aimed.groups)
                 return Waiting(missing) if missing else Stalled(aimed.why)
             case Stalled(why=why, blocked=blocked):
-                if self._goes_on(desired, ending):
-                    return Progressed()
                 groups = self._transaction.groups.of(domain, blocked)
                 return self._record.blocked(f"{why}; beside that, {aimed.why}", groups)
-            case Retrying(failed=failed, why=why) if failed:
-                if self._goes_on(desired, ending):
-                    return Progressed()
-                kept_up = self._upkeep.last_good() or state  # as in `_run`
-                stuck = failed if kept_up.digest == state.digest else {}
-                await self._upkeep.keep_up(state, kept_up, stuck, why, stopping)
-        return ending
+            case Retrying(why=why):
+                self._record.settled_is(False, "Retrying", f"{why}; beside that, {aimed.why}")
+                return ending
+            case Progressed() | Waiting():
+                return ending
 
     async def observe(self, look: Look) -> Seen:
         """One look at the engine. Records whether the engine answers. Raises Unavailable, TimedOut or Refused when it
@@ -227,24 +231,34 @@ class Cycles(Generic[Want, Seen, Remembered]):
         """Label further feedback with this revision."""
         self._record.revision = revision
 
-    async def _go_on_without(self, desired: DesiredState, left: Retrying, stopping: asyncio.Event) -> Ending:
+    async def _go_on_without(self, desired: DesiredState, aim: Aim, left: Retrying, stopping: asyncio.Event) -> Ending:
         """Subjects have failed for which the revision is not to blame (`fold`): all its other subjects go on and are
         judged. Where these were not well before, the revision may be good without them."""
         ending: Ending = Progressed()
-        stuck, asked = dict(left.failed), self._upkeep.asked
+        stuck = dict(left.failed)
         while isinstance(ending, Progressed) and not stopping.is_set():
-            attempt = self._journal.attempts.of(desired.digest)
-            if self._journal.digest("desired") != asked or (attempt is not None and attempt.failed):
+            if not self._is_aim(desired, aim.state):
                 return ending
-            sick = self._journal.attempts.sick_before(desired.digest, self._reconciler.domain)
+            sick = self._sick_before(aim.state)
             excuses = sick is None or stuck.keys() <= sick
-            ending = await self._upkeep.turn(Aim("desired", desired, asked, stuck, excuses=excuses), stopping)
+            ending = await self._upkeep.turn(aim._replace(stuck=stuck, excuses=excuses), stopping)
             if isinstance(ending, Retrying) and not ending.counts and ending.failed.keys() - stuck.keys():
                 stuck, ending = {**ending.failed, **stuck}, Progressed()
         if isinstance(ending, Retrying):
             return ending
         self._record.settled_is(False, "Retrying", left.why)
         return left
+
+    def _is_aim(self, desired: DesiredState, state: DesiredState) -> bool:
+        """Whether a state is still what all domains are on their way to."""
+        if self._journal.digest("desired") != self._upkeep.asked:
+            return False
+        attempt = self._journal.attempts.of(desired.digest)
+        is_failed = attempt is not None and attempt.failed
+        return not is_failed and self._transaction.groups.aim(desired).state.digest == state.digest
+
+    def _sick_before(self, state: DesiredState) -> frozenset[str] | None:
+        return self._journal.attempts.sick_before(state.digest, self._reconciler.domain)
 
     async def _pass(
         self, role: Role, state: DesiredState, stopping: asyncio.Event, stuck: Mapping[str, str] | None = None

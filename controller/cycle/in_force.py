@@ -24,10 +24,11 @@ def role_in_force(journal: Journal) -> Role:
 
 def failed_groups(journal: Journal, asked: DesiredState | None = None) -> dict[str, str]:
     """The groups of the desired state, or of what is `asked` instead, that have failed and are not tried again, with the
-    reasons."""
+    reasons; and those that cannot be as asked while these are as they were."""
     failed = journal.attempts.rejected(GROUPS)
     desired = (asked or journal.readable_revision("desired")) if failed else None
     if desired is None or not has_groups(desired):
         return {}
     found = groups(desired, journal.readable_revision("last-good"))
-    return {group: failed[key] for group, key in found.changed().items() if key in failed}
+    own = {group: failed[key] for group, key in found.changed().items() if key in failed}
+    return own | found.along(own)

@@ -32,9 +32,11 @@ def late_after_s(action: Action) -> float:
 
 def late_text(action: Action) -> str:
     """The reason of the wait, in words."""
+    by = action.traits.by
     if action.traits.fetches:
-        return f"nothing of {action.traits.fetches} has come from the engine, or its registry, for {LATE_S:g} s"
-    return f"the engine has not ended within {late_after_s(action):g} s: {action.traits.text}"
+        source = f"from {by}" if by else "from the engine, or its registry,"
+        return f"nothing of {action.traits.fetches} has come {source} for {LATE_S:g} s"
+    return f"{by or 'the engine'} has not ended within {late_after_s(action):g} s: {action.traits.text}"
 
 
 class Course:

@@ -84,9 +84,17 @@ async def preview(domains: Sequence[AnyDomain], journal: Journal, desired: Desir
     held: dict[str, str] = {}
     while found is not None and (more := _blocked(found, looked.plans, held)):
         held |= more
+        held |= found.along(held)
         looked = await _looked(domains, journal, found.without(held), good)
     if found is not None and held:
-        looked = looked._replace(plans=tuple(_with_held(each, looked.plans, found, held) for each in whole.plans))
+        repaired = _repaired(found, looked.plans, held)
+        looked = looked._replace(
+            plans=tuple(_with_held(each, looked.plans, found, held) for each in whole.plans),
+            notes=(
+                *looked.notes,
+                *(f"{group_text(each)} cannot be had: {held[each]}; it is repaired" for each in repaired),
+            ),
+        )
     told = revision_notes(journal, [each.name for each in domains], desired)
     notes = *told, *looked.asides, *looked.fails_at, *looked.notes
     return Preview(looked.plans, notes, looked.fails_at, found.of if found is not None else {})
@@ -133,6 +141,12 @@ def _blocked(found: Groups, plans: Sequence[DomainPlan], held: Collection[str]) 
         for group in sorted(found.of_subjects(each.plan.domain, blocked))
         if group in changing
     }
+
+
+def _repaired(found: Groups, plans: Sequence[DomainPlan], held: Collection[str]) -> list[str]:
+    """The groups that are held, and of which something is done to be as it was."""
+    steps = {(each.plan.domain, step.subject) for each in plans for stage in each.plan.stages for step in stage.steps}
+    return sorted({found.of[each] for each in steps if each in found.of} & set(held))
 
 
 def _with_held(whole: DomainPlan, rest: Sequence[DomainPlan], found: Groups, held: Mapping[str, str]) -> DomainPlan:

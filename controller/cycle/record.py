@@ -101,7 +101,8 @@ class Record:
 
     def _unknown(self, why: str) -> None:
         """Make the conditions about subjects unknown."""
-        about_subjects: tuple[ConditionName, ...] = ("Settled", "Healthy")
+        has_say = self._verdict.has_say(self._domain)
+        about_subjects: tuple[ConditionName, ...] = ("Settled", "Healthy") if has_say else ("Healthy",)
         for name in about_subjects:
             before = self._known(name)
             if before is not None and (before.holds or before.reason == "RolledBack"):

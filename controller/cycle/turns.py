@@ -31,6 +31,7 @@ from evenkeel.controller.process.stopping import unless
 from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.reconcilers.agents.in_force import reserved_subjects
 from evenkeel.reconcilers.capabilities import instanced, tagged, watched
+from evenkeel.reconcilers.counted import listed
 from evenkeel.reconcilers.fold import (
     at_most_cleans,
     blocked,
@@ -160,7 +161,8 @@ class Turns(Generic[Want, Seen, Remembered]):
             self.asks_afresh |= look.fresh
             self.trial.blind()
             self._transaction.seen(reconciler.domain, aim.state, None, error.message)
-            return Retrying(str(error), 0.0, None)
+            stands_by = self._transaction.stands_by(reconciler.domain, aim.state)
+            return Settled() if stands_by else Retrying(str(error), 0.0, None)
         if seen is None:
             self.asks_afresh |= look.fresh
             self.trial.blind()
@@ -245,7 +247,8 @@ class Turns(Generic[Want, Seen, Remembered]):
         is_blocked = bool(self._blocked(state, plan).difference(aim.stuck or ()))
         is_reached = is_desired and not sight.reserved_differing and not is_stuck and not is_blocked
         if not is_repair and (is_reached or is_last_good) and at_most_cleans(plan):
-            unproven = self.trial.make_good(state, ours, seen, settled.how, renewed)
+            text = self._how(sight, settled)
+            unproven = self.trial.make_good(state, ours, seen, text, renewed)
             if unproven is not None:
                 return unproven
         if isinstance(found, Go):
@@ -271,6 +274,15 @@ class Turns(Generic[Want, Seen, Remembered]):
         ended = tuple(name for name in self._watched.ended(sight.seen) if name in names)
         settled = Settled(self._leftovers.why, self._leftovers.due_in_s(), unwell | passing, ended)
         return settled, {name: why for name, why in unwell.items() if name not in sight.reserved}
+
+    def _how(self, sight: Sight[Want, Seen, Remembered], settled: Settled) -> str:
+        """How all is when a state is good, in words: not all of it need be there (`Cycles._go_on_without`)."""
+        missing = sorted({*blocked_subjects(sight.plan), *(sight.aim.stuck or ())})
+        return (
+            f"what it changes is there and proven; as before, not as asked for: {listed(missing)}"
+            if missing
+            else settled.how
+        )
 
     def _begin(self, sight: Sight[Want, Seen, Remembered], stage: Stage, renewed: Renewed) -> Run | Ending | Held:
         """Begin a stage that the plan of the domain allows, if the revision and the other domains allow it, too."""

@@ -44,7 +44,7 @@ class Upkeep(Generic[Want, Seen, Remembered]):
     async def turn(self, aim: Aim, stopping: asyncio.Event) -> Ending:
         """One turn. Where the revision has to wait, last-good is repaired."""
         ending = await self._turns.turn(aim, stopping)
-        return await self._hold_up(aim.state, ending, stopping) if isinstance(ending, Held) else ending
+        return await self._hold_up(aim, ending, stopping) if isinstance(ending, Held) else ending
 
     def last_good(self) -> DesiredState | None:
         """The state to go back to; `None` when it cannot be read, which is reported."""
@@ -111,13 +111,17 @@ class Upkeep(Generic[Want, Seen, Remembered]):
             self._record.settled_is(False, "RevisionFailed", text)
         return ending if isinstance(ending, Progressed | Retrying) else Stalled(why)
 
-    async def _hold_up(self, state: DesiredState, held: Held, stopping: asyncio.Event) -> Ending:
-        """Repair while the revision waits. Subjects that it changes are left as they are, unless they are down."""
+    async def _hold_up(self, aim: Aim, held: Held, stopping: asyncio.Event) -> Ending:
+        """Repair while the revision waits. Subjects that it changes are left as they are, unless they are down. Those that
+        it removes are left down once it has begun: it may have stopped them."""
+        state, domain = aim.state, self._reconciler.domain
         waiting, good = self._record.waits(held.why, held.again_s), self.last_good()
         if good is None:
             return waiting
-        changes = self._transaction.on_the_way(self._reconciler.domain, state)
-        kept = self._reconciler.select(good).subjects.keys() - set(changes).difference(held.down)
+        changes, subjects = self._transaction.on_the_way(domain, state), self._reconciler.select(good).subjects.keys()
+        begun = aim.is_part or self._journal.attempts.sick_before(state.digest, domain) is not None
+        removed = subjects - self._reconciler.select(state).subjects.keys() if begun else set[str]()
+        kept = subjects - set(changes).difference(held.down) - removed
         ending = await self._repair(state, good, kept, stopping, proves=True)
         if isinstance(ending, Retrying):
             return Retrying(ending.why, ending.after_s, None)

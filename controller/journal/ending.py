@@ -13,9 +13,9 @@ from evenkeel.controller.journal.intent import message_in_force
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.mailbox import Mailbox
 from evenkeel.controller.journal.outbox import Outgoing
-from evenkeel.reconcilers.agents.activity import feedback
 from evenkeel.reconcilers.agents.closing import is_confirmed, reasons, verdict
 from evenkeel.reconcilers.agents.in_force import is_target_in_force
+from evenkeel.reconcilers.agents.wires import feedback
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Condition, Feedback, Refused

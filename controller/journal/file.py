@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 from evenkeel.controller.journal.integrity import DAMAGED
 from evenkeel.controller.journal.migrations import check_version, is_current, migrate
 from evenkeel.controller.journal.rescue import copied, memory
-from evenkeel.controller.journal.size import bound_log, convert, lay_out
+from evenkeel.controller.journal.size import bound_cache, bound_log, convert, lay_out
 from evenkeel.controller.process.atomic import denied
 from evenkeel.specs.errors import JournalError
 
@@ -58,6 +58,7 @@ def open_file(path: Path, patience_s: float) -> sqlite3.Connection:
         lay_out(connection)
         _keep_a_log(connection, patience_s)
         bound_log(connection)
+        bound_cache(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         check_version(connection, path)

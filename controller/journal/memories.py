@@ -7,16 +7,18 @@ kept as it was read, because a plan of many steps asks for it at each of them.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from evenkeel.controller.journal.attempts import Attempts
-from evenkeel.controller.journal.database import Database
+from evenkeel.controller.journal.database import Database, Transaction
 from evenkeel.controller.journal.failures import Failures
 from evenkeel.specs.codec import changed, decode, encode
 from evenkeel.specs.memory import Memory
 
 Kept = TypeVar("Kept", bound=Memory)
+_Key = tuple[str, str, str]
+"""Domain, key and fact."""
 Rows = dict[tuple[str, str], bytes]
 """Fact and key → value as JSON, in the order in which they were written."""
 
@@ -48,27 +50,31 @@ class Memories:
         change. Rows that another process has written meanwhile stay: only the differences between the two are
         written."""
         domain = after.domain
-        gone, news = list[tuple[str, str, str]](), list[tuple[str, str, str, bytes]]()
+        gone, news = list[_Key](), list[tuple[_Key, bytes]]()
         for fact in _facts_of(type(after)):
             old, new = _values(before, fact), _values(after, fact)
             if old != new:
-                gone += [(domain, fact, key) for key in old.keys() - new.keys()]
-                news += [(domain, fact, key, encode(value)) for key, value in new.items() if old.get(key) != value]
+                gone += [(domain, key, fact) for key in old.keys() - new.keys()]
+                news += [((domain, key, fact), encode(value)) for key, value in new.items() if old.get(key) != value]
         if not gone and not news:
             return False
         with self._database.writing() as connection:
-            connection.executemany("DELETE FROM memory WHERE domain = ? AND fact = ? AND key = ?", gone)
-            update = "INSERT INTO memory VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body"
-            connection.executemany(update, news)
+            connection.executemany("DELETE FROM memory WHERE domain = ? AND key = ? AND fact = ?", gone)
+            self._write(connection, news)
         self._read.pop(domain, None)
         return True
 
     def notify(self, domain: str, subjects: Iterable[str]) -> None:
         """These subjects of a domain have to begin anew (`Memory.notified`), whether the domain is at work now or not."""
-        rows = [(domain, "notified", subject, encode(True)) for subject in subjects]
         with self._database.writing() as connection:
-            connection.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?, ?, ?)", rows)
+            self._write(connection, [((domain, subject, "notified"), encode(True)) for subject in subjects])
         self._read.pop(domain, None)
+
+    def _write(self, connection: Transaction, news: Sequence[tuple[_Key, bytes]]) -> None:
+        """Write rows, new ones after all others. A row that is there keeps its place."""
+        last = int(self._database.one("SELECT ifnull(max(place), 0) FROM memory")[0])
+        update = "INSERT INTO memory VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body"
+        connection.executemany(update, [(*key, body, place) for place, (key, body) in enumerate(news, last + 1)])
 
     def notified(self) -> tuple[str, ...]:
         """The domains of which subjects have to begin anew."""
@@ -81,7 +87,7 @@ class Memories:
         known = self._read.get(kind.domain)
         if known is not None and known.state == state and isinstance(known.facts, kind):
             return known.facts
-        query = "SELECT fact, key, body FROM memory WHERE domain = ? ORDER BY rowid"
+        query = "SELECT fact, key, body FROM memory WHERE domain = ? ORDER BY place"
         facts = _joined(kind, {(fact, key): body for fact, key, body in self._database.all(query, kind.domain)})
         if not self._database.is_writing:  # these writes may still be taken back
             self._read[kind.domain] = _Read((self._database.connection, state[1]), facts)

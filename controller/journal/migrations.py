@@ -15,7 +15,7 @@ from pathlib import Path
 
 from evenkeel.specs.errors import JournalError
 
-VERSION = 8
+VERSION = 9
 OLDEST = 4
 """The first version that a released evenkeel wrote."""
 
@@ -28,8 +28,8 @@ CREATE TABLE attempt (domain TEXT NOT NULL, digest TEXT NOT NULL, failures INTEG
                       at REAL NOT NULL, failed INTEGER NOT NULL, PRIMARY KEY (domain, digest)) STRICT;
 CREATE TABLE sick_before (digest TEXT NOT NULL REFERENCES revision ON DELETE CASCADE, domain TEXT NOT NULL,
                           subject TEXT NOT NULL, PRIMARY KEY (digest, domain, subject)) STRICT;
-CREATE TABLE memory (domain TEXT NOT NULL, fact TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,
-                     PRIMARY KEY (domain, fact, key)) STRICT;
+CREATE TABLE memory (domain TEXT NOT NULL, key TEXT NOT NULL, fact TEXT NOT NULL, body BLOB NOT NULL,
+                     place INTEGER NOT NULL, PRIMARY KEY (domain, key, fact)) STRICT, WITHOUT ROWID;
 CREATE TABLE last_failure (subject TEXT PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 CREATE TABLE feedback (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL) STRICT;
 CREATE TABLE cursor (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
@@ -48,7 +48,7 @@ CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, 
                      retain INTEGER NOT NULL, latest INTEGER NOT NULL, actions INTEGER NOT NULL DEFAULT 0,
                      version INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE told (place INTEGER NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
-                   PRIMARY KEY (place, version)) STRICT;
+                   PRIMARY KEY (place, version)) STRICT, WITHOUT ROWID;
 CREATE TABLE dealt (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, digest BLOB NOT NULL,
                     packet INTEGER NOT NULL) STRICT;
 CREATE TABLE retained (topic TEXT PRIMARY KEY, digest BLOB NOT NULL) STRICT;
@@ -133,7 +133,10 @@ def _to_8(connection: sqlite3.Connection) -> None:
         connection.execute(f"DROP TABLE old_{table}")
     connection.execute("ALTER TABLE inbox ADD COLUMN domain TEXT NOT NULL DEFAULT ''")
     connection.execute("UPDATE inbox SET domain = 'containers'")
-    connection.execute(_statement("CREATE TABLE memory "))
+    connection.execute(
+        "CREATE TABLE memory (domain TEXT NOT NULL, fact TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,"
+        " PRIMARY KEY (domain, fact, key)) STRICT"
+    )
     facts = (
         ("made", "SELECT id, made FROM instance ORDER BY made"),
         ("proven", "SELECT id, proven_as FROM instance WHERE proven ORDER BY id"),
@@ -150,6 +153,19 @@ def _to_8(connection: sqlite3.Connection) -> None:
         connection.execute(f"DROP TABLE {table}")
 
 
+def _to_9(connection: sqlite3.Connection) -> None:
+    """No second copy of each key of two tables that are written at every step, in the index of the key. `memory` has
+    all facts of a key on one page, and the order of its rows in a column."""
+    for table, columns, values in (
+        ("memory", "domain, key, fact, body, place", "domain, key, fact, body, rowid"),
+        ("told", "place, version, body", "*"),
+    ):
+        connection.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
+        connection.execute(_statement(f"CREATE TABLE {table} "))
+        connection.execute(f"INSERT INTO {table} ({columns}) SELECT {values} FROM old_{table}")
+        connection.execute(f"DROP TABLE old_{table}")
+
+
 _OF_CONTAINERS = "('EngineReachable', 'Healthy', 'ContentCurrent', 'CleanedUp', 'ActivityCompleted')"
 
 
@@ -159,7 +175,7 @@ def _statement(beginning: str) -> str:
     return next(each.strip() for each in SCHEMA.split(";") if each.strip().startswith(beginning))
 
 
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {5: _to_5, 6: _to_6, 7: _to_7, 8: _to_8}
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {5: _to_5, 6: _to_6, 7: _to_7, 8: _to_8, 9: _to_9}
 """By version: the step that leads to it from the one before."""
 
 

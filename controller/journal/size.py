@@ -16,6 +16,8 @@ from pathlib import Path
 _PAGE = 1024
 _LOG = 384 * 1024
 """The size of the log after which it is written into the file and begun again."""
+_CACHE_KIB = 256
+"""The most memory for pages. A check of the whole file would otherwise leave 2 MB of them in a process that rests."""
 _SPARE = 128 * 1024
 """Free room that stays in the file, so that everyday writes do not move its end to and fro."""
 _AT_ONCE = 8 * 1024**2
@@ -35,6 +37,11 @@ def bound_log(connection: sqlite3.Connection) -> None:
     """Keep the log short."""
     connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG // _value(connection, 'page_size')}")
     connection.execute(f"PRAGMA journal_size_limit = {_LOG}")
+
+
+def bound_cache(connection: sqlite3.Connection) -> None:
+    """Keep few pages in memory."""
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
 
 def convert(connection: sqlite3.Connection, path: Path) -> None:

@@ -204,13 +204,15 @@ class Controller:
 
     async def _converge(self, waits: Callable[[float, str], None], tries: int) -> Ending:
         failures = defects = 0
+        endings, due = dict[str, Ending](), [*self._workers.values()]
         while True:
-            endings = await asyncio.gather(*(self._cycle(worker) for worker in self._workers.values()))
-            ending = foremost(endings)
-            if isinstance(ending, Settled | Stalled | Waiting) and any(
-                each.is_woken for each in self._workers.values()
-            ):
-                ending = Progressed()  # another domain has progressed since
+            endings |= zip(
+                [each.name for each in due], await asyncio.gather(*(self._cycle(each) for each in due)), strict=True
+            )
+            ending, due = foremost([*endings.values()]), [*self._workers.values()]
+            woken = [each for each in due if each.is_woken]
+            if isinstance(ending, Settled | Stalled | Waiting) and woken:
+                ending, due = Progressed(), woken  # another domain has progressed since; nothing was disturbed
             defects = defects + 1 if any(map(self.defects.is_broken, self._workers)) else 0
             if defects >= max(_MOST_DEFECTS, tries) and not isinstance(ending, Progressed):
                 ending = Stalled(f"a defect of evenkeel, {defects} times in a row: {self.defects.texts()}")

@@ -1,4 +1,4 @@
-"""paho's client, which reads a packet of any size without keeping it.
+"""paho's client, which reads a packet of any size without keeping it, and resolves names without tables.
 
 With MQTT 5 a broker is told how large a packet may be. With 3.1.1 it is not, and paho keeps a packet until it is whole,
 up to 256 MiB. The connection is not ended for such a packet: the broker would deliver it again at once, and nothing
@@ -11,6 +11,7 @@ left of the packet. tests/controller/mqtt/test_link.py fails when that changes.
 
 from __future__ import annotations
 
+import socket
 from typing import Self
 
 from paho.mqtt.client import Client
@@ -55,6 +56,13 @@ class BoundedClient(Client):
             return piece
         self._dropped += len(piece)
         return _Dropped(len(piece)) if piece else piece
+
+    def _create_socket_connection(self) -> socket.socket:
+        """As paho. For a name that is `str` Python loads the tables of international names (0.3 MiB), also for ASCII."""
+        if not self._host.isascii() or self._get_proxy() is not None:
+            return super()._create_socket_connection()
+        address, source = (self._host.encode(), self._port), (self._bind_address, self._bind_port)
+        return socket.create_connection(address, self._connect_timeout, source)  # type: ignore[arg-type]
 
     def take_dropped(self) -> int:
         """The number of bytes that are missing at the end of the present packet."""

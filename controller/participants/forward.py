@@ -80,6 +80,7 @@ class Forward(Generic[Want]):
                 tell(activity, phase.working)
                 reports[action.subject].begin(activity)
                 result = await crew.result(action)
+                activity = reports[action.subject].measured(activity)
                 if not result.why and command == "DOWNLOAD":
                     # from here on the fetched content is meant, even if the tag is pushed again or its digest cannot be
                     # looked up
@@ -91,6 +92,8 @@ class Forward(Generic[Want]):
                 activity = activities.end_well(activity, action, ended=result.ended)
         finally:
             following.cancel()
+            for report in reports.values():
+                report.end()
             await crew.end()
         activity = activities.finish(activity, well=True)
         tell(activity, phase.well)

@@ -14,12 +14,17 @@ from typing import NamedTuple, Protocol
 
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.kanto.activity import Activity, ActivityAction, Status
-from evenkeel.specs.kanto.updateagent import Inventory
+from evenkeel.specs.kanto.updateagent import Inventory as KantoInventory
+from evenkeel.specs.leda.messages import Inventory as LedaInventory
 
 Tell = Callable[[Activity, Status], None]
 """Store a changed activity, and say it under this status. The actions have the progress of each component."""
 Waits = Callable[[str], None]
 """Say the trouble that is being waited out; "" when it has passed."""
+
+
+Reported = KantoInventory | LedaInventory
+"""The inventory of a participant, in the shape of its wire."""
 
 
 class Identified(NamedTuple):
@@ -54,8 +59,8 @@ class Participant(Protocol):
         ...
 
     async def confirm(self, activity: Activity, tell: Tell) -> Activity | None:
-        """Look once more at all activated components, right before the end is said. `None` when told to stop meanwhile;
-        when cut short, the rest is not confirmed."""
+        """Look once more at all activated components, right before the end is said. `None` when told to stop meanwhile, or
+        when the end has to wait; when cut short, the rest is not confirmed."""
         ...
 
     async def close(self, activity: Activity, waits: Waits) -> Activity | None:
@@ -75,10 +80,10 @@ class Participant(Protocol):
         """Forget an interruption, unless it was meant for good."""
         ...
 
-    async def inventory(self) -> Inventory:
+    async def inventory(self) -> Reported:
         """The inventory now. Raises Unavailable, TimedOut or Refused when the engine cannot be asked."""
         ...
 
-    def unknown(self, why: str) -> Inventory:
+    def unknown(self, why: str) -> Reported:
         """The inventory that says why nothing is known."""
         ...

@@ -71,7 +71,10 @@ class Phases(Generic[Want]):
                 return None
             why = "something else was asked for before it could be looked at again"
             stands = dict.fromkeys((action.subject for action in good), Standing("unknown", why))
+        if any(each.how == "pending" for each in stands.values()):
+            return None
         for subject, each in stands.items():
+            activity = activities.wait(activity, subject, "")
             if each.how == "unknown":
                 activity = closing.leave_unconfirmed(activity, subject, each.why)
             elif not each.is_well:
@@ -82,18 +85,22 @@ class Phases(Generic[Want]):
         self, activity: Activity, good: Sequence[ActivityAction], tell: Tell
     ) -> Mapping[str, Standing]:
         """The standing of all good components by one look, after those that were taken down from outside were put up
-        again."""
+        again. Components that are pending are told to wait for a reboot; after it they prove themselves."""
         want = self._components.wanted(activity)
         stands: Mapping[str, Standing] = {}
         for _ in range(MOST_PROOFS if good else 0):
             oversight = Oversight(Progress(good[0], tell, "CLEANUP", activity).waits, self._cut)
             stands = await self._components.all_stand(good, want, oversight)
-            away = [action for action in good if stands[action.subject].how == "away"]
+            away = [action for action in good if stands[action.subject].how in ("away", "pending")]
             if not away:
                 break
             for action in away:
                 oversight = Oversight(Progress(action, tell, "CLEANUP", activity).waits, self._cut)
-                await self._forward.put_up(action, want, "CLEANUP", oversight)
+                stand = await self._forward.put_up(action, want, "CLEANUP", oversight)
+                if stand.how == "pending":
+                    if stand.why != action.waits_for:
+                        oversight.waits(stand.why)
+                    return {**stands, action.subject: stand}
         return stands
 
     async def _roll_back(self, activity: Activity, tell: Tell) -> Activity:

@@ -18,29 +18,33 @@ from evenkeel.specs.desired import DesiredState
 
 class Aimed(NamedTuple):
     """The state that domains are on their way to. `failed`: groups that went back, and why; `held`: those that cannot be
-    fetched now, or cannot be had."""
+    fetched now, or cannot be had; `along`: those that stay as they were because one of these does."""
 
     state: DesiredState
     failed: Mapping[str, str] = {}
     held: Mapping[str, str] = {}
+    along: Mapping[str, str] = {}
 
     @property
     def groups(self) -> str:
         """The groups that went back, in words."""
-        return " and ".join(map(group_text, sorted(self.failed)))
+        return " and ".join(map(group_text, sorted({*self.failed, *self.along})))
 
     @property
     def why(self) -> str:
         """Why it is not all that is desired."""
-        return "; ".join(f"{group_text(group)}: {why}" for group, why in sorted({**self.held, **self.failed}.items()))
+        all_of_them = {**self.along, **self.held, **self.failed}
+        return "; ".join(f"{group_text(group)}: {why}" for group, why in sorted(all_of_them.items()))
 
 
 class GivenUp(NamedTuple):
-    """Groups that have just failed, and why. `back`: what is desired without them."""
+    """Groups that have just failed, and why. `back`: what is desired without them; `along`: groups that go back with them, and
+    why."""
 
     groups: Mapping[str, str]
     desired: DesiredState
     back: DesiredState
+    along: Mapping[str, str] = {}
 
 
 class _Hold(NamedTuple):
@@ -75,9 +79,10 @@ class GroupTrials:
         held = {group: each for group, each in held.items() if group in changed and group not in failed}
         if not failed and not held:
             return Aimed(desired)
-        return Aimed(
-            found.without(failed.keys() | held.keys()), failed, {group: each.why for group, each in held.items()}
-        )
+        back = failed.keys() | held.keys()
+        along = found.along(back)
+        whys = {group: each.why for group, each in held.items()}
+        return Aimed(found.without(back | along.keys()), failed, whys, along)
 
     def hold(self, desired: DesiredState, domain: str, subjects: Mapping[str, str], *, is_blocked: bool) -> bool:
         """Hold the groups of these subjects of a domain, and why: they cannot be fetched now, or (`is_blocked`) cannot be had.
@@ -116,7 +121,9 @@ class GroupTrials:
     def blocked(self, desired: str) -> dict[str, str]:
         """The groups that are held because they cannot be had, and why, while the state of this digest is desired."""
         held = self._held if self._held_for == desired else {}
-        return {group: each.why for group, each in held.items() if each.is_blocked}
+        blocked = {group: each.why for group, each in held.items() if each.is_blocked}
+        state = self._journal.readable_revision("desired") if blocked else None
+        return blocked | self._groups(state).along(blocked) if state is not None else {}
 
     def blocks(self, domain: str) -> bool:
         """Whether a group is held by a domain because it cannot be had."""
@@ -142,7 +149,8 @@ class GroupTrials:
         found = self._groups(desired)
         changed = found.changed()
         aimed = self._aim(desired, found, changed)
-        left, theirs = changed.keys() - aimed.failed.keys(), found.of_subjects(domain, subjects)
+        left = changed.keys() - {*aimed.failed, *aimed.held, *aimed.along}
+        theirs = found.of_subjects(domain, subjects)
         if theirs and theirs <= aimed.failed.keys() and state.digest != aimed.state.digest:
             return GivenUp({}, desired, aimed.state)
         of = {group: found.own(group, domain, subjects) for group in theirs & left}
@@ -152,11 +160,13 @@ class GroupTrials:
             return None
         if not blamed:  # all of it was good before: there is nothing to go back to
             self._journal.promote_part(desired.digest, state)
-        back = found.without(blamed)
+        all_along = found.along({*blamed, *aimed.failed, *aimed.held})
+        along = {group: why for group, why in all_along.items() if group not in aimed.along}
+        back = found.without({*blamed, *along})
         for group, each in blamed.items():
             self._journal.attempts.count(changed[group], each, failed=True, domain=GROUPS)
         self._journal.attempts.forget_sick()
-        return GivenUp(blamed, desired, back)
+        return GivenUp(blamed, desired, back, along)
 
     def promote(self, state: DesiredState) -> bool:
         """A state is good from now on, if it is what is desired, or all of that but for some groups."""

@@ -7,32 +7,22 @@ business (`controller.cycle`); nothing else couples domains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
 
-from evenkeel.controller.journal.journal import Journal, at_once
+from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.controller.transaction.groups import GivenUp, GroupTrials
+from evenkeel.controller.transaction.member import Member, changes
 from evenkeel.controller.transaction.verdict import Verdict
 from evenkeel.controller.transaction.voice import Voice
 from evenkeel.reconcilers.counted import listed
 from evenkeel.reconcilers.transaction.barrier import Progress, held
 from evenkeel.reconcilers.transaction.groups import group_text, has_groups
-from evenkeel.reconcilers.wanted import Wanted, differing
+from evenkeel.reconcilers.wanted import differing
 from evenkeel.specs.desired import DesiredState, desired_state
 from evenkeel.specs.plan import Phase
 
 NOBODY: Mapping[str, str] = {}
-
-
-class Member(NamedTuple):
-    """A domain in the transaction. `rank`: its place in the order of switches. `want`: what of a state is its own. `wake`:
-    it has something to do; `interrupt`: and what it does now is of no use, where that can be cut short."""
-
-    name: str
-    rank: int
-    want: Callable[[DesiredState], Wanted]
-    wake: Callable[[], object]
-    interrupt: Callable[[], object]
+_ROLES: tuple[Role, Role] = ("desired", "last-good")
 
 
 class Transaction:
@@ -97,6 +87,18 @@ class Transaction:
             self._idle.remove(domain)
             self.verdict.join(domain)
 
+    def stands_by(self, domain: str, state: DesiredState) -> bool:
+        """Whether a domain that cannot be looked at holds up nobody, because nothing is asked of it, nor was: it has no say
+        then until it is seen. False for the only one that takes part."""
+        known = [state, *(self._journal.readable_revision(role) for role in _ROLES if self._journal.digest(role))]
+        asks = any(each is None or self._members[domain].want(each).subjects for each in known)
+        is_alone = self._takes_part(state).keys() <= {domain}
+        if asks or is_alone or self._journal.mailbox(domain).activity() is not None:
+            return False
+        if self.verdict.leave(domain):
+            self._wake_others(domain)
+        return True
+
     def _takes_part(self, state: DesiredState | None) -> dict[str, Member]:
         """The domains that have something to do with a state, or with the world."""
         return {
@@ -120,8 +122,10 @@ class Transaction:
             self._wake_others(domain)
 
     def has_begun(self, state: DesiredState) -> bool:
-        """Whether any domain has begun to disturb the world for a revision."""
-        return any(self._journal.attempts.sick_before(state.digest, name) is not None for name in self._members)
+        """Whether any domain that a revision changes has begun to disturb the world for it."""
+        good = [self._journal.readable_revision("last-good")]
+        begun = (name for name in self._members if self._journal.attempts.sick_before(state.digest, name) is not None)
+        return any(changes(self._members[name], state, good) for name in begun)
 
     def broke(self, domain: str) -> None:
         """A cycle of a domain has ended in a defect. Nobody waits for its look on the way back."""
@@ -147,7 +151,7 @@ class Transaction:
         going = {
             name: self._progress_of(name, state)
             for name, member in self._members.items()
-            if name != domain and _changes(member, state, others)
+            if name != domain and changes(member, state, others)
         }
         rank, looks_first = self._members[domain].rank, has_groups(state)
         return held(domain, phase, going, rank, back=back, looks_first=looks_first)
@@ -156,7 +160,7 @@ class Transaction:
         """The subjects of a domain that change on the way to a state: from last-good, or back to it. Where groups are left out
         of it, those that go back in them, too."""
         _, others = self._way(state)
-        return _changes(self._members[domain], state, others)
+        return changes(self._members[domain], state, others)
 
     def _way(self, state: DesiredState) -> tuple[bool, Sequence[DesiredState | None]]:
         """Whether the way to a state is a way back, and the states from which it leads: the one where it begins, and where
@@ -231,7 +235,9 @@ class Transaction:
         """Whether a domain has reached a state; one that cannot be looked at only matters where the state changes it."""
         digest, progress = self._progress.get(name, ("", None))
         is_unseen = progress is not None and digest == state.digest and bool(progress.unseen)
-        return self._reached.get(name) == state.digest or (is_unseen and self.changes(name, state) == ())
+        if self._reached.get(name) == state.digest:
+            return True
+        return is_unseen and not changes(self._members[name], state, [self._journal.readable_revision("last-good")])
 
     @at_once
     def give_up(
@@ -264,8 +270,10 @@ class Transaction:
         self._back_at = ""
         for group, why in blamed.groups.items():
             voice.say("revision-failed", f"{group_text(group)}: {why}")
-        names, goes = " and ".join(map(group_text, blamed.groups)), "goes" if len(blamed.groups) == 1 else "go"
-        voice.say("rolling-back", f"{names} {goes} back{self._whom(blamed.desired, blamed.back)}")
+        groups = [*blamed.groups, *blamed.along]
+        names, goes = " and ".join(map(group_text, groups)), "goes" if len(groups) == 1 else "go"
+        along = "".join(f"; {group_text(group)}: {why}" for group, why in blamed.along.items())
+        voice.say("rolling-back", f"{names} {goes} back{self._whom(blamed.desired, blamed.back)}{along}")
         voice.settled_is(False, "RollingBack", "; ".join(dict.fromkeys(blamed.groups.values())))
         self._wake_all()
 
@@ -323,12 +331,3 @@ class Transaction:
 def _joined(states: Iterable[DesiredState | None]) -> DesiredState | None:
     documents = [each for state in states if state is not None for each in state.documents]
     return desired_state(documents) if documents else None
-
-
-def _changes(member: Member, state: DesiredState, others: Sequence[DesiredState | None]) -> tuple[str, ...]:
-    """The subjects of a domain that a state asks for otherwise than one of the others; without another state, all that it asks
-    for."""
-    want, found = member.want(state), set[str]()
-    for other in others:
-        found.update(differing(want, member.want(other)) if other is not None else want.subjects)
-    return tuple(sorted(found))

@@ -59,9 +59,17 @@ class Verdict:
         """One more domain has a say."""
         self._said[domain] = None
 
-    def leave(self, domain: str) -> None:
-        """A domain has no say, until it says something: nothing is asked of it."""
-        self._said.pop(domain, None)
+    def leave(self, domain: str) -> bool:
+        """A domain has no say, until it says something: nothing is asked of it. False when it had none."""
+        if domain not in self._said:
+            return False
+        del self._said[domain]
+        self._fold()
+        return True
+
+    def has_say(self, domain: str) -> bool:
+        """Whether a domain has one."""
+        return domain in self._said
 
     def agree(self, domain: str, holds: bool, reason: str, message: str) -> bool:
         """A domain says how all are: it is known that they have come to where they were going. As `say`."""
@@ -78,12 +86,18 @@ class Verdict:
         self._said[domain] = Statement(desired, holds, reason, message, groups)
         if self._blocked(domain) != before:
             self._is_news(domain)
+        return self._fold(self._said[domain])
+
+    def _fold(self, newest: Statement | None = None) -> bool:
+        """State what follows from what all say; True when it is something new. Where all hold, the `newest` is in its words."""
+        desired = self._journal.digest("desired")
         known = {name: each for name, each in self._said.items() if each is not None and each.desired == desired}
         told = {name: each for name, each in known.items() if not each.holds}
         if not told:
-            if len(known) < len(self._said):
+            if not known or len(known) < len(self._said):
                 return False  # somebody has not spoken yet
-            return self._journal.set_condition(Condition("Settled", True, reason, message))
+            words = newest or next(iter(known.values()))
+            return self._journal.set_condition(Condition("Settled", True, words.reason, words.message))
         worst = min(told.values(), key=lambda each: _severity(each.reason))
         texts = (each.message for each in told.values() if each is worst or not _repeats(each, worst))
         text = "; ".join(dict.fromkeys(texts))

@@ -10,10 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from evenkeel.reconcilers.agents.commands import ENDED_WELL, HAS_ENDED, PHASES, ROLLBACK_TEXT, WAY, CommandStatuses
+from evenkeel.reconcilers.agents.commands import (
+    ALSO_AFTER,
+    ENDED_WELL,
+    HAS_ENDED,
+    PHASES,
+    ROLLBACK_TEXT,
+    WAY,
+    CommandStatuses,
+)
 from evenkeel.specs.codec import changed
 from evenkeel.specs.kanto.activity import ActionStatus, Activity, ActivityAction, Baseline, Command, Status
-from evenkeel.specs.kanto.updateagent import Action, Component, FeedbackMessage
 
 
 class Refusal(NamedTuple):
@@ -36,7 +43,8 @@ def begin(activity: Activity, command: Command, title: str) -> Activity | Refusa
     concerned = addressed(activity, title)
     if not concerned:
         return Refusal(phase.refused, f"Unknown baseline {title}")
-    ready = {b.title for b in concerned if not phase.allowed_after or b.status in phase.allowed_after}
+    allowed_after = (*phase.allowed_after, *ALSO_AFTER.get((activity.wire, command), ()))
+    ready = {b.title for b in concerned if not allowed_after or b.status in allowed_after}
     behind = _behind(activity, concerned, phase)
     if not ready or behind:
         statuses = "|".join(_published(phase.allowed_after))
@@ -164,15 +172,21 @@ def mark(
     )
 
 
+def measure(activity: Activity, subject: str, progress: int, size: int) -> Activity:
+    """The activity in which one action has this progress in per cent, and this many bytes to fetch (0: not known)."""
+    return _with(activity, subject, lambda action: changed(action, progress=progress, size=size or action.size))
+
+
 def wait(activity: Activity, subject: str, why: str) -> Activity:
     """The activity in which one action waits for trouble to pass. `why`: the trouble, "" when it has passed."""
     return _with(activity, subject, lambda action: changed(action, waits_for=why))
 
 
 def fail(activity: Activity, subject: str, why: str) -> Activity:
-    """The activity after the command at work failed at one action. The command has ended."""
+    """The activity after the command at work failed at one action, which keeps its progress. The command has ended."""
     assert activity.command
-    failed = mark(activity, subject, PHASES[activity.command].action_badly, why)
+    reached = next(action.progress for action in activity.actions if action.subject == subject)
+    failed = mark(activity, subject, PHASES[activity.command].action_badly, why, reached)
     return finish(_with(failed, subject, _failing(activity.command, why)), well=False)
 
 
@@ -246,20 +260,6 @@ def is_activated(baseline: Baseline) -> bool:
     """Whether the target of a baseline is at work and proven. A proof from before the activity was begun again counts,
     too."""
     return baseline.status == "ACTIVATION_SUCCESS" or baseline.proven
-
-
-def feedback(activity: Activity, status: Status, message: str = "", baseline: str = "") -> FeedbackMessage:
-    """The feedback message with `status` of an activity, or of one of its baselines, and with all actions."""
-    actions = tuple(
-        Action(
-            Component(f"{activity.domain}:{action.subject}", action.version),
-            action.status,
-            action.progress,
-            action.waits_for or action.message,
-        )
-        for action in activity.actions
-    )
-    return FeedbackMessage(baseline, status, message, actions)
 
 
 def _published(statuses: Sequence[Status]) -> Sequence[Status]:

@@ -4,6 +4,7 @@ verdict. Pure."""
 from __future__ import annotations
 
 from evenkeel.reconcilers.agents.activity import at_work, is_activated, mark, rolled_back_text
+from evenkeel.reconcilers.agents.commands import LEFTOVER_TEXT
 from evenkeel.specs.codec import changed
 from evenkeel.specs.kanto.activity import Activity, ActivityAction, Status
 
@@ -39,10 +40,10 @@ def take_back(activity: Activity, subject: str, failed: str) -> Activity:
 
 
 def keep_leftover(activity: Activity, subject: str, why: str) -> Activity:
-    """The activity in which the old instance of a subject could not be removed. Its successor is at work."""
+    """The activity in which something of a subject could not be removed, such as its old instance. Its successor is at work."""
     action = _action(activity, subject)
-    text = f"{action.message} The old container instance could not be removed, and is tried again: {why}"
-    return mark(activity, subject, action.status, text)
+    left = LEFTOVER_TEXT.get(action.kind, "The old container instance could not be removed, and is tried again: ")
+    return mark(activity, subject, action.status, f"{action.message} {left}{why}")
 
 
 def confirmed_actions(activity: Activity) -> tuple[ActivityAction, ...]:

@@ -6,14 +6,16 @@ content that the activity reached.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from evenkeel.reconcilers.agents.activity import is_activated
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, PullPolicy
-from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
+from evenkeel.specs.desired import DesiredState, Document, SystemContainers, Wanted, desired_state
 from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.problem import Place
+from evenkeel.specs.slots.difference import BUNDLES, SYSTEM
+from evenkeel.specs.slots.system import OperatingSystem
 
 
 def in_force(activity: Activity, system: Sequence[str]) -> DesiredState:
@@ -22,12 +24,11 @@ def in_force(activity: Activity, system: Sequence[str]) -> DesiredState:
     activity did not touch. The state names them, so that cycles do not touch them either."""
     good = {subject for baseline in activity.baselines if is_activated(baseline) for subject in baseline.subjects}
     acting = {action.subject for action in activity.actions}
-    documents = [
-        d for d in activity.target.documents if d.kind != "Container" or d.name in good or d.name not in acting
-    ]
+    documents = [d for d in activity.target.documents if d.is_rule or d.name in good or d.name not in acting]
     documents += [d for d in activity.before.documents if d.name in acting and d.name not in good]
     documents = [d for d in documents if d.kind != "Container" or d.name not in system]
-    if system and not any(document.kind == "SystemContainers" for document in documents):
+    is_of_containers = all(each.wanted.domain == SystemContainers.domain for each in activity.target.documents)
+    if system and is_of_containers and not any(each.kind == "SystemContainers" for each in documents):
         place = Place(topic=activity.topic, activity_id=activity.id)
         names = SystemContainers(tuple(sorted(system)))
         documents.append(Document("SystemContainers", activity.domain, names, place))
@@ -41,14 +42,21 @@ def is_target_in_force(activity: Activity) -> bool:
 
 def reserved_subjects(activity: Activity, other: DesiredState) -> frozenset[str]:
     """Subjects that cycles must not touch while the activity is open: the subjects that the activity changes, and those
-    that it only checks if `other` wants them differently."""
-    theirs = _with_policy(other, "Always", "IfNotPresent").containers()
-    ours = _with_policy(activity.target, "Always", "IfNotPresent").containers()
-    return frozenset(
-        action.subject
-        for action in activity.actions
-        if action.kind != "check" or theirs.get(action.subject) != ours.get(action.subject)
-    )
+    that it only checks if `other` wants them differently. An activity that changes the operating system has it for itself,
+    whatever it is called elsewhere, with all that belongs to it: a device has one."""
+    theirs = _with_policy(other, "Always", "IfNotPresent").subjects()
+    ours = _with_policy(activity.target, "Always", "IfNotPresent").subjects()
+    differs = {name for (domain, name), each in ours.items() if _wanted(theirs, domain, name) != each.wanted}
+    own = frozenset(a.subject for a in activity.actions if a.kind != "check" or a.subject in differs)
+    if not any(action.kind == "install" for action in activity.actions):
+        return own
+    systems = (each.name for each in other.documents if isinstance(each.wanted, OperatingSystem))
+    return own.union(systems, (SYSTEM, BUNDLES))
+
+
+def _wanted(subjects: Mapping[tuple[str, str], Document], domain: str, name: str) -> Wanted | None:
+    document = subjects.get((domain, name))
+    return document.wanted if document is not None else None
 
 
 def with_present_tags(state: DesiredState) -> DesiredState:

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from evenkeel.reconcilers.agents.in_force import with_present_tags
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.desired import DesiredState, Document, desired_state
-from evenkeel.specs.kanto import desired as kanto
 from evenkeel.specs.kanto import updateagent
 from evenkeel.specs.kanto.inventory import image_version
+from evenkeel.specs.kanto.manner import Manner
 from evenkeel.specs.problem import Flaw, Place, path_text, problem_text
 from evenkeel.specs.reading.secrecy import shown_address, shown_path
 
@@ -40,8 +40,10 @@ class Request(NamedTuple):
     notes: str = ""
 
 
-def read_request(payload: bytes, topic: str, domain: str, manner: kanto.Manner) -> Request:
+def read_request(payload: bytes, topic: str, domain: str, manner: Manner) -> Request:
     """The content of a message on `topic` for `domain`. Never raises, whatever the message holds."""
+    from evenkeel.specs.kanto import desired as kanto  # an agent that rests does not need it
+
     received = updateagent.read_envelope(payload, topic)
     id_ = received.activity_id
     if received.problems:
@@ -79,6 +81,8 @@ def joined(reasons: Sequence[str]) -> str:
 
 def _reason(value: Mapping[str, Any], flaw: Flaw) -> str:
     """Kanto's text for a flaw, its place, and the remedy. A warning is no reason for a refusal."""
+    from evenkeel.specs.kanto import desired as kanto
+
     message = shown_address(flaw.message if flaw.warning else kanto.rejection(value, flaw))
     text = f"{message} [{path_text(shown_path(flaw.path))}]"
     return f"{text}, {shown_address(flaw.hint)}" if flaw.hint else text

@@ -20,6 +20,7 @@ from evenkeel.specs.files.difference import STORED, FileDifference
 from evenkeel.specs.files.file import MOST_SOURCE, File, Form, Unit, digest_of, form_name, temporary_name
 from evenkeel.specs.files.memory import FilesMemory
 from evenkeel.specs.files.observed import FileSeen, FilesSeen
+from evenkeel.specs.plan import Change
 from evenkeel.specs.problem import Place
 
 
@@ -204,8 +205,15 @@ def _joined(difference: FileDifference, left: FileDifference) -> FileDifference:
     stays."""
     if difference.verb == "blocked" or left.verb == "blocked":
         return difference
+    file = difference.file
+    moves = [
+        Change(file.name, "path", path, file.path, "the path differs", difference.asked)
+        for path in left.removes
+        if file is not None
+    ]
     return changed(
         difference,
+        changes=(*moves, *difference.changes),
         removes=(*difference.removes, *left.removes),
         temporaries=(*difference.temporaries, *left.temporaries),
         forgets=(*difference.forgets, *left.forgets),

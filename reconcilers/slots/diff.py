@@ -41,7 +41,7 @@ def diff(want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory) -> tuple[Slots
         if found is None or found.verb in NOTHING_DONE:
             why = f"slot {unmarked.label} is not marked good yet"
             found = _about(system.name, "finish", why, seen, memory, system, document)
-        found = changed(found, settle=unmarked.name, settle_label=unmarked.label)
+        found = changed(found, settle=unmarked.name, settle_label=unmarked.label, keeps_net=False)
     left = _unneeded(system, found, seen, memory)
     if system is not None and document is not None and system.key in left:
         left = tuple(key for key in left if key != system.key)
@@ -139,7 +139,9 @@ def _other(system: OperatingSystem, document: Document, seen: SlotsSeen, memory:
     runs = _runs(seen)
     change = Change(system.name, "version", runs, system.version, "another version runs", asked_at(document, "version"))
     why = f"{runs or 'an unknown version'} runs"
-    found = changed(_about(system.name, "boot", why, seen, memory, system, document), changes=(change,))
+    is_bad = booted is not None and booted in seen.bootable and booted.boot_status == "bad"
+    found = _about(system.name, "boot", why, seen, memory, system, document)
+    found = changed(found, changes=(change,), keeps_net=is_bad)
     if trial is not None and trial.trial.version == system.version:
         met = _of_trial(found, system, trial, seen, memory)
         if met is not None:
@@ -188,7 +190,7 @@ def drift_text(version: str, seen: SlotsSeen, memory: SlotsMemory) -> str:
     booted = seen.slot(seen.booted)
     runs = f"{booted.version or 'an unknown version'} in slot {booted.label}" if booted is not None else "no known slot"
     left = [each for each in seen.bootable if each.name != seen.booted and version_in(each, memory) == version]
-    if left and left[0].name in memory.proven:
+    if left and left[0].name in memory.proven and left[0].boot_status == "bad":
         return f"{runs} is booted: the bootloader fell back from slot {left[0].label}, in which {version} was proven"
     return f"{runs} is booted, and not {version}: somebody else has changed it"
 

@@ -92,6 +92,9 @@ def _installing(difference: SlotsDifference, system: OperatingSystem) -> Iterato
     subject, target, label = difference.subject, difference.target, difference.target_label
     if difference.fetch:
         needs = ["settle"] if difference.settle else []
+        if difference.is_useless:
+            needs.append("clear")
+            yield Step("clear", subject, Phase.DOWNLOAD, Discard((system.key,)))
         yield Step("fetch", subject, Phase.DOWNLOAD, Fetch(system), tuple(needs))
     if not difference.install:
         return
@@ -110,6 +113,9 @@ def _booting(difference: SlotsDifference, system: OperatingSystem) -> Iterator[S
     subject, target, label = difference.subject, difference.target, difference.target_label
     needs: tuple[str, ...] = ()
     if difference.activate:
+        net = ("net",) if difference.keeps_net else ()
+        if difference.keeps_net:
+            yield Step("net", subject, Phase.ACTIVATE, MarkGood(difference.runs, difference.runs_label))
         needs = ("activate",)
         activate = Activate(
             target,
@@ -123,7 +129,7 @@ def _booting(difference: SlotsDifference, system: OperatingSystem) -> Iterator[S
             difference.boots,
             system.window,
         )
-        yield Step("activate", subject, Phase.ACTIVATE, activate)
+        yield Step("activate", subject, Phase.ACTIVATE, activate, net)
     if difference.reboot:
         reboot = Reboot(target, label, difference.target_version, system.reboot, system.window)
         yield Step("reboot", subject, Phase.ACTIVATE, reboot, needs)

@@ -26,6 +26,7 @@ def begun(step: Step, memory: SlotsMemory) -> SlotsMemory:
             return changed(
                 memory,
                 trial=_without(memory.trial, slot) if mark_is_ours else {slot: trial},
+                installed=_without(memory.installed, slot),
                 proven=_without(memory.proven, slot),
                 ran=_without(memory.ran, slot),
             )
@@ -40,8 +41,9 @@ def begun(step: Step, memory: SlotsMemory) -> SlotsMemory:
 def remembered(step: Step, outcome: Outcome, memory: SlotsMemory) -> SlotsMemory:
     """The memory after a step has ended."""
     match step.action, outcome:
-        case Install(slot=slot), Done():
-            return changed(memory, failed=_without(memory.failed, slot))
+        case Install(slot=slot, system=system), Done():
+            installed = {**memory.installed, slot: system.version}
+            return changed(memory, installed=installed, failed=_without(memory.failed, slot))
         case Activate(slot=slot), Done() if slot in memory.trial:
             trial = changed(memory.trial[slot], is_marked=True)
             return changed(memory, trial={slot: trial})

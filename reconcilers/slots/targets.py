@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evenkeel.reconcilers.slots.trials import has_failed, is_doubtful, is_trusted, version_in
+from evenkeel.reconcilers.slots.trials import has_failed, is_doubtful, is_trusted, is_whole, version_in
 from evenkeel.specs.codec import changed
 from evenkeel.specs.slots.difference import SlotsDifference
 from evenkeel.specs.slots.memory import SlotsMemory
@@ -17,7 +17,7 @@ def target_of(found: SlotsDifference, system: OperatingSystem, seen: SlotsSeen, 
     it first.
     """
     booted, others = seen.slot(seen.booted), [each for each in seen.bootable if each.name != seen.booted]
-    ready = [each for each in others if version_in(each, memory) == system.version and not has_failed(each, memory)]
+    ready = [each for each in others if is_whole(each, system.version, memory)]
     if ready:
         return _into(found, ready[0], system.version)
     if not system.bundle:
@@ -32,12 +32,14 @@ def target_of(found: SlotsDifference, system: OperatingSystem, seen: SlotsSeen, 
         return changed(_into(found, target, version_in(target, memory)), why=f"{found.why}; {why}")
     bundle, is_here = seen.bundle(system.key), system.bundle.startswith("file://")
     streams = system.streams and seen.can.streams and not is_here
+    is_useless = system.key in memory.useless
     return changed(
         _into(found, target, system.version),
         verb="install",
         install=True,
         streams=streams,
-        fetch=not is_here and not streams and (bundle is None or not bundle.is_complete),
+        fetch=not is_here and not streams and (bundle is None or not bundle.is_complete or is_useless),
+        is_useless=is_useless and bundle is not None,
         keeps_primary=seen.can.keeps_primary,
     )
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState, Document, desired_state
+from evenkeel.specs.documents.claims import claimed_twice, ports_claimed_twice
 from evenkeel.specs.groups.baseline import Baseline
 
 _NOTHING = desired_state(()).digest
@@ -39,10 +40,34 @@ class Groups(NamedTuple):
     def without(self, groups: Collection[str]) -> DesiredState:
         """What is asked for, but of these groups what was good. Baselines name as members what goes back and is none by itself,
         as a subject that nobody asks for any more, so that it stays in its group."""
-        back = [each for each in self.good.documents if self._group_of(each) in groups]
-        rest = [each for each in self.asked.documents if not each.is_rule and self._group_of(each) not in groups]
+        back, rest = self._back(groups), self._rest(groups)
         rules = [each for each in self.asked.documents if each.is_rule]
         return desired_state([*rest, *back, *self._extended(rules, back)])
+
+    def along(self, groups: Collection[str]) -> dict[str, str]:
+        """Further groups that stay as they were good while these do, and why: only one document may have what both ask for."""
+        found: dict[str, str] = {}
+        while more := self._clashing({*groups, *found}):
+            found |= more
+        return found
+
+    def _clashing(self, groups: Collection[str]) -> dict[str, str]:
+        back, rest = self._back(groups), self._rest(groups)
+        were, found = {id(each) for each in back}, dict[str, str]()
+        for clash in (*claimed_twice([*back, *rest]), *ports_claimed_twice([*back, *rest])):
+            pair = (clash.one, clash.other) if id(clash.other) in were else (clash.other, clash.one)
+            mine, theirs = pair
+            group, keeper = self._group_of(mine), self._group_of(theirs)
+            if id(mine) not in were and id(theirs) in were and group is not None:
+                why = f"{mine.name}: {clash.text} is that of {theirs.name}, as long as {group_text(keeper or '')} is as it was"
+                found.setdefault(group, why)
+        return found
+
+    def _back(self, groups: Collection[str]) -> list[Document]:
+        return [each for each in self.good.documents if self._group_of(each) in groups]
+
+    def _rest(self, groups: Collection[str]) -> list[Document]:
+        return [each for each in self.asked.documents if not each.is_rule and self._group_of(each) not in groups]
 
     def of_subjects(self, domain: str, subjects: Collection[str]) -> frozenset[str]:
         """The groups of subjects of a domain."""

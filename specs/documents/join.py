@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from evenkeel.specs.containers.container import Container, runs_once
 from evenkeel.specs.containers.host_ports import taken_twice
 from evenkeel.specs.desired import Decoded, DesiredState, Document, SystemContainers, asked_at, desired_state
+from evenkeel.specs.documents.claims import claimed_twice
 from evenkeel.specs.documents.cycles import cycles
 from evenkeel.specs.documents.kinds import KINDS
-from evenkeel.specs.documents.reference import Claim, Reference
+from evenkeel.specs.documents.reference import Reference
 from evenkeel.specs.groups.baseline import Baseline
 from evenkeel.specs.problem import MOST_IN_ALL, Found, Problem, Severity, nearest, place_text
 
@@ -87,35 +88,15 @@ def _protected_by(document: Document) -> tuple[str, ...]:
 
 def _claimed_twice(documents: Documents) -> Iterable[Problem]:
     """Claims that two documents of a kind make, and paths of one inside that of another, as a problem at both places."""
-    first: dict[tuple[str, Claim], Document] = {}
-    for document in documents.values():
-        for claim in KINDS[document.kind].claims(document.wanted):
-            other = first.setdefault((document.kind, claim), document)
-            if other is document:
-                continue
-            for here, there in ((other, document), (document, other)):
-                message = f"the {claim.path} {claim.value} is that of `{there.name}`, too"
-                hint = f"give one of them another; the other one is at {place_text(asked_at(there, claim.path))}"
-                if not claim.path:
-                    message = f"`{there.name}` is {claim.value}, too"
-                    hint = f"keep one of them; the other one is at {place_text(there.place)}"
-                yield Problem(asked_at(here, claim.path), f"spec.{claim.path}" if claim.path else "", message, hint)
-    for (kind, claim), document in first.items():
-        outer = next((first[kind, each] for each in _around(claim) if (kind, each) in first), None)
-        if outer is not None:
-            inside = f"the {claim.path} {claim.value} lies inside that of `{outer.name}`, which is no folder"
-            around = f"the {claim.path} of `{document.name}` lies inside this one, which is no folder"
-            for here, there, message in ((outer, document, around), (document, outer, inside)):
-                hint = f"give one of them another; the other one is at {place_text(asked_at(there, claim.path))}"
-                yield Problem(asked_at(here, claim.path), f"spec.{claim.path}", message, hint)
-
-
-def _around(claim: Claim) -> Iterable[Claim]:
-    """The claims to the folders on the way to a path, the nearest first."""
-    folder = claim.value.rpartition("/")[0] if claim.is_whole else ""
-    while folder:
-        yield claim._replace(value=folder)
-        folder = folder.rpartition("/")[0]
+    for clash in claimed_twice(documents.values()):
+        claim, is_same = clash.claim, clash.claim == clash.around
+        inside = f"the {claim.path} {claim.value} lies inside that of `{clash.other.name}`, which is no folder"
+        around = f"the {claim.path} of `{clash.one.name}` lies inside this one, which is no folder"
+        for here, there, message in ((clash.other, clash.one, around), (clash.one, clash.other, inside)):
+            message = f"{clash.text} is that of `{there.name}`, too" if is_same else message
+            what = "give one of them another" if claim.path else "keep one of them"
+            hint = f"{what}; the other one is at {place_text(asked_at(there, claim.path))}"
+            yield Problem(asked_at(here, claim.path), f"spec.{claim.path}" if claim.path else "", message, hint)
 
 
 def _baselines(documents: Documents) -> Iterable[tuple[Document, Baseline]]:

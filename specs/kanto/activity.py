@@ -13,7 +13,10 @@ from msgspec import Struct
 from evenkeel.specs.desired import DesiredState
 
 Command = Literal["DOWNLOAD", "UPDATE", "ACTIVATE", "ROLLBACK", "CLEANUP"]
-ActionKind = Literal["create", "recreate", "update", "check", "destroy"]
+ActionKind = Literal["create", "recreate", "update", "check", "destroy", "install"]
+"""`install` is about an operating system in a slot, all others are about containers."""
+Wire = Literal["kanto", "leda"]
+"""The protocols of update agents: that of Kanto's Containers Update Agent, and that of Leda's Self Update Agent."""
 Status = Literal[
     "IDENTIFYING",
     "IDENTIFIED",
@@ -59,7 +62,8 @@ class ActivityAction(Struct, frozen=True, omit_defaults=True):
 
     `digest` names the content that is meant by the image, from when that is settled: it was checked when the action was
     identified, or fetched; "" when the engine knows none. `promised` is the registry's content when the action was
-    identified, "" when it did not answer. `image_before` is the id of the image that was at work.
+    identified, "" when it did not answer. `image_before` is the id of the image that was at work. `size` is the number of bytes
+    to fetch, 0 unknown.
 
     `begun`: it was begun before the activity was asked for again. `failure` is why it failed first, and `failed_at` the
     command that did, kept through a rollback; "" is UPDATE. `waits_for` is the trouble that is being waited out right
@@ -79,6 +83,7 @@ class ActivityAction(Struct, frozen=True, omit_defaults=True):
     failure: str = ""
     failed_at: Command | Literal[""] = ""
     waits_for: str = ""
+    size: int = 0
 
 
 class Baseline(Struct, frozen=True, omit_defaults=True):
@@ -100,7 +105,8 @@ class Activity(Struct, frozen=True, omit_defaults=True):
     `content` is the digest of its desired state. `alone`: the agent goes on by itself, without commands. `because`: why
     it is ended without a command. `notes`: the message of its IDENTIFIED. Times are epoch seconds, for people;
     `touched_boot` and `touched_up_s` say when it was touched last in seconds since the boot of that id. `tries`: how
-    often the look before its end was begun and raised an error, or ended with the process, in the boot `tried_in`.
+    often the look before its end was begun and raised an error, or ended with the process, in the boot `tried_in`. `wire`: the
+    protocol in which it is told.
     """
 
     id: str
@@ -122,6 +128,7 @@ class Activity(Struct, frozen=True, omit_defaults=True):
     touched_up_s: float = 0.0
     tries: int = 0
     tried_in: str = ""
+    wire: Wire = "kanto"
 
 
 _LONGEST_NAME = 200

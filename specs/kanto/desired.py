@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import NamedTuple
 
 import msgspec
 
-from evenkeel.specs.containers.container import KANTO_STOP_TIMEOUT, Container
+from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.host_ports import taken_twice
 from evenkeel.specs.desired import Draft, SystemContainers
 from evenkeel.specs.kanto.baselines import check_baselines
 from evenkeel.specs.kanto.entries import container_draft
 from evenkeel.specs.kanto.entry import KEYS, REPORTED, Entry
+from evenkeel.specs.kanto.manner import Manner
 from evenkeel.specs.kanto.payload import (
     Message,
     Payload,
@@ -57,14 +57,6 @@ def is_desired_state(value: Mapping[str, object]) -> bool:
         return False
     own = ("activityId", "payload", "domains", "baselines", "softwareNodes", "specification", "blueprintMetadata")
     return any(key in value for key in own)
-
-
-class Manner(NamedTuple):
-    """The manner of reading a desired state. `stop_timeout`: the time that a container's process has to end, which a
-    desired state cannot state. `takes_unknown_keys`: an unknown key is passed over with a warning."""
-
-    stop_timeout: timedelta = KANTO_STOP_TIMEOUT
-    takes_unknown_keys: bool = False
 
 
 def desired_state_drafts(

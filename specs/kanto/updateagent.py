@@ -116,23 +116,26 @@ class Received(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def feedback_bytes(activity_id: str, timestamp_ms: int, feedback: FeedbackMessage) -> bytes:
-    """A message for `desiredstatefeedback`. Progress is brought into 0…100: beyond 255 the whole message is dropped."""
-    actions = tuple(
-        msgspec.structs.replace(action, progress=min(max(action.progress, 0), 100)) for action in feedback.actions
-    )
-    return encode(Envelope(activity_id, timestamp_ms, msgspec.structs.replace(feedback, actions=actions)))
+def feedback_bytes(activity_id: str, timestamp_ms: int, feedback: Struct) -> bytes:
+    """A message for `desiredstatefeedback`, in Kanto's shape or another agent's. Progress is brought into 0…100: beyond 255 the
+    whole message is dropped."""
+    if isinstance(feedback, FeedbackMessage):
+        actions = (
+            msgspec.structs.replace(action, progress=min(max(action.progress, 0), 100)) for action in feedback.actions
+        )
+        feedback = msgspec.structs.replace(feedback, actions=tuple(actions))
+    return encode(Envelope(activity_id, timestamp_ms, feedback))
 
 
 def split_feedback(content: bytes) -> tuple[bytes, list[bytes]]:
-    """A message of feedback without its actions, and each of these; any other message, and none. `joined_feedback` puts it
-    together again."""
+    """A message of feedback without its actions, and each of these; any other message, or one without actions, and none.
+    `joined_feedback` puts it together again."""
     try:
         actions = fields_of(fields_of(content)["payload"])["actions"]
         frame, items = content.removesuffix(actions + b"}}"), items_of(actions)
     except (ValueError, KeyError):
         return content, []
-    return (frame, items) if joined_feedback(frame, items) == content else (content, [])
+    return (frame, items) if items and joined_feedback(frame, items) == content else (content, [])
 
 
 def joined_feedback(frame: bytes, actions: Sequence[bytes]) -> bytes:
@@ -154,8 +157,8 @@ def shortened_feedback(content: bytes, most: int) -> bytes:
     return msgspec.json.encode(value)
 
 
-def inventory_bytes(activity_id: str, timestamp_ms: int, inventory: Inventory) -> bytes:
-    """A message for `currentstate`."""
+def inventory_bytes(activity_id: str, timestamp_ms: int, inventory: Struct) -> bytes:
+    """A message for `currentstate`, in Kanto's shape or another agent's."""
     return encode(Envelope(activity_id, timestamp_ms, inventory))
 
 

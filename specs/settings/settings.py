@@ -5,7 +5,8 @@ camelCase, texts for durations, and a description of each key for editors. The n
 defaults and the reasons for them. `settings_from` leads from plain values to the noun and reports every flaw, not only
 the first. The defaults of both are held together by a test.
 
-The sections of the broker and of the update agent are in `specs.settings.mqtt`, that of slots in `specs.settings.slots`.
+The sections of the broker and of the update agents are in `specs.settings.mqtt` and `self_update`, that of slots in
+`specs.settings.slots`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ from evenkeel.specs.settings.mqtt import (
     UpdateAgentSpec,
     mqtt_from,
     update_agent_from,
+)
+from evenkeel.specs.settings.self_update import (
+    SelfUpdateAgentSettings,
+    SelfUpdateAgentSpec,
+    self_update_agent_from,
 )
 from evenkeel.specs.settings.slots import SlotsSettings, SlotsSpec, slots_from
 from evenkeel.specs.settings.texts import duration_from, file_from
@@ -119,6 +125,7 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
     log: LogSpec = LogSpec()
     mqtt: MqttSpec = MqttSpec()
     update_agent: UpdateAgentSpec = UpdateAgentSpec()
+    self_update_agent: SelfUpdateAgentSpec = SelfUpdateAgentSpec()
 
 
 SIMULATED = "this is the memory engine, which only simulates; --engine docker is real"
@@ -207,6 +214,7 @@ class Settings(Struct, frozen=True):
     log: LogSettings = LogSettings()
     mqtt: MqttSettings = MqttSettings()
     update_agent: UpdateAgentSettings = UpdateAgentSettings()
+    self_update_agent: SelfUpdateAgentSettings = SelfUpdateAgentSettings()
 
 
 def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
@@ -236,11 +244,19 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
         log=LogSettings(spec.log.level, spec.log.format),
         mqtt=mqtt_from(spec.mqtt, found),
         update_agent=update_agent_from(spec.update_agent, found),
+        self_update_agent=self_update_agent_from(spec.self_update_agent, found),
     )
-    if settings.update_agent.enable and not settings.mqtt.enabled:
-        found.append(Flaw(("updateAgent", "enable"), "the agent needs a broker", "write `mqtt: {enabled: true}`"))
+    agents = {"updateAgent": settings.update_agent.enable, "selfUpdateAgent": settings.self_update_agent.enable}
+    found.extend(
+        Flaw((section, "enable"), "the agent needs a broker", "write `mqtt: {enabled: true}`")
+        for section, is_there in agents.items()
+        if is_there and not settings.mqtt.enabled
+    )
+    if all(agents.values()) and settings.update_agent.domain == settings.self_update_agent.domain:
+        message = f"`updateAgent` has the domain `{settings.update_agent.domain}`, too"
+        found.append(Flaw(("selfUpdateAgent", "domain"), message, "topics are made of it; write another one"))
     flaws.extend(found)
-    if settings.mqtt.enabled and not settings.update_agent.enable:
+    if settings.mqtt.enabled and not any(agents.values()):
         message, hint = "nothing connects to the broker without an update agent", "write `updateAgent: {enable: true}`"
         flaws.append(Flaw(("mqtt", "enabled"), message, hint, warning=True))
     return None if found else settings

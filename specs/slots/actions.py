@@ -17,6 +17,7 @@ INSTALL_S = 1800.0
 """Seconds that an install may take by itself: slow flash takes many minutes."""
 GOING_DOWN_S = 600.0
 """Seconds that a device may take to go down once it was told to, with services that take their time to end."""
+_UPDATER = "the updater"
 _DAY_S = 86400.0
 _YEAR_S = 365 * _DAY_S
 """Nobody knows when somebody else reboots a device."""
@@ -31,7 +32,7 @@ class Fetch(Struct, frozen=True, tag="fetch"):
     def traits(self) -> Traits:
         shown = shown_bundle(self.system.bundle)
         facts = {"action": "fetch", "version": self.system.version, "bundle": shown}
-        return Traits(f"fetch {shown}", facts, fetches=shown, source=shown, may_be_cut=True)
+        return Traits(f"fetch {shown}", facts, fetches=shown, source=shown, may_be_cut=True, by="its server")
 
 
 class Inspect(Struct, frozen=True, tag="inspect"):
@@ -65,7 +66,7 @@ class Install(Struct, frozen=True, tag="install"):
     def traits(self) -> Traits:
         facts = {"action": "install", "version": self.system.version, "slot": self.slot}
         text = f"install {self.system.version} into slot {self.label}"
-        return Traits(text, facts, own_s=INSTALL_S, may_be_cut=self.keeps_primary)
+        return Traits(text, facts, own_s=INSTALL_S, may_be_cut=self.keeps_primary, by=_UPDATER)
 
 
 class Activate(Struct, frozen=True, tag="activate"):
@@ -89,7 +90,13 @@ class Activate(Struct, frozen=True, tag="activate"):
         if self.window is not None:
             text += f" between {self.window.text.replace('-', ' and ')}"
         facts = {"action": "activate", "version": self.version, "slot": self.slot}
-        return Traits(text, facts, own_s=_DAY_S if self.window is not None else 0.0, may_be_cut=self.window is not None)
+        return Traits(
+            text,
+            facts,
+            own_s=_DAY_S if self.window is not None else 0.0,
+            may_be_cut=self.window is not None,
+            by=_UPDATER,
+        )
 
 
 class Restore(Struct, frozen=True, tag="restore"):
@@ -104,7 +111,7 @@ class Restore(Struct, frozen=True, tag="restore"):
 
     @property
     def traits(self) -> Traits:
-        return Traits(f"let slot {self.label} boot next again", {"action": "restore", "slot": self.slot})
+        return Traits(f"let slot {self.label} boot next again", {"action": "restore", "slot": self.slot}, by=_UPDATER)
 
 
 class Choose(Struct, frozen=True, tag="choose"):
@@ -138,7 +145,7 @@ class Reboot(Struct, frozen=True, tag="reboot"):
                 _YEAR_S,
             )
         facts = {"action": "reboot", "version": self.version, "slot": self.slot}
-        return Traits(text, facts, own_s=own_s, may_be_cut=True)
+        return Traits(text, facts, own_s=own_s, may_be_cut=True, by="the device")
 
 
 class Prove(Struct, frozen=True, tag="prove"):
@@ -158,7 +165,7 @@ class Prove(Struct, frozen=True, tag="prove"):
     def traits(self) -> Traits:
         facts = {"action": "prove", "version": self.version, "slot": self.slot}
         text = f"prove slot {self.label} ({self.version})"
-        return Traits(text, facts, own_s=self.deadline.total_seconds(), may_be_cut=True)
+        return Traits(text, facts, own_s=self.deadline.total_seconds(), may_be_cut=True, by=_UPDATER)
 
 
 class MarkGood(Struct, frozen=True, tag="mark-good"):
@@ -169,7 +176,7 @@ class MarkGood(Struct, frozen=True, tag="mark-good"):
 
     @property
     def traits(self) -> Traits:
-        return Traits(f"mark slot {self.label} good", {"action": "mark-good", "slot": self.slot})
+        return Traits(f"mark slot {self.label} good", {"action": "mark-good", "slot": self.slot}, by=_UPDATER)
 
 
 class MarkBad(Struct, frozen=True, tag="mark-bad"):
@@ -180,7 +187,7 @@ class MarkBad(Struct, frozen=True, tag="mark-bad"):
 
     @property
     def traits(self) -> Traits:
-        return Traits(f"mark slot {self.label} bad", {"action": "mark-bad", "slot": self.slot})
+        return Traits(f"mark slot {self.label} bad", {"action": "mark-bad", "slot": self.slot}, by=_UPDATER)
 
 
 class Discard(Struct, frozen=True, tag="discard"):
@@ -191,7 +198,7 @@ class Discard(Struct, frozen=True, tag="discard"):
     @property
     def traits(self) -> Traits:
         count = "a stored bundle" if len(self.keys) == 1 else f"{len(self.keys)} stored bundles"
-        return Traits(f"discard {count}", {"action": "discard"})
+        return Traits(f"discard {count}", {"action": "discard"}, by=_UPDATER)
 
 
 SlotAction = Fetch | Inspect | Install | Activate | Restore | Choose | Reboot | Prove | MarkGood | MarkBad | Discard

@@ -45,7 +45,8 @@ class Failure(Struct, frozen=True):
 class SlotsMemory(Memory, frozen=True):
     """The facts of the slots domain, by names of slots, of subjects, or keys of bundles.
 
-    `trial`: the slot that was activated and is not good yet; there is at most one. `proven`: the last proof of a slot. `ran`:
+    `trial`: the slot that was activated and is not good yet; there is at most one. `installed`:
+    the version that evenkeel has written into a slot to its end. `proven`: the last proof of a slot. `ran`:
     the version that ran in a slot when another one was activated, because an updater knows nothing of what the factory has
     written. `failed`: what has failed in a slot, until something else is installed there. `reached`: the version that was
     proven for a subject last; what differs from it later is drift. `fetched`: bundles that were put into the store, so that it
@@ -56,6 +57,7 @@ class SlotsMemory(Memory, frozen=True):
     domain: ClassVar[str] = OperatingSystem.domain
 
     trial: dict[str, Trial] = field(default_factory=dict)
+    installed: dict[str, str] = field(default_factory=dict)
     proven: dict[str, Proof] = field(default_factory=dict)
     ran: dict[str, str] = field(default_factory=dict)
     failed: dict[str, Failure] = field(default_factory=dict)

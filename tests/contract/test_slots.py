@@ -1,15 +1,21 @@
-"""The contract of the driver of slots: what every updater, machine and store has to do alike."""
+"""The contract of devices with slots: the driver over the device in memory, over a real RAUC, and over a newer one."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from tests.contract.slots_kits import MemorySlotsKit, SlotsKit
+from tests.engines.dbus import private_bus
+from tests.engines.rauc import rauc_device
+from tests.engines.rauc_double import RaucDouble
+from tests.until import soon
 
-from evenkeel.controller.drivers.slots.memory.world import Flaw
-from evenkeel.specs.codec import changed
+from evenkeel.controller.drivers.slots import engine as engines
+from evenkeel.controller.drivers.slots import prove as proving
 from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 from evenkeel.specs.slots.actions import (
@@ -24,310 +30,314 @@ from evenkeel.specs.slots.actions import (
     Reboot,
     Restore,
 )
-from evenkeel.specs.slots.observed import SlotsLook, SlotsSeen
-from evenkeel.specs.slots.system import OperatingSystem
+from evenkeel.specs.slots.observed import SlotSeen, SlotsSeen
+from evenkeel.specs.slots.system import Health, OperatingSystem
 
-A, B = "rootfs.0", "rootfs.1"
-LABELS = {A: "A", B: "B"}
+from .slots_kits import FACTORY, SLOTS, UNIT, MemorySlotsKit, RaucKit, SlotsKit
+
+A, B = SLOTS.values()
+HEALTH = Health((UNIT,), stable_for=timedelta(milliseconds=50))
+PARAMETERS = [
+    *("memory, grub, keeps", "memory, grub, activates", "memory, uboot, keeps", "memory, uboot, activates"),
+    *(pytest.param(f"rauc, {each}", marks=pytest.mark.engine) for each in ("keeps", "activates")),
+    *("newer rauc, keeps", "newer rauc, activates"),
+]
+"""`keeps`: an install leaves the primary alone."""
 
 
-@pytest.fixture(
-    params=[(1, True), (1, False), (3, True), (3, False)],
-    ids=lambda each: f"memory-{'grub' if each[0] == 1 else 'uboot'}-{'keeps' if each[1] else 'marks'}",
-)
-def kit(request: pytest.FixtureRequest) -> SlotsKit:
-    attempts, keeps_primary = request.param
-    return MemorySlotsKit(attempts=attempts, keeps_primary=keeps_primary)
+@pytest.fixture(params=PARAMETERS)
+async def kit(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[SlotsKit]:
+    monkeypatch.setattr(engines, "_AGAIN_S", 0.02)
+    monkeypatch.setattr(proving, "CHECK_S", 0.02)
+    keeps = request.param.endswith("keeps")
+    with ExitStack() as stack:
+        it = _kit(request, stack, tmp_path, keeps=keeps)
+        yield it
+        await it.close()
 
 
-async def look(kit: SlotsKit) -> SlotsSeen:
-    return await kit.driver.observe(SlotsLook(subjects=("os",)))
+def _kit(request: pytest.FixtureRequest, stack: ExitStack, folder: Path, *, keeps: bool) -> SlotsKit:
+    if request.param.startswith("memory"):
+        return MemorySlotsKit(attempts=1 if "grub" in request.param else 3, keeps_primary=keeps)
+    if request.param.startswith("newer"):
+        address = stack.enter_context(private_bus()).address
+        double = RaucDouble(address, folder, 15, activates=not keeps)
+        double.start()
+        stack.callback(double.kill)
+        return RaucKit(double, address, folder, keeps_primary=keeps)
+    system = {"activate-installed": "false"} if keeps else {}
+    device = stack.enter_context(rauc_device(request.getfixturevalue("bundles"), FACTORY, system))
+    return RaucKit(device, device.bus.address, folder, keeps_primary=keeps)
+
+
+def silent(message: str, done: int, total: int) -> None:
+    """Nobody looks at the progress."""
 
 
 async def do(kit: SlotsKit, action: Action) -> Outcome:
-    return await kit.driver.perform(action, lambda message, done, total: None)
+    return await kit.engine.perform(action, silent)
 
 
 async def done(kit: SlotsKit, *actions: Action) -> None:
     for action in actions:
         outcome = await do(kit, action)
-        assert isinstance(outcome, Done), (action, outcome)
+        assert isinstance(outcome, Done), outcome
 
 
-def install(kit: SlotsKit, system: OperatingSystem, slot: str = B) -> tuple[Action, ...]:
-    keeps = A if slot == B else B
-    into = Install(slot, LABELS[slot], system, keeps=keeps, keeps_primary=kit.keeps_primary, boot="now")
-    return Fetch(system), Inspect(system), into
+async def slot(kit: SlotsKit, name: str) -> SlotSeen:
+    found = (await kit.engine.observe()).slot(name)
+    assert found is not None
+    return found
 
 
-def activate(version: str, slot: str = B) -> Activate:
-    return Activate(slot, LABELS[slot], version, "now")
+def install(kit: SlotsKit, system: OperatingSystem, into: str = B, keeps: str = A) -> Install:
+    label = next(bootname for bootname, name in SLOTS.items() if name == into)
+    return Install(into, label, system, keeps=keeps, keeps_primary=kit.keeps_primary)
 
 
-def prove(system: OperatingSystem, slot: str = B) -> Prove:
-    return Prove(slot, LABELS[slot], system.version, "now", system.health, system.deadline)
+def activate(version: str, seen: SlotsSeen) -> Activate:
+    return Activate(B, "B", version, seen.boot, A)
 
 
-def test_a_look_tells_the_slots(kit: SlotsKit) -> None:
-    async def work() -> None:
-        seen = await look(kit)
-        assert seen.subjects == ("os",)
-        assert (seen.booted, seen.primary) == (A, A)
-        assert [(each.name, each.bootname, each.state) for each in seen.bootable] == [
-            (A, "A", "booted"),
-            (B, "B", "inactive"),
-        ]
-        booted = seen.slot(A)
-        assert booted is not None
-        assert (booted.version, booted.boot_status) == ("1.0.0", "good")
-        assert seen.boot
-        assert seen.compatible
-        assert seen.can.keeps_primary == kit.keeps_primary
-        assert (seen.operation, seen.bundles) == ("", ())
-
-    kit.run(work())
+def prove(version: str, name: str = B, label: str = "B", deadline_s: float = 60.0) -> Prove:
+    return Prove(name, label, version, "", HEALTH, timedelta(seconds=deadline_s))
 
 
-def test_an_update_from_its_download_to_its_good_mark(kit: SlotsKit) -> None:
-    async def work() -> None:
-        system = kit.bundle("2.0.0")
-        await done(kit, *install(kit, system))
-        seen = await look(kit)
-        new = seen.slot(B)
-        assert new is not None
-        assert (new.version, new.content) == ("2.0.0", "ok")
-        assert kit.boots_next() == seen.primary == A
-        assert [(each.key, each.is_complete) for each in seen.bundles] == [(system.key, True)]
-        await done(kit, activate("2.0.0"))
-        assert kit.boots_next() == B
-        kit.reboot()
-        after = await look(kit)
-        assert after.booted == B
-        assert after.boot != seen.boot
-        await done(kit, prove(system), MarkGood(B, "B"), Discard((system.key,)))
-        assert kit.marks()[B]
-        assert (await look(kit)).bundles == ()
-
-    kit.run(work())
+async def test_a_device_from_the_factory(kit: SlotsKit) -> None:
+    seen = await kit.engine.observe()
+    a, b = seen.bootable
+    assert (a.name, a.label, a.state, a.boot_status, a.version) == (A, "A", "booted", "good", FACTORY)
+    assert (b.name, b.label, b.state) == (B, "B", "inactive")
+    assert [each.slot_class for each in seen.slots if each not in seen.bootable] == ["rescue"]
+    assert (seen.booted, seen.primary, seen.operation, seen.bundles) == (A, A, "", ())
+    assert seen.can.keeps_primary == kit.keeps_primary
+    assert seen.compatible
+    assert seen.boot
+    assert seen.at > 0
+    assert seen.free
+    assert (await kit.engine.observe()).boot == seen.boot
 
 
-@pytest.mark.parametrize(
-    ("flaw", "words"),
-    [
-        ("missing", "404"),
-        ("denied", "401"),
-        ("untrusted", "not trusted"),
-        ("other digest", "another SHA-256"),
-    ],
-)
-def test_a_bundle_that_cannot_be_had(kit: SlotsKit, flaw: Flaw, words: str) -> None:
-    async def work() -> None:
-        outcome = await do(kit, Fetch(changed(kit.bundle("2.0.0", flaw), sha256="0" * 64)))
-        assert isinstance(outcome, Failed)
-        assert words in outcome.message
-
-    kit.run(work())
-
-
-@pytest.mark.parametrize("flaw", ["unreachable", "stalls"])
-def test_a_server_that_may_come_back(kit: SlotsKit, flaw: Flaw) -> None:
-    async def work() -> None:
-        outcome = await do(kit, Fetch(kit.bundle("2.0.0", flaw)))
-        assert isinstance(outcome, Retry)
-        assert outcome.outside
-        assert not any(each.is_complete for each in (await look(kit)).bundles)
-
-    kit.run(work())
+async def test_an_update_from_the_download_to_the_proof(kit: SlotsKit) -> None:
+    system, before = kit.system("1.5.0"), await kit.engine.observe()
+    await done(kit, Fetch(system))
+    (bundle,) = (await kit.engine.observe()).bundles
+    assert (bundle.key, bundle.is_complete) == (system.key, True)
+    await done(kit, Inspect(system))
+    assert kit.content("B") != "1.5.0"
+    await done(kit, install(kit, system))
+    assert (kit.content("A"), kit.content("B"), kit.next_boot()) == (FACTORY, "1.5.0", "A")
+    b = await slot(kit, B)
+    assert (b.version, b.content, b.state) == ("1.5.0", "ok", "inactive")
+    await done(kit, activate("1.5.0", before))
+    assert kit.next_boot() == "B"
+    assert (await slot(kit, B)).activations > (before.slot(B) or b).activations
+    await done(kit, Reboot(B, "B", "1.5.0"))
+    after = await kit.engine.observe()
+    assert (after.booted, after.boot != before.boot) == (B, True)
+    await done(kit, prove("1.5.0"), MarkGood(B, "B"), Discard((system.key,)))
+    after = await kit.engine.observe()
+    assert (after.primary, after.bundles, (await slot(kit, B)).boot_status) == (B, (), "good")
+    await kit.cut_power()
+    assert (await kit.engine.observe()).booted == B
 
 
 @pytest.mark.parametrize(
-    ("flaw", "words"),
+    ("fault", "words"),
     [
-        ("wrong CA", "signature verification failed: Verify error: self"),
-        ("expired", "certificate has expired"),
-        ("truncated", "signature"),
-        ("no bundle", "nvalid bundle"),
+        ("wrong-ca", "certificate"),
+        ("expired", "expired"),
+        ("truncated", ""),
+        ("no-bundle", "bundle"),
+        ("wrong-compatible", "for another device"),
     ],
 )
-def test_a_bundle_that_is_refused_disturbs_nothing(kit: SlotsKit, flaw: Flaw, words: str) -> None:
-    async def work() -> None:
-        system = kit.bundle("2.0.0", flaw)
-        before = (await look(kit)).slots
-        await done(kit, Fetch(system))
-        for action in install(kit, system)[1:]:
-            outcome = await do(kit, action)
-            assert isinstance(outcome, Failed)
+async def test_a_bad_bundle_is_refused_before_anything_is_written(kit: SlotsKit, fault: str, words: str) -> None:
+    system, before = kit.system("1.5.0", fault), kit.content("B")
+    await done(kit, Fetch(system))
+    for action in (Inspect(system), install(kit, system)):
+        outcome = await do(kit, action)
+        assert isinstance(outcome, Failed), outcome
+        if isinstance(action, Inspect):
             assert words in outcome.message
-        assert (await look(kit)).slots == before
-        assert kit.boots_next() == A
-
-    kit.run(work())
+    assert (kit.content("A"), kit.content("B"), kit.next_boot()) == (FACTORY, before, "A")
 
 
-def test_a_bundle_with_another_version_or_for_another_device(kit: SlotsKit) -> None:
-    async def work() -> None:
-        other = kit.bundle("2.0.0", holds="1.9.0")
-        foreign = kit.bundle("2.0.0", compatible="Other device")
-        await done(kit, Fetch(other), Fetch(foreign))
-        said = [await do(kit, Inspect(other)), await do(kit, Inspect(foreign))]
-        assert said[0] == Failed("the bundle has version 1.9.0, and 2.0.0 is asked for")
-        assert isinstance(said[1], Failed)
-        assert said[1].message.startswith("the bundle is for Other device, and this device is ")
-        assert isinstance(await do(kit, install(kit, foreign)[2]), Failed)
-        assert kit.boots_next() == A
-
-    kit.run(work())
+async def test_a_bundle_with_another_version_is_told_as_that(kit: SlotsKit) -> None:
+    system = kit.system("1.5.0", has="1.4.9")
+    await done(kit, Fetch(system))
+    outcome = await do(kit, Inspect(system))
+    assert outcome == Failed("the bundle has version 1.4.9, and 1.5.0 is asked for")
 
 
-def test_what_is_torn_is_never_activated(kit: SlotsKit) -> None:
-    async def work() -> None:
-        system = kit.bundle("2.0.0")
-        *before, into = install(kit, system)
-        await done(kit, *before)
-        writing = asyncio.ensure_future(do(kit, into))
-        await asyncio.sleep(0.5)
-        kit.reboot()
-        writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
-        seen = await look(kit)
-        assert (seen.booted, seen.primary == B) == (A, False)
-        slot = seen.slot(B)
-        assert slot is not None
-        assert slot.content == "pending"
-        outcome = await do(kit, activate("2.0.0"))
-        assert isinstance(outcome, Failed)
-        await done(kit, MarkGood(A, "A"), into, activate("2.0.0"))
-
-    kit.run(work())
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        ("missing", Failed, "404"),
+        ("denied", Failed, "401"),
+        ("other-digest", Failed, "SHA-256"),
+        ("unreachable", Retry, "the server"),
+    ],
+)
+async def test_a_bundle_that_cannot_be_had(kit: SlotsKit, fault: str, kind: type[Outcome], words: str) -> None:
+    outcome = await do(kit, Fetch(kit.system("1.5.0", fault)))
+    assert isinstance(outcome, kind)
+    assert isinstance(outcome, Failed | Retry)
+    assert words in outcome.message
+    assert not any(bundle.is_complete for bundle in (await kit.engine.observe()).bundles)
 
 
-def test_an_install_that_was_left_alone_is_waited_for(kit: SlotsKit) -> None:
-    async def work() -> None:
-        system = kit.bundle("2.0.0")
-        *before, into = install(kit, system)
-        await done(kit, *before)
-        left = asyncio.ensure_future(do(kit, into))
-        await asyncio.sleep(0.5)
-        left.cancel()
-        await asyncio.gather(left, return_exceptions=True)
-        assert (await look(kit)).operation == "installing"
-        installs = (await look(kit)).slot(B)
-        await done(kit, into)
-        seen = await look(kit)
-        slot = seen.slot(B)
-        assert slot is not None
-        assert installs is not None
-        assert (slot.version, slot.content, slot.installs) == ("2.0.0", "ok", installs.installs)
-        assert kit.boots_next() == A
-
-    kit.run(work())
+async def test_the_booted_slot_is_never_written(kit: SlotsKit) -> None:
+    system = kit.system("1.5.0")
+    await done(kit, Fetch(system))
+    outcome = await do(kit, install(kit, system, into=A, keeps=A))
+    assert isinstance(outcome, Failed)
+    assert (kit.content("A"), kit.next_boot()) == (FACTORY, "A")
 
 
-def test_the_booted_slot_is_never_written_nor_marked_bad(kit: SlotsKit) -> None:
+async def test_a_bundle_that_was_not_fetched_is_not_installed(kit: SlotsKit) -> None:
+    system = kit.system("1.5.0")
+    for action in (Inspect(system), install(kit, system)):
+        assert isinstance(await do(kit, action), Failed | Retry)
+    assert kit.next_boot() == "A"
+
+
+async def test_the_power_goes_in_the_middle_of_an_install(kit: SlotsKit) -> None:
+    one, two = kit.system("1.5.0"), kit.system("1.6.0")
+    await done(kit, Fetch(one), install(kit, one), Fetch(two))
+    half = asyncio.create_task(kit.until_half())
+    installing = asyncio.create_task(do(kit, install(kit, two)))
+    await half
+    assert (await kit.engine.observe()).operation == "installing"
+    await kit.cut_power()
+    installing.cancel()
+    await asyncio.gather(installing, return_exceptions=True)
+    seen, b = await kit.engine.observe(), await slot(kit, B)
+    assert (seen.booted, seen.operation, kit.content("B")) == (A, "", "")
+    assert b.content != "ok"
+    for version in ("1.5.0", "1.6.0"):
+        assert isinstance(await do(kit, activate(version, seen)), Failed)
+    await done(kit, install(kit, two))
+    assert (kit.content("B"), (await slot(kit, B)).version) == ("1.6.0", "1.6.0")
+
+
+async def test_an_install_that_is_cut_is_gone_on_with(kit: SlotsKit) -> None:
+    """The one who waits is gone, as when evenkeel begins anew; the updater goes on by itself."""
+    system, installs = kit.system("1.5.0"), (await slot(kit, B)).installs
+    await done(kit, Fetch(system))
+    half = asyncio.create_task(kit.until_half())
+    cut = asyncio.create_task(do(kit, install(kit, system)))
+    await half
+    cut.cancel()
+    await asyncio.gather(cut, return_exceptions=True)
+    again = asyncio.create_task(do(kit, install(kit, system)))
+    await asyncio.sleep(0.1)
+    assert not again.done()
+    kit.go_on()
+    assert isinstance(await again, Done)
+    b = await slot(kit, B)
+    assert (b.version, b.content, b.installs, kit.next_boot()) == ("1.5.0", "ok", installs + 1, "A")
+
+
+async def test_a_system_that_does_not_boot_falls_back(kit: SlotsKit) -> None:
+    system = kit.system("1.5.0", panics=True)
+    before = await kit.engine.observe()
+    await done(kit, Fetch(system), Inspect(system), install(kit, system), activate("1.5.0", before))
+    await done(kit, Reboot(B, "B", "1.5.0"))
+    after = await kit.engine.observe()
+    assert (after.booted, after.boot != before.boot) == (A, True)
+    outcome = await do(kit, prove("1.5.0"))
+    assert isinstance(outcome, Failed)
+    assert outcome.message.startswith(f"the bootloader fell back to slot A ({FACTORY}): slot B (1.5.0) did not boot")
+    await done(kit, MarkGood(A, "A"), Restore(A, "A"))
+    assert kit.next_boot() == "A"
+
+
+async def test_a_system_that_boots_and_is_not_well(kit: SlotsKit) -> None:
+    system, before = kit.system("1.5.0"), await kit.engine.observe()
+    await done(kit, Fetch(system), install(kit, system), activate("1.5.0", before), Reboot(B, "B", "1.5.0"))
+    kit.sicken()
+    outcome = await do(kit, prove("1.5.0", deadline_s=0.2))
+    assert isinstance(outcome, Failed)
+    assert f"{UNIT} is failed" in outcome.message
+    assert isinstance(await do(kit, prove(FACTORY)), Failed)
+
+
+async def test_containers_that_nobody_can_be_asked_about_hold_up_the_proof(kit: SlotsKit) -> None:
+    health = Health(containers=("web",), stable_for=timedelta(milliseconds=50))
+    outcome = await do(kit, Prove(A, "A", FACTORY, "", health, timedelta(seconds=0.2)))
+    assert isinstance(outcome, Failed)
+    assert "web cannot be asked here" in outcome.message
+
+
+async def test_the_booted_slot_is_never_marked_bad(kit: SlotsKit) -> None:
     """INV-09"""
-
-    async def work() -> None:
-        system = kit.bundle("2.0.0")
-        *before, into = install(kit, system, A)
-        await done(kit, *before)
-        assert await do(kit, into) == Failed("slot A is in use, and is never written")
-        assert await do(kit, MarkBad(A, "A")) == Failed("slot A is booted, and is never marked bad")
-        assert kit.marks()[A]
-
-    kit.run(work())
+    assert await do(kit, MarkBad(A, "A")) == Failed("slot A is booted, and is never marked bad")
+    assert kit.marks()["A"]
 
 
-def test_the_last_slot_that_can_be_booted_is_never_marked_bad(kit: SlotsKit) -> None:
-    async def work() -> None:
-        kit.somebody_marks("bad", A)
-        outcome = await do(kit, MarkBad(B, "B"))
-        assert outcome == Failed("slot B is the last one that can be booted, and is never marked bad")
-        assert kit.marks()[B]
-        kit.somebody_marks("good", A)
-        await done(kit, MarkBad(B, "B"))
-        assert not kit.marks()[B]
-
-    kit.run(work())
+async def test_nor_is_the_last_one_that_can_be_booted(kit: SlotsKit) -> None:
+    kit.somebody_marks("bad", "A")
+    outcome = await do(kit, MarkBad(B, "B"))
+    assert outcome == Failed("slot B is the last one that can be booted, and is never marked bad")
+    assert kit.marks()["B"]
+    kit.somebody_marks("good", "A")
+    await done(kit, MarkBad(B, "B"))
+    assert kit.marks() == {"A": True, "B": False}
 
 
-def test_marks_of_a_slot_that_is_not_booted(kit: SlotsKit) -> None:
-    async def work() -> None:
-        assert await do(kit, MarkGood(B, "B")) == Failed("slot B is not booted")
-        assert await do(kit, Restore(B, "B")) == Failed("slot B is not booted")
-        assert await do(kit, Activate("rootfs.9", "X", "1", "now")) == Failed("there is no slot rootfs.9")
-        kit.somebody_marks("active", B)
-        await done(kit, Restore(A, "A"))
-        assert kit.boots_next() == A
-
-    kit.run(work())
+async def test_marks_are_for_the_booted_slot(kit: SlotsKit) -> None:
+    assert await do(kit, MarkGood(B, "B")) == Failed("slot B is not booted")
+    assert await do(kit, Restore(B, "B")) == Failed("slot B is not booted")
+    assert await do(kit, Activate("rootfs.9", "X", "1.0.0", "")) == Failed("there is no slot rootfs.9")
+    kit.somebody_marks("active", "B")
+    assert kit.next_boot() == "B"
+    await done(kit, Restore(A, "A"))
+    assert kit.next_boot() == "A"
 
 
-def test_a_fallback_is_no_proof(kit: SlotsKit) -> None:
-    async def work() -> None:
-        system = kit.bundle("2.0.0", boots=False)
-        await done(kit, *install(kit, system), activate("2.0.0"))
-        kit.reboot()
-        assert (await look(kit)).booted == A
-        outcome = await do(kit, prove(system))
-        what = "slot B (2.0.0) did not boot, or went down before it was good"
-        assert outcome == Failed(f"the bootloader fell back to slot A (1.0.0): {what}")
-
-    kit.run(work())
+async def test_no_reboot_into_a_slot_that_does_not_boot_next(kit: SlotsKit) -> None:
+    before = (await kit.engine.observe()).boot
+    assert await do(kit, Reboot(B, "B", "1.5.0")) == Retry("slot B does not boot next any more")
+    assert (await kit.engine.observe()).boot == before
 
 
-def test_a_gate_that_does_not_hold(kit: SlotsKit) -> None:
-    async def work() -> None:
-        system = kit.bundle("2.0.0", is_well=False)
-        await done(kit, *install(kit, system), activate("2.0.0"))
-        kit.reboot()
-        outcome = await do(kit, prove(system))
-        assert outcome == Failed("slot B (2.0.0) is not well 10s after its boot: app.service is failed")
-
-    kit.run(work())
+async def test_what_is_done_already_is_done(kit: SlotsKit) -> None:
+    system, before = kit.system("1.5.0"), await kit.engine.observe()
+    for action in (Fetch(system), Inspect(system), install(kit, system), activate("1.5.0", before), MarkGood(A, "A")):
+        await done(kit, action, action)
+    await done(kit, Restore(A, "A"), Restore(A, "A"), Discard((system.key,)), Discard((system.key,)))
+    assert (kit.content("B"), kit.next_boot()) == ("1.5.0", "A")
 
 
-def test_a_container_that_nobody_can_be_asked_about_holds_up_the_proof(kit: SlotsKit) -> None:
-    async def work() -> None:
-        health = changed(kit.bundle("2.0.0").health, units=(), containers=("web",))
-        outcome = await do(kit, Prove(A, "A", "1.0.0", "now", health, timedelta(seconds=5)))
-        assert outcome == Failed("slot A (1.0.0) is not well 5s after its boot: web cannot be asked here")
-
-    kit.run(work())
-
-
-def test_a_reboot_into_a_slot_that_does_not_boot_next(kit: SlotsKit) -> None:
-    async def work() -> None:
-        outcome = await do(kit, Reboot(B, "B", "1.0.0"))
-        assert outcome == Retry("slot B does not boot next any more")
-        assert (await look(kit)).booted == A
-
-    kit.run(work())
+async def test_an_updater_that_is_away_and_comes_back(kit: SlotsKit) -> None:
+    system = kit.system("1.5.0")
+    await done(kit, Fetch(system))
+    kit.take_updater_away()
+    with pytest.raises(Unavailable):
+        await kit.engine.observe()
+    for action in (Inspect(system), install(kit, system), MarkGood(A, "A"), prove(FACTORY, A, "A")):
+        assert isinstance(await do(kit, action), Retry)
+    kit.bring_updater_back()
+    assert (await kit.engine.observe()).booted == A
+    await done(kit, install(kit, system))
 
 
-def test_without_an_updater(kit: SlotsKit) -> None:
-    async def work() -> None:
-        system = kit.bundle("2.0.0")
-        *before, into = install(kit, system)
-        await done(kit, *before)
-        kit.take_updater("RAUC is not on the bus")
-        with pytest.raises(Unavailable, match="RAUC is not on the bus"):
-            await look(kit)
-        for action in (before[1], into, activate("2.0.0"), MarkGood(A, "A"), prove(system)):
-            assert await do(kit, action) == Retry("RAUC is not on the bus", outside=True)
-        kit.take_updater("")
-        await done(kit, into)
+async def test_an_install_nudges(kit: SlotsKit) -> None:
+    nudged = 0
 
-    kit.run(work())
+    async def count() -> None:
+        nonlocal nudged
+        async for _ in kit.engine.nudges():
+            nudged += 1
 
-
-def test_every_action_can_be_done_again(kit: SlotsKit) -> None:
-    async def work() -> None:
-        system = kit.bundle("2.0.0")
-        for action in (*install(kit, system), activate("2.0.0")):
-            await done(kit, action, action)
-        kit.reboot()
-        for again in (prove(system), MarkGood(B, "B"), MarkBad(A, "A"), Discard((system.key,))):
-            await done(kit, again, again)
-        assert kit.marks() == {A: False, B: True}
-
-    kit.run(work())
+    await kit.engine.observe()
+    counting = asyncio.create_task(count())
+    await asyncio.sleep(0.1)
+    system, before = kit.system("1.5.0"), nudged
+    await done(kit, Fetch(system), install(kit, system))
+    await soon(lambda: nudged > before)
+    counting.cancel()
+    await asyncio.gather(counting, return_exceptions=True)

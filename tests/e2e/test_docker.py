@@ -324,6 +324,18 @@ def test_kill_9_before_and_after_a_write(device: DockerDevice, dockerd: Dockerd,
     device.check_numbers()
 
 
+def test_an_apply_asks_the_engine_little(device: DockerDevice, dockerd: Dockerd, tmp_path: Path) -> None:
+    """At most 15 calls for each of ten containers, with a proof of 3 s (bench/README.md)."""
+    names = [f"app-{number}" for number in range(10)]
+    device.write(*(spec(name, "web:1", QUICK).replace("stableFor: 100ms", "stableFor: 3s") for name in names))
+    with Proxy(tmp_path / "proxy.sock", dockerd.socket) as proxy:
+        device.address = proxy.address
+        device.settings()
+        device.run("apply", "--yes")
+        assert len(proxy.asked) <= 15 * len(names)
+    assert dockerd.containers() == dict.fromkeys(names, "running")
+
+
 # ── what Leda says ────────────────────────────────────────────────────────────────────────────────────────────────
 
 

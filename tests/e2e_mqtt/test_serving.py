@@ -120,7 +120,7 @@ def test_the_status_tells_of_an_open_activity(mosquitto: Mosquitto, device: Devi
     boss.wait_for_agent()
     boss.ask("a1", asking(component("hvac", HVAC)))
     boss.hear("a1", "IDENTIFIED")
-    found = it.status()["activity"]
+    found = it.status()["activities"][0]
     assert (found["id"], found["command"], found["actions"][0]["status"]) == ("a1", None, "IDENTIFIED")
     text = it.run("status").stdout
     assert "activity open: containersupdate/desiredstate (a1)" in text
@@ -129,7 +129,7 @@ def test_the_status_tells_of_an_open_activity(mosquitto: Mosquitto, device: Devi
     broker.kill()
     boss.close()
     it.kill()
-    assert it.status()["activity"]["id"] == "a1"
+    assert it.status()["activities"][0]["id"] == "a1"
 
 
 def test_the_status_tells_of_the_broker(mosquitto: Mosquitto, device: Devices) -> None:

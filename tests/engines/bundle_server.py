@@ -41,10 +41,12 @@ class Habits:
 
 
 class BundleServer:
-    """`content` is under every path. `asked`: the requests so far; `sent`: the bytes of bodies."""
+    """`content` is under every path, where `files` has no other by path. `asked`: the requests so far; `sent`: the bytes of
+    bodies."""
 
     def __init__(self, content: bytes, certificates: Path | None = None) -> None:
         self.content, self.etag = content, '"one"'
+        self.files: dict[str, bytes] = {}
         self.habits = Habits()
         self.asked: list[Request] = []
         self.sent = 0
@@ -95,6 +97,9 @@ class BundleServer:
             return await self._say(writer, "302 Found", {"Location": habits.goes})
         if habits.page:
             return await self._say(writer, "200 OK", {"Content-Type": "text/html"}, b"<html>log in</html>")
+        content = self.files.get(request.path, self.content)
+        if not content:
+            return await self._say(writer, "404 Not Found")
         begin, status, headers = 0, "200 OK", dict(habits.more)
         if habits.validators:
             headers["ETag"] = self.etag
@@ -102,11 +107,11 @@ class BundleServer:
         condition = request.headers.get("if-range", self.etag)
         if habits.ranges and wanted and condition == self.etag:
             begin = int(wanted.removeprefix("bytes=").removesuffix("-"))
-            if begin >= len(self.content):
+            if begin >= len(content):
                 return await self._say(writer, "416 Range Not Satisfiable")
             status = "206 Partial Content"
-            headers["Content-Range"] = f"bytes {begin}-{len(self.content) - 1}/{len(self.content)}"
-        body = self.content[begin:]
+            headers["Content-Range"] = f"bytes {begin}-{len(content) - 1}/{len(content)}"
+        body = content[begin:]
         if request.method == "HEAD":
             return await self._say(writer, status, {**headers, "Content-Length": str(len(body))}, None)
         return await self._send(writer, status, headers, body)

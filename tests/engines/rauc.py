@@ -172,9 +172,9 @@ class Rauc:
     def reboot(self) -> str:
         """The power is cut and comes back. The bootname of what is at work then."""
         self.kill()
-        self.boot = uuid.uuid4().hex
         self.booted = self._bootloader()
         self.start()
+        self.boot = uuid.uuid4().hex
         return self.booted
 
     def next_boot(self) -> str:

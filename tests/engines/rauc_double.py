@@ -107,6 +107,9 @@ class RaucDouble:
     def variables(self) -> dict[str, str]:
         return dict(self.values)
 
+    def set_variables(self, values: dict[str, str]) -> None:
+        self.values |= values
+
     def content(self, bootname: str) -> str:
         return self.slots[bootname].version
 
@@ -116,9 +119,9 @@ class RaucDouble:
 
     def reboot(self) -> str:
         self.kill()
-        self.boot = uuid.uuid4().hex
         self.booted = self._bootloader(self.values)
         self.start()
+        self.boot = uuid.uuid4().hex
         return self.booted
 
     def _bootloader(self, values: dict[str, str]) -> str:

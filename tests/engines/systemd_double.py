@@ -7,6 +7,7 @@ ends of jobs to those that subscribed only.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dbus_fast import Message, Variant
@@ -18,12 +19,14 @@ _SYSTEMD = "org.freedesktop.systemd1"
 
 @dataclass
 class Logind:
-    """`inhibitors`: (what, who, why, mode, uid, pid). `reboots`: how often it was told to reboot. `refuses`: its reason."""
+    """`inhibitors`: (what, who, why, mode, uid, pid). `reboots`: how often it was told to reboot. `refuses`: its reason.
+    `goes_down`: what happens then, in a thread of its own."""
 
     address: str
     inhibitors: list[tuple[str, str, str, str, int, int]] = field(default_factory=list)
     reboots: int = 0
     refuses: str = ""
+    goes_down: Callable[[], object] = lambda: None
 
     def __post_init__(self) -> None:
         self.double = Double(self.address, "org.freedesktop.login1", self._answer)
@@ -36,6 +39,7 @@ class Logind:
                 if self.refuses:
                     raise No("org.freedesktop.DBus.Error.InteractiveAuthorizationRequired", self.refuses)
                 self.reboots += 1
+                asyncio.get_running_loop().run_in_executor(None, self.goes_down)
                 return "", []
             case _:
                 raise unknown_method(message)

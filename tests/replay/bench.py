@@ -10,10 +10,11 @@ from tests.controller.agents.harness import Device, asked
 from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.participants.containers.conduct import ContainersConduct
+from evenkeel.reconcilers.agents.wires import kanto
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import State
-from evenkeel.specs.kanto.desired import Manner
+from evenkeel.specs.kanto.manner import Manner
 from evenkeel.specs.reading.quantity import parse_duration
 
 from .player import REGISTRY, Hands, replayed
@@ -47,7 +48,7 @@ def settings_of(recording: Recording) -> AgentSettings:
     """The recorded program's flags."""
     stop_timeout = parse_duration(recording.flag("cm-deflt-ctrs-stop-timeout") or "30s")
     return AgentSettings(
-        recording.flag("ua-domain") or "containers", manner=Manner(stop_timeout, takes_unknown_keys=True)
+        recording.flag("ua-domain") or "containers", language=kanto(Manner(stop_timeout, takes_unknown_keys=True))
     )
 
 

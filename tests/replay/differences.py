@@ -1,4 +1,6 @@
-"""The differences between Kanto's agent and evenkeel that are on purpose: `differences.txt`, read, written and compared.
+"""The differences between an original agent and evenkeel that are on purpose, read, written and compared.
+
+`differences.txt` has those from Kanto's agent, `self_update_differences.txt` those from Leda's.
 
 A section for each recording that is not answered to the letter: its name behind `==`, a line `because:` for each row of
 docs/compatibility.md that says why, and the difference. There `-` is what the original said, `+` is what evenkeel says, and
@@ -17,6 +19,7 @@ from typing import NamedTuple
 from tests.places import ROOT
 
 FILE = Path(__file__).with_name("differences.txt")
+SELF_UPDATE_FILE = Path(__file__).with_name("self_update_differences.txt")
 COMPATIBILITY = ROOT / "docs/compatibility.md"
 _LONGEST_CONTEXT = 300
 
@@ -28,9 +31,9 @@ class Declared(NamedTuple):
     difference: tuple[str, ...]
 
 
-def declared() -> dict[str, Declared]:
+def declared(file: Path = FILE) -> dict[str, Declared]:
     """All sections, by the name of the recording."""
-    sections = re.split(r"^== (.+)\n", FILE.read_text(), flags=re.MULTILINE)[1:]
+    sections = re.split(r"^== (.+)\n", file.read_text(), flags=re.MULTILINE)[1:]
     return {name: _section(text) for name, text in zip(sections[::2], sections[1::2], strict=True)}
 
 
@@ -40,14 +43,14 @@ def _section(text: str) -> Declared:
     return Declared(rows, tuple(lines[len(rows) :]))
 
 
-def write(sections: Mapping[str, Declared]) -> None:
+def write(sections: Mapping[str, Declared], file: Path = FILE) -> None:
     """Replace the file."""
     head = "# Read tests/replay/differences.py first. `python -m tests.replay` writes everything but the lines `because:`.\n"
     texts = (
         "\n".join([f"== {name}", *(f"because: {row}" for row in found.because), *found.difference])
         for name, found in sorted(sections.items())
     )
-    FILE.write_text(head + "".join(f"\n{text}\n" for text in texts))
+    file.write_text(head + "".join(f"\n{text}\n" for text in texts))
 
 
 def difference(original: Sequence[str], ours: Sequence[str]) -> tuple[str, ...]:

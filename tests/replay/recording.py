@@ -1,4 +1,4 @@
-"""The recordings of Kanto's Containers Update Agent, read from `tests/data/recordings`.
+"""The recordings of two update agents, Kanto's and Leda's, read from `tests/data/recordings`.
 
 A recording is one conversation: lines that were sent to the agent, lines that it published, and events outside of MQTT, in the
 order in which the broker delivered them. `tests/data/recordings/README.md` explains the form.
@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from tests.places import DATA
 
-ARCHIVE = DATA / "recordings/containers-update-agent.tar.xz"
+CONTAINERS, SELF_UPDATE = "containers-update-agent", "self-update-agent"
 
 
 class Line(NamedTuple):
@@ -49,10 +49,10 @@ class Recording(NamedTuple):
 
 
 @cache
-def recordings() -> dict[str, Recording]:
-    """All of them, by name."""
+def recordings(agent: str = CONTAINERS) -> dict[str, Recording]:
+    """All of one agent, by name."""
     found = {}
-    with tarfile.open(ARCHIVE) as archive:
+    with tarfile.open(DATA / f"recordings/{agent}.tar.xz") as archive:
         for member in archive:
             content = archive.extractfile(member) if member.isfile() else None
             if content is not None:

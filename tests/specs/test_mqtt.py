@@ -81,3 +81,17 @@ def test_an_agent_needs_a_broker() -> None:
         "updateAgent.operationTimeout: expected a duration of at least 1s, got 1ms",
         "updateAgent.autonomous.after: expected a duration of at least 1s, got 0s",
     ]
+
+
+def test_the_self_update_agent_needs_a_broker_and_topics_of_its_own() -> None:
+    assert faults(selfUpdateAgent={"enable": True}) == ["selfUpdateAgent.enable: the agent needs a broker"]
+    both = {"enable": True, "domain": "device"}
+    assert faults(mqtt={"enabled": True}, updateAgent=both, selfUpdateAgent=both) == [
+        "selfUpdateAgent.domain: `updateAgent` has the domain `device`, too"
+    ]
+    assert faults(mqtt={"enabled": True}, selfUpdateAgent={"enable": True, "allow": ["http"]}) == []
+
+
+def test_an_address_that_the_self_update_agent_cannot_allow() -> None:
+    (fault,) = faults(mqtt={"enabled": True}, selfUpdateAgent={"enable": True, "allow": ["ftp"]})
+    assert fault.startswith("selfUpdateAgent.allow[0]: ")

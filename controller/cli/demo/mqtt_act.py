@@ -22,7 +22,8 @@ from evenkeel.controller.agents.conduct import topic_prefix
 from evenkeel.controller.cli.following import Following
 from evenkeel.controller.cli.steps import Show
 from evenkeel.controller.journal.journal import Journal
-from evenkeel.controller.wiring import build_controller, open_agents, open_domains, open_source
+from evenkeel.controller.serving import open_agents
+from evenkeel.controller.wiring import build_controller, open_domains, open_source
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import Bug
 from evenkeel.specs.settings.mqtt import MqttSettings, UpdateAgentSettings
@@ -118,8 +119,9 @@ async def play_over_mqtt(
         screen.echo(paint("\n$ evenkeel publish message.json --drive", "faint", screen.style))
         mqtt = MqttSettings(enabled=True, broker=f"tcp://127.0.0.1:{port}", client_id="evenkeel-demo")
         served = changed(settings, mqtt=mqtt, update_agent=UpdateAgentSettings(enable=True))
-        agents = open_agents(served, journal, engine)
-        controller = build_controller(served, journal, open_domains(served, engine), open_source(served), agents=agents)
+        domains = open_domains(served, engine)
+        agents = open_agents(served, journal, domains)
+        controller = build_controller(served, journal, domains, open_source(served), agents=agents)
         work = asyncio.create_task(controller.run())
         try:
             async with asyncio.timeout(_LIMIT_S):

@@ -70,22 +70,15 @@ class Watch:
 
 async def _event(paths: frozenset[str], folders: tuple[str, ...]) -> bool:
     """True after something happened at a path; False when nothing can be watched for now."""
-    from watchfiles import awatch
+    from evenkeel.controller.process.folders import WatchBroke, happenings
 
     try:
-        async with aclosing(
-            awatch(
-                *folders,
-                watch_filter=lambda _, path: path in paths,
-                step=_STEP_MS,
-                debounce=_DEBOUNCE_MS,
-                recursive=False,
-                ignore_permission_denied=True,
-            )
-        ) as events:
-            await anext(events)
+        async with aclosing(happenings(folders, _STEP_MS, _DEBOUNCE_MS)) as events:
+            async for happened in events:
+                if paths & happened:
+                    break
         return True
-    except (OSError, RuntimeError, ExceptionGroup) as error:
+    except (OSError, RuntimeError, WatchBroke) as error:
         log.debug("cannot watch files", extra={"fields": {"why": str(error)}})
         await asyncio.sleep(_DEAF_S)
         return False

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.participants.containers.components import ContainerComponents
 from evenkeel.controller.participants.containers.conduct import ContainerCycles, ContainersConduct, wanted
 from evenkeel.controller.participants.containers.identification import ContainersIdentification
 from evenkeel.controller.participants.driving import Driving
-from evenkeel.controller.participants.participant import Identified, Tell, Waits
-from evenkeel.controller.participants.phases import Phases
+from evenkeel.controller.participants.local import LocalParticipant
 from evenkeel.reconcilers.agents.in_force import in_force
 from evenkeel.reconcilers.containers.reported import as_in_force
 from evenkeel.reconcilers.containers.select import ContainersWanted
@@ -24,48 +23,34 @@ from evenkeel.specs.kanto.inventory import inventory
 from evenkeel.specs.kanto.updateagent import Inventory
 
 
-class ContainersParticipant:
-    """A `Participant`."""
+def containers_participant(
+    conduct: ContainersConduct,
+    journal: Journal,
+    driver: Driver[ContainersSeen],
+    reconciler: Reconciler[ContainersWanted, ContainersSeen, ContainersMemory],
+    cycles: ContainerCycles,
+    stopping: asyncio.Event,
+    alive: Callable[[], None] = lambda: None,
+) -> LocalParticipant[ContainersWanted]:
+    """The `Participant`. `stopping`: set when the end is for good. `alive` is called at each try."""
+    driving = Driving(cycles, stopping, conduct.patience, alive)
+    part = _Containers(conduct, journal, driver, ContainersIdentification(conduct, journal, reconciler, driving))
+    components = ContainerComponents(conduct, driver, cycles, driving)
+    return LocalParticipant(reconciler.domain, part, components, stopping, conduct.at_once)
+
+
+class _Containers:
+    """A `Part`."""
 
     def __init__(
         self,
         conduct: ContainersConduct,
         journal: Journal,
         driver: Driver[ContainersSeen],
-        reconciler: Reconciler[ContainersWanted, ContainersSeen, ContainersMemory],
-        cycles: ContainerCycles,
-        stopping: asyncio.Event,
-        alive: Callable[[], None] = lambda: None,
+        identification: ContainersIdentification,
     ) -> None:
-        """`stopping`: set when the end is for good. `alive` is called at each try."""
-        self.domain = reconciler.domain
         self._conduct, self._journal, self._driver = conduct, journal, driver
-        self._cut, self._stopping = asyncio.Event(), stopping
-        driving = Driving(cycles, stopping, conduct.patience, alive)
-        components = ContainerComponents(conduct, driver, cycles, driving)
-        self._phases = Phases(components, self._cut, stopping, conduct.at_once)
-        self._identification = ContainersIdentification(conduct, journal, reconciler, driving)
-
-    def interrupt(self) -> None:
-        self._cut.set()
-
-    def resume(self) -> None:
-        if not self._stopping.is_set():
-            self._cut.clear()
-
-    async def identify(
-        self, target: DesiredState, components: Sequence[tuple[str, str]], waits: Waits
-    ) -> Identified | str | None:
-        return await self._identification.identify(target, components, waits, self._cut)
-
-    async def carry_out(self, activity: Activity, tell: Tell) -> Activity | None:
-        return await self._phases.carry_out(activity, tell)
-
-    async def confirm(self, activity: Activity, tell: Tell) -> Activity | None:
-        return await self._phases.confirm(activity, tell)
-
-    async def close(self, activity: Activity, waits: Waits) -> Activity | None:
-        return await self._phases.close(activity, waits)
+        self.identify = identification.identify
 
     def kept(self, activity: Activity) -> DesiredState:
         return in_force(activity, wanted(self._conduct, activity.target).system)

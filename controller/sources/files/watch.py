@@ -105,7 +105,7 @@ class FileSource:
 
         waiting = asyncio.create_task(self._event(directories))
         waiting.add_done_callback(self._ended)
-        await asyncio.sleep(0)  # awatch sets up its watches before it first waits for anything
+        await asyncio.sleep(0)  # the watches stand before anything is waited for
         try:
             yield
         finally:
@@ -122,25 +122,17 @@ class FileSource:
         """Return after an event in one of the directories, or when one may have been missed."""
         import asyncio
 
-        from watchfiles import awatch
+        from evenkeel.controller.process.folders import WatchBroke, happenings
 
         try:
-            async with aclosing(
-                awatch(
-                    *sorted(directories),
-                    watch_filter=None,
-                    step=_STEP_MS,
-                    debounce=_DEBOUNCE_MS,
-                    recursive=False,
-                    ignore_permission_denied=True,
-                )
-            ) as events:
+            folders = [str(each) for each in sorted(directories)]
+            async with aclosing(happenings(folders, _STEP_MS, _DEBOUNCE_MS)) as events:
                 await anext(events)
             self._trouble = ""
         except FileNotFoundError:
             pass  # one of them is gone already
-        except ExceptionGroup as group:  # the watch stood and broke, for example on a name that is no UTF-8
-            log.debug("watch broke", extra={"fields": {"why": str(group.exceptions[0])}})
+        except WatchBroke as error:  # for example on a name that is no UTF-8
+            log.debug("watch broke", extra={"fields": {"why": str(error)}})
         except (OSError, RuntimeError) as error:  # it could not be set up: too many watches or open files
             if str(error) != self._trouble:
                 self._trouble = str(error)

@@ -28,7 +28,7 @@ from evenkeel.controller.cycle.endings import Progressed
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
 from evenkeel.controller.journal.journal import Journal, open_journal
 from evenkeel.controller.participants.containers.conduct import ContainersConduct
-from evenkeel.controller.participants.containers.participant import ContainersParticipant
+from evenkeel.controller.participants.containers.participant import containers_participant
 from evenkeel.controller.process.clock import Uptime
 from evenkeel.reconcilers.capabilities import Logged
 from evenkeel.reconcilers.containers import Containers
@@ -208,7 +208,7 @@ class Device:
         self.containers = self.decisions()
         driver = Cuttable(self._driver, self.pulse)
         self.cycles = Cycles(self.containers, driver, self.journal, self._say, now=self._now)
-        participant = ContainersParticipant(
+        participant = containers_participant(
             self.conduct, self.journal, driver, self.containers, self.cycles, self.stopping
         )
         self.agent = UpdateAgent(

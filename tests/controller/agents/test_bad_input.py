@@ -28,7 +28,8 @@ from tests.sampling import THOROUGH
 from tests.virtual import run
 
 from evenkeel.controller.agents.conduct import AgentSettings
-from evenkeel.specs.kanto.desired import Manner
+from evenkeel.reconcilers.agents.wires import kanto
+from evenkeel.specs.kanto.manner import Manner
 
 IMAGE = {"key": "image", "value": "reg.example/lamp:1"}
 
@@ -122,7 +123,7 @@ REFUSED: dict[str, tuple[Any, list[str]]] = {
     "a value that is a number": (domain(component(("memory", 64))), ["[payload.domains[0].components[0].config[1].value]"]),  # type: ignore[arg-type]
 }  # fmt: skip
 
-STRICT = AgentSettings(manner=Manner())
+STRICT = AgentSettings(language=kanto(Manner()))
 """As in files; what is only doubtful otherwise is refused."""
 
 

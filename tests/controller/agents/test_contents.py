@@ -9,6 +9,7 @@ from tests.controller.agents.harness import COMMANDS, DESIRED, Device, asked, de
 from tests.virtual import run
 
 from evenkeel.controller.agents import contents
+from evenkeel.reconcilers.agents import wires
 from evenkeel.specs.kanto import updateagent
 
 pytestmark = pytest.mark.virtual
@@ -26,7 +27,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return reading
 
-    monkeypatch.setattr(contents, "read_desired", counting("desired", contents.read_desired))
+    monkeypatch.setattr(wires, "read_request", counting("desired", wires.read_request))
     monkeypatch.setattr(updateagent, "read_command", counting("command", updateagent.read_command))
     return times
 

@@ -20,7 +20,7 @@ from tests.controller.agents.harness import (
 )
 from tests.virtual import run
 
-from evenkeel.controller.agents import contents
+from evenkeel.reconcilers.agents import wires
 from evenkeel.reconcilers.agents.activity import is_over
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.difference import ContainerDifference
@@ -274,7 +274,7 @@ def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return reading
 
-    monkeypatch.setattr(contents, "read_desired", breaking(contents.read_desired))
+    monkeypatch.setattr(wires, "read_request", breaking(wires.read_request))
     for name in ("read_command", "read_envelope"):
         monkeypatch.setattr(updateagent, name, breaking(getattr(updateagent, name)))
 

@@ -19,7 +19,7 @@ from evenkeel.controller.loop.controller import Controller
 from evenkeel.controller.loop.ports import Serving
 from evenkeel.controller.mqtt.router import Router
 from evenkeel.controller.participants.containers.conduct import ContainersConduct
-from evenkeel.controller.participants.containers.participant import ContainersParticipant
+from evenkeel.controller.participants.containers.participant import containers_participant
 
 pytestmark = pytest.mark.virtual
 
@@ -50,7 +50,7 @@ class TwoAgents(Two):
     def _role(self, controller: Controller, router: Router, decisions: Half, engine: Engine) -> AgentRole:
         settings = AgentSettings(domain=decisions.domain)
         worker = controller.worker(decisions.domain)
-        participant = ContainersParticipant(
+        participant = containers_participant(
             ContainersConduct(decisions.domain),
             self.journal,
             engine,

@@ -18,8 +18,9 @@ from tests.virtual import run
 from evenkeel.controller.agents.conduct import AgentSettings
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.participants.containers.conduct import ContainersConduct
+from evenkeel.reconcilers.agents.wires import kanto
 from evenkeel.specs.containers.container import Restart, Stop
-from evenkeel.specs.kanto.desired import Manner
+from evenkeel.specs.kanto.manner import Manner
 
 STUBBORN = Image(stops_with=None)
 
@@ -34,7 +35,7 @@ def parameters(state: dict[str, Any], name: str) -> dict[str, str]:
 
 
 async def _stubborn(manner: Manner = Manner()) -> Device:  # noqa: B008 - a value
-    device = Device(catalogue={"reg.example/lamp:1": STUBBORN}, settings=AgentSettings(manner=manner))
+    device = Device(catalogue={"reg.example/lamp:1": STUBBORN}, settings=AgentSettings(language=kanto(manner)))
     await device.bring("before", asked("lamp"))
     return device
 
@@ -152,7 +153,7 @@ def test_an_unknown_key_is_a_doubt_unless_it_is_to_be_refused(strict: bool) -> N
     """Recording `system-containers-emptied`."""
 
     async def story() -> None:
-        device = Device(settings=AgentSettings(manner=Manner(takes_unknown_keys=not strict)))
+        device = Device(settings=AgentSettings(language=kanto(Manner(takes_unknown_keys=not strict))))
         said = await device.desired("a", asked("lamp", "1", ("color", "red")), config=[("weight", "1")])
         doubts = [
             "unknown key `weight`, which is passed over [payload.domains[0].config[0].key]",

@@ -14,8 +14,7 @@ from tests.until import until
 
 from evenkeel.controller.cli.subjects import SUBJECTS
 from evenkeel.controller.drivers.containers.memory import Image
-from evenkeel.controller.drivers.files import memory_files
-from evenkeel.controller.drivers.files.memory import MemoryDisk
+from evenkeel.controller.drivers.files.memory import MemoryDisk, memory_files
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.wiring import MEMORY_FILES, open_domains
 from evenkeel.specs.feedback import Condition, Feedback, SetAside

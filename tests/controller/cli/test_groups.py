@@ -80,3 +80,20 @@ def test_a_member_of_a_group_that_cannot_be_had_is_described_so(device: Device) 
     assert f"its group cannot be had, and is as it was: {WHY}" in text
     assert "retry" not in text
     assert described(device, "lamp", "container")["blocked"] is None
+
+
+def test_a_plan_says_that_a_group_that_cannot_be_had_is_repaired(device: Device) -> None:
+    block(device)
+    device.engine().kill("web")
+    text = device.run("plan", ok=2, COLUMNS="300").stdout
+    assert f"Note: group drive cannot be had: {WHY}; it is repaired" in text
+
+
+def test_a_plan_says_that_a_file_moves(device: Device) -> None:
+    device.write(file())
+    device.run("apply", "--yes")
+    device.write(file(path="/etc/new.conf"))
+    (found,) = planned(device, 2)["subjects"]
+    assert [(each["path"], each["old"], each["new"]) for each in found["changes"]] == [("path", PATH, "/etc/new.conf")]
+    (line,) = [line for line in device.run("plan", ok=2, COLUMNS="200").stdout.splitlines() if "app.conf " in line]
+    assert f"{PATH} → /etc/new.conf" in line

@@ -42,10 +42,10 @@ def test_an_activity_that_nobody_will_command_any_more_can_be_abandoned(device: 
     device.run("apply", "--yes")
     open_activity(device, normal(Container("web", "docker.io/library/nginx:1")))
     device.engine().remove("web")
-    hint = "nobody serves it, because MQTT is off; `evenkeel release --abandon` ends it"
+    hint = "nobody serves it, because its agent is off; `evenkeel release --abandon` ends it"
     assert hint in device.run("apply", "--yes", ok=1).stderr
     assert hint in device.run("status").stdout
-    assert "nobody serves it: MQTT is off. `evenkeel release --abandon` ends it" in device.run("release").stdout
+    assert "nobody serves it: its agent is off. `evenkeel release --abandon` ends it" in device.run("release").stdout
     assert device.engine().running() == {}
     assert "Abandoned: activity a1." in device.run("release", "--abandon").stdout
     assert device.run("release", "--abandon").stdout == "No activity is open: there is nothing to abandon.\n"

@@ -24,8 +24,7 @@ from tests.sampling import SEED
 from tests.until import until
 
 from evenkeel.controller.drivers.containers.memory import Image
-from evenkeel.controller.drivers.files import memory_files
-from evenkeel.controller.drivers.files.memory import MemoryDisk
+from evenkeel.controller.drivers.files.memory import MemoryDisk, memory_files
 from evenkeel.controller.journal.journal import read_journal
 from evenkeel.controller.wiring import MEMORY_FILES
 from evenkeel.specs.codec import plain

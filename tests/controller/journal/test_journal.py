@@ -160,7 +160,7 @@ def test_a_fact_that_cannot_be_read_is_left_out(journal: Journal, state: Path) -
     remember(journal, made={"1": 1, "2": 2}, proven={"1": ""})
     with closing(sqlite3.connect(state / FILE)) as damage, damage:
         damage.execute("UPDATE memory SET body = x'ff00' WHERE fact = 'made' AND key = '1'")
-        damage.execute("INSERT INTO memory VALUES ('containers', 'of a later version', 'x', x'31')")
+        damage.execute("INSERT INTO memory VALUES ('containers', 'x', 'of a later version', x'31', 9)")
     assert memory(journal) == ContainersMemory(made={"2": 2}, proven={"1": ""})
 
 

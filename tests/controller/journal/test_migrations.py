@@ -1,15 +1,18 @@
 """A journal of an earlier version is whole after it was opened; one of a newer version is refused and left as it is.
 
-`tests/data/journal-4.sql` and `journal-7.sql` were written by the evenkeel of that version. They hold a row of every table.
+`tests/data/journal-4.sql`, `journal-7.sql` and `journal-8.sql` were written by the evenkeel of that version. They hold a row of
+every table.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from evenkeel.controller.journal.database import open_database
 from evenkeel.controller.journal.file import FILE
 from evenkeel.controller.journal.journal import Journal, keep_journal, open_journal, read_journal
 from evenkeel.controller.journal.migrations import MIGRATIONS, OLDEST, SCHEMA, VERSION, checksum, version_of
+from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import JournalError
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.output import Output
@@ -57,7 +61,7 @@ def shape(connection: sqlite3.Connection) -> dict[str, Any]:
         name: (
             connection.execute(f"PRAGMA table_info({name})").fetchall(),
             connection.execute(f"PRAGMA foreign_key_list({name})").fetchall(),
-            connection.execute("SELECT strict FROM pragma_table_list WHERE name = ?", (name,)).fetchone(),
+            connection.execute("SELECT strict, wr FROM pragma_table_list WHERE name = ?", (name,)).fetchone(),
         )
         for name in names
     }
@@ -163,6 +167,38 @@ def test_a_journal_of_version_7_that_knew_no_failures_is_whole(of_version_7: Pat
         assert journal.failures.all() == ()
     with closing(open_journal(of_version_7)) as journal:
         assert journal.failures.keep("web", "1", "2", "it ended", Output(("a",)))
+
+
+@pytest.fixture
+def of_version_8(tmp_path: Path) -> Path:
+    """A state directory with the journal of version 8, in the middle of an activity whose feedback waits."""
+    (tmp_path / "eight").mkdir()
+    with closing(sqlite3.connect(tmp_path / "eight" / FILE)) as connection:
+        connection.executescript((ROOT / "tests" / "data" / "journal-8.sql").read_text())
+    return tmp_path / "eight"
+
+
+@pytest.mark.parametrize("opener", [open_journal, read_journal])
+def test_a_journal_of_version_8_is_whole(of_version_8: Path, opener: Callable[[Path], Journal]) -> None:
+    with closing(opener(of_version_8)) as journal:
+        known = memory(journal)
+        assert (known.proven, known.watched) == ({"1" * 64: "abc", "2" * 64: ""}, ("3" * 64,))
+        assert (known.stopped, known.adopted) == (("3" * 64,), {"4" * 64: "legacy"})
+        assert list(known.switch_s.items()) == [("web", 1.25), ("db", 0.5)], "in the order of the switches"
+        activity = journal.mailbox("containers").activity()
+        assert activity is not None
+        assert activity.id == "act-2"
+        message = json.loads(journal.outbox.first(9)[-1][1].payload)
+        told = [(each["component"]["id"], each["status"]) for each in message["payload"]["actions"]]
+        assert told == [("containers:web", "UPDATING"), ("containers:db", "UPDATE_SUCCESS")]
+
+
+def test_what_is_remembered_later_stands_behind_what_was_migrated(of_version_8: Path) -> None:
+    with closing(open_journal(of_version_8)) as journal:
+        before = memory(journal)
+        journal.memories.keep(before, changed(before, switch_s={**before.switch_s, "a": 3.0}))
+    with closing(open_journal(of_version_8)) as journal:
+        assert list(memory(journal).switch_s) == ["web", "db", "a"]
 
 
 @pytest.mark.parametrize("table", ["feedback", "instance", "attempt", "condition", "activity", "inbox"])

@@ -80,6 +80,14 @@ updateAgent:
   operationTimeout: 10m
   autonomous: {after: 2m}
   reportDebounce: 0s
+selfUpdateAgent:
+  enable: true
+  domain: os
+  allow: [http, file, http]
+  reboot: self
+  operationTimeout: 20m
+  autonomous: {after: 3m}
+  reportDebounce: 0s
 """
 
 
@@ -107,6 +115,9 @@ def test_everything_can_be_set(file: Path) -> None:
     assert (agent.domain, agent.system_containers, agent.verbose_inventory) == ("my-domain", ("cloud", "sua"), True)
     assert (agent.operation_timeout, agent.autonomous.after) == (timedelta(minutes=10), timedelta(minutes=2))
     assert agent.report_debounce == timedelta(0)
+    os_agent = settings.self_update_agent
+    assert (os_agent.enable, os_agent.domain, os_agent.allow, os_agent.reboot) == (True, "os", ("file", "http"), "self")
+    assert (os_agent.operation_timeout, os_agent.autonomous.after) == (timedelta(minutes=20), timedelta(minutes=3))
     assert not {name for name in settings.__struct_fields__ if getattr(settings, name) == getattr(Settings(), name)}
 
 

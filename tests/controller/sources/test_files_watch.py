@@ -396,10 +396,10 @@ async def test_resync_finds_what_no_event_tells(folder: Path, tmp_path: Path) ->
         await watch.asks(a="nginx:2")
 
 
-async def _silent(*_: Path, **__: object) -> AsyncIterator[set[object]]:
-    """As `watchfiles.awatch` on a file system that tells nothing."""
+async def _silent(*_: object) -> AsyncIterator[frozenset[str]]:
+    """As `happenings` on a file system that tells nothing."""
     await asyncio.Event().wait()
-    yield set()
+    yield frozenset()
 
 
 @pytest.mark.parametrize(
@@ -421,7 +421,7 @@ def test_the_pause_after_a_fruitless_look_is_counted_from_that_look(
         await readings.aclose()
         return asyncio.get_running_loop().time() - changed_s
 
-    monkeypatch.setattr("watchfiles.awatch", _silent)
+    monkeypatch.setattr("evenkeel.controller.process.folders.happenings", _silent)
     (folder / "a.yaml").write_text(spec("a"))
     source = FileSource([folder], None, timedelta(seconds=60))
     assert virtual.run(story()) == pytest.approx(later_s)

@@ -16,8 +16,8 @@ from tests.virtual import now
 
 from evenkeel.controller.cycle.domain import Domain
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
-from evenkeel.controller.drivers.files import FilesEngine, memory_files
-from evenkeel.controller.drivers.files.memory import Entry, MemoryDisk
+from evenkeel.controller.drivers.files import FilesEngine
+from evenkeel.controller.drivers.files.memory import Entry, MemoryDisk, memory_files
 from evenkeel.controller.journal.journal import Journal, open_journal
 from evenkeel.controller.loop.controller import Controller
 from evenkeel.controller.loop.queue import WakeUps

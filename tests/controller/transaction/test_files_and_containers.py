@@ -339,3 +339,29 @@ def test_the_stories_have_fewer_actions_than_are_tried(on_mixed: OnMixed) -> Non
         assert len(mixed.power.done) < MOST_ACTIONS * 2
 
     on_mixed(work)
+
+
+def test_an_engine_of_which_nothing_is_asked_holds_up_nothing_while_it_is_away(on_mixed: OnMixed) -> None:
+    """A first revision of files alone was never good, and `apply` never ended."""
+
+    async def work(mixed: Mixed) -> None:
+        mixed.engine.script.unreachable = True
+        mixed.ask("one")
+        await mixed.play(200)
+        assert mixed.content() == "one"
+        assert mixed.journal.digest("last-good") == mixed.journal.digest("desired")
+        assert mixed.settled() == (True, "Converged")
+        known = mixed.journal.condition("EngineReachable", "containers")
+        assert known is not None
+        assert not known.holds
+        mixed.start()
+        mixed.ask("one", "web:1")
+        mixed.at(100, setattr, mixed.engine.script, "unreachable", False)
+        await mixed.play(50)
+        assert not mixed.settled()[0], "now something is asked of it"
+        mixed.start()
+        await mixed.play(200)
+        assert mixed.settled() == (True, "Converged")
+        assert mixed.running() == ["web:1"]
+
+    on_mixed(work)

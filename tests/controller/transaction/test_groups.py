@@ -6,12 +6,14 @@ import pytest
 from tests.controller.stage import Reading
 
 from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.controller.drivers.files.memory import Entry
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.files.file import File
 from evenkeel.specs.groups.baseline import Baseline
 
-from .mixed import Mixed, OnMixed, asking
+from .mixed import PATH, Mixed, OnMixed, asking
 
 
 def grouped(content: str | None, *images: str, **members: tuple[str, ...]) -> Reading:
@@ -342,5 +344,97 @@ def test_a_group_that_cannot_be_had_is_told_while_another_one_waits(on_mixed: On
         assert told is not None
         assert (told.reason, list(told.groups)) == ("Retrying", ["drive"])
         assert "nosuchuser" in told.groups["drive"]
+
+    on_mixed(work)
+
+
+@pytest.mark.parametrize("groups", [{}, GROUPS, {"drive": ("conf",)}])
+def test_what_cannot_be_had_and_is_not_changed_keeps_nothing_else_from_being_good(
+    on_mixed: OnMixed, groups: dict[str, tuple[str, ...]]
+) -> None:
+    """A later failure would take back what was proven."""
+
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, grouped("one", "web:1", "lamp:1", **groups))
+        mixed.disk.world.entries[PATH] = Entry("folder", mode=0o755)
+        mixed.source.readings.put_nowait(grouped("one", "web:1", "lamp:2", **groups))
+        await mixed.play(400)
+        assert mixed.journal.digest("last-good") == mixed.journal.digest("desired")
+        assert mixed.settled() == (False, "Blocked"), "of conf"
+        assert len(mixed.engine.world.containers) == 2, "what was replaced is gone"
+        broken(mixed, "lamp:3")
+        mixed.start()
+        mixed.source.readings.put_nowait(grouped("one", "web:1", "lamp:3", **groups))
+        await mixed.play(600)
+        assert mixed.running() == ["lamp:2", "web:1"]
+
+    on_mixed(work)
+
+
+def handed_over(first: str, second: str, *images: str) -> Reading:
+    """Two files, each with a container in its group."""
+    reading = grouped(None, *images, ga=("fa", "web"), gb=("fb", "lamp"))
+    files = [Document("File", name, File(name, path, name)) for name, path in (("fa", first), ("fb", second))]
+    return Reading(desired_state([*reading.desired.documents, *files]))
+
+
+@pytest.mark.parametrize("failing", ["web:2", "lamp:2"])
+def test_a_path_that_goes_from_one_group_to_another_goes_back_with_it(on_mixed: OnMixed, failing: str) -> None:
+    """Both files were written over each other for ever, and the group that failed never got back."""
+
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, handed_over("/etc/x", "/etc/y", "web:1", "lamp:1"))
+        broken(mixed, failing)
+        mixed.source.readings.put_nowait(handed_over("/etc/z", "/etc/x", "web:2", "lamp:2"))
+        await mixed.play(600)
+        content = {path: entry.content for path, entry in mixed.disk.world.entries.items() if entry.kind == "file"}
+        assert mixed.settled() == (False, "RolledBack")
+        if failing == "web:2":
+            assert mixed.running() == ["lamp:1", "web:1"]
+            assert content == {"/etc/x": b"fa", "/etc/y": b"fb"}
+        else:
+            assert mixed.running() == ["lamp:1", "web:2"], "what fb has before is in nobody's way"
+            assert content == {"/etc/z": b"fa", "/etc/y": b"fb"}
+        assert len(mixed.said("rolled-back")) == 1
+        mixed.engine.catalogue.clear()
+        mixed.engine.ill.clear()
+        mixed.start()
+        mixed.source.readings.put_nowait(handed_over("/etc/z", "/etc/x", "web:3", "lamp:3"))
+        await mixed.play(600)
+        assert mixed.settled() == (True, "Converged")
+        assert mixed.running() == ["lamp:3", "web:3"]
+
+    on_mixed(work)
+
+
+def test_nothing_that_a_revision_prepares_is_taken_for_what_somebody_left(on_mixed: OnMixed) -> None:
+    """The new file of a container, at another path, was called drift, removed and written again."""
+
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, handed_over("/etc/x", "/etc/y", "web:1", "lamp:1"))
+        before = mixed.journal.last_seq()
+        mixed.source.readings.put_nowait(handed_over("/etc/z", "/etc/x", "web:2", "lamp:2"))
+        await mixed.play(600)
+        assert mixed.settled() == (True, "Converged")
+        assert [each.message for each in mixed.said("drift") if each.seq > before] == []
+        steps = [each.step for each in mixed.said("step-done") if each.seq > before]
+        assert len(steps) == len(set(steps)), "nothing is done twice"
+
+    on_mixed(work)
+
+
+def test_what_a_revision_has_stopped_for_good_does_not_run_while_another_group_goes_back(on_mixed: OnMixed) -> None:
+    """The old container came up for some seconds, with its ports and devices."""
+
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, grouped("one", "web:1", "lamp:1", drive=("conf", "web"), comfort=("lamp",)))
+        broken(mixed, "web:2")
+        before = mixed.journal.last_seq()
+        mixed.source.readings.put_nowait(grouped("two", "web:2", drive=("conf", "web"), comfort=("lamp",)))
+        await mixed.play(600)
+        assert (mixed.content(), mixed.running()) == ("one", ["web:1"])
+        assert mixed.settled() == (False, "RolledBack")
+        steps = [each.step for each in mixed.said("step-done") if each.seq > before and each.subject == "lamp"]
+        assert [each.partition(":")[0] for each in steps] == ["stop", "remove"]
 
     on_mixed(work)

@@ -82,6 +82,20 @@ def test_a_slot_that_has_the_version_is_not_written_again() -> None:
     assert steps(planned(SYSTEM, seen(slot(A, "1"), slot(B, "2")))) == ["activate", "reboot"]
 
 
+def test_a_bad_slot_counts_only_where_evenkeel_has_written_it_to_the_end() -> None:
+    """RAUC before 1.10 keeps the record of what was there before an install that was interrupted."""
+    look = seen(slot(A, "1"), slot(B, "2", boot_status="bad"))
+    assert steps(planned(SYSTEM, look)) == WHOLE
+    written = changed(SETTLED, installed={B: "2"})
+    assert steps(planned(SYSTEM, look, written)) == ["activate", "reboot"]
+    begun = after(written, planned(SYSTEM, look), "install", None)
+    assert steps(planned(SYSTEM, look, begun)) == WHOLE
+    whole = after(SETTLED, planned(SYSTEM, look), "install", Done())
+    assert whole.installed == {B: "2"}
+    ran = changed(SETTLED, ran={B: "2"})
+    assert steps(planned(SYSTEM, look, ran)) == ["activate", "reboot"]
+
+
 @pytest.mark.parametrize("content", ["pending", "failed"])
 def test_a_torn_slot_is_written_again(content: str) -> None:
     assert steps(planned(SYSTEM, seen(slot(A, "1"), slot(B, "2", content=content)))) == WHOLE
@@ -212,6 +226,16 @@ def test_the_way_back_after_the_reboot_is_another_one() -> None:
     assert (action(plan, "activate").slot, action(plan, "activate").runs) == (A, "")
 
 
+def test_what_is_left_because_it_has_failed_is_what_a_failed_way_back_falls_back_to() -> None:
+    look = seen(slot(A, "1"), slot(B, "2", boot_status="bad"), B, boot="boot-2")
+    failed = changed(ON_TRIAL, trial={}, failed={B: Failure("2", "is not well")})
+    back = planned(changed(SYSTEM, version="1"), look, failed)
+    assert steps(back) == ["net", "activate", "reboot"]
+    assert action(back, "net").slot == B
+    left = seen(slot(A, "1", boot_status="good"), slot(B, "2"), boot="boot-3")
+    assert steps(planned(changed(SYSTEM, version="1"), left, failed)) == ["mark-bad:rootfs.1"]
+
+
 def test_the_way_back_into_a_slot_of_the_factory() -> None:
     """The updater knows nothing of it; the memory does."""
     look = seen(slot(A, content="unknown"), slot(B, "2"), B, boot="boot-2")
@@ -280,6 +304,10 @@ def test_a_later_fallback_is_told_as_one() -> None:
     assert verb == "keep"
     assert why == "1 in slot A is booted: the bootloader fell back from slot B, in which 2 was proven"
     assert why in Slots().ailing(look, memory)["os"].why
+    by_hand = seen(slot(A, "1"), slot(B, "2"))
+    assert verb_and_why(planned(SYSTEM, by_hand, memory))[1] == (
+        "1 in slot A is booted, and not 2: somebody else has changed it"
+    ), "the bootloader would still boot B"
 
 
 def test_a_new_wish_overrules_what_somebody_has_booted() -> None:
@@ -403,7 +431,10 @@ def test_a_bundle_that_cannot_be_installed_is_useless() -> None:
     assert fetched.fetched == (SYSTEM.key,)
     useless = after(fetched, plan, "inspect", Failed("no signature"))
     assert useless.useless == (SYSTEM.key,)
-    assert after(useless, plan, "fetch", None).useless == ()
+    again = planned(SYSTEM, seen(slot(A, "1"), slot(B), bundles=(BundleSeen(SYSTEM.key, 7, True),)), useless)
+    assert steps(again) == ["clear", *WHOLE], "somebody has put another one there"
+    cleared = after(useless, again, "clear", Done())
+    assert (cleared.useless, cleared.fetched) == ((), ())
 
 
 def test_what_was_found_is_what_a_first_revision_goes_back_to() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from tests.virtual import run
 from evenkeel.controller.cycle.endings import Ending, Settled, Stalled
 from evenkeel.controller.drivers.slots.memory import Bundle, factory
 from evenkeel.specs.codec import changed
+from evenkeel.specs.slots.actions import Prove
 from evenkeel.specs.slots.system import Health, OperatingSystem
 
 BUNDLE = "https://updates.test/os-2.raucb"
@@ -160,6 +162,37 @@ def test_a_power_cut_at_any_action(bundle: str, booted: str) -> None:
         with case.device() as it:
             run(story(it, case, (cut,)))
     print(f"{len(tried)} of {len(every)} power cuts")
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_way_back_that_does_not_boot_ends(attempts: int) -> None:
+    """The old system is broken when it is gone back to. The device stays on the new one, which is not well, and says so."""
+
+    async def work(it: Bench) -> None:
+        assert isinstance(await it.converge(asking(OLD)), Settled)
+        broken = replace(it.world.slots[it.first], bundle=Bundle("1.0.0", boots=False))
+        it.driver.check = lambda: None
+        it.driver.refuses = lambda action: (
+            it.world.slots.update({it.first: broken}) if isinstance(action, Prove) else None
+        )
+        ending = await it.converge(asking(NEW))
+        assert isinstance(ending, Stalled)
+        assert it.runs() == "2.0.0"
+        assert (
+            "1.0.0 is not tried again: the bootloader fell back to slot B (2.0.0): slot A (1.0.0) did not boot"
+            in ending.why
+        )
+        assert "is not well 1m after its boot" in ending.why
+        assert it.boots == ["rootfs.1"] * 4
+        boots = len(it.boots)
+        assert isinstance(await it.converge(asking(NEW)), Stalled)
+        assert len(it.boots) == boots
+
+    world = factory(attempts=attempts)
+    world.served[BUNDLE] = BUNDLES["is not well"]
+    with bench(world) as it:
+        run(work(it))
 
 
 @pytest.mark.virtual

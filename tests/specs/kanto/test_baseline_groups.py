@@ -13,7 +13,8 @@ from evenkeel.specs.desired import Decoded
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.documents.join import desired_from
 from evenkeel.specs.groups.baseline import Baseline
-from evenkeel.specs.kanto.desired import Manner, baselines
+from evenkeel.specs.kanto.desired import baselines
+from evenkeel.specs.kanto.manner import Manner
 from evenkeel.specs.kanto.translate import kanto_payload
 from evenkeel.specs.problem import Flaw
 

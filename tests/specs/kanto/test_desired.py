@@ -16,6 +16,7 @@ from evenkeel.specs.containers.container import Restart
 from evenkeel.specs.desired import Decoded, SystemContainers, asked_at
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.kanto import desired as kanto
+from evenkeel.specs.kanto.manner import Manner
 from evenkeel.specs.problem import Flaw, Place, errors, path_text, problem_text
 
 
@@ -50,7 +51,7 @@ def test_an_unknown_key_is_refused_in_files_and_passed_over_on_the_wire(value: d
     kanto.desired_state_drafts({"payload": value}, flaws)
     assert [(path_text(flaw.path), flaw.warning) for flaw in flaws] == [(unknown, False)]
     flaws = []
-    drafts = kanto.desired_state_drafts({"payload": value}, flaws, manner=kanto.Manner(takes_unknown_keys=True))
+    drafts = kanto.desired_state_drafts({"payload": value}, flaws, manner=Manner(takes_unknown_keys=True))
     assert [(path_text(flaw.path), flaw.warning) for flaw in flaws] == [(unknown, True)]
     assert "is passed over" in flaws[0].message
     assert len(drafts) == len(value["domains"][0].get("components", ()))
@@ -60,7 +61,7 @@ def test_a_mistake_that_loses_what_is_asked_for_is_refused_on_the_wire_too() -> 
     parameters = {"id": "web", "version": "1", "parameters": [{"key": "privileged", "value": "true"}]}
     flaws: list[Flaw] = []
     value = {"payload": {"domains": [{"id": "containers", "components": [parameters]}]}}
-    kanto.desired_state_drafts(value, flaws, manner=kanto.Manner(takes_unknown_keys=True))
+    kanto.desired_state_drafts(value, flaws, manner=Manner(takes_unknown_keys=True))
     assert [flaw.warning for flaw in flaws] == [False]
 
 

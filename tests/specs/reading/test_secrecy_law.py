@@ -17,7 +17,7 @@ from tests.sampling import examples
 
 from evenkeel.reconcilers.agents.request import read_request
 from evenkeel.specs.documents.decode import decode_file
-from evenkeel.specs.kanto.desired import Manner
+from evenkeel.specs.kanto.manner import Manner
 from evenkeel.specs.kanto.settings import kanto_settings
 from evenkeel.specs.kanto.updateagent import read_envelope
 from evenkeel.specs.problem import Flaw, path_text, problem_text

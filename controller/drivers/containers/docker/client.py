@@ -65,8 +65,12 @@ class EngineClient:
         self._slots = asyncio.Semaphore(limit)
         self._idle: list[Wire] = []
         self._version: str | None = None
+        self._meeting = asyncio.Lock()
+        """Held by the one request that asks for the version, for all that begin meanwhile."""
         self.server = ""
         """The `Server` header of the engine's answer to the last ping."""
+        self.listener = 0
+        """The id of the user who listens there, at that time. 0 is root."""
         self.meetings = 0
         """The number of times that the engine was asked for its version. After each time the engine may be another one,
         and earlier answers may be wrong."""
@@ -214,14 +218,15 @@ class EngineClient:
     async def _ask(self, wire: Wire, request: Request) -> h11.Response:
         """Ask the engine. If its version is not known, ask for the version first, because another engine may have come
         back."""
-        if self._version is None:
-            answer = await wire.ask(Request("GET", "/_ping"))
-            await wire.rest()
-            if not wire.rewind():
-                raise h11.RemoteProtocolError("it closes the connection after a ping")
-            self.server = header(answer, b"server")
-            self._version = self._agreed(header(answer, b"api-version"))
-            self.meetings += 1
+        async with self._meeting:
+            if self._version is None:
+                answer = await wire.ask(Request("GET", "/_ping"))
+                await wire.rest()
+                if not wire.rewind():
+                    raise h11.RemoteProtocolError("it closes the connection after a ping")
+                self.server, self.listener = header(answer, b"server"), wire.listener()
+                self._version = self._agreed(header(answer, b"api-version"))
+                self.meetings += 1
         return await wire.ask(request, f"/v{self._version}")
 
     async def _objects(self, wire: Wire, request: Request) -> AsyncGenerator[object, None]:

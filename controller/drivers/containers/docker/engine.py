@@ -50,6 +50,9 @@ _DOUBLED = (
 )
 _REMOVAL_LOOKS, _REMOVAL_LOOK_S = 20, 0.5
 """For how long a removal that is under way already is waited for."""
+_NETWORK_KNOWN_S = 1.0
+"""For how long the network need not be asked for again before a creation. It may go meanwhile, as it may after any answer;
+then the start finds out, and puts the container on another one."""
 
 
 class DockerEngine:
@@ -156,7 +159,7 @@ class DockerEngine:
         if reasons := lacks.refused(container, kind.lacks):
             raise Refused(f"container:{container.name}", "; ".join(reasons))
         if container.network == "bridge":
-            await self._networks.ensure()
+            await self._networks.ensure(within_s=_NETWORK_KNOWN_S)
         attached = await volumes.volumes_for(self._client, container, action.volumes, self._owner)
         word = secrets.token_hex(8)
         body = create_body(container, self._network, address_of, self._owner, attached, instance=word)

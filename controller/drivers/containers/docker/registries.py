@@ -13,16 +13,19 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from evenkeel.controller.drivers.containers.docker.answers import Distribution
 from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, EngineClient
 from evenkeel.controller.process.waiting import waiting_for
-from evenkeel.controller.settings.credentials import Credentials, config_path, credentials_for
 from evenkeel.specs.containers.image import DIGEST_PATTERN, parse_image
 from evenkeel.specs.containers.observed import RemoteImage
 from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
 from evenkeel.specs.reading.secrecy import shown_address
 from evenkeel.specs.visible import shortened
+
+if TYPE_CHECKING:
+    from evenkeel.controller.settings.credentials import Credentials
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +164,8 @@ class Registries:
 
     async def auth(self, registry: str) -> dict[str, str]:
         """The header with the credentials for a registry, if there are any."""
+        from evenkeel.controller.settings.credentials import config_path, credentials_for
+
         found = await credentials_for(registry, config_path(self._docker_config))
         return {} if found is None else {"X-Registry-Auth": _auth_text(found)}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import NoReturn
 
@@ -58,8 +58,12 @@ class MemoryUpdater:
             self._refuse(f"Compatible mismatch: Expected '{COMPATIBLE}' but bundle manifest has '{bundle.compatible}'")
         if slot not in world.slots or slot == world.booted:
             self._refuse("Could not find any slot to install to")
-        self._install = asyncio.get_running_loop().create_task(self._write(slot, bundle, progress))
-        await asyncio.shield(self._install)
+        heard = [progress]
+        self._install = asyncio.get_running_loop().create_task(self._write(slot, bundle, heard))
+        try:
+            await asyncio.shield(self._install)
+        finally:
+            heard.clear()  # it goes on by itself, and nobody waits for it any more
 
     async def mark(self, mark: Mark, slot: str) -> None:
         self._at_rest()
@@ -87,7 +91,7 @@ class MemoryUpdater:
             self._install.cancel()
             self._install = None
 
-    async def _write(self, slot: str, bundle: Bundle, progress: Progress) -> None:
+    async def _write(self, slot: str, bundle: Bundle, heard: Sequence[Progress]) -> None:
         world = self._world
         world.mark("bad", slot)
         self.fuse("before writing")
@@ -97,7 +101,8 @@ class MemoryUpdater:
         for piece in range(1, _PIECES + 1):
             await asyncio.sleep(self.piece_s)
             self.fuse("writing")
-            progress(f"Copying image to {slot}", piece * 100 // _PIECES, 100)
+            for progress in heard:
+                progress(f"Copying image to {slot}", piece * 100 // _PIECES, 100)
             if bundle.flaw == "no room" and piece == _PIECES // 2:
                 world.slots[slot], world.writing = replace(world.slots[slot], content="failed"), ""
                 self._refuse(f"Installation error: Slot {slot} is too small for the image")

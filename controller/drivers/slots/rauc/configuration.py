@@ -14,6 +14,7 @@ from evenkeel.controller.process.bounded import read_bounded
 
 CONFIGURATIONS = (Path("/etc/rauc/system.conf"), Path("/run/rauc/system.conf"), Path("/usr/lib/rauc/system.conf"))
 """Where RAUC looks, in order; the latter two since 1.13."""
+_GRUBENV = "/boot/grub/grubenv"
 _MOST_BYTES = 1024**2
 _YES, _NO = ("true", "1"), ("false", "0")
 
@@ -32,6 +33,16 @@ class Configuration(NamedTuple):
     def bootloader(self) -> str:
         """`grub`, `uboot`, `barebox`, `efi`, `custom` or `noop`."""
         return self.get("system", "bootloader")
+
+    @property
+    def grubenv(self) -> str:
+        """The file of GRUB's environment; "" with another bootloader."""
+        return (self.get("system", "grubenv") or _GRUBENV) if self.bootloader == "grub" else ""
+
+    @property
+    def keyring(self) -> str:
+        """The file with the certificates that bundles are trusted by; a relative path begins at the folder of `path`."""
+        return self.get("keyring", "path")
 
     @property
     def keeps_primary(self) -> bool:

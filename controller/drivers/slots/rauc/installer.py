@@ -79,7 +79,7 @@ class Installer:
             raise
         return str(name)
 
-    async def info(self, path: str) -> tuple[str, str]:
+    async def identify(self, path: str) -> tuple[str, str]:
         """Compatible and version of a bundle whose signature holds. Raises BusAnswer when RAUC refuses; before 1.9 it does
         not say why."""
         compatible, version = await self.bus.call(PEER, "Info", "s", path, timeout_s=INSPECT_S)

@@ -112,7 +112,7 @@ class RaucUpdater:
         if _is_address(source):
             raise Refused(ELEMENT, f"{methods.engine} does not install from an address")
         try:
-            return Manifest(*await self._installer.info(source))
+            return Manifest(*await self._installer.identify(source))
         except BusAnswer as error:
             told = await self._installer.properties()
             if told.get("Operation") == _INSTALLING or is_busy(error.message):
@@ -163,7 +163,22 @@ class RaucUpdater:
             if not slots.told.get(slot, {}).get("bootname"):  # before 1.11.1 it writes `(null)_OK` then
                 raise Refused(ELEMENT, f"slot {slot} has no name in the bootloader")
         await self._installer.mark(mark, slot)
-        await asyncio.to_thread(os.sync)  # the bootloader reads it after a loss of power, too
+        await asyncio.to_thread(self._sync)
+
+    def _sync(self) -> None:
+        """The bootloader reads the mark after a loss of power, too."""
+        file = configuration(self._configurations).grubenv
+        try:
+            handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC) if file else -1
+        except OSError:
+            handle = -1
+        if handle < 0:
+            os.sync()
+            return
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
     async def nudges(self) -> AsyncIterator[None]:
         """Nothing is listened to before the first look: a device without slots needs no D-Bus."""

@@ -294,9 +294,11 @@ async def test_a_proxy_is_asked(server: BundleServer, store: FolderStore) -> Non
 async def test_the_size_is_told_before(server: BundleServer, store: FolderStore) -> None:
     assert await store.size(system(server)) == len(CONTENT)
     assert server.sent == 0
-    server.habits.statuses = [405, 404]
+    server.habits.statuses = [405, 404, 503]
     assert await store.size(system(server)) == 0
     with pytest.raises(Refused, match="404"):
+        await store.size(system(server))
+    with pytest.raises(Unavailable, match="503"):
         await store.size(system(server))
 
 

@@ -75,6 +75,22 @@ async def test_two_controllers_that_begin_at_once_make_one_network(clean_dockerd
         assert network_of(clean_dockerd, "web0") == network_of(clean_dockerd, "web1")
 
 
+async def test_creations_soon_after_each_other_ask_for_the_network_once(clean_dockerd: Dockerd, tmp_path: Path) -> None:
+    """If it goes in between, the start makes it again."""
+    with Proxy(tmp_path / "proxy.sock", clean_dockerd.socket) as proxy:
+        rig = Rig(proxy.address, tmp_path / "state")
+        assert isinstance(await rig.perform(Create(container("one"), "one")), Done)
+        asked = proxy.asked.count("GET /networks")
+        clean_dockerd.api("DELETE", f"/networks/{NAME}")
+        assert isinstance(await rig.perform(Create(container("two"), "two")), Done)
+        again = proxy.asked.count("GET /networks") - asked
+        for name in ("one", "two"):
+            assert isinstance(await rig.perform(Start(name)), Done)
+        await rig.close()
+    assert (asked > 0, again) == (True, 0)
+    assert network_of(clean_dockerd, "one") == network_of(clean_dockerd, "two") == networks(clean_dockerd)[0]
+
+
 async def test_two_networks_of_the_name_become_one(clean_dockerd: Dockerd, rig: Rig) -> None:
     made = [make_network(clean_dockerd) for _ in range(3)]
     await rig.settle(container("web"))

@@ -1,0 +1,1 @@
+"""The slots domain as a participant."""

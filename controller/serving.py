@@ -1,0 +1,137 @@
+"""The update agents of this device on their broker: which there are, and how they fit together.
+
+Each is a role of the one connection and an agent of its domain's worker. Every part is imported when it is asked for,
+because a controller without a broker must not load any of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from evenkeel.controller.process.clock import Now, system_now
+from evenkeel.controller.wiring import reconciler
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from evenkeel.controller.agents.conduct import AgentSettings
+    from evenkeel.controller.agents.role import AgentRole
+    from evenkeel.controller.cycle.domain import AnyDomain
+    from evenkeel.controller.journal.journal import Journal
+    from evenkeel.controller.loop.controller import Controller
+    from evenkeel.controller.loop.ports import Serving
+    from evenkeel.controller.mqtt.router import Router
+    from evenkeel.controller.participants.participant import Participant
+    from evenkeel.specs.settings.settings import Settings
+
+
+def open_agents(
+    settings: Settings, journal: Journal, domains: Sequence[AnyDomain], now: Now = system_now
+) -> Callable[[Controller], Serving]:
+    """The update agents on their broker, for the controller whose workers they share. `domains`: those of the
+    controller."""
+    from evenkeel.controller.loop.ports import Serving
+    from evenkeel.controller.mqtt import MqttLink
+    from evenkeel.controller.mqtt.router import Router
+
+    def build(controller: Controller) -> Serving:
+        link = MqttLink(settings.mqtt, backoff=settings.backoff, beginnings=True)
+        router = Router(link, journal, controller.say, controller.defects)
+        roles = tuple(agent_roles(settings, journal, domains, controller, router, now))
+        for role in roles:
+            router.add(role)
+        return Serving(roles, router.serve)
+
+    return build
+
+
+def agent_roles(
+    settings: Settings,
+    journal: Journal,
+    domains: Sequence[AnyDomain],
+    controller: Controller,
+    router: Router,
+    now: Now,
+) -> Iterator[AgentRole]:
+    """The roles that the settings ask for."""
+    by_name = {domain.name: domain for domain in domains}
+    build = _Builder(journal, controller, router, now)
+    if settings.update_agent.enable:
+        yield _containers_role(settings, by_name["containers"], build)
+    if settings.self_update_agent.enable:
+        yield _self_update_role(settings, by_name["slots"], build)
+
+
+class _Builder:
+    """What is alike for all roles."""
+
+    def __init__(self, journal: Journal, controller: Controller, router: Router, now: Now) -> None:
+        self.journal, self.controller, self._router, self._now = journal, controller, router, now
+
+    def role(self, own: AgentSettings, participant: Participant, debounce: timedelta, name: str) -> AgentRole:
+        """One agent as a role. `name`: in reports of its defects."""
+        from evenkeel.controller.agents.agent import UpdateAgent
+        from evenkeel.controller.agents.role import AgentRole
+
+        controller, router = self.controller, self._router
+        worker, mail = controller.worker(participant.domain), self.journal.mailbox(participant.domain)
+        agent = UpdateAgent(
+            own, self.journal, participant, controller.stopping, controller.say, worker.wake, router.wake, self._now
+        )
+        return AgentRole(agent, mail, router.wake, controller.defects, debounce, name)
+
+
+def _containers_role(settings: Settings, domain: AnyDomain, build: _Builder) -> AgentRole:
+    """As Kanto's Containers Update Agent."""
+    from evenkeel.controller.agents.conduct import AgentSettings
+    from evenkeel.controller.participants.containers.conduct import ContainersConduct
+    from evenkeel.controller.participants.containers.participant import containers_participant
+    from evenkeel.reconcilers.agents.wires import kanto
+    from evenkeel.specs.kanto.manner import Manner
+
+    asked = settings.update_agent
+    manner = Manner(asked.stop_timeout, asked.unknown_keys == "accept")
+    own = AgentSettings(asked.domain, asked.operation_timeout, asked.autonomous.after, kanto(manner))
+    conduct = ContainersConduct(
+        domain=asked.domain,
+        system_containers=asked.system_containers,
+        protected=settings.system_containers,
+        verbose=asked.verbose_inventory,
+        reported_values="unmarked" if asked.report_values else "none",
+        at_once=settings.parallel,
+    )
+    controller, decisions = build.controller, reconciler(settings)
+    worker = controller.worker(domain.name)
+    participant = containers_participant(
+        conduct, build.journal, domain.driver, decisions, worker.cycles, controller.stopping, worker.signs.looks
+    )
+    return build.role(own, participant, asked.report_debounce, "update agent")
+
+
+def _self_update_role(settings: Settings, domain: AnyDomain, build: _Builder) -> AgentRole:
+    """As Leda's Self Update Agent."""
+    from importlib.metadata import version
+
+    from evenkeel.controller.agents.conduct import AgentSettings
+    from evenkeel.controller.participants.slots.conduct import SlotsConduct
+    from evenkeel.controller.participants.slots.participant import slots_participant
+    from evenkeel.reconcilers.agents.wires import leda
+    from evenkeel.specs.leda.desired import Manner
+
+    asked = settings.self_update_agent
+    manner = Manner(("https", *asked.allow), asked.reboot)
+    own = AgentSettings(asked.domain, asked.operation_timeout, asked.autonomous.after, leda(manner))
+    conduct = SlotsConduct(asked.domain, f"evenkeel-{version('evenkeel')}", asked.reboot)
+    controller = build.controller
+    worker = controller.worker(domain.name)
+    participant = slots_participant(
+        conduct,
+        build.journal,
+        domain.driver,
+        domain.reconciler,
+        worker.cycles,
+        controller.stopping,
+        worker.signs.looks,
+    )
+    return build.role(own, participant, asked.report_debounce, "self update agent")

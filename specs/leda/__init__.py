@@ -1,0 +1,1 @@
+"""Leda's Self Update Agent on the wire: its desired states, feedback and inventory."""

@@ -1,0 +1,58 @@
+"""A file that moves to another path, with the containers that mount it there."""
+
+from __future__ import annotations
+
+import pytest
+from tests.controller.stage import Reading
+
+from evenkeel.specs.containers.actions import Create
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.files.file import File
+from evenkeel.specs.plan import Action, Outcome, Retry
+
+from .mixed import PATH, Mixed, OnMixed
+
+NEW = "/etc/new/app.conf"
+
+
+def at(path: str, content: str, *images: str) -> Reading:
+    containers = [normal(Container(image.partition(":")[0], image)) for image in images]
+    documents = [Document("Container", each.name, each) for each in containers]
+    return Reading(desired_state([*documents, Document("File", "conf", File("conf", path, content))]))
+
+
+@pytest.mark.parametrize("perform_s", [0.0, 0.1, 1.0, 2.5])
+@pytest.mark.parametrize("observe_s", [0.0, 0.1, 0.3])
+@pytest.mark.parametrize("count", [1, 12])
+def test_a_file_that_moves_is_there_before_what_mounts_it(
+    on_mixed: OnMixed, perform_s: float, observe_s: float, count: int
+) -> None:
+    """While the containers waited for it, it was taken for a former file, and removed again."""
+
+    async def work(mixed: Mixed) -> None:
+        mixed.source.readings.put_nowait(at(PATH, "one", *(f"web{number}:1" for number in range(count))))
+        await mixed.play(200)
+        assert mixed.settled() == (True, "Converged")
+        mixed.start()
+        mixed.power.done.clear()
+        script = mixed.engine.script
+        script.perform_s, script.observe_s = perform_s, observe_s
+
+        def no_source(action: Action) -> Outcome | None:
+            is_there = not isinstance(action, Create) or NEW in mixed.disk.world.entries
+            return None if is_there else Retry("bind source path does not exist", outside=True)
+
+        script.failures.append(no_source)
+        mixed.source.readings.put_nowait(at(NEW, "two", *(f"web{number}:2" for number in range(count))))
+        await mixed.play(600)
+        assert mixed.settled() == (True, "Converged")
+        assert [action for domain, action in mixed.power.done if domain == "files"] == [
+            "write", "switch", "verify", "remove",
+        ]  # fmt: skip
+        assert not mixed.said("drift")
+        assert not mixed.said("step-failed")
+        assert not mixed.said("revision-failed")
+
+    on_mixed(work)
