@@ -63,7 +63,7 @@ machine: ## install what the tests need from Debian (asks sudo when not root)
 	@$(INSTALL); missing=(); \
 	need() { command -v "$$1" >/dev/null || missing+=("$$2"); }; \
 	need dockerd docker.io; need docker-registry docker-registry; need mosquitto mosquitto; need iptables iptables; \
-	need podman podman; need nsenter util-linux; \
+	need podman podman; need nsenter util-linux; need newuidmap uidmap; need slirp4netns slirp4netns; \
 	for dns in netavark aardvark-dns; do [ -x /usr/lib/podman/$$dns ] || [ -x /usr/libexec/podman/$$dns ] || missing+=($$dns); done; \
 	need mosquitto_pub mosquitto-clients; need ip iproute2; need git git; \
 	need openssl openssl; need htpasswd apache2-utils; \

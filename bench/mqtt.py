@@ -1,4 +1,4 @@
-"""The update agent on mosquitto and Docker: from a desired state to COMPLETED, feedback a second, processor and memory.
+"""The update agent on mosquitto and an engine: from a desired state to COMPLETED, feedback a second, processor and memory.
 
 Commands are sent as Kanto's Update Manager sends them: each phase when the last one's terminal status is there, over the
 test's own client. Images are there already; the engine, the broker and the controller are started and ended here.
@@ -69,8 +69,12 @@ def _device(folder: Path, broker: Broker, name: str, address: str) -> Iterator[t
     device, manager = Device(folder / name, broker.port, client=name), Manager(broker.port)
     device.settings(engine={"kind": ENGINE, "address": address}, updateAgent={"enable": True, "domain": "containers"})
     try:
+        begun_ms = time.time_ns() // 10**6
         device.start(prompt=False)
-        manager.wait_for_agent()
+        # The broker keeps the report of the device before, which hears nothing any more.
+        manager.until(
+            lambda: [each for each in manager.states() if each["timestamp"] >= begun_ms], "a report of this agent"
+        )
         yield device, manager
     finally:
         manager.close()
@@ -86,9 +90,7 @@ def _activities(folder: Path, broker: Broker, engine: Dockerd | Podman) -> list[
             Row("connected and idle: processor", (cpu_s(pid) - cpu) / _IDLE_S * 100, "% of one core"),
         ]
         for count, rounds in _ROUNDS.items():
-            compose = (
-                Compose(folder, engine.address, count, _IMAGE) if ENGINE == "docker" and compose_command() else None
-            )
+            compose = Compose(folder, engine.address, count, _IMAGE) if compose_command() else None
             rows += _activity(count, [_round(manager, pid, count, compose) for _ in range(rounds)])
         at_once = f"{_nothing_to_do_ms(manager, 0.0):.0f} ms when it comes right after IDENTIFIED, where a look follows"
         answer_ms = _nothing_to_do_ms(manager, 0.3)
@@ -176,7 +178,8 @@ def _nothing_to_do_ms(manager: Manager, pause_s: float) -> float:
 
 
 def _calls(folder: Path, broker: Broker, engine: Dockerd | Podman) -> list[Row]:
-    """Counted on the way to the engine, which takes time: hence apart from the times."""
+    """Counted on the way to the engine, which takes time: hence apart from the times, on an engine without others."""
+    engine.clear()
     rows = []
     with (
         Proxy(folder / "proxy.sock", Path(engine.address.removeprefix("unix://"))) as proxy,

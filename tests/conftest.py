@@ -26,6 +26,7 @@ from .engines.broker import Broker
 from .engines.dockerd import Dockerd, make_dockerd
 from .engines.machine import alone
 from .engines.podman import Podman, make_podman
+from .engines.podman_grounds import why_not_rootless
 from .engines.registry import Registry
 from .sampling import THOROUGH, heading
 from .virtual import VirtualLoop
@@ -38,7 +39,8 @@ settings.register_profile(
 settings.load_profile("tests")
 
 MEMORY = Path("/dev/shm")
-ENGINES = {"dockerd", "clean_dockerd", "podman", "clean_podman", "registry", "mosquitto"}
+PODMEN = {"podman", "clean_podman", "podman_without_root", "clean_podman_without_root"}
+ENGINES = {"dockerd", "clean_dockerd", *PODMEN, "registry", "mosquitto"}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -130,7 +132,7 @@ def podman(_engines_wanted: None, registry: Registry) -> Iterator[Podman]:
     """A running Podman with the standard images, which reaches the registry; it lives for the whole session."""
     engine = make_podman()
     try:
-        engine.reach(registry.port)
+        engine.ground.reach(registry.port)
         yield engine
     finally:
         engine.close()
@@ -142,6 +144,24 @@ def clean_podman(podman: Podman) -> Iterator[Podman]:
     podman.clear()
     yield podman
     podman.clear()
+
+
+@pytest.fixture(scope="session")
+def podman_without_root(_engines_wanted: None, registry: Registry) -> Iterator[Podman]:
+    """The same, of a user who is not root. Where users may have no namespaces, there can be none."""
+    if why := why_not_rootless():
+        pytest.skip(f"no Podman without root on this machine: {why}")
+    engine = make_podman(rootless=True)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def clean_podman_without_root(podman_without_root: Podman) -> Iterator[Podman]:
+    """The engine without containers, networks and volumes."""
+    podman_without_root.clear()
+    yield podman_without_root
+    podman_without_root.clear()
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,16 @@ def age(instance: ContainerSeen, memory: ContainersMemory) -> tuple[float, int]:
     return made, succession(engine_name(instance.name), instance.engine_name)
 
 
+def is_younger(instance: ContainerSeen, other: ContainerSeen, memory: ContainersMemory) -> bool:
+    """Whether an instance came after another one of its name: by their names in the engine; where these do not tell, by the
+    journal, which is the order in which it met them."""
+    plain = engine_name(instance.name)
+    places = succession(plain, instance.engine_name), succession(plain, other.engine_name)
+    if places[0] != places[1]:
+        return places[0] > places[1]
+    return memory.made.get(instance.id, math.inf) > memory.made.get(other.id, math.inf)
+
+
 def is_proven(instance: ContainerSeen, container: Container, memory: ContainersMemory) -> bool:
     """Whether an instance was proven with the network check that is wanted now."""
     proof = memory.proven.get(instance.id)
@@ -76,7 +86,8 @@ def lacks_kept_volumes(instance: ContainerSeen, instances: Sequence[ContainerSee
     name, or were in one that it stepped aside for and that may have been removed by hand since."""
     if not began_empty(instance, memory):
         return False
-    stepped_aside = succession(engine_name(instance.name), instance.engine_name) == 0 and instance.state not in AWAKE
+    place = succession(engine_name(instance.name), instance.engine_name)
+    stepped_aside = instance.state not in AWAKE and (place == 0 or (place == 2 and instance.state != "created"))
     return stepped_aside or any(each.volumes and not began_empty(each, memory) for each in instances)
 
 

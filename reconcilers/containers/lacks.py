@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from evenkeel.specs.containers.container import UNLIMITED, Container, ExecProbe, Log
+from evenkeel.specs.containers.container import UNLIMITED, Container, ExecProbe, Log, Resources, published_port
 from evenkeel.specs.containers.observed import Lack
+
+_FIRST_PORT = 1024
 
 
 def refused(container: Container, lacks: Collection[Lack]) -> tuple[str, ...]:
@@ -37,6 +39,15 @@ def _refused(container: Container, lacks: Collection[Lack]) -> Iterator[str]:
         yield f"this engine chooses no port out of a range ({ranges[0].host_port}-{ranges[0].host_port_end}); write one port"
     if "unlimited-swap" in lacks and container.resources.memory_swap == UNLIMITED:
         yield "this engine cannot limit memory and leave swap unlimited; write a size for memorySwap"
+    low = [f"{port.host_port}" for port in container.ports if port.host_port < _FIRST_PORT]
+    if "low-ports" in lacks and low:
+        yield f"this engine runs without root, and may open no port below {_FIRST_PORT} ({', '.join(low)}); write a higher one"
+    number = _unpublished(container)
+    if "addresses" in lacks and number:
+        yield (
+            f"this engine runs without root, and nobody reaches the addresses of its containers: publish port {number} for the"
+            " health check, or check with exec"
+        )
 
 
 def _weakened(container: Container, lacks: Collection[Lack]) -> Iterator[str]:
@@ -48,9 +59,24 @@ def _weakened(container: Container, lacks: Collection[Lack]) -> Iterator[str]:
             yield "maxFiles of the log has no effect: a log that is full begins anew"
         if log.mode != usual.mode:
             yield f"the mode {log.mode} of the log has no effect"
+    if "limits" in lacks and container.resources != Resources():
+        yield "its limits of memory are not kept: this engine runs without root, and has no control groups of its own"
+    if "rights" in lacks and (container.privileged or container.capabilities):
+        yield "its rights over the machine are those of the engine's user, not those of root"
+    if "rights" in lacks and container.devices:
+        devices = ", ".join(device.host_path for device in container.devices)
+        yield f"its devices open only where the engine's user may open them ({devices})"
     probe = container.health.probe if container.health is not None else None
     if "exec-words" in lacks and isinstance(probe, ExecProbe) and needs_shell(probe):
         yield "the command of its health check has spaces in its arguments, and is run by /bin/sh of its image"
+
+
+def _unpublished(container: Container) -> int:
+    """The port of a check over the network to which no port of the host leads; 0 when there is none."""
+    probe = container.health.probe if container.health is not None else None
+    if probe is None or isinstance(probe, ExecProbe) or container.network == "host":
+        return 0
+    return 0 if published_port(container, probe.port) else probe.port
 
 
 def needs_shell(probe: ExecProbe) -> bool:

@@ -32,9 +32,10 @@ def free_name(container: Container, taken: Collection[str]) -> str:
     return _numbered(f"{plain}.next-{container_digest(container)[:8]}", taken)
 
 
-def aside_name(plain: str, instance: str, taken: Collection[str]) -> str:
-    """The name of an instance that has to give up the plain one."""
-    return _numbered(f"{plain}.old-{instance[:8]}", taken)
+def aside_name(plain: str, instance: str, taken: Collection[str], *, waits: bool = False) -> str:
+    """The name of an instance that has to give up the plain one. `waits`: it gives it back to the one that it should have
+    replaced, and is a successor again."""
+    return _numbered(f"{plain}.{'next' if waits else 'old'}-{instance[:8]}", taken)
 
 
 def succession(plain: str, name: str) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 
 from evenkeel.reconcilers.containers.availability import taking_turns
+from evenkeel.reconcilers.containers.instances import is_younger
 from evenkeel.reconcilers.containers.naming import aside_name, engine_name, free_name
 from evenkeel.reconcilers.containers.order import with_dependencies
 from evenkeel.reconcilers.containers.tags import image_is_there, moved_digest
@@ -119,7 +120,9 @@ def _steps(
             is_limited = candidate.state in AWAKE and before != container.resources
             update = Update(target, container.restart, container.resources, is_limited)
             yield Step(f"update:{subject}", subject, Phase.UPDATE, update)
-    for step in _renames(subject, target, name, holders, taken):
+    for step in _renames(
+        subject, target, name, holders, taken, _successors(candidate, holders[engine_name(subject)], memory)
+    ):
         needs = (*needs, step.id)
         yield step
         if isinstance(step.action, Rename) and step.action.instance == target and candidate is None:
@@ -172,7 +175,12 @@ def _holders(differences: Sequence[ContainerDifference], seen: ContainersSeen) -
 
 
 def _renames(
-    subject: str, target: str, name: str, holders: dict[str, list[ContainerSeen]], taken: set[str]
+    subject: str,
+    target: str,
+    name: str,
+    holders: dict[str, list[ContainerSeen]],
+    taken: set[str],
+    successors: Collection[str],
 ) -> Iterator[Step]:
     """The candidate gets the plain name. The holder of that name steps aside first, be it an instance that it replaces
     or one of another subject that was renamed by hand. All while the old one is still at work, so that only stopping
@@ -182,12 +190,23 @@ def _renames(
         return
     needs: tuple[str, ...] = ()
     for other in holders[plain]:
-        aside = aside_name(plain, other.id, taken)
+        aside = aside_name(plain, other.id, taken, waits=other.id in successors)
         taken.add(aside)
         step = Step(f"aside:{other.id[:12]}", subject, Phase.ACTIVATE, Rename(other.id, aside))
         needs = (*needs, step.id)
         yield step
     yield Step(f"rename:{subject}", subject, Phase.ACTIVATE, Rename(target, plain), needs)
+
+
+def _successors(
+    candidate: ContainerSeen | None, holders: Sequence[ContainerSeen], memory: ContainersMemory
+) -> set[str]:
+    """The holders of a plain name that came after the candidate: on a way back they get the name of a successor again, so that
+    the names tell which one was good, should the journal be lost before its end."""
+    if candidate is None:
+        return set()
+    mine = (each for each in holders if each.name == candidate.name and each.id not in memory.adopted)
+    return {each.id for each in mine if is_younger(each, candidate, memory)}
 
 
 def _is_aside(step: Step) -> bool:

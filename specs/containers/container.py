@@ -183,6 +183,12 @@ class Container(Struct, frozen=True, tag="Container"):
     """Names of variables whose values are not shown to anybody. It is about showing alone, and makes no difference."""
 
 
+def published_port(container: Container, number: int) -> Port | None:
+    """The TCP port of the host that leads to this port of a container; `None` when none does, or the engine chooses it."""
+    found = (port for port in container.ports if (port.container_port, port.protocol) == (number, "tcp"))
+    return next((port for port in found if port.host_port_end in (0, port.host_port)), None)
+
+
 def condition_of(container: Container, name: str) -> Condition:
     """The condition under which a container depends on `name`."""
     if isinstance(container.conditions, UnsetType):

@@ -112,10 +112,23 @@ class RemoteImage(Struct, frozen=True):
     size: int = 0
 
 
-Lack = Literal["links", "unset-env", "port-ranges", "unlimited-swap", "domain-name", "log-options", "exec-words"]
+Lack = Literal[
+    "links",
+    "unset-env",
+    "port-ranges",
+    "unlimited-swap",
+    "domain-name",
+    "log-options",
+    "exec-words",
+    "addresses",
+    "low-ports",
+    "limits",
+    "rights",
+]
 """What an engine cannot do, or does less of: links to other containers by names of one's own; taking away a variable that
 the image sets; one port out of a range; a limit of memory without one of swap; a domain name; options of a log besides its
-size; arguments with spaces in the command of a check."""
+size; arguments with spaces in the command of a check. Without root also: addresses of containers that others reach; ports below
+1024; limits of memory; the rights of root."""
 
 
 class ContainersSeen(Struct, frozen=True):

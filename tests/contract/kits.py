@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import pytest
 from tests.engines.dockerd import Dockerd
 from tests.engines.images import build
 from tests.engines.machine import free_port
@@ -271,6 +272,8 @@ class DockerKit:
             "rename": ("POST", f"/containers/{name}/rename", {"name": f"{name}.renamed"}),
         }[does]
         status, answer = await asyncio.to_thread(_ask, self._dockerd, method, path, query)
+        if "can not pause containers on rootless containers with cgroup V1" in str(answer):
+            pytest.skip("without root nobody pauses a container here: there are no control groups of a user's")
         assert status < 300, answer
 
     async def remove_network(self) -> None:

@@ -11,7 +11,7 @@ from evenkeel.specs.containers.container import Health, HttpProbe, Stop
 from evenkeel.specs.containers.observed import ContainerSeen
 
 from .kits import Kit
-from .test_containers import SECOND, container, done, seen
+from .test_containers import SECOND, container, done, reachable, seen
 
 
 async def there(kit: Kit, name: str = "web", adopted: Mapping[str, str] = {}) -> ContainerSeen:
@@ -20,6 +20,7 @@ async def there(kit: Kit, name: str = "web", adopted: Mapping[str, str] = {}) ->
     return found
 
 
+@pytest.mark.rights
 async def test_one_on_its_network_is_not_cut_off(kit: Kit) -> None:
     await done(kit, Create(container(), "web"))
     assert (await there(kit)).cut_off == "", "it is on it as soon as it is started"
@@ -28,6 +29,7 @@ async def test_one_on_its_network_is_not_cut_off(kit: Kit) -> None:
         assert (await there(kit)).cut_off == ""
 
 
+@pytest.mark.rights
 async def test_one_that_was_disconnected_is_connected_where_it_runs(kit: Kit) -> None:
     await done(kit, Create(container(), "web"), Start("web"))
     before = await there(kit)
@@ -39,15 +41,17 @@ async def test_one_that_was_disconnected_is_connected_where_it_runs(kit: Kit) ->
         assert (after.cut_off, after.state, after.id, after.started_at) == ("", "running", before.id, before.started_at)
 
 
+@pytest.mark.rights
 async def test_one_that_was_disconnected_fails_a_check_over_the_network(kit: Kit) -> None:
     check = Health(HttpProbe(80, "/health"), SECOND / 5, SECOND, 3, 60 * SECOND)
-    wanted = container(image="web:1", health=check)
+    wanted = await reachable(kit, container(image="web:1", health=check))
     await done(kit, Create(wanted, "web"), Start("web"), Verify("web", wanted))
     await kit.somebody("disconnect", "web")
     assert (await there(kit)).health != "healthy"
     await done(kit, Connect("web", wanted), Verify("web", wanted))
 
 
+@pytest.mark.rights
 async def test_one_whose_network_was_removed_is_connected_where_it_runs(kit: Kit) -> None:
     await done(kit, Create(container(), "web"), Start("web"))
     await kit.remove_network()
@@ -93,6 +97,7 @@ async def test_one_that_was_disconnected_while_it_was_stopped_is_started_on_its_
     assert (found.cut_off, found.state) == ("", "running")
 
 
+@pytest.mark.rights
 async def test_one_on_the_network_of_the_host_is_never_cut_off(kit: Kit) -> None:
     wanted = container("db"), container(network="host")
     await done(kit, *(Create(each, each.name) for each in wanted), Start("web"), Start("db"))

@@ -1,22 +1,16 @@
 """A private Podman: own socket, own storage, own network namespace, and nothing of it left at the end.
 
-Podman has no daemon: `podman system service` answers at the socket, and each container has a conmon of its own. What all
-Podmen of a machine share would be in each other's way: the names of bridges and of the chains of the firewall come from a
-counter and from the names of networks. So each has a network namespace, with a cable to the machine's: containers are
-reached at their addresses as ever, and the registry of the tests at its own.
+Podman has no daemon: `podman system service` answers at the socket, and each container has a conmon of its own. The ground
+that it stands on, root's or an ordinary user's, is in `podman_grounds`.
 
 Healthchecks are run by timers of systemd. Where there is none, as here, a thread does what the timers do.
 """
 
-import asyncio
 import contextlib
-import ctypes
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -28,16 +22,15 @@ from evenkeel.specs.containers.image import normal_image
 
 from .asking import Asking
 from .images import Image, standard
-from .serving import Serving
+from .podman_grounds import Ground, Rooted, Rootless, run
 
 _STARTUP_S = 60.0
-_CLONE_NEWNET = 0x40000000
 
 
 class Podman:
-    """One engine, rootful. `start`, `stop`, `close`; the rest asks it."""
+    """One engine. `start`, `close`; the rest asks it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, rootless: bool = False) -> None:
         self.folder = folder
         self.log = folder / "podman.log"
         asking = Asking(str(folder / "podman.sock"))
@@ -45,10 +38,12 @@ class Podman:
         self.images, self.containers, self.inspect = asking.images, asking.containers, asking.inspect
         self.run, self.wait_for_trap = asking.run, asking.wait_for_trap
         self._service: subprocess.Popen[bytes] | None = None
-        self._inlets: list[Inlet] = []
         self._timers: Timers | None = None
         _in_memory(folder)
-        self.namespace, self.net = _make_namespace()
+        self.ground: Ground = Rootless(folder) if rootless else Rooted()
+        (folder / "storage.conf").write_text(
+            f'[storage]\ndriver = "{self.ground.storage}"\ngraphroot = "{folder}/data"\nrunroot = "{folder}/run"\n'
+        )
         (folder / "containers.conf").write_text(
             f"""
 [engine]
@@ -58,15 +53,11 @@ events_logger = "file"
 lock_type = "file"
 [containers]
 log_driver = "k8s-file"
-default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
+{self.ground.limits}
 [network]
 network_backend = "netavark"
-default_subnet = "{self.net}.0.0/24"
-default_subnet_pools = [{{"base" = "{self.net}.64.0/18", "size" = 24}}]
+{self.ground.subnets}
 """
-        )
-        (folder / "storage.conf").write_text(
-            f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/data"\nrunroot = "{folder}/run"\n'
         )
 
     # -- life and death ----------------------------------------------------------------------------------------------
@@ -74,7 +65,7 @@ default_subnet_pools = [{{"base" = "{self.net}.64.0/18", "size" = 24}}]
     def start(self) -> None:
         """Returns as soon as the service answers."""
         with self.log.open("ab") as log:
-            command = self.command("system", "service", "--time", "0", self.address)
+            command = self.ground.inside(self._command("system", "service", "--time", "0", self.address))
             self._service = subprocess.Popen(
                 command, stdout=log, stderr=log, start_new_session=True, env=self._environment()
             )
@@ -85,33 +76,22 @@ default_subnet_pools = [{{"base" = "{self.net}.64.0/18", "size" = 24}}]
             time.sleep(0.05)
         self._timers = Timers(self)
 
-    def command(self, *words: str) -> list[str]:
+    def _command(self, *words: str) -> list[str]:
         """A command of this Podman."""
         place = ("--root", str(self.folder / "data"), "--runroot", str(self.folder / "run"))
         nets = ("--network-config-dir", str(self.folder / "networks"))
-        podman = ("podman", *place, "--tmpdir", str(self.folder / "tmp"), *nets, *words)
-        inside = ("nsenter", f"--net=/run/netns/{self.namespace}", "unshare", "--mount")
-        # Podman walks through /dev for each container with devices, and the files of all tests are in /dev/shm.
-        return [*inside, "sh", "-c", 'mount -t tmpfs none /dev/shm && exec "$0" "$@"', *podman]
+        return ["podman", *place, "--tmpdir", str(self.folder / "tmp"), *nets, *words]
 
     def _environment(self) -> dict[str, str]:
         places = {"CONTAINERS_CONF": "containers.conf", "CONTAINERS_STORAGE_CONF": "storage.conf"}
         own = {name: str(self.folder / file) for name, file in places.items()}
-        return {**os.environ, **own, "TMPDIR": str(self.folder), "DISABLE_HC_SYSTEMD": "true"}
-
-    def stop(self) -> None:
-        """The service ends; containers go on."""
-        if self._timers is not None:
-            self._timers.close()
-            self._timers = None
-        if self._service is not None:
-            self._service.send_signal(signal.SIGTERM)
-            try:
-                self._service.wait(20)
-            except subprocess.TimeoutExpired:
-                self._service.kill()
-                self._service.wait(20)
-            self._service = None
+        return {
+            **os.environ,
+            **own,
+            "TMPDIR": str(self.folder),
+            "DISABLE_HC_SYSTEMD": "true",
+            **self.ground.environment,
+        }
 
     def clear(self) -> None:
         """Removes all containers, networks and volumes that somebody made; the images stay."""
@@ -127,16 +107,22 @@ default_subnet_pools = [{{"base" = "{self.net}.64.0/18", "size" = 24}}]
         """Ends the service and all containers, and takes away what was mounted and written."""
         with contextlib.suppress(Exception):
             self.clear()
-        self.stop()
+        if self._timers is not None:
+            self._timers.close()
+        if self._service is not None:
+            self._service.send_signal(self.ground.end)
+            try:
+                self._service.wait(20)
+            except subprocess.TimeoutExpired:
+                self._service.kill()
+                self._service.wait(20)
         for pid in _processes_with(str(self.folder)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        for inlet in self._inlets:
-            inlet.close()
-        _remove_namespace(self.namespace)
+        self.ground.close()
         for line in reversed(Path("/proc/mounts").read_text().splitlines()):
             if Path(target := line.split()[1]).is_relative_to(self.folder):
-                _run("umount", "--lazy", target)
+                run("umount", "--lazy", target)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def log_tail(self, lines: int = 30) -> str:
@@ -146,14 +132,16 @@ default_subnet_pools = [{{"base" = "{self.net}.64.0/18", "size" = 24}}]
         """As `Asking.load`; a short name would be one of `localhost/`, and never found."""
         self._load(image, *(normal_image(name) for name in names or (image.name,)))
 
-    def reach(self, port: int) -> None:
-        """Makes a port of this machine's loopback reachable at the same port of the engine's."""
-        self._inlets.append(Inlet(self.namespace, port))
 
-
-def make_podman() -> Podman:
+def make_podman(*, rootless: bool = False) -> Podman:
     """A running Podman that knows the standard images."""
-    engine = Podman(Path(tempfile.mkdtemp(prefix="ek-podman-", dir="/tmp")))
+    folder = Path(tempfile.mkdtemp(prefix="ek-podman-", dir="/tmp"))
+    try:
+        engine = Podman(folder, rootless=rootless)
+    except BaseException:
+        run("umount", "--lazy", str(folder))
+        folder.rmdir()
+        raise
     try:
         engine.start()
         for image in standard().values():
@@ -184,90 +172,11 @@ class Timers:
                         self._engine.api("GET", f"/v4.3.1/libpod/containers/{each['Id']}/healthcheck")
 
 
-class Inlet:
-    """A port of the loopback inside a network namespace leads to the same port outside."""
-
-    def __init__(self, namespace: str, port: int) -> None:
-        self._port = port
-        listening: list[socket.socket] = []
-        inside = threading.Thread(target=lambda: listening.append(_listen_inside(namespace, port)))
-        inside.start()
-        inside.join(60)
-        (inlet,) = listening
-        self._serving = Serving("inlet", lambda connected: asyncio.start_server(connected, sock=inlet), self._serve)
-        self._serving.start()
-
-    def close(self) -> None:
-        self._serving.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
-        try:
-            await asyncio.gather(_pour(reader, far_writer), _pour(far_reader, writer))
-        finally:
-            far_writer.transport.abort()
-
-
-async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while content := await reader.read(1 << 16):
-            writer.write(content)
-            await writer.drain()
-        writer.write_eof()
-
-
-def _listen_inside(namespace: str, port: int) -> socket.socket:
-    """A thread that has gone into a namespace stays there, so it ends when it has this socket."""
-    with Path("/run/netns", namespace).open() as file:
-        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), _CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "setns")
-    return socket.create_server(("127.0.0.1", port))
-
-
-# -- the machine around it -------------------------------------------------------------------------------------------
-
-
 def _in_memory(folder: Path) -> None:
     for how in (("-t", "tmpfs", "-o", "mode=755", "ek-podman", str(folder)), ("--make-private", str(folder))):
-        done = _run("mount", *how)
+        done = run("mount", *how)
         if done.returncode:
             raise RuntimeError(f"no mount for podman: is this root? {done.stderr.strip()}")
-
-
-def _make_namespace() -> tuple[str, str]:
-    """A network namespace, and the first half of its addresses, 10.x.0.0/16. The machine has 10.x.255.1 at the cable between
-    them, the namespace 10.x.255.2, and what is behind it the rest."""
-    for _ in range(50):
-        number = random.randrange(10, 127)
-        name, net = f"ekp{number}", f"10.{number}"
-        if f" {net}." in f" {_run('ip', '-4', 'route', 'show').stdout.replace(chr(10), chr(10) + ' ')}":
-            continue
-        if _run("ip", "netns", "add", name).returncode:
-            continue
-        steps = (
-            ("ip", "link", "add", name, "type", "veth", "peer", "name", "outside", "netns", name),
-            ("ip", "address", "add", f"{net}.255.1/30", "dev", name),
-            ("ip", "link", "set", name, "up"),
-            ("ip", "-n", name, "address", "add", f"{net}.255.2/30", "dev", "outside"),
-            ("ip", "-n", name, "link", "set", "lo", "up"),
-            ("ip", "-n", name, "link", "set", "outside", "up"),
-            ("ip", "route", "add", f"{net}.0.0/16", "via", f"{net}.255.2"),
-        )
-        for step in steps:
-            if (done := _run(*step)).returncode:
-                _remove_namespace(name)
-                raise RuntimeError(f"no network for podman: {' '.join(step)}: {done.stderr.strip()}")
-        return name, net
-    raise RuntimeError("no network for podman: is this root, with `ip`?")
-
-
-def _remove_namespace(name: str) -> None:
-    _run("ip", "link", "delete", name)
-    _run("ip", "netns", "delete", name)
-
-
-def _run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def _processes_with(folder: str) -> Iterable[int]:

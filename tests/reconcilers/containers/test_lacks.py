@@ -9,7 +9,19 @@ import pytest
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.containers.foresight import Host, foreseen
 from evenkeel.reconcilers.containers.lacks import needs_shell, refused, weakened
-from evenkeel.specs.containers.container import Container, ExecProbe, Health, Log, Port, Resources, Restart
+from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.container import (
+    Container,
+    Device,
+    ExecProbe,
+    Health,
+    HttpProbe,
+    Log,
+    Port,
+    Resources,
+    Restart,
+    TcpProbe,
+)
 from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, Lack
@@ -25,6 +37,9 @@ ALL = get_args(Lack)
         ("unset-env", {"env": (("A", "1"), ("PROXY", None))}, "PROXY"),
         ("port-ranges", {"ports": (Port(8000, 80, host_port_end=8009),)}, "8000-8009"),
         ("unlimited-swap", {"resources": Resources(1 << 26, None, -1)}, "memorySwap"),
+        ("low-ports", {"ports": (Port(443, 8443), Port(8080, 80))}, "443"),
+        ("addresses", {"ports": (Port(8080, 81),), "health": Health(HttpProbe(80, "/"))}, "publish port 80"),
+        ("addresses", {"ports": (Port(8080, 80, protocol="udp"),), "health": Health(TcpProbe(80))}, "publish port 80"),
     ],
 )
 def test_what_cannot_be_is_refused_by_the_engines_that_lack_it(lack: Lack, asked: dict[str, Any], named: str) -> None:
@@ -41,6 +56,10 @@ def test_what_cannot_be_is_refused_by_the_engines_that_lack_it(lack: Lack, asked
         ("log-options", {"log": Log(max_files=7)}, "maxFiles"),
         ("log-options", {"log": Log(mode="non-blocking")}, "non-blocking"),
         ("exec-words", {"health": Health(ExecProbe(("sh", "-c", "true && true")))}, "/bin/sh"),
+        ("limits", {"resources": Resources(1 << 26)}, "limits of memory"),
+        ("rights", {"privileged": True}, "not those of root"),
+        ("rights", {"capabilities": ("SYS_TIME",)}, "not those of root"),
+        ("rights", {"devices": (Device("/dev/a", "/dev/i2c-1"),)}, "/dev/i2c-1"),
     ],
 )
 def test_what_has_less_effect_is_told_and_not_refused(lack: Lack, asked: dict[str, Any], named: str) -> None:
@@ -53,6 +72,10 @@ def test_what_has_less_effect_is_told_and_not_refused(lack: Lack, asked: dict[st
 def test_an_ordinary_container_lacks_nothing() -> None:
     wanted = normal(Container("web", "web:1", network="host", health=Health(ExecProbe(("/bin/true", "-x")))))
     assert refused(wanted, ALL) == weakened(wanted, ALL) == ()
+    asked = changed(wanted, health=Health(HttpProbe(80, "/")))
+    assert refused(asked, ALL) == (), "on the network of the host"
+    published = changed(asked, network="bridge", ports=(Port(8080, 80),))
+    assert refused(published, ALL) == ()
 
 
 @pytest.mark.parametrize(("word", "needs"), [("plain", False), ("two words", True), ("", True), ("tab\t", True)])

@@ -13,6 +13,7 @@ from datetime import timedelta
 from random import Random
 from typing import TypeVar, get_args
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
@@ -368,6 +369,34 @@ def test_a_failed_update_leaves_somebody_at_work_even_when_the_journal_is_lost(
         for name in containers_of(before).keys() & containers_of(bad).keys():
             (working,) = device.working(name)
             assert working.image != BAD, f"{name}: nobody is at work"
+
+    with bench({BAD: FLAWS[flaw]}) as device:
+        run(scenario(device))
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("action", range(12, 32))
+def test_a_way_back_that_loses_the_journal_anywhere_ends_with_what_was_good(action: int, after: bool) -> None:
+    """One of three is bad, and two change places at a port; the other two were proven before it failed. On the way back all
+    step aside: their names tell which ones are the new ones."""
+
+    def three(image: str, *ports: int) -> DesiredState:
+        lasting = Restart("always")
+        return asking(
+            [
+                normal(Container(name, f"docker.io/library/{image}", ports=(Port(port, 80),), restart=lasting))
+                for name, port in zip(("app", "db", "web"), ports, strict=True)
+            ]
+        )
+
+    before, flaw = three("one:1", 8080, 8081, 8082), "it ends with an error at once"
+    bad = spoil(three("two:1", 8081, 8080, 8082), 0)
+
+    async def scenario(device: Bench) -> None:
+        await device_with(device, before)
+        await device.converge(bad, [Cut(action, after, journal_lost=True)], good=before)
+        for name in containers_of(before):
+            assert [each.image for each in device.working(name)] == ["docker.io/library/one:1"]
 
     with bench({BAD: FLAWS[flaw]}) as device:
         run(scenario(device))

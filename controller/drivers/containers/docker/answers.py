@@ -230,6 +230,8 @@ class SystemAnswer(TypedDict):
 
     MemoryLimit: NotRequired[bool]
     SwapLimit: NotRequired[bool]
+    CgroupVersion: NotRequired[str]
+    Rootless: NotRequired[bool]
 
 
 class Descriptor(TypedDict):

@@ -69,6 +69,8 @@ class EngineClient:
         """Held by the one request that asks for the version, for all that begin meanwhile."""
         self.server = ""
         """The `Server` header of the engine's answer to the last ping."""
+        self.listener = 0
+        """The id of the user who listens there, at that time. 0 is root."""
         self.meetings = 0
         """The number of times that the engine was asked for its version. After each time the engine may be another one,
         and earlier answers may be wrong."""
@@ -222,7 +224,7 @@ class EngineClient:
                 await wire.rest()
                 if not wire.rewind():
                     raise h11.RemoteProtocolError("it closes the connection after a ping")
-                self.server = header(answer, b"server")
+                self.server, self.listener = header(answer, b"server"), wire.listener()
                 self._version = self._agreed(header(answer, b"api-version"))
                 self.meetings += 1
         return await wire.ask(request, f"/v{self._version}")

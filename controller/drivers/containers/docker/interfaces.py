@@ -1,8 +1,10 @@
-"""The addresses of the host's network interfaces, for Kanto's `host_ip_<interface>`."""
+"""The host's network: addresses of its interfaces, for Kanto's `host_ip_<interface>`, and the ports that need root."""
 
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
+from pathlib import Path
 
 from evenkeel.specs.errors import Unavailable
 
@@ -21,3 +23,10 @@ def address_of(interface: str) -> str:
                 f"interface:{interface}", f"the host has no interface {interface} with an IPv4 address"
             ) from None
     return socket.inet_ntoa(answer[20:24])
+
+
+def first_open_port() -> int:
+    """The first port that a program without root may listen at (ip-sysctl, `ip_unprivileged_port_start`)."""
+    with suppress(OSError, ValueError):
+        return int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    return 1024

@@ -23,6 +23,7 @@ from evenkeel.controller.drivers.containers.docker.render import NAME_LABEL, SPE
 from evenkeel.specs.errors import Unavailable
 
 log = logging.getLogger(__name__)
+_MAKINGS = 5
 
 
 class Attachment(NamedTuple):
@@ -181,6 +182,17 @@ class Networks:
         return _Ranked(not is_used, not containers, is_own, network["Id"])
 
     async def _make(self) -> None:
+        """Podman looks at all interfaces of the machine for addresses that are free, and fails when one of them goes meanwhile
+        (measured, 4.3.1), as those of containers do."""
+        for attempt in range(_MAKINGS):
+            try:
+                return await self._make_once()
+            except EngineAnswer as answer:
+                if "no such network interface" not in answer.message or attempt == _MAKINGS - 1:
+                    raise
+        return None
+
+    async def _make_once(self) -> None:
         body = {"Name": self.name, "CheckDuplicate": True, "Driver": "bridge", "Labels": {NAME_LABEL: self.name}}
         try:
             await self._client.post("/networks/create", body=body)

@@ -21,6 +21,7 @@ from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, E
 from evenkeel.controller.drivers.containers.docker.configuration import Abilities
 from evenkeel.controller.drivers.containers.docker.events import NewestEnds, is_reason_to_look
 from evenkeel.controller.drivers.containers.docker.inherited import Inheritance, are_all_known
+from evenkeel.controller.drivers.containers.docker.interfaces import first_open_port
 from evenkeel.controller.drivers.containers.docker.kinds import DOCKER, Kind, kind_of, version_of
 from evenkeel.controller.drivers.containers.docker.networks import (
     Attachment,
@@ -31,6 +32,7 @@ from evenkeel.controller.drivers.containers.docker.networks import (
 )
 from evenkeel.controller.drivers.containers.docker.registries import Registries
 from evenkeel.controller.drivers.containers.docker.render import asked_from
+from evenkeel.controller.drivers.containers.docker.rootless import without_root
 from evenkeel.controller.drivers.containers.docker.uptime import Uptimes
 from evenkeel.controller.drivers.containers.probe import Probes
 from evenkeel.specs.codec import changed
@@ -264,10 +266,18 @@ class Observer:
             if not (version := version_of(server)):
                 answer = await self._client.get("/version", answers.Version)
                 version = answer["Version"]
-            self._kind = kind_of(server, answer)
+            self._kind = await self._with_its_rights(kind_of(server, answer))
+            self._probes.at_host = "addresses" in self._kind.lacks
             self._version = f"{self._kind.name} {version}".strip()
             self._version_of, self._abilities = met, None
         return self._version
+
+    async def _with_its_rights(self, kind: Kind) -> Kind:
+        """The kind of the engine, without the abilities that it lacks without root. Only Podman was measured, and takes half a
+        second for the answer; so it is asked only when the listener is not root."""
+        if kind.name != "podman" or not self._client.listener:
+            return kind
+        return without_root(kind, await self._client.get("/info", answers.SystemAnswer), first_open_port())
 
     @contextmanager
     def _asking(self, about: str) -> Iterator[None]:

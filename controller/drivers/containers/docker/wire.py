@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import struct
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple, SupportsIndex
@@ -19,6 +21,8 @@ import h11
 from evenkeel.specs.errors import SettingsError
 
 READS = ("GET", "HEAD")
+_UCRED = struct.Struct("iII")
+"""Process, user and group (`struct ucred`, unix(7))."""
 _ANSWER_BYTES, _READ_BYTES = 32 << 20, 1 << 16
 
 
@@ -110,6 +114,11 @@ class Wire:
     def is_dead(self) -> bool:
         """Whether the connection cannot be used again: it was closed, or bytes came that nobody had asked for."""
         return self._reader.at_eof() or self._reader.waiting > 0 or self._writer.is_closing()
+
+    def listener(self) -> int:
+        """The id of the user who listens at the other end, as the kernel tells it."""
+        told = self._writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        return int(_UCRED.unpack(told)[1])
 
     def abort(self) -> None:
         """Closes at once, whatever is under way."""

@@ -11,7 +11,8 @@ import pytest
 from tests.engines.machine import free_port
 
 from evenkeel.controller.drivers.containers.probe import Probes, fault
-from evenkeel.specs.containers.container import ExecProbe, Health, HttpProbe, TcpProbe
+from evenkeel.specs.codec import changed
+from evenkeel.specs.containers.container import Container, ExecProbe, Health, HttpProbe, Port, TcpProbe
 from evenkeel.specs.containers.observed import ContainerSeen
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -135,6 +136,23 @@ async def test_why_the_newest_probe_failed_is_part_of_what_is_seen() -> None:
     assert [(each.health, each.check and each.check.cause) for each in found] == [
         ("unhealthy", f"GET :{port}/ answered 404")
     ] * 2
+
+
+async def test_where_addresses_cannot_be_reached_the_port_that_is_published_is_asked() -> None:
+    """Another container may be at that address."""
+    probes = Probes(lambda: None)
+    probes.at_host = True
+    async with serving(answer(200)) as (port, _), serving(answer(500), "127.0.0.2") as (other, _):
+        web = Container("web", "web:1", ports=(Port(port, 80), Port(port, other, protocol="udp")))
+        seen = ContainerSeen("c1", "web", "web", "sha256:1", "running", web, address="127.0.0.2")
+        assert (await probes.once(seen, http(80))).health == "healthy"
+        hidden = await probes.once(seen, http(other))
+        assert (hidden.health, hidden.check and hidden.check.cause) == (
+            "unhealthy",
+            f"GET :{other}/: the container has no address",
+        )
+        six = changed(web, ports=(Port(port, 80, "127.0.0.3"),))
+        assert (await probes.once(changed(seen, container=six), http(80))).health == "unhealthy", "only there"
 
 
 async def test_commands_are_the_engines() -> None:

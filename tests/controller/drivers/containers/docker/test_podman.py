@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,13 @@ import pytest
 from tests.engines.scripted import PING, Peer, Server, answer
 
 from evenkeel.controller.drivers.containers.docker import DockerEngine
+from evenkeel.controller.drivers.containers.docker.interfaces import first_open_port
 from evenkeel.controller.drivers.containers.docker.kinds import DOCKER, PODMAN, kind_of, version_of
 from evenkeel.controller.drivers.containers.docker.refusals import outcome
+from evenkeel.controller.drivers.containers.docker.render import create_body
+from evenkeel.controller.drivers.containers.docker.rootless import without_root
+from evenkeel.specs.containers.container import Container, Device, Resources
+from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.plan import Failed, Retry
 
 _SERVER = "Libpod/4.3.1 (linux)"
@@ -41,6 +47,76 @@ async def test_it_is_recognised_by_its_header_or_by_its_version(tmp_path: Path, 
     assert [line for line in server.first_lines if "/version" in line] == ([] if header else ["GET /v1.41/version"])
     await engine.close()
     await server.stop()
+
+
+@pytest.mark.parametrize("told", [{"Rootless": True, "CgroupVersion": "1", "MemoryLimit": True}, {"Rootless": False}])
+async def test_one_whose_listener_is_not_root_says_whether_it_has_its_rights(nobody: Path, told: Any) -> None:
+    """The answer takes Podman half a second and more, so root's is not asked."""
+    server = Server(nobody / "podman.sock")
+    server.ping = PING.replace(b"\r\nContent-Length", f"\r\nServer: {_SERVER}\r\nContent-Length".encode())
+
+    async def reply(peer: Peer) -> None:
+        await peer.send(answer(told if "/info" in server.asked[-1] else []))
+
+    server.reply = reply
+    await server.start()
+    engine = DockerEngine(server.address)
+    lacks = {(await engine.observe()).lacks for _ in range(2)}
+    assert lacks == {without_root(PODMAN, told, first_open_port()).lacks}
+    assert {"addresses", "limits", "rights"} <= set(*lacks) or not told["Rootless"]
+    assert [line for line in server.first_lines if "/info" in line] == ["GET /v1.41/info"]
+    await engine.close()
+    await server.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the engine's listener has to be root")
+async def test_roots_is_not_asked_for_its_rights(tmp_path: Path) -> None:
+    server = Server(tmp_path / "podman.sock")
+    server.ping = PING.replace(b"\r\nContent-Length", f"\r\nServer: {_SERVER}\r\nContent-Length".encode())
+
+    async def reply(peer: Peer) -> None:
+        await peer.send(answer([]))
+
+    server.reply = reply
+    await server.start()
+    engine = DockerEngine(server.address)
+    assert (await engine.observe()).lacks == PODMAN.lacks
+    await engine.close()
+    await server.stop()
+
+
+@pytest.mark.parametrize(
+    ("system", "first_port", "lacks"),
+    [
+        ({}, 1024, ()),
+        (
+            {"Rootless": True, "CgroupVersion": "1", "MemoryLimit": True},
+            1024,
+            ("addresses", "rights", "limits", "low-ports"),
+        ),
+        ({"Rootless": True, "CgroupVersion": "2", "MemoryLimit": True}, 80, ("addresses", "rights")),
+        ({"Rootless": True, "CgroupVersion": "2", "MemoryLimit": False}, 80, ("addresses", "rights", "limits")),
+    ],
+)
+def test_what_it_lacks_without_root(system: Any, first_port: int, lacks: tuple[str, ...]) -> None:
+    assert without_root(PODMAN, system, first_port).lacks == (*PODMAN.lacks, *lacks)
+
+
+def test_what_it_does_not_tell_without_root_counts_as_kept() -> None:
+    wanted = normal(
+        Container("web", "web:1", devices=(Device("/dev/a", "/dev/null", "r"),), resources=Resources(1 << 26))
+    )
+    body = create_body(wanted, "evenkeel", lambda name: "")
+    silent: Any = {**body["HostConfig"], "Memory": 0, "MemorySwap": 0, "Devices": []}
+    found: Any = {"Id": "1", "Name": "/web", "Config": {"Labels": body["Labels"]}, "HostConfig": silent, "State": {}}
+    kind = without_root(PODMAN, {"Rootless": True, "CgroupVersion": "1"})
+    told = kind.inspected(found)["HostConfig"]
+    kept = body["HostConfig"]
+    assert [told.get(key) for key in ("Memory", "MemorySwap", "Devices")] == [
+        kept[key] for key in ("Memory", "MemorySwap", "Devices")
+    ]
+    v2 = without_root(PODMAN, {"Rootless": True, "CgroupVersion": "2", "MemoryLimit": True})
+    assert v2.inspected(found)["HostConfig"].get("Memory") == 0, "it can keep them, and somebody took them away"
 
 
 def test_other_engines_are_docker() -> None:
