@@ -64,6 +64,8 @@ class GroupTrials:
         self._held: dict[str, _Hold] = {}
         """Groups that the others do not wait for, while the state of this digest is desired."""
         self._held_for = ""
+        self._waiting: Mapping[str, str] = {}
+        """Those of them that could not be fetched at the last try, and why, until they are."""
 
     def aim(self, desired: DesiredState) -> Aimed:
         """What domains are on their way to when this is desired: of groups that failed, or are held, what was good."""
@@ -99,6 +101,7 @@ class GroupTrials:
         before = {group: each for group, each in self._held.items() if group in aimed.held}
         self._held = before | {group: _Hold(each, domain, is_blocked) for group, each in why.items()}
         self._held_for = desired.digest
+        self._waiting = {} if is_blocked else {group: each for group, each in why.items() if group in changed}
         self._wake()
         return True
 
@@ -124,6 +127,15 @@ class GroupTrials:
         blocked = {group: each.why for group, each in held.items() if each.is_blocked}
         state = self._journal.readable_revision("desired") if blocked else None
         return blocked | self._groups(state).along(blocked) if state is not None else {}
+
+    def waiting(self, desired: str) -> Mapping[str, str]:
+        """The groups that wait for what cannot be fetched, and why, while the state of this digest is desired."""
+        return self._waiting if self._held_for == desired else {}
+
+    def fetched(self, state: DesiredState) -> None:
+        """All that a state needs has been fetched."""
+        if state.digest == self._held_for:
+            self._waiting = {}
 
     def blocks(self, domain: str) -> bool:
         """Whether a group is held by a domain because it cannot be had."""

@@ -319,7 +319,7 @@ def test_the_status_names_a_group_that_is_blocked(device: Device, running: bool)
     else:
         device.run("apply", "--yes", ok=1)
     why = f"app.conf: {PATH} has another content, and evenkeel did not make it; `overwrite: true` replaces it"
-    until(lambda: groups_told() == [{"name": "paper", "failed": None, "blocked": why}])
+    until(lambda: groups_told() == [{"name": "paper", "failed": None, "blocked": why, "waits": None}])
     assert "group paper cannot be had: app.conf: " in device.run("status", COLUMNS="300").stdout
     if not running:
         device.run("apply", "--yes", ok=1)
