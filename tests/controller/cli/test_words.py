@@ -80,7 +80,7 @@ def test_what_is_known_without_the_engine_is_described(device: Device) -> None:
     [
         (
             ("get", "pods"),
-            "; all about one: `evenkeel describe container pods`, `evenkeel describe file pods` or `evenkeel describe os pods`\n",
+            "`evenkeel describe file pods` or `evenkeel describe os pods`\n",
         ),
         (
             ("get", "contianer"),
