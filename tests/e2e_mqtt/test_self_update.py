@@ -40,6 +40,9 @@ def test_both_agents_work_at_once_and_the_new_system_is_activated(
     answers = system.until(lambda: [s for s in system.states() if s["activityId"] == "q1"], "the answer")
     assert answers[0]["payload"]["softwareNodes"][1]["version"] == "1.0.0", "nobody has rebooted"
     (activity,) = it.status()["activities"]
-    assert (activity["id"], activity["actions"][0]["message"]) == ("s1", "the device has to be rebooted into slot B (2)")
+    assert (activity["id"], activity["actions"][0]["message"]) == (
+        "s1",
+        "the device has to be rebooted into slot B (2)",
+    )
     assert "all commands are done" in it.run("status").stdout
     assert not [said for said in system.said("s1") if said.status in ("COMPLETED", "INCOMPLETE")]
