@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 _POLL_MS = 300
 """Between two looks where there is no inotify at all."""
@@ -32,12 +32,12 @@ async def happenings(folders: Iterable[str], step_ms: int, debounce_ms: int) -> 
     ):
         while True:
             # No work of the loop, which virtual time would stand still for: it waits for the world.
-            waiting = asyncio.wrap_future(thread.submit(watch.watch, debounce_ms, step_ms, 0, stop))
+            waiting = thread.submit(watch.watch, debounce_ms, step_ms, 0, stop)
             try:
-                await asyncio.wait((waiting,))
+                await asyncio.wait((asyncio.wrap_future(waiting),))
             except asyncio.CancelledError:
                 stop.set()  # the thread sees it within a step
-                await asyncio.wait((waiting,))
+                await asyncio.to_thread(wait, (waiting,))
                 raise
             try:
                 found = waiting.result()
