@@ -25,13 +25,14 @@ async def happenings(folders: Iterable[str], step_ms: int, debounce_ms: int) -> 
     when they cannot be set up, WatchBroke when they broke later."""
     from watchfiles._rust_notify import RustNotify
 
-    stop, loop = threading.Event(), asyncio.get_running_loop()
+    stop = threading.Event()
     with (
         RustNotify([*folders], False, False, _POLL_MS, False, True) as watch,
         ThreadPoolExecutor(1, "watching folders") as thread,
     ):
         while True:
-            waiting = loop.run_in_executor(thread, watch.watch, debounce_ms, step_ms, 0, stop)
+            # No work of the loop, which virtual time would stand still for: it waits for the world.
+            waiting = asyncio.wrap_future(thread.submit(watch.watch, debounce_ms, step_ms, 0, stop))
             try:
                 await asyncio.wait((waiting,))
             except asyncio.CancelledError:
