@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from tests.engines.rauc import Rauc
 from tests.places import ROOT
 
 from evenkeel.controller.drivers.slots.rauc.bootloaders import Tools, bootloader
@@ -197,3 +198,10 @@ def test_the_configuration_of_the_how_to_is_sound(certificate: bytes, tmp_path: 
     device = Device((tmp_path / "system.conf",), root=tmp_path, store=Path("/proc"))
     found = check_device(device, time.time(), Tools(lambda name: name, lambda command: None))
     assert [each for each in found if each.level != "ok"] == []
+
+
+def test_a_real_device_with_rauc_is_sound(rauc: Rauc, tmp_path: Path) -> None:
+    """Its bootloader's environment is one that RAUC itself works with."""
+    found = {each.about: each for each in check_device(Device((rauc.configuration,), root=Path("/proc")), time.time())}
+    assert [each for each in found.values() if each.level == "error"] == []
+    assert found["bootloader"].level == found["keyring"].level == "ok"
