@@ -30,13 +30,14 @@ class Ailment(NamedTuple):
     """The reason why a subject is not well. `why` follows the subject's name in a sentence. `refutes`: the ailment
     speaks against the change that was made to the subject. `instance`: the id of the instance that ails by itself,
     whose output may tell more; `end` names its newest end. `is_passing`: the subject is at work again, and only time
-    shows whether it stays so."""
+    shows whether it stays so. `is_new`: nothing of it was started yet, or is there."""
 
     why: str
     refutes: bool = True
     instance: str = ""
     end: str = ""
     is_passing: bool = False
+    is_new: bool = False
 
 
 class Former(NamedTuple, Generic[Want]):

@@ -14,7 +14,7 @@ from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.reconcilers.counted import listed
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Kind
-from evenkeel.specs.plan import NOTHING_DONE, NOTIFIED, Difference, Plan
+from evenkeel.specs.plan import NOTHING_DONE, NOTIFIED, OUTSTANDING, Difference, Plan
 from evenkeel.specs.problem import place_text
 
 Differing = Callable[[DesiredState, DesiredState], tuple[str, ...]]
@@ -52,7 +52,7 @@ class Announcements:
         news = tuple(self._news(by, plan))
         back, label = self._going_back(role, state), self._record.label(state.digest)
         for difference, by_nobody in news:
-            kind: Kind = "drift" if by_nobody and difference.verb != NOTIFIED else "plan"
+            kind: Kind = "drift" if by_nobody and difference.verb not in (NOTIFIED, OUTSTANDING) else "plan"
             is_back = difference.subject in back and difference.verb in _SWITCHES
             message = f"{difference.verb}: {_BACK if is_back else difference.why}"
             place = place_text(difference.asked)

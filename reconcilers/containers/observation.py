@@ -243,9 +243,9 @@ def down(seen: ContainersSeen, memory: ContainersMemory, expected: Collection[st
             continue
         stopped = any(each.id in memory.stopped for each in own)
         why = "was stopped to be changed, and is not started again" if stopped else "was not started yet"
-        found[name] = Ailment(why, refutes=False)
+        found[name] = Ailment(why, refutes=False, is_new=not stopped)
     gone = set() if seen.only else set(expected) - by_name.keys()
-    return found | {name: Ailment("is not there", refutes=False) for name in sorted(gone)}
+    return found | {name: Ailment("is not there", refutes=False, is_new=True) for name in sorted(gone)}
 
 
 def last_checks(seen: ContainersSeen) -> dict[str, str]:

@@ -114,6 +114,13 @@ def test_one_revision_changes_both_and_the_reboot_is_no_failure() -> None:
         assert device.journal.attempts.of(asking("2.0.0", "web:2").desired.digest) is None
 
 
+def test_a_first_revision_with_a_container_that_the_health_names_waits_for_nothing() -> None:
+    """The container is started only once the system is proven."""
+    with on_device() as device:
+        assert device.settle("2.0.0", "web:1") == ("2.0.0", ["web:1"], "Converged")
+        assert device.texts("step-failed", "revision-failed") == []
+
+
 def test_the_system_is_booted_and_proven_before_a_container_is_touched() -> None:
     with on_device() as device:
         device.settle("1.0.0", "web:1")

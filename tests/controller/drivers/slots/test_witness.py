@@ -12,15 +12,16 @@ from evenkeel.controller.drivers.slots.witness import DomainWitness
 from evenkeel.reconcilers.containers import Containers
 
 
-def test_what_runs_is_well_and_what_is_not_there_is_not(tmp_path: Path) -> None:
+def test_what_runs_is_well_and_what_is_new_is_not_waited_for(tmp_path: Path) -> None:
     device = Device(tmp_path, {"web:1": Image()})
 
     async def work() -> None:
         witness = DomainWitness(Containers(), device.engine)
-        assert await witness.unwell(["web"]) == {"web": "is not there"}
-        await device.reach(container("web"))
         assert await witness.unwell(["web"]) == {}
-        assert await witness.unwell(["web", "other"]) == {"other": "is not there"}
+        await device.reach(container("web"))
+        assert await witness.unwell(["web", "other"]) == {}
+        device.engine.kill("web")
+        assert list(await witness.unwell(["web", "other"])) == ["web"]
 
     run(work())
     device.journal.close()
