@@ -2,7 +2,7 @@
 
 Emulation is plain (`accel=tcg`): a machine of the tests has no KVM that a stock kernel can use. A reboot ends this QEMU and
 begins another one, because under emulation that is faster than a reset in place: translated code of the former boot slows down
-every write of the next one. The network is closed but for one address (`restrict=on`): otherwise QEMU shows every service on the
+every write of the next one. The network is closed but for one address (`restrict=on`): otherwise QEMU shows all services on the
 loopback of this machine to the guest.
 """
 

@@ -80,6 +80,7 @@ StandardInput=tty-force
 StandardOutput=tty
 TTYPath=/dev/ttyS1
 ExecStart=/bin/sh -c 'stty -echo -onlcr; exec sh'
+KillSignal=SIGKILL
 Restart=always
 [Install]
 WantedBy=multi-user.target
