@@ -48,7 +48,14 @@ class Device:
     def boot(self) -> tuple[str, str]:
         """Switch it on: the slot that comes up, and its version."""
         self.guest.start()
-        return self.guest.up()
+        return self.up()
+
+    def up(self) -> tuple[str, str]:
+        """Wait until a system is up, as after a reboot; when none comes, the system that still runs says why."""
+        try:
+            return self.guest.up()
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.report()}") from error
 
     def ask_for(self, version: str) -> None:
         """Write the document, as a person would."""

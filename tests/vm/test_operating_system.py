@@ -18,7 +18,7 @@ def test_update(device: Device) -> None:
     """Update, reboot, verify, mark good; and the new system stays, after a loss of power, too."""
     assert device.boot() == ("A", "1.0.0")
     device.ask_for("2.0.0")
-    assert device.guest.up() == ("B", "2.0.0")
+    assert device.up() == ("B", "2.0.0")
     device.settled()
     slots = device.slots()
     assert (slots["B"].state, slots["B"].mark, slots["B"].is_next) == ("booted", "good", True)
@@ -40,7 +40,7 @@ def test_fallback(device: Device) -> None:
     device.guest.wait("GRUB boots B")
     device.guest.wait("BAD-INIT")
     device.guest.wait("Kernel panic")
-    assert device.guest.up() == ("A", "1.0.0")
+    assert device.up() == ("A", "1.0.0")
     failure = device.given_up()["failure"]
     assert "fell back to slot A" in failure["why"]
     slots = device.slots()
@@ -54,7 +54,7 @@ def test_fallback(device: Device) -> None:
     device.until(lambda: device.environment()["A_TRY"] == "0" or None, "marked good")
     assert device.guest.console.count("GRUB boots") == boots + 1
     device.ask_for("2.0.0")  # what comes next is tried
-    assert device.guest.up() == ("B", "2.0.0")
+    assert device.up() == ("B", "2.0.0")
     device.settled()
 
 
@@ -65,12 +65,12 @@ def test_rescue(device: Device) -> None:
     device.guest.start()
     device.guest.wait("GRUB cannot boot A")
     device.guest.wait("GRUB cannot boot B")
-    assert device.guest.up() == ("rescue.0", "rescue")
+    assert device.up() == ("rescue.0", "rescue")
     code, text = device.guest.run("evenkeel slots check")
     assert code == 1
     assert "the rescue system runs" in text
     device.ask_for("2.0.0")
-    slot, version = device.guest.up()
+    slot, version = device.up()
     assert (slot, version) in (("A", "2.0.0"), ("B", "2.0.0"))
     device.settled()
     slots = device.slots()
@@ -91,7 +91,7 @@ def test_power_cut(device: Device, factory: Factory) -> None:
     assert torn[: 1 << 20] == wanted[: 1 << 20]
     assert torn[-1 << 20 :] != wanted[-1 << 20 :]
     assert device.boot() == ("A", "1.0.0")
-    assert device.guest.up() == ("B", "2.0.0")
+    assert device.up() == ("B", "2.0.0")
     device.settled()
     slots = device.slots()
     assert (slots["A"].mark, slots["B"].mark, slots["B"].content) == ("good", "good", "ok")
