@@ -45,12 +45,12 @@ def test_the_slot_that_was_written_is_booted() -> None:
 
 
 def test_an_updater_that_activates_by_itself_has_put_the_slot_on_trial() -> None:
-    able = {"can": Abilities(keeps_primary=False)}
-    step = install_step(broken(**able), SETTLED)
+    can = Abilities(keeps_primary=False)
+    step = install_step(broken(can=can), SETTLED)
     rival = B if step.action.slot == A else A  # type: ignore[union-attr]
     memory = Slots().remembered(step, Done("", rival), Slots().begun(step, SETTLED))
     assert list(memory.trial) == [rival]
-    plan = planned(SYSTEM, broken("2", primary=rival, **able), memory)
+    plan = planned(SYSTEM, broken("2", primary=rival, can=can), memory)
     assert [each for each in steps(plan) if each != "settle"] == ["reboot"]
 
 
