@@ -19,6 +19,7 @@ SECTIONS = {
     "footprint": "Idle daemon of the wheel, Docker and MQTT, Debian's Python",
     "converging": f"Many containers by files, on {ENGINE}",
     "mqtt": "Update agent over MQTT",
+    "slots": "Operating systems with RAUC",
 }
 
 

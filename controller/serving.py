@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from evenkeel.controller.process.clock import Now, system_now
+from evenkeel.controller.process.clock import Clock, Now, system_clock, system_now
 from evenkeel.controller.wiring import reconciler
 
 if TYPE_CHECKING:
@@ -53,10 +53,11 @@ def agent_roles(
     controller: Controller,
     router: Router,
     now: Now,
+    clock: Clock = system_clock,
 ) -> Iterator[AgentRole]:
     """The roles that the settings ask for."""
     by_name = {domain.name: domain for domain in domains}
-    build = _Builder(journal, controller, router, now)
+    build = _Builder(journal, controller, router, now, clock)
     if settings.update_agent.enable:
         yield _containers_role(settings, by_name["containers"], build)
     if settings.self_update_agent.enable:
@@ -66,8 +67,9 @@ def agent_roles(
 class _Builder:
     """What is alike for all roles."""
 
-    def __init__(self, journal: Journal, controller: Controller, router: Router, now: Now) -> None:
-        self.journal, self.controller, self._router, self._now = journal, controller, router, now
+    def __init__(self, journal: Journal, controller: Controller, router: Router, now: Now, clock: Clock) -> None:
+        self.journal, self.controller, self._router = journal, controller, router
+        self._now, self._clock = now, clock
 
     def role(self, own: AgentSettings, participant: Participant, debounce: timedelta, name: str) -> AgentRole:
         """One agent as a role. `name`: in reports of its defects."""
@@ -77,7 +79,15 @@ class _Builder:
         controller, router = self.controller, self._router
         worker, mail = controller.worker(participant.domain), self.journal.mailbox(participant.domain)
         agent = UpdateAgent(
-            own, self.journal, participant, controller.stopping, controller.say, worker.wake, router.wake, self._now
+            own,
+            self.journal,
+            participant,
+            controller.stopping,
+            controller.say,
+            worker.wake,
+            router.wake,
+            self._now,
+            self._clock,
         )
         return AgentRole(agent, mail, router.wake, controller.defects, debounce, name)
 

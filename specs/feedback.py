@@ -135,7 +135,8 @@ class Condition(Struct, frozen=True):
     """A named truth: whether it holds, a CamelCase reason, a sentence for people, and since when (epoch seconds).
     `set_aside`: the content that `ContentCurrent` is about, by subject. `refused`: with `ActivityCompleted`, the newest message
     that was refused since the end of which the rest tells. `domain`: the domain that it is a truth of; "" for the device.
-    `groups`: with `Settled`, the groups that cannot be had, and why; "" is what is in no group."""
+    `groups`: with `Settled`, the groups that cannot be had, and why; `waiting`: those that cannot be fetched now. "" is what
+    is in no group."""
 
     name: ConditionName
     holds: bool
@@ -146,6 +147,7 @@ class Condition(Struct, frozen=True):
     refused: Refused | None = None
     domain: str = ""
     groups: dict[str, str] = {}
+    waiting: dict[str, str] = {}
 
 
 class StepAtWork(Struct, frozen=True):

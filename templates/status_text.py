@@ -41,7 +41,7 @@ class Status(NamedTuple):
     desired state that came over MQTT; `waiting`: for the broker; `activities`: those that are open; `unserved`: the ids
     of those for which the settings have no agent. `work`: the work of the controller, `None` when it did not say.
     `said`: the failed subjects whose last output is kept. `groups`: the groups that went back to last-good, with the
-    reasons; `blocked`: those that cannot be had.
+    reasons; `blocked`: those that cannot be had; `held_up`: those that cannot be fetched now.
     """
 
     state: str
@@ -64,6 +64,7 @@ class Status(NamedTuple):
     said: tuple[str, ...] = ()
     groups: Mapping[str, str] = {}
     blocked: Mapping[str, str] = {}
+    held_up: Mapping[str, str] = {}
 
 
 def status_lines(status: Status, now: float, width: int = 80, style: Style = PLAIN) -> tuple[str, ...]:
@@ -123,8 +124,9 @@ def status_value(status: Status) -> dict[str, Any]:
             "givenUp": failure.given_up,
         },
         "groups": [
-            *({"name": group or None, "failed": why, "blocked": None} for group, why in status.groups.items()),
-            *({"name": group or None, "failed": None, "blocked": why} for group, why in status.blocked.items()),
+            {"name": group or None, **dict.fromkeys(_GROUP_KEYS), key: why}
+            for key, groups in zip(_GROUP_KEYS, (status.groups, status.blocked, status.held_up), strict=True)
+            for group, why in groups.items()
         ],
         "activities": [activity_value(activity) for activity in status.activities],
         "messagesWaiting": status.waiting,
@@ -162,7 +164,11 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
         "last good",
         f"{status.last_good or ('not known' if is_unknown else 'none yet')}{' (the desired one)' if same else ''}",
     )
-    told = (("went back to last-good", status.groups), ("cannot be had", status.blocked))
+    told = (
+        ("went back to last-good", status.groups),
+        ("cannot be had", status.blocked),
+        ("waits", status.held_up),
+    )
     for group, became, why in ((group, became, why) for became, groups in told for group, why in groups.items()):
         name = f"group {one_line(group)}" if group else "what is in no group"
         text = f"{name} {became}: {one_line(why)}"
@@ -193,6 +199,8 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
 
 _ORDER = get_args(ConditionName)
 _HEAD, _NAME = 12, 17
+_GROUP_KEYS = ("failed", "blocked", "waits")
+"""Why a group is not as asked for, in JSON."""
 _MEANT = (
     "Mount the folder, or put specs into it. Where nothing shall be there: evenkeel apply --allow-empty, or "
     "emptySourceRemovesAll in the settings."

@@ -97,6 +97,7 @@ def command(options: Options, output: str, check: bool) -> int:
         said=_said(journal, conditions, attempt),
         groups=failed,
         blocked={group: why for each in conditions for group, why in each.groups.items() if group not in failed},
+        held_up={group: why for each in conditions for group, why in each.waiting.items() if group not in failed},
     )
     journal.close()
     if output == "text":

@@ -294,6 +294,8 @@ class Turns(Generic[Want, Seen, Remembered]):
         why = self._transaction.held(self._reconciler.domain, state, stage.phase) if aim.judges_all else ""
         if why:
             return Held(why, self._down(sight)) if is_desired else self._meanwhile(sight, why)
+        if is_desired and disturbs:
+            self._transaction.groups.fetched()
         if disturbs and not aim.is_repair and self.trial.remember_found(sight.plan.differences, sight.seen):
             return Progressed()
         self.announced.announce(aim.role, state, sight.plan, is_repair=aim.is_repair)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 _POLL_MS = 300
 """Between two looks where there is no inotify at all."""
@@ -25,18 +25,19 @@ async def happenings(folders: Iterable[str], step_ms: int, debounce_ms: int) -> 
     when they cannot be set up, WatchBroke when they broke later."""
     from watchfiles._rust_notify import RustNotify
 
-    stop, loop = threading.Event(), asyncio.get_running_loop()
+    stop = threading.Event()
     with (
         RustNotify([*folders], False, False, _POLL_MS, False, True) as watch,
         ThreadPoolExecutor(1, "watching folders") as thread,
     ):
         while True:
-            waiting = loop.run_in_executor(thread, watch.watch, debounce_ms, step_ms, 0, stop)
+            # No work of the loop, which virtual time would stand still for: it waits for the world.
+            waiting = thread.submit(watch.watch, debounce_ms, step_ms, 0, stop)
             try:
-                await asyncio.wait((waiting,))
+                await asyncio.wait((asyncio.wrap_future(waiting),))
             except asyncio.CancelledError:
                 stop.set()  # the thread sees it within a step
-                await asyncio.wait((waiting,))
+                await asyncio.to_thread(wait, (waiting,))
                 raise
             try:
                 found = waiting.result()

@@ -64,6 +64,9 @@ class GroupTrials:
         self._held: dict[str, _Hold] = {}
         """Groups that the others do not wait for, while the state of this digest is desired."""
         self._held_for = ""
+        self._waiting: Mapping[str, str] = {}
+        """Groups that could not be fetched at the last try, and why, until they are, while this digest is desired."""
+        self._waiting_for = ""
 
     def aim(self, desired: DesiredState) -> Aimed:
         """What domains are on their way to when this is desired: of groups that failed, or are held, what was good."""
@@ -94,6 +97,9 @@ class GroupTrials:
         aimed = self._aim(desired, found, changed)
         left = changed.keys() - aimed.failed.keys() - aimed.held.keys()
         why = _by_group(found, domain, subjects)
+        if not is_blocked:
+            waiting = {group: each for group, each in why.items() if group in changed}
+            self._waiting, self._waiting_for = waiting, desired.digest
         if not left.intersection(why) or (left <= why.keys() and not is_blocked):
             return False
         before = {group: each for group, each in self._held.items() if group in aimed.held}
@@ -124,6 +130,14 @@ class GroupTrials:
         blocked = {group: each.why for group, each in held.items() if each.is_blocked}
         state = self._journal.readable_revision("desired") if blocked else None
         return blocked | self._groups(state).along(blocked) if state is not None else {}
+
+    def waiting(self, desired: str) -> Mapping[str, str]:
+        """The groups that wait for what cannot be fetched, and why, while the state of this digest is desired."""
+        return self._waiting if self._waiting_for == desired else {}
+
+    def fetched(self) -> None:
+        """All is fetched that groups need, but for those that are held."""
+        self._waiting = {group: why for group, why in self._waiting.items() if group in self._held}
 
     def blocks(self, domain: str) -> bool:
         """Whether a group is held by a domain because it cannot be had."""

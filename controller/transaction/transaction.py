@@ -30,7 +30,7 @@ class Transaction:
 
     def __init__(self, journal: Journal) -> None:
         self._journal, self.groups = journal, GroupTrials(journal, self._wake_all)
-        self.verdict = Verdict(journal, self._wake_others, self.groups.blocked)
+        self.verdict = Verdict(journal, self._wake_others, self.groups.blocked, self.groups.waiting)
         self._members: dict[str, Member] = {}
         self._progress: dict[str, tuple[str, Progress]] = {}
         """By domain: the digest of the state that it was last seen on its way to, and how far it was."""

@@ -49,10 +49,12 @@ class Verdict:
         journal: Journal,
         is_news: Callable[[str], object] = lambda domain: None,
         held: Callable[[str], Mapping[str, str]] = lambda desired: {},
+        waiting: Callable[[str], Mapping[str, str]] = lambda desired: {},
     ) -> None:
         """`is_news`: called with a domain that is blocked otherwise than before, or no more. `held`: gives the groups that all
-        domains leave alone because they cannot be had, and why, while what has this digest is desired."""
-        self._journal, self._is_news, self._held = journal, is_news, held
+        domains leave alone because they cannot be had, and why, while what has this digest is desired; `waiting`: those that
+        cannot be fetched now."""
+        self._journal, self._is_news, self._held, self._waiting = journal, is_news, held, waiting
         self._said: dict[str, Statement | None] = {}
 
     def join(self, domain: str) -> None:
@@ -104,7 +106,14 @@ class Verdict:
         blocked = {group: why for each in told.values() for group, why in each.groups.items()}
         blocked |= self._held(desired)
         return self._journal.set_condition(
-            Condition("Settled", False, worst.reason, text, groups=dict(sorted(blocked.items())))
+            Condition(
+                "Settled",
+                False,
+                worst.reason,
+                text,
+                groups=dict(sorted(blocked.items())),
+                waiting=dict(sorted(self._waiting(desired).items())),
+            )
         )
 
     def is_said_by_another(self, domain: str, why: str) -> bool:

@@ -12,7 +12,7 @@ row: it has to be stopped for the other, whenever that starts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from evenkeel.reconcilers.staging import stages
@@ -33,13 +33,16 @@ class _Turn(NamedTuple):
     place: int
 
 
-def taking_turns(steps: Sequence[Step], differences: Iterable[ContainerDifference]) -> Sequence[Step]:
-    """The steps, of which those that stop members of groups with a limit wait for their turn."""
+def taking_turns(
+    steps: Sequence[Step], differences: Iterable[ContainerDifference], away: Collection[str] = ()
+) -> Sequence[Step]:
+    """The steps, of which those that stop members of groups with a limit wait for their turn. `away`: containers that are not
+    at work, even where an instance of them has to be stopped, as one that keeps ending."""
     limits = {each.subject: each.limit for each in differences if each.limit is not None}
     if not limits:
         return steps
     extra: dict[str, tuple[str, ...]] = {}
-    for limit, row in _rows(steps, limits).items():
+    for limit, row in _rows(steps, limits, away).items():
         row.sort(key=lambda turn: (bool(turn.stop) or turn.waits, turn.place))
         ahead = sum(not turn.stop and not turn.waits for turn in row)
         for index, turn in enumerate(row):
@@ -60,11 +63,11 @@ def _before(row: Sequence[_Turn], index: int, most_away: int, ahead: int) -> Ite
     yield from row[: max(0, min(index - most_away + 1, ahead))]
 
 
-def _rows(steps: Sequence[Step], limits: dict[str, Limit]) -> dict[Limit, list[_Turn]]:
+def _rows(steps: Sequence[Step], limits: dict[str, Limit], away: Collection[str]) -> dict[Limit, list[_Turn]]:
     places = {step.id: place for place, step in enumerate(step for stage in stages(steps) for step in stage.steps)}
     stops: dict[str, str] = {}
     for step in steps:
-        if isinstance(step.action, End) and step.subject in limits:
+        if isinstance(step.action, End) and step.subject in limits and step.subject not in away:
             stops.setdefault(step.subject, step.id)
     freeing = _freeing(steps)
     after = _after(steps, places, {stop for subject, stop in stops.items() if subject not in freeing})

@@ -17,6 +17,7 @@ from datetime import timedelta
 from evenkeel.reconcilers.containers.availability import taking_turns
 from evenkeel.reconcilers.containers.instances import is_younger
 from evenkeel.reconcilers.containers.naming import aside_name, engine_name, free_name
+from evenkeel.reconcilers.containers.observation import ailing, down
 from evenkeel.reconcilers.containers.order import with_dependencies
 from evenkeel.reconcilers.containers.tags import image_is_there, moved_digest
 from evenkeel.reconcilers.containers.volumes import fates, left_by, removed_with
@@ -50,7 +51,9 @@ def plan(
     for difference in active:
         steps.extend(_steps(difference, by_id, seen, memory, wishes, taken, holders))
     ordered = with_dependencies(_with_asides(steps), active, by_id)
-    return Plan("containers", judged, stages(taking_turns(ordered, active)))
+    unwell = (name for name, each in ailing(seen, memory).items() if each.refutes)
+    away = {*down(seen, memory), *unwell}
+    return Plan("containers", judged, stages(taking_turns(ordered, active, away)))
 
 
 def _blocked_with(differences: Sequence[ContainerDifference]) -> Iterator[ContainerDifference]:

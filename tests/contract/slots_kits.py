@@ -18,6 +18,7 @@ from tests.engines.systemd_double import FakeUnit, Logind, Systemd
 from tests.until import soon
 
 from evenkeel.controller.dbus.bus import SystemBus
+from evenkeel.controller.drivers.slots.download import Patience
 from evenkeel.controller.drivers.slots.engine import SlotsEngine
 from evenkeel.controller.drivers.slots.memory import Bundle, MemorySlots, factory
 from evenkeel.controller.drivers.slots.memory.world import COMPATIBLE, Flaw
@@ -30,6 +31,7 @@ from evenkeel.specs.slots.system import OperatingSystem
 FACTORY = "1.4.2"
 SLOTS = {"A": "rootfs.0", "B": "rootfs.1"}
 UNIT = "web.service"
+_PATIENCE = Patience(tries=2, pause_s=0.01)
 
 
 class SlotsKit(Protocol):
@@ -160,7 +162,7 @@ class RaucKit:
     def _engine(self) -> SlotsEngine:
         begun = self._folder / "begun.json"
         updater = RaucUpdater(self._bus, [self.device.configuration], self.device.os_release, begun=begun)
-        return SlotsEngine(updater, _Machine(self._bus, self.device), FolderStore(self._folder / "bundles"))
+        return SlotsEngine(updater, _Machine(self._bus, self.device), FolderStore(self._folder / "bundles", _PATIENCE))
 
     def system(self, version: str, fault: str = "", *, has: str = "", panics: bool = False) -> OperatingSystem:
         name, sha256 = f"/{version}-{fault}-{has}.raucb", "0" * 64 if fault == "other-digest" else ""

@@ -27,11 +27,7 @@ _ERROR = "org.gtk.GDBus.UnmappedGError.Quark._g_2dio_2derror_2dquark.Code30"
 _BUSY = "already processing a different method"
 _SINCE = {
     "ignore-compatible": 5,
-    "tls-cert": 7,
-    "tls-key": 7,
-    "tls-ca": 7,
-    "tls-no-verify": 7,
-    "http-headers": 7,
+    **dict.fromkeys(("tls-cert", "tls-key", "tls-ca", "tls-no-verify", "http-headers"), 7),
     "transaction-id": 10,
     "ignore-version-limit": 12,
     "require-manifest-hash": 14,

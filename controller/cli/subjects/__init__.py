@@ -55,7 +55,7 @@ class KindOfMany(click.Choice[str]):
         if value in _LISTED_WORDS:
             return _LISTED_WORDS[value]
         there = _listed(f"`{many}`" for many in LISTED)
-        near = likely(value, LISTED)
+        near = likely(value, (each for each in LISTED if len(each) > 2 or len(value) < 4))  # `os` is near to much
         hint = near or f"all about one: {describe_hint(value)}"
         raise click.UsageError(f"there are only {there} to get; {hint}", ctx)
 

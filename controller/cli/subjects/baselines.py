@@ -55,6 +55,7 @@ def _groups(journal: Journal) -> tuple[_Group, ...]:
     bad: dict[str, tuple[State, str]] = {}
     if attempt is not None and attempt.failed:
         bad.update(dict.fromkeys(found.changed(), ("failed", attempt.why)))
+    bad.update((name, ("changing", why)) for each in conditions for name, why in each.waiting.items())
     bad.update((name, ("blocked", why)) for each in conditions for name, why in each.groups.items())
     bad.update((name, ("failed", why)) for name, why in failed_groups(journal).items())
     aside = {(each.domain, name): content for each in conditions for name, content in each.set_aside.items()}

@@ -285,8 +285,8 @@ def test_who_leaves_out_the_word_container_is_told_the_command(device: Device, c
     """S15."""
     said = device.run(*command, ok=1).stderr
     is_known = len(command) == 3 and command[0] == "get"
-    or_file = "" if is_known else " or `evenkeel describe file web`"
-    assert said.endswith(f"`evenkeel describe container web`{or_file}\n")
+    others = "" if is_known else ", `evenkeel describe file web` or `evenkeel describe os web`"
+    assert said.endswith(f"`evenkeel describe container web`{others}\n")
 
 
 def test_a_name_that_nothing_is_known_of_is_no_silence(device: Device) -> None:

@@ -319,7 +319,7 @@ def test_the_status_names_a_group_that_is_blocked(device: Device, running: bool)
     else:
         device.run("apply", "--yes", ok=1)
     why = f"app.conf: {PATH} has another content, and evenkeel did not make it; `overwrite: true` replaces it"
-    until(lambda: groups_told() == [{"name": "paper", "failed": None, "blocked": why}])
+    until(lambda: groups_told() == [{"name": "paper", "failed": None, "blocked": why, "waits": None}])
     assert "group paper cannot be had: app.conf: " in device.run("status", COLUMNS="300").stdout
     if not running:
         device.run("apply", "--yes", ok=1)
@@ -379,7 +379,7 @@ def test_groups_are_listed_with_their_members_and_states(device: Device) -> None
     rows = [line.split()[:3] for line in device.run("get", "baseline").stdout.splitlines()]
     assert rows[:3] == [["NAME", "STATE", "MEMBERS"], ["(no", "group)", "good"], ["cabin", "failed", "containers/web,"]]
     said = device.run("get", "baselines", "cabin", ok=1).stderr
-    assert said.endswith("all about one member: `evenkeel describe container NAME` or `evenkeel describe file NAME`\n")
+    assert said.endswith("`evenkeel describe file NAME` or `evenkeel describe os NAME`\n")
 
 
 def test_content_that_was_set_aside_is_told_with_its_group(device: Device) -> None:
@@ -496,7 +496,10 @@ def test_only_a_restart_that_can_happen_is_announced(device: Device) -> None:
 
 @pytest.mark.parametrize(
     ("words", "offered"),
-    [("evenkeel get ", {"containers", "files", "baselines"}), ("evenkeel describe ", {"container", "file"})],
+    [
+        ("evenkeel get ", {"containers", "files", "os", "baselines"}),
+        ("evenkeel describe ", {"container", "file", "os"}),
+    ],
 )
 def test_the_kinds_are_completed(device: Device, words: str, offered: set[str]) -> None:
     asked = {"_EVENKEEL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "2"}

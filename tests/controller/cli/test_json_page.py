@@ -53,9 +53,16 @@ def test_every_key_is_documented(device: Device) -> None:
     device.put_image(CRASHER, Image(volumes=("/tapes",)))
     device.write(FILE, GROUP, SYSTEM, spec("web", CRASHER, more), spec("wiki"))
     planned = set(keys(json.loads(device.run("plan", "-o", "json", ok=2).stdout)))
+    device.write(FILE, GROUP, spec("web", CRASHER, more), spec("wiki"))
     device.run("apply", "--yes")
     device.put_image(CRASHER, Image(exits_with=3, volumes=("/tapes",)))
-    device.write(FILE.replace("one", "two"), GROUP, SYSTEM, spec("web", f"{CRASHER}2", more), spec("wiki"))
+    device.write(
+        FILE.replace("one", "two"),
+        GROUP,
+        SYSTEM.replace("2.0", "1.0.0"),
+        spec("web", f"{CRASHER}2", more),
+        spec("wiki"),
+    )
     device.put_image(f"{CRASHER}2", Image(exits_with=3, output="no"))
     device.run("apply", "--yes", ok=1)
     planned |= set(keys(json.loads(device.run("plan", "-o", "json", ok=2).stdout)))

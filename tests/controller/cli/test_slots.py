@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from typing import Any
 
 import pytest
+from tests.places import ROOT
 from tests.until import until
 
 from evenkeel.controller.drivers.slots.choice import SIMULATED
@@ -31,6 +33,15 @@ def slots(device: Device) -> MemorySlots:
     return memory_slots(device.state / SIMULATED)
 
 
+@pytest.fixture(autouse=True)
+def fast(device: Device) -> None:
+    """Nobody waits for a simulated download."""
+    device.state.mkdir()
+    found = slots(device)
+    found.world.pace = 0.01
+    found.save()
+
+
 def serve(device: Device, bundle: Bundle, address: str = BUNDLE) -> None:
     """A server has this bundle from now on."""
     found = slots(device)
@@ -43,6 +54,8 @@ def listed(device: Device) -> dict[str, dict[str, Any]]:
 
 
 def test_an_update_from_plan_to_description(device: Device) -> None:
+    device.write(spec("web"))
+    device.run("apply", "--yes")
     device.write(system(), spec("web"))
     plan = device.run("plan", ok=2).stdout
     assert "os\n  ~ slot B   install    os-image   1.0.0 → 2.0   400 MB to fetch" in plan
@@ -62,7 +75,7 @@ def test_an_update_from_plan_to_description(device: Device) -> None:
     assert "hunter2" not in plan + done + told + device.run("describe", "os", "os-image", "-o", "json").stdout
     assert "hunter2" not in device.run("events").stdout
     assert device.run("plan").stdout == "Nothing to do.\n"
-    assert "about 2 s" in plan_of(device, "3.0")
+    assert "↻ reboot   into A, about 1 s; good only after" in plan_of(device, "3.0")
 
 
 def plan_of(device: Device, version: str) -> str:
@@ -71,6 +84,8 @@ def plan_of(device: Device, version: str) -> str:
 
 
 def test_a_fallback_is_told_as_what_it_is_and_the_container_stays(device: Device) -> None:
+    device.write(spec("web"))
+    device.run("apply", "--yes")
     device.write(system("1.5"), spec("web"))
     device.run("apply", "--yes")
     serve(device, Bundle("2.0", boots=False))
@@ -240,3 +255,52 @@ def test_the_checks_where_there_is_no_rauc(device: Device) -> None:
     done = device.run("slots", "check", ok=1).stdout
     assert "✗ updater" in done
     assert "✗ system.conf" in done
+
+
+# ── the how-to ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+PAGE = (ROOT / "docs" / "howto" / "operating-system.md").read_text()
+EXAMPLE = ROOT / "examples" / "os" / "vehicle.yaml"
+
+
+def session(command: str) -> str:
+    """The output of a command, as the page has it."""
+    (found,) = re.findall(rf"\$ {command}\n(.+?)```", PAGE, re.DOTALL)
+    return found
+
+
+def of_example(version: str) -> str:
+    """The example with another version, which is proven soon and at any time of the day."""
+    text = EXAMPLE.read_text().replace("1.5.0", version).replace("stableFor: 1m", "stableFor: 100ms")
+    return re.sub(r"  activation:\n.*\n", "", text).replace("stableFor: 5s", "stableFor: 100ms")
+
+
+def test_the_page_shows_what_the_commands_say(device: Device) -> None:
+    system, _, others = of_example("1.4.2").partition("---\n")
+    device.write(others, file="vehicle.yaml")
+    device.run("apply", "--yes")
+    device.write(f"{system}---\n{others}", file="vehicle.yaml")
+    device.run("apply", "--yes")
+    whole = EXAMPLE.read_text().replace("stableFor: 5s", "stableFor: 100ms")
+    device.write(whole, file="vehicle.yaml")
+    plan = device.run("plan", ok=2, COLUMNS="112").stdout
+    assert " ".join(plan.replace("about 1 s", "about 40 s").split()) == " ".join(session("evenkeel plan").split())
+    device.write(of_example("1.5.0"), file="vehicle.yaml")
+    device.run("apply", "--yes")
+    assert device.run("get", "os").stdout == session("evenkeel get os")
+    assert device.run("slots").stdout == session("evenkeel slots")
+    serve(device, Bundle("1.6.0", boots=False), "https://updates.example.com/vehicle-os-1.6.0.raucb")
+    device.write(of_example("1.6.0"), file="vehicle.yaml")
+    device.run("apply", "--yes", ok=1)
+    told = re.sub(r"since .+? +RolledBack", "since 1 min  RolledBack", device.run("status", COLUMNS="200").stdout)
+    (shown,) = re.findall(r"```text\n(Settled .+?)\n    (.+?)\n```", PAGE, re.DOTALL)
+    assert re.sub(" +", " ", shown[0]) in re.sub(" +", " ", told)
+    assert shown[1] in told
+
+
+def test_the_examples_are_valid_and_the_page_has_them(device: Device) -> None:
+    for example in (EXAMPLE, ROOT / "examples" / "slots" / "os.yaml"):
+        assert device.run("validate", str(example)).stderr == ""
+    for document in re.findall(r"```yaml\n(apiVersion.+?)```", PAGE, re.DOTALL):
+        plain = re.sub(r" *# .*", "", EXAMPLE.read_text())
+        assert document.rstrip() in plain

@@ -80,16 +80,19 @@ def test_what_is_known_without_the_engine_is_described(device: Device) -> None:
     [
         (
             ("get", "pods"),
-            "; all about one: `evenkeel describe container pods` or `evenkeel describe file pods`\n",
+            "`evenkeel describe file pods` or `evenkeel describe os pods`\n",
         ),
         (
             ("get", "contianer"),
-            "there are only `containers`, `files` and `baselines` to get; did you mean `containers`?\n",
+            "there are only `containers`, `files`, `os` and `baselines` to get; did you mean `containers`?\n",
         ),
-        (("get",), "say what to get: `evenkeel get containers`, `evenkeel get files` or `evenkeel get baselines`\n"),
+        (
+            ("get",),
+            "say what to get: `evenkeel get containers`, `evenkeel get files`, `evenkeel get os` or `evenkeel get baselines`\n",
+        ),
         (
             ("describe",),
-            "say which one: `evenkeel describe container NAME` or `evenkeel describe file NAME`\n",
+            "say which one: `evenkeel describe container NAME`, `evenkeel describe file NAME` or `evenkeel describe os NAME`\n",
         ),
         (("describe", "files"), "say which one: `evenkeel describe file NAME`\n"),
         (("describe", "container"), "say which one: `evenkeel describe container NAME`\n"),

@@ -25,6 +25,7 @@ from evenkeel.controller.loop.ports import Serving
 from evenkeel.controller.loop.queue import WakeUps
 from evenkeel.controller.loop.worker import Conduct
 from evenkeel.controller.mqtt.router import Router
+from evenkeel.controller.process.clock import Uptime
 from evenkeel.controller.serving import agent_roles
 from evenkeel.reconcilers.slots import Slots
 from evenkeel.specs.desired import Document, desired_state
@@ -122,10 +123,13 @@ class Device:
 
     def _agents(self, controller: Controller) -> Serving:
         router = Router(self.link, self.journal, controller.say, controller.defects)  # type: ignore[arg-type]
-        roles = tuple(agent_roles(self._settings, self.journal, self.domains, controller, router, now))
+        roles = tuple(agent_roles(self._settings, self.journal, self.domains, controller, router, now, self._clock))
         for role in roles:
             router.add(role)
         return Serving(roles, router.serve)
+
+    def _clock(self) -> Uptime:
+        return Uptime(self.world.boot, asyncio.get_running_loop().time())
 
     @property
     def is_on(self) -> bool:

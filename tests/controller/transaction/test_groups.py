@@ -342,7 +342,7 @@ def test_a_group_that_cannot_be_had_is_told_while_another_one_waits(on_mixed: On
         await mixed.play(400)
         told = mixed.journal.condition("Settled")
         assert told is not None
-        assert (told.reason, list(told.groups)) == ("Retrying", ["drive"])
+        assert (told.reason, list(told.groups), list(told.waiting)) == ("Retrying", ["drive"], ["comfort"])
         assert "nosuchuser" in told.groups["drive"]
 
     on_mixed(work)

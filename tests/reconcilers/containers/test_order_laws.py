@@ -341,6 +341,21 @@ def test_never_more_members_are_away_than_their_group_allows(
         assert played.away[group] <= allowed
 
 
+def test_a_member_that_keeps_ending_is_switched_before_any_that_is_at_work() -> None:
+    """It is away already, although its instance has to be stopped: the others were stopped beside it."""
+    before = {f"c{number}": normal(Container(f"c{number}", "one:1")) for number in range(8)}
+    after = {name: changed(each, env=(("AGAIN", "1"),)) for name, each in before.items()}
+    seen = seen_of(before.values(), set(), {"docker.io/library/one:1"})
+    bad = [changed(each, state="restarting", exit_code=1) if each.name == "c4" else each for each in seen.containers]
+    seen = changed(seen, containers=tuple(bad))
+    memory = ContainersMemory(proven={each.id: "" for each in seen.containers if each.name != "c4"})
+    rule = Document("Baseline", "g", Baseline(tuple(before), most_away=1))
+    state, reconciler = desired_state([*asking(list(after.values())).documents, rule]), Containers()
+    plan = reconciler.plan(reconciler.diff(reconciler.select(state), seen, memory), seen, memory)
+    for seed in range(10):
+        assert play(plan, Random(seed), dict.fromkeys(before, "g"), {"c4"}, places=9).away["g"] == 1
+
+
 def behind(name: str, containers: Mapping[str, Container]) -> set[str]:
     """All that a container depends on, directly or not."""
     found: set[str] = set()

@@ -52,7 +52,8 @@ _REMOVAL_LOOKS, _REMOVAL_LOOK_S = 20, 0.5
 """For how long a removal that is under way already is waited for."""
 _NETWORK_KNOWN_S = 1.0
 """For how long the network need not be asked for again before a creation. It may go meanwhile, as it may after any answer;
-then the start finds out, and puts the container on another one."""
+then the start finds out, and puts the container on another one. Podman refuses the creation."""
+_NO_NETWORK = "unable to find network with name"
 
 
 class DockerEngine:
@@ -164,7 +165,13 @@ class DockerEngine:
         word = secrets.token_hex(8)
         body = create_body(container, self._network, address_of, self._owner, attached, instance=word)
         body = kind.asked(body)
-        return await create(self._client, self._observer, action, attached, body, self._owner)
+        try:
+            return await create(self._client, self._observer, action, attached, body, self._owner)
+        except EngineAnswer as answer:
+            if container.network != "bridge" or _NO_NETWORK not in answer.message:
+                raise
+            await self._networks.ensure()
+            return await create(self._client, self._observer, action, attached, body, self._owner)
 
     async def _update(self, action: Update) -> Outcome:
         """A reservation is lifted only where there is one: cgroup v2 takes -1 for "all there is"."""

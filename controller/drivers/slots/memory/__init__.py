@@ -35,6 +35,9 @@ class MemorySlots(SlotsEngine):
         self.updater = MemoryUpdater(world, self.save)
         self.machine = MemoryMachine(world, now, self.save)
         self.store = MemoryStore(world, self.save)
+        for each in (self.updater, self.store):
+            each.piece_s *= world.pace
+        self.machine.reboot_s *= world.pace
         super().__init__(self.updater, self.machine, self.store, witness)
 
     def save(self) -> None:

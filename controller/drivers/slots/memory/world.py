@@ -70,7 +70,8 @@ class Stored:
 class World:
     """All of the device. `order`: names of slots, as the bootloader tries them. `attempts`: the tries of a slot that was
     marked, 1 as with GRUB, 3 as with U-Boot. `served`: bundles by address; any other address has what is asked for.
-    `keeps_primary`: as in `observed.Abilities`. `boots`: how often the device was booted."""
+    `keeps_primary`: as in `observed.Abilities`. `boots`: how often the device was booted. `pace`: 1 for the usual durations
+    of downloads, installs and reboots, less for a faster device."""
 
     slots: dict[str, Slot] = field(default_factory=dict)
     order: tuple[str, ...] = ()
@@ -81,6 +82,7 @@ class World:
     served: dict[str, Bundle] = field(default_factory=dict)
     store: dict[str, Stored] = field(default_factory=dict)
     capacity: int = 4_000_000_000
+    pace: float = 1.0
     last_error: str = ""
     writing: str = ""
     """The slot that an install is writing."""

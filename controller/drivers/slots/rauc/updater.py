@@ -126,7 +126,8 @@ class RaucUpdater:
             progress(message, per_cent, 100)
 
         has_waited = await self._installer.until_at_rest(hear)
-        target = (await self.look()).slot(slot)
+        seen = await self.look()
+        target, primary = seen.slot(slot), seen.primary
         if target is None:
             raise Refused(ELEMENT, f"there is no slot {slot}")
         if has_waited and (target.content, target.version) == ("ok", system.version):
@@ -140,7 +141,14 @@ class RaucUpdater:
         except Refused:
             await self._forget_unwritten(slot)
             raise
+        await self._take_back(primary, slot)
         await self._keep(lambda: self._begun.forget(slot))
+
+    async def _take_back(self, primary: str, slot: str) -> None:
+        """By default RAUC makes primary what it has installed. Until the mark is what it was, a loss of power boots it."""
+        if primary not in ("", slot) and not configuration(self._configurations).keeps_primary:
+            await self._installer.mark("active", primary)
+            await asyncio.to_thread(self._sync)
 
     async def _forget_unwritten(self, slot: str) -> None:
         """RAUC marks a slot bad before it writes it: one that is still good was not written."""

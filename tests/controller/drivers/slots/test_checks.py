@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from tests.engines.rauc import Rauc
+from tests.places import ROOT
 
 from evenkeel.controller.drivers.slots.rauc.bootloaders import Tools, bootloader
 from evenkeel.controller.drivers.slots.rauc.certificates import ends
@@ -184,3 +186,22 @@ def test_damaged_certificates_are_told(certificate: bytes, damage: int) -> None:
     body = b"".join(lines[1:-1])[:damage] or b"????"
     with pytest.raises(ValueError, match="damaged"):
         ends(b"-----BEGIN CERTIFICATE-----\n" + body + b"\n-----END CERTIFICATE-----\n")
+
+
+def test_the_configuration_of_the_how_to_is_sound(certificate: bytes, tmp_path: Path) -> None:
+    text = (ROOT / "examples" / "os" / "system.conf").read_text()
+    (tmp_path / "system.conf").write_text(
+        text.replace("/data/rauc", "/proc").replace("/grubenv/grubenv", f"{tmp_path}/env")
+    )
+    (tmp_path / "ca.pem").write_bytes(certificate)
+    (tmp_path / "env").write_bytes(b"# GRUB Environment Block\nORDER=A B R\n".ljust(1024, b"#"))
+    device = Device((tmp_path / "system.conf",), root=tmp_path, store=Path("/proc"))
+    found = check_device(device, time.time(), Tools(lambda name: name, lambda command: None))
+    assert [each for each in found if each.level != "ok"] == []
+
+
+def test_a_real_device_with_rauc_is_sound(rauc: Rauc, tmp_path: Path) -> None:
+    """Its bootloader's environment is one that RAUC itself works with."""
+    found = {each.about: each for each in check_device(Device((rauc.configuration,), root=Path("/proc")), time.time())}
+    assert [each for each in found.values() if each.level == "error"] == []
+    assert found["bootloader"].level == found["keyring"].level == "ok"

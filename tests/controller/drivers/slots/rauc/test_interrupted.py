@@ -219,7 +219,7 @@ async def test_a_system_that_does_not_boot(bundles: Bundles, tmp_path: Path, kee
 
 @pytest.mark.parametrize("keeps", [True, False], ids=["keeps", "activates"])
 @pytest.mark.parametrize(
-    "cut", sampled(_EVERY, 10, "rauc interrupted"), ids=lambda cut: f"{cut.end}-{cut.moment}-{cut.action}"
+    "cut", sampled(_EVERY, 6, "rauc interrupted"), ids=lambda cut: f"{cut.end}-{cut.moment}-{cut.action}"
 )
 async def test_an_interruption_at_any_action(bundles: Bundles, tmp_path: Path, cut: Cut, keeps: bool) -> None:
     async with story(bundles, tmp_path, cut, keeps=keeps) as it:

@@ -1,0 +1,181 @@
+"""Updates of operating systems: a download beside curl, an install beside `rauc install`, and the memory of being connected.
+
+A real RAUC with slots on files, bundles on a server in a process of its own. Pairs are measured one after the other in one run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.engines import bundles as bundles_of_tests
+from tests.engines.bundles import Bundles
+from tests.engines.machine import free_port
+from tests.engines.rauc import Rauc, rauc_device
+from tests.until import until
+
+from bench.measuring import Row
+from evenkeel.controller.dbus.bus import SystemBus
+from evenkeel.controller.drivers.slots.engine import SlotsEngine
+from evenkeel.controller.drivers.slots.rauc.updater import RaucUpdater
+from evenkeel.controller.drivers.slots.store import FolderStore
+from evenkeel.controller.drivers.slots.system import SystemMachine
+from evenkeel.specs.plan import Action, Done
+from evenkeel.specs.slots.actions import Install
+from evenkeel.specs.slots.system import OperatingSystem
+
+_DOWNLOAD_BYTES = 400 * 1000**2
+_IMAGE_BYTES = 64 * 1024**2
+_TIMES = 5
+_IDLE = """
+import asyncio, gc, sys
+from pathlib import Path
+
+def pss():
+    gc.collect()
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+import paho.mqtt.client
+import evenkeel.controller.daemon, evenkeel.controller.wiring, evenkeel.controller.loop.controller
+import evenkeel.controller.drivers.containers.docker, evenkeel.controller.drivers.files.engine
+
+async def main(address, configuration):
+    await asyncio.sleep(0.2)
+    before = pss()
+    from evenkeel.controller.dbus.bus import SystemBus
+    from evenkeel.controller.drivers.slots.engine import SlotsEngine
+    from evenkeel.controller.drivers.slots.rauc.updater import RaucUpdater
+    from evenkeel.controller.drivers.slots.store import FolderStore
+    from evenkeel.controller.drivers.slots.system import SystemMachine
+    bus = SystemBus(address)
+    engine = SlotsEngine(RaucUpdater(bus, [Path(configuration)]), SystemMachine(bus), FolderStore(Path("/nothing")))
+    async def listen():
+        async for _ in engine.nudges():
+            pass
+    listening = asyncio.create_task(listen())
+    for _ in range(20):
+        await engine.observe()
+    await asyncio.sleep(0.5)
+    print(pss() - before)
+    listening.cancel()
+    await engine.close()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def measure() -> list[Row]:
+    """Starts its own RAUC and its own server, and ends them."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rows = _download(folder)
+        bundles_of_tests.IMAGE_BYTES = _IMAGE_BYTES
+        (folder / "bundles").mkdir()
+        bundles = Bundles(folder / "bundles")
+        with rauc_device(bundles) as device:
+            return [*rows, *_install(folder, device), _idle(device)]
+
+
+def _download(folder: Path) -> list[Row]:
+    content = folder / "os.raucb"
+    content.write_bytes(random.Random(7).randbytes(1000**2) * (_DOWNLOAD_BYTES // 1000**2))
+    with _server(folder) as url:
+        system = OperatingSystem("os", "1.5.0", f"{url}/os.raucb", _sha256(content))
+        store = FolderStore(folder / "store")
+
+        def ours() -> None:
+            asyncio.run(store.fetch(system, _silent))
+            store.discard([system.key])
+
+        def curl() -> None:
+            target = folder / "curl"
+            subprocess.run(["curl", "-sSf", "-o", target, system.bundle], check=True)
+            subprocess.run(["sha256sum", target], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(["sync", target], check=True)
+            target.unlink()
+
+        ours_s, curl_s = _both(ours, curl)
+    compared = f"{ours_s / curl_s:.2f} × `curl`, `sha256sum` and `sync`"
+    return [Row(f"download of {_DOWNLOAD_BYTES // 1000**2} MB, hashed and on the disk", ours_s * 1000, "ms", compared)]
+
+
+def _install(folder: Path, device: Rauc) -> list[Row]:
+    bundle = device.bundles.make("1.5.0")
+    bus = SystemBus(device.bus.address)
+    updater = RaucUpdater(bus, [device.configuration], device.os_release, begun=folder / "begun.json")
+    engine = SlotsEngine(updater, SystemMachine(bus), FolderStore(folder / "store"))
+    action = Install("rootfs.1", "B", OperatingSystem("os", "1.5.0", f"file://{bundle.path}"), keeps="rootfs.0")
+    windows: list[float] = []
+
+    def ours() -> None:
+        asyncio.run(_perform(engine, action))
+        marked_by_rauc = (device.folder / "at-post-install").stat().st_mtime
+        windows.append((device.folder / "grubenv").stat().st_mtime - marked_by_rauc)
+
+    def by_hand() -> None:
+        command = ["rauc", "install", str(bundle.path)]
+        subprocess.run(command, check=True, capture_output=True, env=device.bus.environment())
+
+    ours_s, rauc_s = _both(ours, by_hand)
+    window = statistics.median(windows) * 1000
+    return [
+        Row("install of 64 MB", ours_s * 1000, "ms", f"{ours_s / rauc_s:.2f} × `rauc install`"),
+        Row("from RAUC's own mark until it is taken back", window, "ms", "0 with `activate-installed=false`"),
+    ]
+
+
+async def _perform(engine: SlotsEngine, action: Action) -> None:
+    outcome = await engine.perform(action, _silent)
+    await engine.close()
+    if not isinstance(outcome, Done):
+        raise RuntimeError(outcome.message)
+
+
+def _idle(device: Rauc) -> Row:
+    command = [sys.executable, "-c", _IDLE, device.bus.address, str(device.configuration)]
+    found = [
+        int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1024 for _ in range(_TIMES)
+    ]
+    return Row("idle, connected to RAUC: more memory (PSS)", statistics.median(found), "MiB", "", "4 MiB")
+
+
+def _both(one: Callable[[], None], other: Callable[[], None]) -> tuple[float, float]:
+    """Medians in seconds, in alternation; the first of each does not count."""
+    spent: dict[Callable[[], None], list[float]] = {one: [], other: []}
+    for _ in range(_TIMES + 1):
+        for work in (one, other):
+            begun = time.perf_counter()
+            work()
+            spent[work].append(time.perf_counter() - begun)
+    return statistics.median(spent[one][1:]), statistics.median(spent[other][1:])
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[str]:
+    """Python's own server, in a process of its own."""
+    port = free_port()
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: subprocess.run(["curl", "-sf", f"http://127.0.0.1:{port}/"], capture_output=True).returncode == 0)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _sha256(file: Path) -> str:
+    return subprocess.run(["sha256sum", file], check=True, capture_output=True, text=True).stdout.split()[0]
+
+
+def _silent(message: str, done: int, total: int) -> None:
+    """Nobody looks at the progress."""
