@@ -43,9 +43,9 @@ def remembered(step: Step, outcome: Outcome, memory: SlotsMemory) -> SlotsMemory
     match step.action, outcome:
         case Install(slot=slot, system=system), Done(instance=written):
             written = written or slot
-            trial = {written if name == slot else name: each for name, each in memory.trial.items()}
+            trials = {written if name == slot else name: each for name, each in memory.trial.items()}
             installed = {**memory.installed, written: system.version}
-            return changed(memory, installed=installed, trial=trial, failed=_without(memory.failed, written))
+            return changed(memory, installed=installed, trial=trials, failed=_without(memory.failed, written))
         case Activate(slot=slot), Done() if slot in memory.trial:
             trial = changed(memory.trial[slot], is_marked=True)
             return changed(memory, trial={slot: trial})
