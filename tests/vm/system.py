@@ -97,8 +97,8 @@ ExecStart=/bin/sh -c '. /etc/os-release; echo UP slot=$(sed "s/.*rauc.slot=//; s
 WantedBy=multi-user.target
 """,
 }
-_UNNEEDED = (  # each takes its time under emulation; `rauc-mark-good` would do evenkeel's work
-    *("rauc-mark-good.service", "systemd-timesyncd.service", "systemd-networkd.service", "systemd-resolved.service"),
+_UNNEEDED = (  # each takes its time under emulation
+    *("systemd-timesyncd.service", "systemd-networkd.service", "systemd-resolved.service"),
     *("systemd-networkd-wait-online.service", "e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer"),
     *("dpkg-db-backup.timer", "systemd-pstore.service", "systemd-update-utmp.service", "getty@tty1.service"),
     *("systemd-update-utmp-runlevel.service", "serial-getty@ttyS0.service", "console-getty.service", "getty.target"),
