@@ -56,5 +56,5 @@ def device(factory: Factory, port: int, request: pytest.FixtureRequest) -> Itera
         new_disk(factory, disk)
         guest = Guest(disk, Path(folder), port)
         yield Device(guest, disk)
-        guest.close()
+        guest.cut()
         print(f"\n── console of {request.node.name} ──\n{guest.console}")  # pytest shows it when the test failed

@@ -6,6 +6,7 @@ installer would put it. The numbers of partitions are those of Eclipse Leda; the
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -61,8 +62,9 @@ def cached(name: str, made_by: Path) -> Path:
         with tempfile.TemporaryDirectory(dir=root, prefix=".new-") as new:
             subprocess.run([made_by, new], check=True)
             Path(new).chmod(0o755)
-            Path(new).rename(folder)
-            Path(new).mkdir()
+            with contextlib.suppress(OSError):  # another run was quicker
+                Path(new).rename(folder)
+            Path(new).mkdir(exist_ok=True)
     return folder
 
 

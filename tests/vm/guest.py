@@ -82,9 +82,6 @@ class Guest:
             self._process.wait()
         self._shell.close()
 
-    def close(self) -> None:
-        self.cut()
-
     # ── console ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property

@@ -10,7 +10,7 @@ import pytest
 from tests.vm.device import Device, Flat, break_kernel, fill
 from tests.vm.disk import Factory
 
-# An image, four installs and nine boots under emulation, beside whatever else the machine does.
+# The first test waits for the image, too, and the machine may have other work.
 pytestmark = pytest.mark.timeout(1200)
 
 
