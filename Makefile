@@ -27,10 +27,10 @@ INSTALL = install_missing() { \
 	"$${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$${missing[@]}"; \
 	}
 
-.PHONY: help links setup warm machine demo test thorough faults soak quick check coverage bench docs
+.PHONY: help links setup warm machine vm-machine demo test thorough faults soak vm-test quick check coverage bench docs
 
 help: ## say this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # A clone has them; an unpacked sdist cannot, because hatchling writes copies in the place of links.
 links:
@@ -72,6 +72,18 @@ machine: ## install what the tests need from Debian (asks sudo when not root)
 	if [ $${#missing[@]} -eq 0 ]; then echo "machine: dockerd, podman, registry, broker, RAUC and tools are all there"; exit 0; fi; \
 	install_missing "'make quick' needs none"
 
+# Beside what `machine` installs. An image is made by root, because its files belong to root.
+vm-machine: machine ## install what vm-test needs from Debian beside that
+	@$(INSTALL); missing=(); \
+	need() { command -v "$$1" >/dev/null || missing+=("$$2"); }; \
+	need qemu-system-x86_64 qemu-system-x86; need qemu-img qemu-utils; need socat socat; \
+	need mmdebstrap mmdebstrap; need cpio cpio; need depmod kmod; need mke2fs e2fsprogs; \
+	need sgdisk gdisk; need mkfs.vfat dosfstools; need mcopy mtools; need zstd zstd; \
+	[ -e /usr/lib/grub/i386-pc/boot.img ] || missing+=(grub-pc-bin); \
+	if [ "$$(id -u)" != 0 ]; then echo "vm-test: run it as root: it makes file systems whose files belong to root" >&2; exit 1; fi; \
+	if [ $${#missing[@]} -eq 0 ]; then echo "vm-machine: QEMU, GRUB and tools are all there"; exit 0; fi; \
+	install_missing "nothing else needs them"
+
 demo: setup ## see it work, without an engine
 	@$(RUN) evenkeel demo $(ARGS)
 
@@ -86,6 +98,9 @@ faults: setup machine ## disturb every request of an update with every fault, on
 
 soak: setup ## let it do 10,000 revisions, 2,000 activities and two floods, and see that nothing grows; 15 minutes
 	EVENKEEL_SOAK=1 $(RUN) pytest tests/soak -s $(ARGS)
+
+vm-test: setup vm-machine ## update the system of a device in QEMU, with GRUB and RAUC; 4 minutes
+	$(RUN) pytest tests/vm --durations=0 -v $(ARGS)
 
 quick: setup ## run the tests that need no engine
 	$(RUN) pytest $(SHARED) -m 'not engine' $(ARGS)

@@ -104,7 +104,14 @@ def _installing(difference: SlotsDifference, system: OperatingSystem) -> Iterato
         needs.append("restore")
         yield Step("restore", subject, Phase.UPDATE, _restore(difference), ("inspect",))
     install = Install(
-        target, label, system, difference.streams, difference.runs, difference.keeps_primary, difference.boot
+        target,
+        label,
+        system,
+        difference.streams,
+        difference.runs,
+        difference.keeps_primary,
+        difference.boot,
+        difference.rivals,
     )
     yield Step("install", subject, Phase.UPDATE, install, tuple(needs))
 
@@ -112,6 +119,8 @@ def _installing(difference: SlotsDifference, system: OperatingSystem) -> Iterato
 def _booting(difference: SlotsDifference, system: OperatingSystem) -> Iterator[Step]:
     subject, target, label = difference.subject, difference.target, difference.target_label
     needs: tuple[str, ...] = ()
+    if difference.rivals:
+        return
     if difference.activate:
         net = ("net",) if difference.keeps_net else ()
         if difference.keeps_net:

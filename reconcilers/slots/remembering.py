@@ -21,14 +21,14 @@ def begun(step: Step, memory: SlotsMemory) -> SlotsMemory:
             useless = tuple(key for key in memory.useless if key != system.key)
             return changed(memory, fetched=fetched, useless=useless)
         case Install(slot=slot) as action:
-            mark_is_ours = action.keeps_primary
+            mark_is_ours, slots = action.keeps_primary, (slot, *action.rivals)
             trial = Trial(action.system.version, action.boot, action.keeps, activations=UNCOUNTED)
             return changed(
                 memory,
-                trial=_without(memory.trial, slot) if mark_is_ours else {slot: trial},
-                installed=_without(memory.installed, slot),
-                proven=_without(memory.proven, slot),
-                ran=_without(memory.ran, slot),
+                trial=_without(memory.trial, *slots) if mark_is_ours else {slot: trial},
+                installed=_without(memory.installed, *slots),
+                proven=_without(memory.proven, *slots),
+                ran=_without(memory.ran, *slots),
             )
         case Activate(slot=slot, before=before, runs=runs) as action:
             trial = Trial(action.version, action.boot, before, action.activations, at=action.at, boots=action.boots)
@@ -41,9 +41,11 @@ def begun(step: Step, memory: SlotsMemory) -> SlotsMemory:
 def remembered(step: Step, outcome: Outcome, memory: SlotsMemory) -> SlotsMemory:
     """The memory after a step has ended."""
     match step.action, outcome:
-        case Install(slot=slot, system=system), Done():
-            installed = {**memory.installed, slot: system.version}
-            return changed(memory, installed=installed, failed=_without(memory.failed, slot))
+        case Install(slot=slot, system=system), Done(instance=written):
+            written = written or slot
+            trials = {written if name == slot else name: each for name, each in memory.trial.items()}
+            installed = {**memory.installed, written: system.version}
+            return changed(memory, installed=installed, trial=trials, failed=_without(memory.failed, written))
         case Activate(slot=slot), Done() if slot in memory.trial:
             trial = changed(memory.trial[slot], is_marked=True)
             return changed(memory, trial={slot: trial})
@@ -90,5 +92,5 @@ def _good(subject: str, slot: str, memory: SlotsMemory) -> SlotsMemory:
     return changed(memory, trial=_without(memory.trial, slot), reached={**memory.reached, subject: trial.version})
 
 
-def _without(facts: Mapping[str, Value], key: str) -> dict[str, Value]:
-    return {name: fact for name, fact in facts.items() if name != key}
+def _without(facts: Mapping[str, Value], *keys: str) -> dict[str, Value]:
+    return {name: fact for name, fact in facts.items() if name not in keys}

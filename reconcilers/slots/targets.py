@@ -13,6 +13,9 @@ from evenkeel.specs.slots.system import OperatingSystem
 def target_of(found: SlotsDifference, system: OperatingSystem, seen: SlotsSeen, memory: SlotsMemory) -> SlotsDifference:
     """The difference with its target: a slot that has the version already, or the one to install it into.
 
+    Where several slots are free, as under the rescue system, the updater chooses among them, and nobody can tell it otherwise.
+    Then the plan ends with the install: the next look shows the slot.
+
     While the booted system is not proven, the slot that a failed boot falls back to is not written: the device goes back into
     it first.
     """
@@ -37,6 +40,7 @@ def target_of(found: SlotsDifference, system: OperatingSystem, seen: SlotsSeen, 
         _into(found, target, system.version),
         verb="install",
         install=True,
+        rivals=tuple(each.name for each in others if each.name != target.name),
         streams=streams,
         fetch=not is_here and not streams and (bundle is None or not bundle.is_complete or is_useless),
         is_useless=is_useless and bundle is not None,

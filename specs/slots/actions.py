@@ -50,7 +50,8 @@ class Inspect(Struct, frozen=True, tag="inspect"):
 
 class Install(Struct, frozen=True, tag="install"):
     """Write a bundle into a slot that is not booted. `keeps`: the slot that stays primary, "" for none. `keeps_primary`: the
-    updater leaves the primary alone by itself. It may be cut then: the updater goes on by itself, and the next `Install` of
+    updater leaves the primary alone by itself. `rivals`: the slots that the updater may choose instead; `Done.instance` is the
+    one that it has written. It may be cut then: the updater goes on by itself, and the next `Install` of
     the same content waits for that. Else a trial begins already, because a loss of power may boot the slot. `boot`: the id of
     this boot."""
 
@@ -61,6 +62,7 @@ class Install(Struct, frozen=True, tag="install"):
     keeps: str = ""
     keeps_primary: bool = False
     boot: str = ""
+    rivals: tuple[str, ...] = ()
 
     @property
     def traits(self) -> Traits:

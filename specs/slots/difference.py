@@ -24,14 +24,15 @@ class SlotsDifference(Difference, frozen=True):
 
     `system` is what is wanted, `None` for bundles alone. `target`, `target_label`, `target_version`: the slot that has to be
     booted, its name in sentences, and the version in it by then; `runs`, `runs_label`: the booted one, "" when there is none.
-    `before`: the version that runs; `ran`: the same, "" when it is not worth going back to. Of the target: `fetch` its bundle,
-    `install` it, `activate` it, `reboot` into it. `streams`: installed from its address. `is_useless`: what is stored of it
-    cannot be installed, and is discarded before. `settle`, `settle_label`: the slot to mark good at once, so that a loss of
-    power boots it. `keeps_net`: mark the booted slot good before it is left, whatever it is worth: it boots, and the other
-    one may not. `restore`: let the booted slot boot next before anything else. `prove`, `mark_good`: of the booted one, or,
-    after a fallback, of what was to be booted. `bads`: names and labels of slots to mark bad. `keys`: bundles to discard.
-    `boots`, `activations`, `at`, `boot`: as in `memory.Trial`. `fallen`: as in `actions.Restore`. `fetch_size`: bytes to
-    fetch, `None` when they are not known; `is_repair`: the wanted state is an old one, which others have changed.
+    `before`: the version that runs; `ran`: the same, "" when it is not worth going back to. Of the target: `fetch` its
+    bundle, `install` it (the updater may choose one of `rivals` instead, by name), `activate` it, `reboot` into it.
+    `streams`: installed from its address. `is_useless`: what is stored of it cannot be installed, and is discarded before.
+    `settle`, `settle_label`: the slot to mark good at once, so that a loss of power boots it. `keeps_net`: mark the booted
+    slot good before it is left, whatever it is worth: it boots, and the other one may not. `restore`: let the booted slot
+    boot next before anything else. `prove`, `mark_good`: of the booted one, or, after a fallback, of what was to be booted.
+    `bads`: names and labels of slots to mark bad. `keys`: bundles to discard. `boots`, `activations`, `at`, `boot`: as in
+    `memory.Trial`. `fallen`: as in `actions.Restore`. `fetch_size`: bytes to fetch, `None` when they are not known;
+    `is_repair`: the wanted state is an old one, which others have changed.
     """
 
     system: OperatingSystem | None = None
@@ -44,6 +45,7 @@ class SlotsDifference(Difference, frozen=True):
     ran: str = ""
     fetch: bool = False
     install: bool = False
+    rivals: tuple[str, ...] = ()
     activate: bool = False
     reboot: bool = False
     streams: bool = False

@@ -145,15 +145,17 @@ class SlotsEngine:
             await self._keep(action.keeps, slot)
         if failure is not None:
             raise failure
-        target = _slot(await self.updater.look(), slot)
+        target = _written(await self.updater.look(), seen, action)
         if target.content != "ok" or (system.version and target.version != system.version):
             has = f"{target.version or 'nothing'} ({target.content})"
             return Failed(f"slot {action.label} has {has} after the install, and not {system.version}")
-        return Done(f"installed {target.version} into slot {action.label}")
+        chosen = "" if target.name == slot else f", which the updater has chosen instead of {action.label}"
+        return Done(f"installed {target.version} into slot {target.label}{chosen}", target.name)
 
     async def _keep(self, keeps: str, slot: str) -> None:
         """Take back the mark that an updater gives to what it has installed."""
-        if keeps and (await self.updater.look()).primary == slot:
+        seen = await self.updater.look()
+        if seen.primary == slot and any(each.name == keeps for each in seen.bootable):  # the rescue system has no mark
             await self.updater.mark("active", keeps)
 
     async def _at_rest(self, progress: Progress) -> tuple[SlotsSeen, bool]:
@@ -249,6 +251,17 @@ class SlotsEngine:
             return Failed(f"slot {action.label} is the last one that can be booted, and is never marked bad")
         await self.updater.mark("bad", action.slot)
         return Done(f"slot {action.label} is marked bad")
+
+
+def _written(seen: SlotsSeen, before: SlotsSeen, action: Install) -> SlotSeen:
+    """The slot with a new record since the look before: the wanted one, or a rival of it. The wanted one when none has."""
+    for name in (action.slot, *action.rivals):
+        slot, former = seen.slot(name), before.slot(name)
+        if slot is None or former is None or slot.content != "ok":
+            continue
+        if (slot.installs, slot.installed_at) != (former.installs, former.installed_at):
+            return slot
+    return _slot(seen, action.slot)
 
 
 def _slot(seen: SlotsSeen, name: str) -> SlotSeen:
