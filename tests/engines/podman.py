@@ -66,9 +66,9 @@ network_backend = "netavark"
         """Returns as soon as the service answers."""
         with self.log.open("ab") as log:
             command = self.ground.inside(self._command("system", "service", "--time", "0", self.address))
-            self._service = subprocess.Popen(
-                command, stdout=log, stderr=log, start_new_session=True, env=self._environment()
-            )
+            env = self._environment()
+            # "/", because a user who is not root may not go into the folder of the tests.
+            self._service = subprocess.Popen(command, cwd="/", stdout=log, stderr=log, start_new_session=True, env=env)
         deadline = time.monotonic() + _STARTUP_S
         while not self.is_up():
             if self._service.poll() is not None or time.monotonic() > deadline:
