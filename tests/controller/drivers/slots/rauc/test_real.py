@@ -125,11 +125,12 @@ async def test_why_a_bundle_is_refused(rauc: Rauc, updater: RaucUpdater, fault: 
 async def test_without_the_tool_the_reason_is_what_can_be_seen(
     rauc: Rauc, updater: RaucUpdater, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PATH", "/nothing")
+    no_bundle, expired = (str(rauc.bundles.make("1.5.0", fault).path) for fault in ("no-bundle", "expired"))
+    monkeypatch.setenv("PATH", "/nothing")  # RAUC has made them with it
     with pytest.raises(Refused, match="it does not begin as one"):
-        await updater.inspect(str(rauc.bundles.make("1.5.0", "no-bundle").path), SYSTEM)
+        await updater.inspect(no_bundle, SYSTEM)
     with pytest.raises(Unavailable, match=r"RAUC does not say why .*; `rauc info /.*` does"):
-        await updater.inspect(str(rauc.bundles.make("1.5.0", "expired").path), SYSTEM)
+        await updater.inspect(expired, SYSTEM)
     with pytest.raises(Unavailable, match="/nothing: no such file or directory"):
         await updater.inspect("/nothing", SYSTEM)
 
