@@ -12,7 +12,6 @@ below it, to those that are known to be of its organisation (auth.docker.io for 
 from __future__ import annotations
 
 import asyncio
-import os
 import platform
 import re
 import ssl
@@ -20,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, TypeVar
 
+from evenkeel.controller.process.causes import connection_cause
 from evenkeel.controller.process.waiting import waiting_for
 from evenkeel.controller.settings.credentials import Credentials, config_path, credentials_for
 from evenkeel.reconcilers.counted import listed
@@ -140,27 +140,11 @@ async def _look_up(ref: ImageRef, docker_config: str, realms: Sequence[str]) -> 
         OSError,
         ExceptionGroup,
     ) as error:  # anyio groups what it does not expect, as a port of 99999
-        raise _Untold(_reason(error)) from error
+        raise _Untold(connection_cause(error, "the connection to it failed")) from error
     except EvenkeelError as error:
         raise _Untold(error.message) from error
     except (ValueError, LookupError, TypeError, ArithmeticError, httpx.InvalidURL) as error:
         raise _Untold(_NO_ANSWER) from error
-
-
-def _reason(error: BaseException) -> str:
-    """The message of an operating system or a TLS library, at the end of a chain of errors."""
-    seen, inner = [error], error.__cause__ or error.__context__
-    while inner is not None and len(seen) < 10:
-        seen.append(inner)
-        inner = inner.__cause__ or inner.__context__
-    for each in reversed(seen):
-        if isinstance(each, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted: {each.verify_message}"
-        if isinstance(each, ssl.SSLError):
-            return "it does not speak TLS as it should"
-        if isinstance(each, OSError) and each.strerror:  # asyncio has words of its own for what the system names
-            return (os.strerror(each.errno) if each.errno and each.errno > 0 else each.strerror).lower()
-    return "the connection to it failed"
 
 
 def _client(host: str, registry: str) -> httpx.AsyncClient:

@@ -184,9 +184,7 @@ class SlotsEngine:
         if target.content in ("pending", "failed") or target.version not in ("", action.version):
             has = f"{target.version or 'nothing whole'} ({target.content})"
             return Failed(f"slot {action.label} has {has}, and not {action.version}")
-        await self.updater.mark("active", action.slot)
-        primary = (await self.updater.look()).primary
-        return Done(f"slot {action.label} boots next") if primary == action.slot else Retry("the mark did not last")
+        return await self._let_boot_next(action.slot, action.label)
 
     async def _choose(self, action: Choose) -> Outcome:
         target = _slot(await self.updater.look(), action.slot)
@@ -194,9 +192,12 @@ class SlotsEngine:
             return Failed(f"slot {action.label} cannot be booted by itself")
         if target.content in ("pending", "failed"):
             return Failed(f"slot {action.label} has nothing whole ({target.content})")
-        await self.updater.mark("active", action.slot)
+        return await self._let_boot_next(action.slot, action.label)
+
+    async def _let_boot_next(self, slot: str, label: str) -> Outcome:
+        await self.updater.mark("active", slot)
         primary = (await self.updater.look()).primary
-        return Done(f"slot {action.label} boots next") if primary == action.slot else Retry("the mark did not last")
+        return Done(f"slot {label} boots next") if primary == slot else Retry("the mark did not last")
 
     async def _reboot(self, action: Reboot, progress: Progress) -> Outcome:
         """Without an end, but where the process outlives the boot, as on a simulated machine."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from evenkeel.controller.drivers.slots.partial import Origin
 from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.causes import connection_cause, system_words
 from evenkeel.specs.slots.system import OperatingSystem, shown_bundle
 from evenkeel.specs.visible import shortened
 
@@ -68,14 +69,16 @@ def access(system: OperatingSystem) -> Access:
     try:
         trust = ssl.create_default_context(cafile=system.ca or None)
     except (OSError, ssl.SSLError) as error:
-        why = "it holds no certificate" if isinstance(error, ssl.SSLError) else _words(error)
+        why = "it holds no certificate" if isinstance(error, ssl.SSLError) else system_words(error)
         raise Passing(f"the certificates of the server, {system.ca}: {why}", outside=True) from error
     if not system.credentials:
         return Access("", trust)
     try:
         content = read_bounded(Path(system.credentials), _MOST_CREDENTIALS)
     except OSError as error:
-        raise Passing(f"the credentials for the server, {system.credentials}: {_words(error)}", outside=True) from error
+        raise Passing(
+            f"the credentials for the server, {system.credentials}: {system_words(error)}", outside=True
+        ) from error
     return Access(_authorization(content, system.credentials), trust)
 
 
@@ -197,32 +200,7 @@ async def _failures(system: OperatingSystem) -> AsyncIterator[None]:
     except httpx.RemoteProtocolError as error:
         raise Passing(f"{host} ended the connection early") from error
     except (httpx.HTTPError, ssl.SSLError, ExceptionGroup) as error:
-        raise Passing(f"{host}: {_cause(error)}") from error
-
-
-def _cause(error: BaseException) -> str:
-    """The message of the operating system or of the TLS library at the end of a chain of errors."""
-    chain, inner = [error], error.__cause__ or error.__context__
-    while inner is not None and len(chain) < 10:
-        chain.append(inner)
-        inner = inner.__cause__ or inner.__context__
-    for each in reversed(chain):
-        if isinstance(each, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted: {each.verify_message}"
-        if isinstance(each, ssl.SSLError):
-            return "it does not speak TLS as it should"
-        if isinstance(each, OSError) and each.strerror:
-            return _words(each)
-    return "the connection ended"
-
-
-def _words(error: BaseException) -> str:
-    import os
-
-    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno).lower()
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(text).lower()
+        raise Passing(f"{host}: {connection_cause(error, 'the connection ended')}") from error
 
 
 def _host(system: OperatingSystem) -> str:
