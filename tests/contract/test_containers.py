@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.until import PATIENCE_S
 
 from evenkeel.reconcilers.containers import compare, lacks
 from evenkeel.reconcilers.containers.naming import engine_name
@@ -90,6 +91,15 @@ async def seen(kit: Kit, name: str = "web", adopted: Mapping[str, str] = {}) -> 
 async def state(kit: Kit, name: str = "web") -> str:
     found = await seen(kit, name)
     return found.state if found is not None else "gone"
+
+
+async def becomes(kit: Kit, wanted: str, name: str = "web") -> None:
+    """It is in this state soon. Docker may tell a container that was paused and resumed at once as paused for some more
+    milliseconds: its own message about the pause arrives late (measured, 20.10: 4 of 1,500)."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE_S
+    while (found := await state(kit, name)) != wanted:
+        assert asyncio.get_running_loop().time() < deadline, found
+        await asyncio.sleep(0.02)
 
 
 # ── looking ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -287,7 +297,7 @@ async def test_paused_is_seen_resumed_and_stopped(kit: Kit) -> None:
     await kit.somebody("pause", "web")
     assert await state(kit) == "paused"
     await done(kit, Start("web"))
-    assert await state(kit) == "running"
+    await becomes(kit, "running")
     await kit.somebody("pause", "web")
     await done(kit, End("web", Stop(timeout=SECOND)))
     assert await state(kit) == "exited"
