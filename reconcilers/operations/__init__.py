@@ -1,0 +1,1 @@
+"""The decisions of an update manager: one desired state over several domains."""

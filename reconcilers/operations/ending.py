@@ -1,0 +1,54 @@
+"""The end of an operation, and why. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evenkeel.reconcilers.agents.request import joined
+from evenkeel.reconcilers.operations.parts import shares_of
+from evenkeel.specs.operations.operation import Group, Operation, Status
+
+
+def is_over(operation: Operation) -> bool:
+    """Whether every domain has said its last word."""
+    return all(part.end or part.failed for part in operation.parts)
+
+
+def verdict(operation: Operation) -> Status:
+    """COMPLETED when every domain has said so, and nothing went back."""
+    well = all(part.end == "COMPLETED" for part in operation.parts)
+    backs = any(group.back for group in operation.groups)
+    return "COMPLETED" if well and not backs and not operation.cancelled else "INCOMPLETE"
+
+
+def identification_text(operation: Operation) -> str:
+    """Each domain that could not be identified, and why."""
+    return joined([f"{part.domain}: {part.failed}" for part in operation.parts if part.failed])
+
+
+def ending_text(operation: Operation) -> str:
+    """Why an operation is not COMPLETED: each group that went back, what could not be taken back, and every domain that
+    ended badly for another reason."""
+    return joined(list(dict.fromkeys(_reasons(operation))))
+
+
+def _reasons(operation: Operation) -> Iterator[str]:
+    if operation.cancelled:
+        yield operation.cancelled
+    for group in operation.groups:
+        if group.back:
+            about = f"`{group.title}`: " if group.title else ""
+            yield f"{about}{group.why}"
+            yield from _left(group)
+    told = any(group.back for group in operation.groups)
+    for part in operation.parts:
+        bad = [share.why for share in shares_of(operation, part.domain) if share.why]
+        if part.end == "INCOMPLETE" and not (told and bad):
+            yield f"{part.domain}: {part.why}" if part.why else f"{part.domain} ended INCOMPLETE"
+
+
+def _left(group: Group) -> Iterator[str]:
+    """What could not be taken back."""
+    for share in group.shares:
+        if share.stuck:
+            yield f"{share.domain} could not be taken back: {share.stuck}"

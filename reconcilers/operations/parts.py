@@ -1,0 +1,36 @@
+"""Changed copies of an operation: one share, one group, one part. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from evenkeel.specs.codec import changed
+from evenkeel.specs.operations.operation import Group, Operation, Share
+
+
+def with_part(operation: Operation, domain: str, **fields: Any) -> Operation:
+    """The operation with a changed part of one domain."""
+    parts = tuple(changed(part, **fields) if part.domain == domain else part for part in operation.parts)
+    return changed(operation, parts=parts)
+
+
+def with_groups(operation: Operation, change: Callable[[Group], Group]) -> Operation:
+    """The operation with its groups changed."""
+    return changed(operation, groups=tuple(change(group) for group in operation.groups))
+
+
+def with_shares(
+    operation: Operation, domain: str, change: Callable[[Share], Share], *, baseline: str = ""
+) -> Operation:
+    """The operation with the shares of a domain changed, or the one that its agent calls so."""
+
+    def one(share: Share) -> Share:
+        return change(share) if share.domain == domain and baseline in ("", "*", share.title) else share
+
+    return with_groups(operation, lambda group: changed(group, shares=tuple(map(one, group.shares))))
+
+
+def shares_of(operation: Operation, domain: str) -> Iterator[Share]:
+    """The shares of one domain, over all groups."""
+    return (share for group in operation.groups for share in group.shares if share.domain == domain)

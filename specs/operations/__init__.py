@@ -1,0 +1,1 @@
+"""Desired states over several domains: what an update manager has under way."""
