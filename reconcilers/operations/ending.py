@@ -40,11 +40,11 @@ def _reasons(operation: Operation) -> Iterator[str]:
             about = f"`{group.title}`: " if group.title else ""
             yield f"{about}{group.why}"
             yield from _left(group)
-    told = any(group.back for group in operation.groups)
+    going_back = {share.domain for group in operation.groups if group.back for share in group.shares}
     for part in operation.parts:
-        bad = [share.why for share in shares_of(operation, part.domain) if share.why]
-        if part.end == "INCOMPLETE" and not (told and bad):
-            yield f"{part.domain}: {part.why}" if part.why else f"{part.domain} ended INCOMPLETE"
+        if part.end == "INCOMPLETE" and part.domain not in going_back:
+            reasons = [part.why, *(share.why for share in shares_of(operation, part.domain))]
+            yield f"{part.domain}: {next(filter(None, reasons), 'it ended INCOMPLETE')}"
 
 
 def _left(group: Group) -> Iterator[str]:

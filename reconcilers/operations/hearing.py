@@ -28,7 +28,7 @@ def heard(operation: Operation, message: Heard) -> Operation:
     if status == "IDENTIFICATION_FAILED":
         return _unidentified(operation, part, message.message or _SILENT) if part.asks else operation
     if status == "IDENTIFIED":
-        return _identified(operation, part, has_actions=bool(message.actions)) if part.asks else operation
+        return _identified(operation, part, has_actions=bool(message.actions)) if part.asks or part.again else operation
     if status in ("COMPLETED", "INCOMPLETE", "SUPERSEDED"):
         return _ended(operation, part, status, message)
     if status in WORKING:
@@ -50,7 +50,11 @@ def merged(known: Iterable[ToldAction], told: Iterable[ToldAction]) -> tuple[Tol
 
 def failure_text(part: DomainPart, message: str = "") -> str:
     """Why an agent failed: its own words, and those about its components."""
-    actions = (f"{each.component}: {each.message}" for each in part.actions if each.status.endswith("_FAILURE"))
+    actions = (
+        f"{each.component}: {each.message}"
+        for each in part.actions
+        if each.status.endswith("_FAILURE") and each.message
+    )
     return "; ".join(filter(None, (message, *actions))) or _SILENT
 
 
@@ -69,7 +73,7 @@ def _identified(operation: Operation, part: DomainPart, *, has_actions: bool) ->
     has reached what is asked for, and gets no command."""
     if not has_actions:
         return _reached_all(with_part(operation, part.domain, asks=False, end="COMPLETED"), part.domain)
-    operation = with_part(operation, part.domain, asks=False)
+    operation = with_part(operation, part.domain, asks=False, again=False)
     backs = {id(share) for group in operation.groups if group.back for share in group.shares}
 
     def anew(share: Share) -> Share:

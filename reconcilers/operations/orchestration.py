@@ -86,7 +86,7 @@ def _met(operation: Operation, event: Event, conduct: Conduct) -> Step:
         case Heard():
             return Step(heard(operation, event), ())
         case Reported():
-            return Step(_reported(operation, event), ())
+            return _reported(operation, event)
         case Answered():
             return _answered(operation, event, conduct)
         case Judged(title, unmet):
@@ -149,12 +149,12 @@ def _given_up(operation: Operation, effects: Sequence[Effect], status: Status, m
 # ── events ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _reported(operation: Operation, event: Reported) -> Operation:
+def _reported(operation: Operation, event: Reported) -> Step:
     """The state of an agent counts after the reboot, and while it is silent about its way back: Leda's agent goes back without
-    a word, and answers questions only when it has (§9)."""
+    a word, and answers questions only when it has (§9). An agent whose system has booted is asked again then."""
     part = operation.part(event.domain)
     if part is None:
-        return operation
+        return Step(operation, ())
     others = {
         action.component: event.versions.get(action.component, "")
         for action in part.actions
@@ -173,7 +173,7 @@ def _reported(operation: Operation, event: Reported) -> Operation:
 
     was_booted = any(share.boot == "booted" for share in shares_of(operation, event.domain))
     operation = with_shares(operation, event.domain, one)
-    return with_part(operation, event.domain, asks=True) if was_booted else operation
+    return _asked_again(operation, [event.domain]) if was_booted else Step(operation, ())
 
 
 def _answered(operation: Operation, event: Answered, conduct: Conduct) -> Step:
@@ -275,19 +275,19 @@ def _asked_again(operation: Operation, domains: Sequence[str]) -> Step:
         if any(share.boot == "booted" for share in shares_of(operation, domain)):
             effects.append(AskState(domain))
             continue
-        operation = with_part(operation, domain, asks=True)
+        operation = with_part(operation, domain, asks=True, again=True)
         operation = with_shares(operation, domain, lambda share: changed(share, command="", heard=False))
         effects.append(SendSlice(domain))
     return Step(operation, tuple(effects))
 
 
 def _resumed(operation: Operation, *, rebooted: bool) -> Step:
-    effects: tuple[Effect, ...] = ()
-    if rebooted:
-        operation, effects = after_boot(operation)
-    elif operation.reboots:
+    """The manager has begun anew. Its messages and those for it are kept, by its outbox and by the broker; so only what was at
+    work on this device alone is begun again. After a reboot its agents have begun anew, too."""
+    question: tuple[Effect, ...] = (AskOwner(operation.question),) if operation.question else ()
+    if not rebooted:
         due = tuple(dict.fromkeys(s.domain for g in operation.groups for s in g.shares if s.boot == "due"))
-        return Step(operation, (Reboot(due),))
+        return Step(operation, (Reboot(due),) if operation.reboots else question)
+    operation, asks = after_boot(operation)
     asked = _asked_again(operation, [part.domain for part in operation.parts])
-    question = (AskOwner(operation.question),) if operation.question else ()
-    return Step(asked.operation, (*dict.fromkeys((*effects, *asked.effects)), *question))
+    return Step(asked.operation, (*dict.fromkeys((*asks, *asked.effects)), *question))

@@ -99,13 +99,14 @@ class BaselinePart(Struct, frozen=True, omit_defaults=True):
 
 class DomainPart(Struct, frozen=True, omit_defaults=True):
     """The part of one domain. `slice`: the payload of the desired state that its agent gets, as JSON. `components`: of the
-    slice, each `domain:id`. `asks`: it was sent and is not identified. `failed`: why it could not be identified. `end`: the
-    agent's own last word, and `why`."""
+    slice, each `domain:id`. `asks`: it was sent and is not identified; `again`: it was sent once more, and its agent may begin
+    anew. `failed`: why it could not be identified. `end`: the agent's own last word, and `why`."""
 
     domain: str
     slice: bytes
     components: tuple[str, ...] = ()
     asks: bool = True
+    again: bool = False
     failed: str = ""
     actions: tuple[ToldAction, ...] = ()
     end: Literal["", "COMPLETED", "INCOMPLETE"] = ""

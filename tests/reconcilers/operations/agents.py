@@ -1,0 +1,113 @@
+"""Update agents as an update manager sees them: evenkeel's own, Kanto's and Leda's original. Pure; each says and forgets what it does.
+
+Kanto's and Leda's are those of update-manager.md §9: a way back that is refused or silent, no memory over a restart, `COMPLETE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from evenkeel.reconcilers.operations.statuses import ANSWERS, WORKING
+from evenkeel.specs.operations.events import Heard
+from evenkeel.specs.operations.operation import ToldAction
+
+_WORKING = {command: status for status, command in WORKING.items()}
+_WELL = {command: status for status, (command, _) in ANSWERS.items() if status.endswith("_SUCCESS")}
+_BADLY = {command: status for status, (command, _) in ANSWERS.items() if status.endswith("_FAILURE")}
+_AFTER = {"DOWNLOAD": "IDENTIFIED", "UPDATE": "DOWNLOAD_SUCCESS", "ACTIVATE": "UPDATE_SUCCESS"}
+_BACK_AFTER = ("DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS")
+
+
+class Agent:
+    """One agent, which brings its component from version "1" to "2". `runs`: what runs; `next`: what would run after a reboot."""
+
+    def __init__(
+        self,
+        domain: str,
+        kind: Literal["evenkeel", "kanto", "leda"] = "evenkeel",
+        *,
+        fails: str = "",
+        silent: str = "",
+        boots_badly: bool = False,
+    ) -> None:
+        self.domain, self.kind, self._fails, self._silent, self._boots_badly = domain, kind, fails, silent, boots_badly
+        self.component = f"{domain}:os-image" if kind == "leda" or domain == "self-update" else f"{domain}:app"
+        self.runs, self.next = "1", "1"
+        self.status = ""
+        self.commands: list[str] = []
+
+    @property
+    def reboots(self) -> bool:
+        return self.domain == "self-update"
+
+    def slice(self) -> Iterator[Heard]:
+        """The desired state arrives."""
+        if self.status and self.kind == "evenkeel":
+            yield self._say(self.status)
+            return
+        yield self._say("IDENTIFYING")
+        if self._silent == "IDENTIFY":
+            return
+        if self._fails == "IDENTIFY":
+            yield Heard(self.domain, "IDENTIFICATION_FAILED", message="no such thing")
+            return
+        if self.runs == "2":
+            yield Heard(self.domain, "COMPLETED" if self.kind == "leda" else "IDENTIFIED")
+            return
+        self.status = "IDENTIFIED"
+        yield self._say("IDENTIFIED")
+
+    def command(self, command: str) -> Iterator[Heard]:
+        self.commands.append(command)
+        if not self.status or self._silent == command:
+            return
+        if command == "ROLLBACK" and self.kind == "leda":
+            self.status, self.next = "", self.runs
+            return
+        refused = command in _AFTER and self.status != _AFTER[command]
+        if command == "ROLLBACK" and self.status not in _BACK_AFTER:
+            refused = self.kind == "kanto" or self.status == "IDENTIFIED"
+        if refused:
+            yield self._say(_BADLY[command], f"{command} is possible only after another status")
+            return
+        yield self._say(_WORKING[command])
+        if self._fails == command:
+            self.status = _BADLY[command]
+            yield self._say(self.status, f"{command} went wrong")
+            if command == "CLEANUP":
+                yield from self._end("INCOMPLETE")
+            return
+        was, self.status = self.status, _WELL[command]
+        self._do(command)
+        yield self._say(self.status)
+        if command == "CLEANUP":
+            yield from self._end("COMPLETED" if was == "ACTIVATION_SUCCESS" and self.runs == "2" else "INCOMPLETE")
+
+    def _do(self, command: str) -> None:
+        if command == "ACTIVATE":
+            self.next = "2"
+            self.runs = self.runs if self.reboots else "2"
+        elif command == "ROLLBACK":
+            self.next = "1"
+            self.runs = self.runs if self.reboots else "1"
+
+    def _end(self, how: str) -> Iterator[Heard]:
+        self.status = ""
+        yield self._say("COMPLETE" if how == "COMPLETED" and self.kind == "leda" else how)
+
+    def restart(self) -> None:
+        """The process begins anew."""
+        if self.kind != "evenkeel":
+            self.status = ""
+
+    def boot(self) -> None:
+        """The device begins anew. A bootloader falls back from what does not boot."""
+        if self.next == "2" and self._boots_badly:
+            self.next = self.runs
+        self.runs = self.next
+        self.restart()
+
+    def _say(self, status: str, message: str = "") -> Heard:
+        told = ToldAction(self.component, "2", status if status in ANSWERS else "IDENTIFIED")
+        return Heard(self.domain, status, "", message, (told,))

@@ -1,0 +1,140 @@
+"""Operations over several domains, with agents as there are: what is commanded, in which order, and what is said at the end."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from tests.reconcilers.operations.agents import Agent
+from tests.reconcilers.operations.world import CONDUCT, World
+
+from evenkeel.specs.codec import decode, encode
+from evenkeel.specs.operations.operation import BaselinePart, Operation
+
+FORWARD = ("DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP")
+
+
+def test_one_domain() -> None:
+    world = World([Agent("containers")])
+    world.run()
+    assert world.statuses == ["IDENTIFYING", "IDENTIFIED", "RUNNING", "COMPLETED"]
+    assert world.done == [f"containers {command}" for command in FORWARD]
+
+
+def test_phases_are_barriers_and_the_system_boots_before_containers_are_activated() -> None:
+    world = World([Agent("containers"), Agent("self-update")])
+    world.run()
+    assert world.end == ("COMPLETED", "")
+    assert world.done == [
+        "self-update DOWNLOAD", "containers DOWNLOAD",
+        "self-update UPDATE", "containers UPDATE",
+        "self-update ACTIVATE", "reboot",
+        "containers ACTIVATE",
+        "self-update CLEANUP", "containers CLEANUP",
+    ]  # fmt: skip
+
+
+def test_a_boot_that_falls_back_touches_no_container_and_is_told() -> None:
+    containers = Agent("containers")
+    world = World([containers, Agent("self-update", boots_badly=True)])
+    world.run()
+    assert world.end[0] == "INCOMPLETE"
+    assert "after the reboot self-update:os-image is 1" in world.end[1]
+    assert "ACTIVATE" not in containers.commands
+    assert world.runs() == {"containers": "1", "self-update": "1"}
+
+
+@pytest.mark.parametrize("fails", ["DOWNLOAD", "UPDATE", "ACTIVATE"])
+@pytest.mark.parametrize("kind", ["evenkeel", "leda"])
+def test_a_failure_takes_all_domains_back_in_reverse_order(fails: str, kind: str) -> None:
+    first = Agent("self-update", kind, fails=fails)  # type: ignore[arg-type]
+    world = World([first, Agent("containers")])
+    world.run()
+    assert world.end[0] == "INCOMPLETE"
+    assert f"self-update: {fails} went wrong" in world.end[1]
+    assert world.runs() == {"containers": "1", "self-update": "1"}
+    back = [each for each in world.done if each.endswith("ROLLBACK")]
+    assert back == ["containers ROLLBACK", "self-update ROLLBACK"]
+
+
+def test_what_an_agent_cannot_take_back_is_named() -> None:
+    """Kanto's agent refuses a rollback after a failed update."""
+    world = World([Agent("containers", "kanto", fails="UPDATE"), Agent("safety")])
+    world.run()
+    assert "containers could not be taken back: ROLLBACK is possible only after another status" in world.end[1]
+
+
+def test_all_that_fail_identification_are_named_and_the_others_are_freed() -> None:
+    well = Agent("containers")
+    world = World([Agent("aa", fails="IDENTIFY"), well, Agent("bb", fails="IDENTIFY")])
+    world.run()
+    assert world.end == ("IDENTIFICATION_FAILED", "aa: no such thing; bb: no such thing")
+    assert well.commands == ["ROLLBACK", "CLEANUP"]
+
+
+@pytest.mark.parametrize("silent", ["IDENTIFY", *FORWARD])
+def test_an_agent_that_says_nothing_ends_the_operation_all_the_same(silent: str) -> None:
+    world = World([Agent("aa", silent=silent), Agent("bb")])
+    world.run()
+    assert world.end[0] == ("IDENTIFICATION_FAILED" if silent == "IDENTIFY" else "INCOMPLETE")
+    assert "600 s" in world.end[1]
+    assert world.agents["bb"].runs == ("2" if silent == "CLEANUP" else "1")
+
+
+def test_nothing_to_do_gets_no_command() -> None:
+    agents = [Agent("containers"), Agent("self-update", "leda")]
+    for agent in agents:
+        agent.runs = agent.next = "2"
+    world = World(agents)
+    world.run()
+    assert world.statuses == ["IDENTIFYING", "IDENTIFIED", "COMPLETED"]
+    assert not world.done
+
+
+@pytest.mark.parametrize("refused", ["DOWNLOAD", "UPDATE", "ACTIVATE"])
+def test_a_refusal_of_the_owner_takes_all_back(refused: str) -> None:
+    conduct = CONDUCT._replace(consent=("DOWNLOAD", "UPDATE", "ACTIVATE"))
+    world = World([Agent("containers"), Agent("safety", "kanto")], conduct, lambda command: command != refused)
+    world.run()
+    assert world.end == ("INCOMPLETE", f"the owner has refused {refused}")
+    assert world.runs() == {"containers": "1", "safety": "1"}
+    assert (
+        world.done.index(f"owner {refused}")
+        == len([each for each in world.done if each.split()[1] in FORWARD[:-1]]) - 1
+    )
+
+
+def test_baselines_succeed_and_fail_alone() -> None:
+    first, second, third = Agent("aa", fails="UPDATE"), Agent("bb"), Agent("cc")
+    world = World([first, second, third])
+    world.run([BaselinePart("one", (first.component, second.component)), BaselinePart("two", (third.component,))])
+    assert world.end == ("INCOMPLETE", "`one`: aa: UPDATE went wrong")
+    assert world.runs() == {"aa": "1", "bb": "1", "cc": "2"}
+
+
+def test_an_operation_can_be_stored() -> None:
+    world = World([Agent("containers"), Agent("self-update", boots_badly=True)])
+    world.run([BaselinePart("one", ("containers:app",), "speed=0")])
+    assert world.operation is not None
+    assert decode(encode(world.operation), Operation) == world.operation
+
+
+def test_interrupted_anywhere_it_comes_to_the_same_end() -> None:
+    """The manager dies before and after each effect, in every pair of kinds, with every failure."""
+    kinds = ("evenkeel", "kanto", "leda")
+    count = 0
+    for one, two, fails in itertools.product(kinds, kinds, ("", "DOWNLOAD", "UPDATE", "ACTIVATE")):
+
+        def world(one: str = one, two: str = two, fails: str = fails) -> World:
+            return World([Agent("self-update", one, fails=fails), Agent("containers", two)])  # type: ignore[arg-type]
+
+        told = world()
+        told.run()
+        for where, number in itertools.product(("before", "after"), range(60)):
+            again = world()
+            again.run(interrupt=lambda n, _, number=number, where=where: where if n == number else "")
+            assert len(list(again.ends())) == 1, (one, two, fails, where, number, again.said)
+            assert again.end[0] == told.end[0], (one, two, fails, where, number, again.said, told.said, again.done)
+            assert again.runs() == told.runs()
+            count += 1
+    print(f"{count} interrupted operations")

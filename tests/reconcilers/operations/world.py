@@ -1,0 +1,154 @@
+"""An update manager among its agents: events and effects in turn, with restarts wherever a test wants them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+from tests.reconcilers.operations.agents import Agent
+
+from evenkeel.reconcilers.operations.orchestration import Step, after, begin
+from evenkeel.reconcilers.operations.waiting import timers
+from evenkeel.specs.kanto.activity import Command
+from evenkeel.specs.operations.conduct import Conduct
+from evenkeel.specs.operations.events import (
+    Answered,
+    AskOwner,
+    AskState,
+    Effect,
+    Elapsed,
+    Ended,
+    Event,
+    Judged,
+    Reboot,
+    Reported,
+    Resumed,
+    Say,
+    SendCommand,
+    SendSlice,
+)
+from evenkeel.specs.operations.operation import ENDS, BaselinePart, DomainPart, Operation
+
+CONDUCT = Conduct(reboots=("self-update",), rank={"self-update": 1})
+_MOST = 10_000
+
+
+class Stuck(Exception):
+    """Nothing happens any more, and no timer runs."""
+
+
+class World:
+    """`said`: what the sender was told, each status once in a row. `answers`: the owner's answers by command."""
+
+    def __init__(
+        self,
+        agents: Sequence[Agent],
+        conduct: Conduct = CONDUCT,
+        answers: Callable[[Command], bool] = lambda command: True,
+    ) -> None:
+        self.agents = {agent.domain: agent for agent in agents}
+        self.conduct, self._answers = conduct, answers
+        self.said: list[tuple[str, str]] = []
+        self.done: list[str] = []
+        """Commands in the order in which they were carried out, and the reboot."""
+        self.operation: Operation | None = None
+        self.is_over = False
+        self._events: deque[Event] = deque()
+        self._effects: deque[Effect] = deque()
+
+    # ── by itself ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def run(
+        self, baselines: Sequence[BaselinePart] = (), interrupt: Callable[[int, Effect], str] = lambda n, e: ""
+    ) -> None:
+        """One operation to its end. `interrupt`: "", or where the manager dies, `before` or `after` this effect."""
+        parts = [DomainPart(each.domain, b"{}", (each.component,)) for each in self.agents.values()]
+        self._take(begin("act", "digest", parts, baselines))
+        unmet = {each.title for each in baselines if each.preconditions}
+        number = 0
+        for _ in range(_MOST):
+            if self._effects:
+                effect = self._effects[0]
+                where = interrupt(number, effect)
+                number += 1
+                if where != "before":
+                    self._carry_out(self._effects.popleft())
+                if where:
+                    self._die()
+            elif self._events:
+                self._meet(self._events.popleft())
+            elif self.is_over:
+                return
+            elif unmet and self.operation is not None and self.operation.groups:
+                self._events.append(Judged(unmet.pop()))
+            else:
+                self._wait()
+        raise Stuck("it turns in circles")
+
+    def _take(self, step: Step) -> None:
+        self.operation = step.operation
+        self._effects.extend(step.effects)
+
+    def _meet(self, event: Event) -> None:
+        assert self.operation is not None
+        self._take(after(self.operation, event, self.conduct))
+
+    def _wait(self) -> None:
+        """The timer that runs out first."""
+        assert self.operation is not None
+        running = sorted(timers(self.operation, self.conduct), key=lambda timer: timer.seconds)
+        if not running:
+            raise Stuck(self.operation)
+        self._events.append(Elapsed(running[0]))
+
+    def _die(self) -> None:
+        """The manager begins anew: what was stored is there, also the effects that were not carried out (they are an outbox),
+        and what agents said meanwhile was kept by the broker."""
+        assert self.operation is not None
+        if self.operation.status not in ENDS:
+            self._events.append(Resumed(rebooted=False))
+
+    # ── effects ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Say(status, message):
+                if not self.said or self.said[-1] != (status, message):
+                    self.said.append((status, message))
+            case SendSlice(domain):
+                self._events.extend(self.agents[domain].slice())
+            case SendCommand(domain, command):
+                self.done.append(f"{domain} {command}")
+                self._events.extend(self.agents[domain].command(command))
+            case AskState(domain):
+                agent = self.agents[domain]
+                self._events.append(Reported(domain, {agent.component: agent.runs}))
+            case AskOwner(command):
+                self.done.append(f"owner {command}")
+                self._events.append(Answered(command, self._answers(command)))
+            case Reboot():
+                self.done.append("reboot")
+                for agent in self.agents.values():
+                    agent.boot()
+                self._events.clear()
+                self._events.append(Resumed(rebooted=True))
+            case Ended():
+                self.is_over = True
+            case _:
+                pass
+
+    # ── what came of it ────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def statuses(self) -> list[str]:
+        return [status for status, _ in self.said]
+
+    @property
+    def end(self) -> tuple[str, str]:
+        return self.said[-1]
+
+    def runs(self) -> dict[str, str]:
+        return {agent.domain: agent.runs for agent in self.agents.values()}
+
+    def ends(self) -> Iterator[str]:
+        return (status for status, _ in self.said if status in ENDS)
