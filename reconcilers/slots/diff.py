@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from evenkeel.reconcilers.slots.checks import REBOOT_REMEDY
 from evenkeel.reconcilers.slots.select import SlotsWanted
 from evenkeel.reconcilers.slots.targets import target_of
 from evenkeel.reconcilers.slots.trials import Course, OnTrial, has_failed, is_doubtful, is_trusted, on_trial, version_in
@@ -158,7 +159,20 @@ def _other(system: OperatingSystem, document: Document, seen: SlotsSeen, memory:
         return changed(found, verb="blocked", why=text, changes=())
     if trial is not None and trial.course == Course.WAITS:
         found = changed(found, restore=True)
-    return target_of(found, system, seen, memory)
+    return _unless_it_stays(target_of(found, system, seen, memory), system, seen, memory)
+
+
+def _unless_it_stays(
+    found: SlotsDifference, system: OperatingSystem, seen: SlotsSeen, memory: SlotsMemory
+) -> SlotsDifference:
+    """Nothing is written that nobody can boot. The way back goes on: its mark helps whoever switches the device off."""
+    booted = seen.slot(seen.booted)
+    is_way_back = found.restore or (booted is not None and is_doubtful(booted, memory))
+    if not (found.activate and seen.no_reboot and system.reboot == "self") or is_way_back:
+        return found
+    why = f"evenkeel cannot reboot the device: {seen.no_reboot}; {REBOOT_REMEDY}"
+    nothing = changed(found, changes=(), fetch=False, install=False, activate=False, reboot=False)
+    return changed(nothing, verb="blocked", why=why)
 
 
 def _of_trial(

@@ -80,7 +80,8 @@ class SlotsSeen(Struct, frozen=True):
     running system is in none of them, `primary` where the bootloader has none that it would boot. `boot`: the id that the
     kernel has drawn at this boot. `operation`: "" while the updater is at rest, else what it does. `bundles`: those in the
     store; `free`: bytes that are free there, `None` when it is not known. `sizes`: bytes of bundles by
-    key, as far as their servers have told. `at`: the time of the look, in seconds since 1970."""
+    key, as far as their servers have told. `no_reboot`: why evenkeel cannot reboot the device, "" when it can. `at`: the time
+    of the look, in seconds since 1970."""
 
     engine: str
     subjects: tuple[str, ...] = ()
@@ -97,6 +98,7 @@ class SlotsSeen(Struct, frozen=True):
     bundles: tuple[BundleSeen, ...] = ()
     free: int | None = None
     sizes: Mapping[str, int] = {}
+    no_reboot: str = ""
     at: float = 0.0
 
     def slot(self, name: str) -> SlotSeen | None:

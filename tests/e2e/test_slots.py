@@ -175,3 +175,22 @@ def test_without_rauc_the_reason_is_told(vehicle: Vehicle) -> None:
     code, said = vehicle.run("plan")
     assert code == 1
     assert "no de.pengutronix.rauc on D-Bus; is it installed and running?" in said
+
+
+def test_without_logind_nothing_is_installed(vehicle: Vehicle) -> None:
+    vehicle.ask()
+    vehicle.logind.double.close()
+    why = "evenkeel cannot reboot the device: no"
+    code, said = vehicle.run("plan")
+    assert why in said, said
+    assert "org.freedesktop.login1 on D-Bus; is it installed" in said
+    assert "to fetch" not in said
+    code, said = vehicle.run("apply", "--yes")
+    assert code == 1, said
+    assert (vehicle.rauc.content("B"), vehicle.rauc.next_boot()) == ("0.0.0", "A")
+    code, said = vehicle.run("slots", "check")
+    assert code == 1, said
+    assert why in " ".join(said.split()), said
+    vehicle.logind.double.start()
+    vehicle.run("apply", "--yes")
+    assert (vehicle.logind.reboots, vehicle.rauc.booted) == (1, "B")

@@ -66,6 +66,7 @@ class SlotsEngine:
             boot=self.machine.boot(),
             bundles=tuple(self.store.bundles()),
             free=self.store.free(),
+            no_reboot=await self.machine.obstacle(),
             at=self.machine.now(),
         )
 

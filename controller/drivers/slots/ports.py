@@ -76,6 +76,10 @@ class Machine(Protocol):
         """Those who hold off a reboot now, and why, in sentences. Raises Unavailable."""
         ...
 
+    async def obstacle(self) -> str:
+        """Why this process cannot reboot the device, in a sentence; "" when it can, or nobody has said in time."""
+        ...
+
     async def reboot(self) -> None:
         """Tell the machine to reboot, in order and with everything written. Returns when it was told. Raises Refused or
         Unavailable."""

@@ -124,6 +124,29 @@ def test_a_bundle_that_need_not_be_stored(system: OperatingSystem, can: Abilitie
     assert steps(planned(system, seen(slot(A, "1"), slot(B), can=can))) == WHOLE[1:]
 
 
+NO_LOGIND = "no org.freedesktop.login1 on D-Bus; is it installed and running?"
+
+
+def test_nothing_is_written_that_nobody_can_boot() -> None:
+    look = seen(slot(A, "1"), slot(B), no_reboot=NO_LOGIND)
+    plan = planned(SYSTEM, look)
+    assert steps(plan) == []
+    assert verb_and_why(plan) == (
+        "blocked",
+        f"evenkeel cannot reboot the device: {NO_LOGIND}; `systemctl status systemd-logind` says how logind is; "
+        "with `activation.reboot: others` somebody else reboots the device",
+    )
+    assert steps(planned(SYSTEM, seen(slot(A, "1"), slot(B, "2"), no_reboot=NO_LOGIND))) == []
+    assert steps(planned(changed(SYSTEM, reboot="others"), look)) == WHOLE
+
+
+def test_the_way_back_is_marked_though_evenkeel_cannot_reboot() -> None:
+    """Somebody may switch the device off and on."""
+    memory = changed(SETTLED, trial={B: Trial("2", "boot-0", A)}, ran={A: "1"})
+    look = seen(slot(A, "1"), slot(B, "2"), booted=B, no_reboot=NO_LOGIND)
+    assert steps(planned(changed(SYSTEM, version="1"), look, memory)) == ["activate", "reboot"]
+
+
 def test_streaming_that_the_updater_cannot_do_is_a_download() -> None:
     assert steps(planned(changed(SYSTEM, streams=True), seen(slot(A, "1"), slot(B)))) == WHOLE
 

@@ -12,13 +12,14 @@ _DAY_S = 86400.0
 
 
 class MemoryMachine:
-    """A `Machine`. `reboot_s`: seconds that a reboot takes. `holding`: those who hold off a reboot. `dies`: not `None`, what
-    happens to this process at a reboot; nothing of it lives on then."""
+    """A `Machine`. `reboot_s`: seconds that a reboot takes. `holding`: those who hold off a reboot. `blocked`: why there can be
+    none, "" when there can. `dies`: not `None`, what happens to this process at a reboot; nothing of it lives on then."""
 
     def __init__(self, world: World, now: Now, save: Callable[[], None]) -> None:
         self._world, self._now, self._save = world, now, save
         self.reboot_s = 2.0
         self.holding: tuple[str, ...] = ()
+        self.blocked = ""
         self.dies: Callable[[], Awaitable[None]] | None = None
 
     def boot(self) -> str:
@@ -32,6 +33,9 @@ class MemoryMachine:
 
     async def inhibitors(self) -> Sequence[str]:
         return self.holding
+
+    async def obstacle(self) -> str:
+        return self.blocked
 
     async def reboot(self) -> None:
         if self.dies is not None:
