@@ -38,7 +38,8 @@ def _of_slots(seen: SlotsSeen) -> Iterator[Finding]:
             "booted slot",
             "warning",
             f"slot {booted.label} is not marked good, and may not be booted again",
-            f"once it is well: `evenkeel slots mark good {booted.label}`; evenkeel does it itself for a system it is asked for",
+            f"once it is well: `evenkeel slots mark good {booted.label}`; evenkeel does it itself for a system that a document "
+            "asks for, and for any with `slots.markGood: always` in the settings",
         )
     else:
         yield Finding("booted slot", "ok", f"slot {booted.label} is booted")

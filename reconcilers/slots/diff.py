@@ -28,8 +28,11 @@ WAY_BACK_TRIES = 3
 """How often a system that ran before is booted before it counts as failed: there may be nothing else to go back to."""
 
 
-def diff(want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory) -> tuple[SlotsDifference, ...]:
-    """In order of subject; at most one for the system, and one for bundles."""
+def diff(
+    want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory, *, marks_any: bool = False
+) -> tuple[SlotsDifference, ...]:
+    """In order of subject; at most one for the system, and one for bundles. `marks_any`: where nobody asks for a system, the one
+    that runs is marked good, whoever has installed it."""
     system, document = want.documents[0] if want.documents else (None, None)
     if system is None or document is None:
         found = _unasked(seen, memory)
@@ -38,10 +41,13 @@ def diff(want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory) -> tuple[Slots
     else:
         found = _other(system, document, seen, memory)
     unmarked = _unmarked(seen, memory)
-    if system is not None and document is not None and unmarked is not None:
+    if unmarked is not None and (system is not None or marks_any or is_trusted(unmarked, memory)):
         if found is None or found.verb in NOTHING_DONE:
-            why = f"slot {unmarked.label} is not marked good yet"
-            found = _about(system.name, "finish", why, seen, memory, system, document)
+            why, subject = (
+                f"slot {unmarked.label} is not marked good yet",
+                system.name if system is not None else SYSTEM,
+            )
+            found = _about(subject, "finish", why, seen, memory, system, document)
         found = changed(found, settle=unmarked.name, settle_label=unmarked.label, keeps_net=False)
     left = _unneeded(system, found, seen, memory)
     if system is not None and document is not None and system.key in left:
