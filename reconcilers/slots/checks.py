@@ -11,7 +11,9 @@ from evenkeel.specs.slots.observed import RESCUE, SlotsSeen
 LEAST_FREE = 64 * 1024**2
 """Bytes; hardly any bundle of a whole system is smaller."""
 
-REBOOT_REMEDY = "`systemctl status systemd-logind` says how logind is; with `activation.reboot: others` somebody else reboots the device"
+REBOOT_REMEDY = (
+    "see `systemctl status systemd-logind`; with `activation.reboot: others` somebody else reboots the device"
+)
 
 
 def of_slots(seen: SlotsSeen) -> tuple[Finding, ...]:

@@ -31,8 +31,8 @@ WAY_BACK_TRIES = 3
 def diff(
     want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory, *, marks_any: bool = False
 ) -> tuple[SlotsDifference, ...]:
-    """In order of subject; at most one for the system, and one for bundles. `marks_any`: where nobody asks for a system, the one
-    that runs is marked good, whoever has installed it."""
+    """In order of subject; at most one for the system, and one for bundles. `marks_any`: where nobody asks for a system, the
+    one that runs is marked good, whoever has installed it."""
     system, document = want.documents[0] if want.documents else (None, None)
     if system is None or document is None:
         found = _unasked(seen, memory)

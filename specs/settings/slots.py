@@ -33,8 +33,8 @@ class SlotsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel")
     mark_good: Annotated[
         Marking,
         Meta(
-            description="`asked`: evenkeel marks the booted slot good where a document asks for a system, or where it has proven "
-            "the one that runs. `always`: where no document asks for a system, it marks whatever runs, at its start."
+            description="`asked`: evenkeel marks the booted slot good where a document asks for a system, or where it has "
+            "proven the one that runs. `always`: where no document asks for a system, it marks whatever runs, at its start."
         ),
     ] = "asked"
 

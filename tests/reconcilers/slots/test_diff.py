@@ -9,6 +9,7 @@ import pytest
 
 from evenkeel.reconcilers.ports import Former
 from evenkeel.reconcilers.slots import Slots
+from evenkeel.reconcilers.slots.checks import REBOOT_REMEDY
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.plan import Done, Failed, Outcome, Phase, Plan, Step
@@ -133,8 +134,7 @@ def test_nothing_is_written_that_nobody_can_boot() -> None:
     assert steps(plan) == []
     assert verb_and_why(plan) == (
         "blocked",
-        f"evenkeel cannot reboot the device: {NO_LOGIND}; `systemctl status systemd-logind` says how logind is; "
-        "with `activation.reboot: others` somebody else reboots the device",
+        f"evenkeel cannot reboot the device: {NO_LOGIND}; {REBOOT_REMEDY}",
     )
     assert steps(planned(SYSTEM, seen(slot(A, "1"), slot(B, "2"), no_reboot=NO_LOGIND))) == []
     assert steps(planned(changed(SYSTEM, reboot="others"), look)) == WHOLE

@@ -1,11 +1,12 @@
-"""Systems that no document asks for: a bootloader that tries a slot once needs a mark after each boot (docs/adr/0026-marks.md)."""
+"""Systems that no document asks for: a bootloader that tries a slot once needs a mark after each boot
+(docs/adr/0026-marks.md)."""
 
 from __future__ import annotations
 
 import pytest
 from tests.controller.drivers.slots.bench import Bench, asking, bench
 
-from evenkeel.controller.drivers.slots.memory.world import RESCUE_SLOT, Bundle, World, factory
+from evenkeel.controller.drivers.slots.memory.world import RESCUE_SLOT, Bundle, factory
 from evenkeel.reconcilers.slots import Slots
 from evenkeel.specs.slots.memory import SlotsMemory
 from evenkeel.specs.slots.system import OperatingSystem
