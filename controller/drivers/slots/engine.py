@@ -207,18 +207,27 @@ class SlotsEngine:
             progress(f"waits for a reboot into slot {action.label} by somebody else", 0, 0)
             await self._rebooted(before, None)
             return Done("somebody has rebooted the device")
-        await self._opened(action.window, progress)
-        seen = await self.updater.look()
-        if seen.primary != action.slot:
-            return Retry(f"slot {action.label} does not boot next any more")
-        while holding := await self.machine.inhibitors():
-            progress(f"the reboot waits: {'; '.join(holding)}", 0, 0)
+        while why := await self._hindrance(action, progress):
+            if isinstance(why, Retry):
+                return why
+            progress(f"the reboot waits: {why}", 0, 0)
             await asyncio.sleep(_AGAIN_S)
         progress("the device goes down", 0, 0)
         await self.machine.reboot()
         if await self._rebooted(before, GOING_DOWN_S):
             return Done("the device was rebooted")
         return Retry(f"the device did not go down within {GOING_DOWN_S:g} s")
+
+    async def _hindrance(self, action: Reboot, progress: Progress) -> str | Retry:
+        """Why there is no reboot at this moment, in words; `Retry` when another plan is needed. All of it is looked at again
+        after each wait: meanwhile the window may have ended, or somebody may have set another mark."""
+        await self._opened(action.window, progress)
+        seen = await self.updater.look()
+        if seen.operation:  # the mark of the target may have changed, and what is written would be torn
+            return f"the updater is {seen.operation}"
+        if seen.primary != action.slot:
+            return Retry(f"slot {action.label} does not boot next any more")
+        return "; ".join(await self.machine.inhibitors())
 
     async def _rebooted(self, before: str, within_s: float | None) -> bool:
         """Wait for another boot than this one, which only a process on a simulated machine lives to see."""

@@ -55,7 +55,11 @@ class SystemMachine:
         try:
             await reboot(self._bus)
         except BusAnswer as error:
-            raise Refused(_ELEMENT, f"logind refuses to reboot: {error.message}") from error
+            # It also refuses while a shutdown or a suspend is under way. Only what it would say at any time is final.
+            is_final = bool(await self.obstacle())
+            raise (Refused if is_final else Unavailable)(
+                _ELEMENT, f"logind refuses to reboot: {error.message}"
+            ) from error
 
     async def inactive(self, units: Sequence[str]) -> Mapping[str, str]:
         found: dict[str, str] = {}
