@@ -68,6 +68,7 @@ class SlotsEngine:
             free=self.store.free(),
             no_reboot=await self.machine.obstacle(),
             at=self.machine.now(),
+            up_s=self.machine.up_s(),
         )
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:

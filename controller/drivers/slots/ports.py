@@ -68,6 +68,10 @@ class Machine(Protocol):
         """Seconds since 1970."""
         ...
 
+    def up_s(self) -> float:
+        """For so many seconds the device is up, without those that it was suspended."""
+        ...
+
     def second_of_day(self) -> float:
         """Seconds since midnight by the local clock."""
         ...

@@ -30,6 +30,9 @@ class SystemMachine:
     def now(self) -> float:
         return time.time()
 
+    def up_s(self) -> float:
+        return time.monotonic()  # on Linux it begins with the boot, and stands still while the device is suspended
+
     def second_of_day(self) -> float:
         local = time.localtime()
         return local.tm_hour * 3600.0 + local.tm_min * 60.0 + local.tm_sec
