@@ -100,7 +100,7 @@ def _unasked(seen: SlotsSeen, memory: SlotsMemory) -> SlotsDifference | None:
             target=booted.name,
             target_label=booted.label,
             target_version=booted.version,
-            prove=True,
+            prove=memory.proven.get(booted.name) != Proof(booted.version, seen.boot),
             mark_good=True,
         )
     why = f"slot {trial.label} was activated, and nobody asks for its system any more"

@@ -20,10 +20,11 @@ def due(
     marks_any: bool = False,
 ) -> SlotSeen | None:
     """The slot that has to be marked good at once: the booted one, or, where the rescue system runs, one that is worth going
-    back to. `system`: the one that is asked for, `None` for none; `installs`: another slot is about to be written; `marks_any`: where
-    none is asked for, any is marked.
+    back to. `system`: the one that is asked for, `None` for none; `installs`: another slot is about to be written; `marks_any`:
+    where none is asked for, any is marked.
 
-    A system that runs as it was found is what a revision goes back to. Any other one that nobody has proven keeps the bootloader's fallback until it is proven, as long as there is one."""
+    A system that runs as it was found is what a revision goes back to. Any other one that nobody has proven keeps the
+    bootloader's fallback until it is proven, as long as there is one."""
     booted = seen.slot(seen.booted)
     if booted is None or booted not in seen.bootable:
         trusted = [each for each in seen.bootable if is_trusted(each, memory)]
@@ -37,8 +38,8 @@ def due(
         return None
     if is_trusted(booted, memory) or _has_written(booted, seen, memory):
         return booted
-    if system is None:
-        return booted if marks_any else None
+    if system is None:  # with a bundle an update is under way: its manager has not yet sent the next command
+        return booted if marks_any or memory.fetched else None
     is_found = not system.bundle and not _has_been_unwell(booted, memory)
     return booted if is_found or not _has_fallback(booted, seen, memory) else None
 
@@ -49,11 +50,10 @@ def _has_been_unwell(slot: SlotSeen, memory: SlotsMemory) -> bool:
 
 
 def _has_written(booted: SlotSeen, seen: SlotsSeen, memory: SlotsMemory) -> bool:
-    """Whether a loss of power would boot what evenkeel has written, and nobody has activated or proven."""
+    """Whether evenkeel has written into another slot what nobody has proven yet: that is no fallback any more, and must not be
+    booted unless somebody activates it."""
     return any(
-        each.boot_status == "good"
-        and memory.installed.get(each.name) == version_in(each, memory)
-        and not is_trusted(each, memory)
+        memory.installed.get(each.name) == version_in(each, memory) and not is_trusted(each, memory)
         for each in seen.bootable
         if each.name != booted.name
     )

@@ -85,7 +85,7 @@ def _steps(difference: SlotsDifference, memory: SlotsMemory) -> Iterator[Step]:
         yield Step("prove", subject, Phase.VERIFY, prove)
     if difference.mark_good:
         needs = ("prove",) if difference.prove else ()
-        yield Step("mark-good", subject, Phase.VERIFY, MarkGood(difference.target, label), needs)
+        yield Step("mark-good", subject, Phase.VERIFY, MarkGood(difference.target, label, difference.boot), needs)
     for name, bad in difference.bads:
         yield Step(f"mark-bad:{name}", subject, Phase.CLEANUP, MarkBad(name, bad))
     if difference.keys:

@@ -57,8 +57,8 @@ def remembered(step: Step, outcome: Outcome, memory: SlotsMemory) -> SlotsMemory
             return changed(memory, trial={}, failed=fallen)
         case Prove() as action, _:
             return _proved(step.subject, action, outcome, memory)
-        case MarkGood(slot=slot), Done():
-            return _good(step.subject, slot, memory)
+        case MarkGood(slot=slot, boot=boot), Done():
+            return _good(step.subject, slot, boot, memory)
         case ((Inspect(system=system) | Install(system=system)), Failed()) if system.key in memory.fetched:
             return changed(memory, useless=tuple(dict.fromkeys((*memory.useless, system.key))))
         case Discard(keys=keys), Done():
@@ -90,10 +90,11 @@ def _proved(subject: str, action: Prove, outcome: Outcome, memory: SlotsMemory) 
             return memory
 
 
-def _good(subject: str, slot: str, memory: SlotsMemory) -> SlotsMemory:
-    """A slot was marked good: its trial is over, if it was proven. Before another slot is written it is marked without."""
+def _good(subject: str, slot: str, boot: str, memory: SlotsMemory) -> SlotsMemory:
+    """A slot was marked good: its trial is over, if it was proven in this boot. One that was proven before is marked at once, and
+    its trial goes on."""
     trial, proof = memory.trial.get(slot), memory.proven.get(slot)
-    if trial is None or proof is None or proof.version != trial.version:
+    if trial is None or proof != Proof(trial.version, boot):
         return memory
     return changed(memory, trial=_without(memory.trial, slot), reached={**memory.reached, subject: trial.version})
 

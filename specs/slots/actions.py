@@ -179,10 +179,12 @@ class Prove(Struct, frozen=True, tag="prove"):
 
 
 class MarkGood(Struct, frozen=True, tag="mark-good"):
-    """Tell the bootloader that the booted slot is good; or, where the rescue system runs, any slot."""
+    """Tell the bootloader that the booted slot is good; or, where the rescue system runs, any slot. `boot`: the id of this
+    boot: a proof in it ends the trial of the slot with this mark. "" for a mark that ends none."""
 
     slot: str
     label: str
+    boot: str = ""
 
     @property
     def traits(self) -> Traits:

@@ -223,3 +223,49 @@ def test_a21_the_update_goes_on_in_its_window() -> None:
 
     with bench(marking_by_itself()) as it:
         run(work(it))
+
+
+# ── what has begun ends ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_document_that_is_removed_during_a_proof_leaves_a_proven_system(attempts: int) -> None:
+    async def work(it: Bench) -> None:
+        assert isinstance(await it.converge(asking(OLD)), Settled)
+        it.journal.put(
+            "desired", asking(changed(NEW, health=changed(HEALTH, stable_for=timedelta(seconds=50)))), "test"
+        )
+        while it.runs() != "2.0.0":
+            it.driver.dead.clear()
+            at_work = asyncio.ensure_future(it._follow(it.cycles()))
+            await it.driver.dead.wait()
+            at_work.cancel()
+            await asyncio.gather(at_work, return_exceptions=True)
+            it.boot()
+        at_work = asyncio.ensure_future(it._follow(it.cycles()))
+        await asyncio.sleep(5)
+        at_work.cancel()
+        await asyncio.gather(at_work, return_exceptions=True)
+        it.driver.done.clear()
+        await it.converge(asking())
+        assert [type(each) for each in it.driver.done if isinstance(each, Prove | MarkGood)] == [Prove, MarkGood]
+        assert (it.world.primary, it.memory().trial) == (B, {})
+
+    with bench(factory(attempts=attempts)) as it:
+        run(work(it))
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_system_that_was_proven_once_is_proven_again_when_it_is_booted_again(attempts: int) -> None:
+    """A bootloader that tries a slot once has it marked good at once, which is no proof."""
+
+    async def work(it: Bench) -> None:
+        for system in (OLD, NEW):
+            assert isinstance(await it.converge(asking(system)), Settled)
+        it.world.slots[A] = type(it.world.slots[A])("A", Bundle("1.0.0", is_well=False), it.world.slots[A].left)
+        assert isinstance(await it.converge(asking(OLD)), Stalled)
+        assert "slot A (1.0.0) is not well 1m after its boot" in " ".join(it.texts("step-failed"))
+        assert it.runs() == "2.0.0"
+
+    with bench(factory(attempts=attempts)) as it:
+        run(work(it))
