@@ -91,8 +91,8 @@ def _proved(subject: str, action: Prove, outcome: Outcome, memory: SlotsMemory) 
 
 
 def _good(subject: str, slot: str, boot: str, memory: SlotsMemory) -> SlotsMemory:
-    """A slot was marked good: its trial is over, if it was proven in this boot. One that was proven before is marked at once, and
-    its trial goes on."""
+    """A slot was marked good: its trial is over, if it was proven in this boot. One that was proven before is marked at once,
+    and its trial goes on."""
     trial, proof = memory.trial.get(slot), memory.proven.get(slot)
     if trial is None or proof != Proof(trial.version, boot):
         return memory

@@ -79,8 +79,8 @@ def version_in(slot: SlotSeen, memory: SlotsMemory) -> str:
 def is_whole(slot: SlotSeen, version: str, memory: SlotsMemory) -> bool:
     """Whether a slot can be booted with this version. RAUC before 1.10 keeps the record of the former content when an install
     is interrupted: that a slot is bad is all that tells of it. So a bad slot counts only where evenkeel has written it to the
-    end, or it was proven, or ran before."""
-    if version_in(slot, memory) != version or has_failed(slot, memory):
+    end, or it was proven, or ran before. Nobody knows that of a version that nobody names."""
+    if not version or version_in(slot, memory) != version or has_failed(slot, memory):
         return False
     is_ours = memory.installed.get(slot.name) == version or is_trusted(slot, memory)
     return slot.boot_status != "bad" or is_ours

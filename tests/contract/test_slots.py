@@ -199,6 +199,18 @@ async def test_the_booted_slot_is_never_written(kit: SlotsKit) -> None:
     assert (kit.content("A"), kit.next_boot()) == (FACTORY, "A")
 
 
+async def test_nor_is_the_last_one_that_a_loss_of_power_would_boot(kit: SlotsKit) -> None:
+    """INV-10: with a bootloader that tries a slot once, the booted one is bad until it is marked."""
+    system, before = kit.system("1.5.0"), kit.content("B")
+    await done(kit, Fetch(system))
+    kit.somebody_marks("bad", "A")
+    outcome = await do(kit, install(kit, system))
+    assert outcome == Failed("slot B is the last one that can be booted, and is not written")
+    assert (kit.content("B"), kit.next_boot()) == (before, "B")
+    await done(kit, MarkGood(A, "A"), install(kit, system))
+    assert kit.next_boot() == "A"
+
+
 async def test_a_bundle_that_was_not_fetched_is_not_installed(kit: SlotsKit) -> None:
     system = kit.system("1.5.0")
     for action in (Inspect(system), install(kit, system)):

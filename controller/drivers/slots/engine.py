@@ -134,6 +134,8 @@ class SlotsEngine:
         target = _slot(seen, slot)
         if slot == seen.booted or target.state != "inactive":
             return Failed(f"slot {action.label} is in use, and is never written")
+        if not _is_bootable_without(slot, seen):
+            return Failed(f"slot {action.label} is the last one that can be booted, and is not written")
         if target.is_readonly:
             return Failed(f"slot {action.label} is read-only")
         is_new = not (target.content == "ok" and target.version == system.version and has_waited)
@@ -274,6 +276,12 @@ def _written(seen: SlotsSeen, before: SlotsSeen, action: Install) -> SlotSeen:
         if (slot.installs, slot.installed_at) != (former.installs, former.installed_at):
             return slot
     return _slot(seen, action.slot)
+
+
+def _is_bootable_without(slot: str, seen: SlotsSeen) -> bool:
+    """Whether a loss of power would boot a slot while this one is written; or the rescue system runs, which boots anyway."""
+    is_rescue = all(each.name != seen.booted for each in seen.bootable)
+    return is_rescue or any(each.boot_status != "bad" for each in seen.bootable if each.name != slot)
 
 
 def _slot(seen: SlotsSeen, name: str) -> SlotSeen:
