@@ -143,7 +143,8 @@ def _server_flaws(spec: OperatingSystemSpec) -> Iterator[Flaw]:
     of_tls = {"clientCert": _text(spec.client_cert), "clientKey": _text(spec.client_key)}
     if any(of_tls.values()) and not all(of_tls.values()):
         (given,), (missing,) = ([key for key, value in of_tls.items() if bool(value) is has] for has in (True, False))
-        yield Flaw((given,), f"is of no use without `{missing}`", f"write `{missing}`, too, or leave both out")
+        hint = f"write `{missing}`, too, or leave both out"
+        yield Flaw((given,), f"is of no use without `{missing}`", hint, lacks=(missing,))
     if not spec.bundle.startswith("file://"):
         return
     keys = {"ca": spec.ca, "proxy": spec.proxy, "credentials": spec.credentials, **of_tls, "stream": spec.stream or ""}

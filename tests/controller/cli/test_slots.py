@@ -229,7 +229,9 @@ def test_no_slot_is_changed_beside_a_controller(device: Device) -> None:
     until(device.is_settled)
     before = listed(device)
     for words in (("mark", "bad", "A"), ("boot-other",), ("install", "/x.raucb")):
-        assert "controller" in device.run("slots", *words, "--yes", ok=1).stderr
+        told = device.run("slots", *words, "--yes", ok=1).stderr
+        assert f"a controller (process {process.pid}) is at work here" in told
+        assert "to do it by hand, stop it first (`systemctl stop evenkeel`, where it is a service)" in told
     assert listed(device) == before
     assert ended(process, signal.SIGTERM)[0] == 0
 

@@ -116,6 +116,7 @@ def test_everything() -> None:
             {"clientCert": "/cert"},
             "spec.clientCert: is of no use without `clientKey`; write `clientKey`, too, or leave",
         ),
+        ({"clientCert": "cert", "clientKey": "/key"}, "spec.clientCert: the text `cert` does not fit"),
         ({"clientKey": "/key"}, "spec.clientKey: is of no use without `clientCert`; write `clientCert`, too, or leave"),
         (
             {"proxy": "proxy:3128"},
