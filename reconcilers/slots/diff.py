@@ -110,7 +110,7 @@ def _booted(
     is_tried = trial is not None and trial.course == Course.ARRIVED
     is_marked = booted.boot_status != "bad"
     is_proven = memory.proven.get(booted.name) == Proof(system.version, seen.boot)
-    is_new = memory.reached.get(system.name) != system.version
+    is_new = system.bundle != "" and memory.reached.get(system.name) != system.version  # as found, it ran before
     found = _about(system.name, "finish", "", seen, memory, system, document)
     found = changed(
         found,
