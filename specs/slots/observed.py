@@ -68,11 +68,12 @@ class Abilities(Struct, frozen=True):
     """What the updater can. `keeps_primary`: an install leaves the mark for the next boot as it is
     (`activate-installed=false`). Without it the updater marks what it has installed, and `Install` takes the mark back at
     once. `streams`: it installs from an address without storing the bundle. `inspects`: it tells the sizes of images before it
-    writes."""
+    writes. `passes_time`: the device is simulated, and does not wait for a window."""
 
     keeps_primary: bool = False
     streams: bool = False
     inspects: bool = False
+    passes_time: bool = False
 
 
 class SlotsSeen(Struct, frozen=True):

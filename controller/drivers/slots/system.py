@@ -15,6 +15,8 @@ from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 
 CHECK_S = 60.0
 """A command of the gate that takes longer is ended, and counts as failed."""
+WAIT_S = 60.0
+"""The local clock is asked again so often."""
 _ELEMENT = "machine"
 
 
@@ -36,6 +38,10 @@ class SystemMachine:
     def second_of_day(self) -> float:
         local = time.localtime()
         return local.tm_hour * 3600.0 + local.tm_min * 60.0 + local.tm_sec
+
+    async def wait(self, seconds: float) -> bool:
+        await asyncio.sleep(min(seconds, WAIT_S))
+        return False
 
     async def inhibitors(self) -> Sequence[str]:
         try:

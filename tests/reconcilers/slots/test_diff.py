@@ -79,6 +79,14 @@ def test_a_version_that_runs_already_is_proven_once() -> None:
     assert steps(plan) == ["prove"]
 
 
+def test_a_system_as_found_is_not_proven_by_a_health_that_nobody_has_asked_for() -> None:
+    """It is kept up while a first revision waits for another domain, whose document has a health of its own."""
+    look = seen(slot(A, "1"), slot(B))
+    assert planned(OperatingSystem("os", "1"), look, SlotsMemory()).differences == ()
+    back = SlotsMemory(trial={A: Trial("1", "boot-0", B)}, ran={A: "1"})
+    assert "prove" in steps(planned(OperatingSystem("os", "1"), look, back))
+
+
 def test_a_slot_that_has_the_version_is_not_written_again() -> None:
     assert steps(planned(SYSTEM, seen(slot(A, "1"), slot(B, "2")))) == ["activate", "reboot"]
 
