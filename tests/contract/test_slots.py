@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -171,6 +172,13 @@ async def test_a_bundle_with_another_version_is_told_as_that(kit: SlotsKit) -> N
     await done(kit, Fetch(system))
     outcome = await do(kit, Inspect(system))
     assert outcome == Failed("the bundle has version 1.4.9, and 1.5.0 is asked for")
+
+
+async def test_the_sha256_of_a_bundle_on_the_device_is_compared(kit: SlotsKit) -> None:
+    outcome = await do(kit, Inspect(kit.local("1.5.0", digest_fits=False)))
+    assert isinstance(outcome, Failed)
+    assert re.fullmatch("the SHA-256 of the bundle is [0-9a-f]{12}…, not 000000000000… as asked for", outcome.message)
+    await done(kit, Inspect(kit.local("1.5.0", digest_fits=True)))
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from evenkeel.specs.slots.actions import (
 from evenkeel.specs.slots.observed import SlotSeen, SlotsLook, SlotsSeen
 from evenkeel.specs.slots.system import OperatingSystem, Window
 
+_ON_THE_DEVICE = "file://"
 LOOK_S = 20.0
 """A look that takes longer is given up."""
 _AGAIN_S = 2.0
@@ -126,6 +127,10 @@ class SlotsEngine:
             return Failed(f"the bundle is for {manifest.compatible}, and this device is {seen.compatible}")
         if system.version and manifest.version != system.version:  # a person may install whatever the bundle has
             return Failed(f"the bundle has version {manifest.version}, and {system.version} is asked for")
+        if system.sha256 and system.bundle.startswith(_ON_THE_DEVICE):
+            found = await self.store.digest(system)
+            if found != system.sha256:
+                return Failed(f"the SHA-256 of the bundle is {found[:12]}…, not {system.sha256[:12]}… as asked for")
         return Done(f"the bundle has version {manifest.version} and a valid signature")
 
     async def _install(self, action: Install, progress: Progress) -> Outcome:
@@ -174,8 +179,8 @@ class SlotsEngine:
 
     def _source(self, system: OperatingSystem, *, streams: bool) -> str:
         """The path or the address at which the updater finds the bundle."""
-        if system.bundle.startswith("file://"):
-            return system.bundle.removeprefix("file://")
+        if system.bundle.startswith(_ON_THE_DEVICE):
+            return system.bundle.removeprefix(_ON_THE_DEVICE)
         return system.bundle if streams else self.store.path(system.key)
 
     # ── changing over ──────────────────────────────────────────────────────────────────────────────────────────

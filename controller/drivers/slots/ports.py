@@ -127,6 +127,10 @@ class Store(Protocol):
         """The bytes of a bundle, as its server tells; 0 when it does not. Raises Refused, Unavailable or TimedOut."""
         ...
 
+    async def digest(self, system: OperatingSystem) -> str:
+        """The SHA-256 of a bundle that is on the device already, at its `file` address, as hex digits. Raises Unavailable."""
+        ...
+
     def discard(self, keys: Sequence[str]) -> None:
         """Remove bundles, complete or not. Raises Unavailable."""
         ...

@@ -277,7 +277,10 @@ ROOM = 40 * 1024**2
 
 @pytest.mark.parametrize(
     ("answer", "words", "most"),
-    [(endless, "were fetched, of unknown length, and .* are free in", 0), (endless_rest, "the connection", 3_000_000)],
+    [
+        (endless, "were fetched, of unknown length, and .* are free in", 0),
+        (endless_rest, "ended the connection|sends more than", 3_000_000),
+    ],
 )
 async def test_a_body_without_an_end_does_not_fill_the_disk(
     store: FolderStore, monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], Iterator[bytes]], words: str, most: int
