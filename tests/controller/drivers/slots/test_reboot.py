@@ -9,7 +9,7 @@ import pytest
 
 from evenkeel.controller.drivers.slots.memory import MemorySlots, factory
 from evenkeel.specs.errors import Unavailable
-from evenkeel.specs.plan import Outcome, Retry
+from evenkeel.specs.plan import Done, Outcome, Retry
 from evenkeel.specs.slots.actions import Reboot
 from evenkeel.specs.slots.system import OperatingSystem, Window
 
@@ -82,6 +82,17 @@ async def test_what_the_updater_writes_is_not_torn() -> None:
     outcome, _ = await rebooted(it)
     await writing
     assert (it.world.booted, it.world.slots[B].content) == (B, "ok"), outcome
+
+
+@pytest.mark.virtual
+async def test_a_reboot_by_others_is_waited_for_and_never_begun() -> None:
+    it = at_two()
+    waiting = asyncio.ensure_future(it.perform(Reboot(B, "B", "1.0.0", "others"), silent))
+    await asyncio.sleep(30 * _DAY_S)
+    assert (waiting.done(), it.world.boots) == (False, 1)
+    it.world.reboot()
+    assert await waiting == Done("somebody has rebooted the device")
+    assert it.world.boots == 2
 
 
 @pytest.mark.virtual
