@@ -15,7 +15,7 @@ ENDS = ("COMPLETED", "INCOMPLETE", "INCOMPLETE_INCONSISTENT", "IDENTIFICATION_FA
 
 
 _SPELLINGS = {"COMPLETE": "COMPLETED"}
-"""The original of Leda's agent has a word of its own for the end (self-update-agent.md §3.3)."""
+"""The original of Leda's agent has a word of its own for the end (self-update-agent.md §3)."""
 
 
 class HeardAction(NamedTuple):

@@ -28,6 +28,8 @@ BUNDLE = "https://updates.test/os-2.raucb"
 MOMENTS: tuple[Moment, ...] = ("before", "after", "torn")
 HEALTH = Health(("app.service",), stable_for=timedelta(seconds=10))
 OLD = OperatingSystem("os", "1.0.0", "https://updates.test/os-1.raucb", health=HEALTH, deadline=timedelta(seconds=60))
+FOUND = OperatingSystem("os", OLD.version)
+"""The system that runs, where nobody has asked for it before."""
 NEW = OperatingSystem("os", "2.0.0", BUNDLE, health=HEALTH, deadline=timedelta(seconds=60))
 
 BUNDLES = {
@@ -119,7 +121,7 @@ async def assert_end(it: Bench, case: Case, ending: Ending) -> None:
     assert attempt is not None
     assert attempt.failed
     assert it.journal.digest("last-good") != asking(case.new).digest
-    await nothing_is_left(it, OLD if case.has_way_back else OperatingSystem(OLD.name, OLD.version))
+    await nothing_is_left(it, OLD if case.has_way_back else FOUND)
     match case.bundle:
         case "does not boot":
             assert attempt.why in (fallback, rescue)
