@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from tests.controller.stage import Reading
 from tests.virtual import now
 
+from evenkeel.controller.cycle.endings import Settled
 from evenkeel.controller.cycle.fetching import SLOW_S
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.containers.actions import Pull
@@ -174,6 +176,40 @@ def test_what_was_not_begun_is_fetched_beside_the_others_too(on_mixed: OnMixed) 
             fetched_s = 20.0 * (number // 2 + 1)
             assert slow.started_s(f"{name}:2") < fetched_s + SLOW_S + SWITCH_S
         assert {slow.pulls(f"{name}:2") for name in names} == {1}
+
+    on_mixed(work)
+
+
+def test_what_is_fetched_waits_for_no_proof_of_another_group(on_mixed: OnMixed) -> None:
+    def of(version: int) -> Reading:
+        web = normal(Container("web", f"web:{version}", stable_for=timedelta(seconds=100)))
+        rules = [Document("Baseline", name, Baseline(members)) for name, members in APART.items()]
+        documents = [
+            Document("Container", each.name, each) for each in (web, normal(Container("lamp", f"lamp:{version}")))
+        ]
+        return Reading(desired_state([*documents, *rules]))
+
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, of(1))
+        slow = Slow(mixed, lamp=30)
+        mixed.source.readings.put_nowait(of(2))
+        await mixed.play(600)
+        assert slow.started_s("web:2") < SLOW_S + SWITCH_S
+        assert slow.started_s("lamp:2") == pytest.approx(30, abs=SWITCH_S)
+        assert mixed.settled() == (True, "Converged")
+
+    on_mixed(work)
+
+
+def test_a_command_ends_when_what_it_left_beside_is_there(on_mixed: OnMixed) -> None:
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, grouped("one", "web:1", "lamp:1", **APART))
+        slow, waited = Slow(mixed, lamp=300), list[str]()
+        mixed.controller.accept(grouped("two", "web:2", "lamp:2", **APART))
+        assert isinstance(await mixed.controller.converge(lambda seconds, why: waited.append(why)), Settled)
+        assert (mixed.content(), mixed.running()) == ("two", ["lamp:2", "web:2"])
+        assert slow.started_s("web:2") < SLOW_S + SWITCH_S
+        assert {*waited} == {"group slow: lamp: pull docker.io/library/lamp:2 takes long"}
 
     on_mixed(work)
 
