@@ -29,7 +29,7 @@ class Transaction:
     """The transaction of one device. Everything here happens at once: nothing is awaited."""
 
     def __init__(self, journal: Journal) -> None:
-        self._journal, self.groups = journal, GroupTrials(journal, self._wake_all)
+        self._journal, self.groups = journal, GroupTrials(journal, self._wake_all, self._end_watching)
         self.verdict = Verdict(journal, self._wake_others, self.groups.blocked, self.groups.waiting)
         self._members: dict[str, Member] = {}
         self._progress: dict[str, tuple[str, Progress]] = {}
@@ -317,6 +317,12 @@ class Transaction:
         found = (differing(member.want(one), member.want(other)) for member in self._members.values())
         subjects = sorted({subject for each in found for subject in each})
         return f": {listed(subjects)}" if subjects else ""
+
+    def _end_watching(self) -> None:
+        """There is work beside domains that only watch what has begun: they go on with that later."""
+        for member in self._members.values():
+            if member.only_watches():
+                member.interrupt()
 
     def _wake_all(self) -> None:
         for member in self._members.values():
