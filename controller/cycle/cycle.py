@@ -199,7 +199,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 )
                 if blocked is not None and self._transaction.groups.free(desired, domain, blocked):
                     return Progressed()
-                if self._transaction.groups.is_fetching():
+                if self._transaction.groups.is_waiting():
                     return self._record.waits(aimed.why)
                 return self._record.blocked(aimed.why)
             case Settled():

@@ -153,7 +153,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         except (Unavailable, TimedOut, Refused) as error:
             self.asks_afresh |= look.fresh
             self.trial.blind()
-            self._transaction.seen(reconciler.domain, aim.state, None, error.message)
+            self._transaction.unseen(reconciler.domain, aim.state, error.message)
             stands_by = self._transaction.stands_by(reconciler.domain, aim.state)
             return Settled() if stands_by else Retrying(str(error), 0.0, None)
         if seen is None:
@@ -161,6 +161,8 @@ class Turns(Generic[Want, Seen, Remembered]):
             self.trial.blind()
             return STOPPED
         if journal.digest("desired") != aim.asked:  # the observation proves nothing about a newer desired state
+            return Progressed()
+        if self._transaction.groups.see(reconciler.domain):
             return Progressed()
         self._forget_gone(seen)
         memory = self.trial.accept(want, seen)

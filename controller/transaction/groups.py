@@ -47,8 +47,12 @@ class GivenUp(NamedTuple):
     along: Mapping[str, str] = {}
 
 
-Kind = Literal["blocked", "unfetched", "fetching"]
-"""Why a group is held: it cannot be had, it cannot be fetched now, or it is being fetched, which takes long."""
+Kind = Literal["blocked", "unfetched", "fetching", "unseen"]
+"""Why a group is held: it cannot be had, it cannot be fetched now, it is being fetched, which takes long, or a domain that it
+changes cannot be looked at."""
+
+
+_PASSING: Collection[Kind] = ("fetching", "unseen")
 
 
 class _Hold(NamedTuple):
@@ -135,9 +139,15 @@ class GroupTrials:
         if self._free(mine - still.keys()):
             self._is_fetched()
 
-    def is_fetching(self) -> bool:
-        """Whether a group is held because it is being fetched."""
-        return any(each.kind == "fetching" for each in self._held.values())
+    def see(self, domain: str) -> bool:
+        """A domain is seen: groups that were held because it was not are held no more; False when there was none."""
+        return self._free(
+            [group for group, each in self._held.items() if (each.kind, each.domain) == ("unseen", domain)]
+        )
+
+    def is_waiting(self) -> bool:
+        """Whether a group is held that goes on by itself, because it is being fetched, or a domain is away."""
+        return any(each.kind in _PASSING for each in self._held.values())
 
     def _free(self, groups: Collection[str]) -> bool:
         for group in groups:
@@ -154,10 +164,11 @@ class GroupTrials:
         return blocked | self._groups(state).along(blocked) if state is not None else {}
 
     def waiting(self, desired: str) -> Mapping[str, str]:
-        """The groups that wait for what is not fetched yet, and why, while the state of this digest is desired."""
+        """The groups that wait for what is not fetched yet, or for a domain, and why, while the state of this digest is
+        desired."""
         waiting = self._waiting if self._waiting_for == desired else {}
         held = self._held if self._held_for == desired else {}
-        return {**waiting, **{group: each.why for group, each in held.items() if each.kind == "fetching"}}
+        return {**waiting, **{group: each.why for group, each in held.items() if each.kind in _PASSING}}
 
     def fetched(self) -> None:
         """All is fetched that groups need, but for those that are held."""

@@ -121,6 +121,15 @@ class Transaction:
             self._progress[domain] = found
             self._wake_others(domain)
 
+    def unseen(self, domain: str, state: DesiredState, why: str) -> None:
+        """A domain could not be looked at. Groups that it changes wait for it, and the others go on."""
+        self.seen(domain, state, None, why)
+        desired = self._journal.readable_revision("desired") if has_groups(state) else None
+        if desired is not None:
+            changes = self.changes(domain, desired)
+            subjects = self._members[domain].want(desired).subjects if changes is None else changes
+            self.groups.hold(desired, domain, dict.fromkeys(subjects, why), "unseen")
+
     def has_begun(self, state: DesiredState) -> bool:
         """Whether any domain that a revision changes has begun to disturb the world for it."""
         good = [self._journal.readable_revision("last-good")]
@@ -151,10 +160,15 @@ class Transaction:
         going = {
             name: self._progress_of(name, state)
             for name, member in self._members.items()
-            if name != domain and changes(member, state, others)
+            if name != domain and changes(member, state, others[:1] if self._is_away(name, state) else others)
         }
         rank, looks_first = self._members[domain].rank, has_groups(state)
         return held(domain, phase, going, rank, back=back, looks_first=looks_first)
+
+    def _is_away(self, name: str, state: DesiredState) -> bool:
+        """Whether a domain was looked at for a state in vain. Nobody waits for it because of groups that are left out."""
+        digest, progress = self._progress.get(name, ("", None))
+        return progress is not None and digest == state.digest and bool(progress.unseen)
 
     def on_the_way(self, domain: str, state: DesiredState) -> tuple[str, ...]:
         """The subjects of a domain that change on the way to a state: from last-good, or back to it. Where groups are left out
@@ -233,11 +247,9 @@ class Transaction:
 
     def _is_there(self, name: str, state: DesiredState) -> bool:
         """Whether a domain has reached a state; one that cannot be looked at only matters where the state changes it."""
-        digest, progress = self._progress.get(name, ("", None))
-        is_unseen = progress is not None and digest == state.digest and bool(progress.unseen)
         if self._reached.get(name) == state.digest:
             return True
-        return is_unseen and not changes(self._members[name], state, [self._journal.readable_revision("last-good")])
+        return self._is_away(name, state) and not changes(self._members[name], state, [self._journal.readable_revision("last-good")])
 
     @at_once
     def give_up(

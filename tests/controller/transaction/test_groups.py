@@ -200,6 +200,28 @@ def test_what_depends_on_a_group_that_fails_or_waits_stays_as_it_was_with_it(on_
     on_mixed(work)
 
 
+def test_a_group_that_changes_an_engine_that_is_away_holds_up_no_other(on_mixed: OnMixed) -> None:
+    """Found by a check: a file of another group was not written, for ever."""
+    groups, told = {"drive": ("conf",), "comfort": ("lamp",)}, list[object]()
+
+    async def work(mixed: Mixed) -> None:
+        def back() -> None:
+            known = mixed.journal.condition("Settled")
+            told.append((mixed.content(), mixed.running(), known and (known.holds, list(known.waiting))))
+            mixed.engine.script.unreachable = False
+
+        await settle(mixed, grouped("one", "lamp:1", **groups))
+        mixed.engine.script.unreachable = True
+        mixed.source.readings.put_nowait(grouped("two", "lamp:2", **groups))
+        mixed.at(100, back)
+        await mixed.play(400)
+        assert told == [("two", ["lamp:1"], (False, ["comfort"]))]
+        assert mixed.running() == ["lamp:2"]
+        assert mixed.settled() == (True, "Converged")
+
+    on_mixed(work)
+
+
 def test_members_that_are_not_all_or_nothing_are_groups_of_their_own(on_mixed: OnMixed) -> None:
     def loose(*images: str) -> Reading:
         rule = Document("Baseline", "apps", Baseline(("web", "lamp"), all_or_nothing=False))
