@@ -209,7 +209,8 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 groups = self._transaction.groups.of(domain, blocked)
                 return self._record.blocked(f"{why}; beside that, {aimed.why}", groups)
             case Retrying(why=why):
-                self._record.settled_is(False, "Retrying", f"{why}; beside that, {aimed.why}")
+                beside = "" if self._transaction.groups.waits_for(domain) else f"; beside that, {aimed.why}"
+                self._record.settled_is(False, "Retrying", f"{why}{beside}")
                 return ending
             case Progressed() | Waiting():
                 return ending

@@ -145,6 +145,10 @@ class GroupTrials:
             [group for group, each in self._held.items() if (each.kind, each.domain) == ("unseen", domain)]
         )
 
+    def waits_for(self, domain: str) -> bool:
+        """Whether a group is held because a domain cannot be looked at."""
+        return any((each.kind, each.domain) == ("unseen", domain) for each in self._held.values())
+
     def is_waiting(self) -> bool:
         """Whether a group is held that goes on by itself, because it is being fetched, or a domain is away."""
         return any(each.kind in _PASSING for each in self._held.values())
@@ -166,9 +170,11 @@ class GroupTrials:
     def waiting(self, desired: str) -> Mapping[str, str]:
         """The groups that wait for what is not fetched yet, or for a domain, and why, while the state of this digest is
         desired."""
-        waiting = self._waiting if self._waiting_for == desired else {}
+        waiting = dict(self._waiting) if self._waiting_for == desired else {}
         held = self._held if self._held_for == desired else {}
-        return {**waiting, **{group: each.why for group, each in held.items() if each.kind in _PASSING}}
+        waiting |= {group: each.why for group, each in held.items() if each.kind in _PASSING}
+        state = self._journal.readable_revision("desired") if held and waiting else None
+        return self._groups(state).along(waiting) | waiting if state is not None else waiting
 
     def fetched(self) -> None:
         """All is fetched that groups need, but for those that are held."""

@@ -167,8 +167,8 @@ class Transaction:
 
     def _is_away(self, name: str, state: DesiredState) -> bool:
         """Whether a domain was looked at for a state in vain. Nobody waits for it because of groups that are left out."""
-        digest, progress = self._progress.get(name, ("", None))
-        return progress is not None and digest == state.digest and bool(progress.unseen)
+        digest, progress = self._progress.get(name, ("", Progress(0, None)))
+        return digest == state.digest and bool(progress.unseen)
 
     def on_the_way(self, domain: str, state: DesiredState) -> tuple[str, ...]:
         """The subjects of a domain that change on the way to a state: from last-good, or back to it. Where groups are left out
@@ -249,7 +249,8 @@ class Transaction:
         """Whether a domain has reached a state; one that cannot be looked at only matters where the state changes it."""
         if self._reached.get(name) == state.digest:
             return True
-        return self._is_away(name, state) and not changes(self._members[name], state, [self._journal.readable_revision("last-good")])
+        good = [self._journal.readable_revision("last-good")]
+        return self._is_away(name, state) and not changes(self._members[name], state, good)
 
     @at_once
     def give_up(
@@ -326,8 +327,7 @@ class Transaction:
         """Whom the way from one state to the other is about, behind a colon: the entries of a subject are found by its name."""
         if one is None or other is None:
             return ""
-        found = (differing(member.want(one), member.want(other)) for member in self._members.values())
-        subjects = sorted({subject for each in found for subject in each})
+        subjects = sorted({subject for domain in self._members for subject in self.differing(domain, one, other)})
         return f": {listed(subjects)}" if subjects else ""
 
     def _end_watching(self) -> None:

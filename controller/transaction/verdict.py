@@ -73,6 +73,11 @@ class Verdict:
         """Whether a domain has one."""
         return domain in self._said
 
+    def has_spoken(self, domain: str) -> bool:
+        """Whether a domain has said anything about what is desired now."""
+        said = self._said.get(domain)
+        return said is not None and said.desired == self._journal.digest("desired")
+
     def agree(self, domain: str, holds: bool, reason: str, message: str) -> bool:
         """A domain says how all are: it is known that they have come to where they were going. As `say`."""
         desired = self._journal.digest("desired")
