@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from evenkeel.controller.journal.attempts import GROUPS
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.reconcilers.counted import reasons
-from evenkeel.reconcilers.transaction.groups import Groups, group_text, groups, has_groups
+from evenkeel.reconcilers.transaction.groups import Groups, go_on_without, group_text, groups, has_groups
 from evenkeel.specs.desired import DesiredState
 
 
@@ -105,7 +105,7 @@ class GroupTrials:
         if kind == "unfetched":
             waiting = {group: each for group, each in why.items() if group in changed}
             self._waiting, self._waiting_for = waiting, desired.digest
-        if not left.intersection(why) or (left <= why.keys() and kind != "blocked"):
+        if not (left & why.keys() if kind == "blocked" else go_on_without(why, left)):
             return False
         before = {group: each for group, each in self._held.items() if group in aimed.held}
         self._held = before | {group: _Hold(each, domain, kind) for group, each in why.items()}

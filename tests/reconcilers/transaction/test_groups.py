@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from evenkeel.reconcilers.transaction.groups import group_text, groups, has_groups
+import pytest
+
+from evenkeel.reconcilers.transaction.groups import go_on_without, group_text, groups, has_groups
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
@@ -105,3 +107,11 @@ def test_words() -> None:
     assert has_groups(GOOD)
     assert not has_groups(state(container("web", "1")))
     assert [group_text(each) for each in ("drive", "")] == ["group drive", "what is in no group"]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "goes_on"),
+    [({"a"}, True), ({"a", "b"}, False), ({"a", "b", "other"}, False), ({"other"}, False), (set(), False)],
+)
+def test_groups_go_on_without_those_that_wait_where_some_do_not(waiting: set[str], goes_on: bool) -> None:
+    assert go_on_without(waiting, {"a", "b"}) is goes_on
