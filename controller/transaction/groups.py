@@ -105,7 +105,8 @@ class GroupTrials:
         if kind == "unfetched":
             waiting = {group: each for group, each in why.items() if group in changed}
             self._waiting, self._waiting_for = waiting, desired.digest
-        if not (left & why.keys() if kind == "blocked" else go_on_without(why, left)):
+        along = found.along({*aimed.failed, *aimed.held, *why})
+        if not (left & why.keys() if kind == "blocked" else go_on_without(why, along, left)):
             return False
         before = {group: each for group, each in self._held.items() if group in aimed.held}
         self._held = before | {group: _Hold(each, domain, kind) for group, each in why.items()}
