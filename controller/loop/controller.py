@@ -158,15 +158,16 @@ class Controller:
         if self._serving is not None:
             work["agents"] = self._serving.serve
         try:
-            await self._with_helpers(work, "the controller was told to stop")
+            await self._work_with(work, "the controller was told to stop")
         finally:
             for worker in self._workers.values():
                 await worker.cycles.close()
                 await worker.driver.close()
 
-    async def _with_helpers(self, helpers: Mapping[str, Callable[[], Awaitable[None]]], end: str) -> None:
-        """Work until it is over, beside these helpers and those that every controller has. `end` is said then."""
-        work = {**helpers, "state directory": self._custody.watch}
+    async def _work_with(self, parts: Mapping[str, Callable[[], Awaitable[None]]], end: str) -> None:
+        """Work until it is over, with these parts beside the workers and those that every controller has. `end` is said
+        then."""
+        work = {**parts, "state directory": self._custody.watch}
         for name, worker in self._workers.items():
             work[f"engine events{self._of(name)}"] = worker.watch
             work[f"looks beside steps{self._of(name)}"] = worker.look_beside
@@ -192,7 +193,7 @@ class Controller:
         self._once = once = Once(self._workers, self._queue, self.defects, waits, tries)
         self._over = asyncio.Event() if not self.stopping.is_set() else self.stopping
         try:
-            await self._with_helpers({}, "")
+            await self._work_with({}, "")
         finally:
             for worker in self._workers.values():
                 await worker.cycles.close()

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from evenkeel.controller.journal.attempts import GROUPS
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.reconcilers.counted import reasons
-from evenkeel.reconcilers.transaction.groups import Groups, group_text, groups, has_groups
+from evenkeel.reconcilers.transaction.groups import Groups, go_on_without, group_text, groups, has_groups
 from evenkeel.specs.desired import DesiredState
 
 
@@ -109,8 +109,8 @@ class GroupTrials:
         if kind == "unfetched":
             waiting = {group: each for group, each in why.items() if group in changed}
             self._waiting, self._waiting_for = waiting, desired.digest
-        stay = why.keys() | found.along({*aimed.failed, *aimed.held, *why}).keys()
-        if not left.intersection(why) or (left <= stay and kind != "blocked"):
+        along = found.along({*aimed.failed, *aimed.held, *why})
+        if not (left & why.keys() if kind == "blocked" else go_on_without(why, along, left)):
             return False
         before = {group: each for group, each in self._held.items() if group in aimed.held}
         self._held = before | {group: _Hold(each, domain, kind) for group, each in why.items()}
@@ -133,7 +133,7 @@ class GroupTrials:
         """Of what a domain fetches beside others these subjects are left, and why: groups with none of them are held no
         more."""
         still = self.of(domain, subjects)
-        mine = {group for group, each in self._held.items() if (each.kind, each.domain) == ("fetching", domain)}
+        mine = self._held_by(domain, "fetching")
         for group in mine & still.keys():
             self._held[group] = _Hold(still[group], domain, "fetching")
         if self._free(mine - still.keys()):
@@ -141,17 +141,18 @@ class GroupTrials:
 
     def see(self, domain: str) -> bool:
         """A domain is seen: groups that were held because it was not are held no more; False when there was none."""
-        return self._free(
-            [group for group, each in self._held.items() if (each.kind, each.domain) == ("unseen", domain)]
-        )
+        return self._free(self._held_by(domain, "unseen"))
 
     def waits_for(self, domain: str) -> bool:
         """Whether a group is held because a domain cannot be looked at."""
-        return any((each.kind, each.domain) == ("unseen", domain) for each in self._held.values())
+        return bool(self._held_by(domain, "unseen"))
 
     def is_waiting(self) -> bool:
         """Whether a group is held that goes on by itself, because it is being fetched, or a domain is away."""
         return any(each.kind in _PASSING for each in self._held.values())
+
+    def _held_by(self, domain: str, kind: Kind) -> set[str]:
+        return {group for group, each in self._held.items() if (each.domain, each.kind) == (domain, kind)}
 
     def _free(self, groups: Collection[str]) -> bool:
         for group in groups:
@@ -182,14 +183,13 @@ class GroupTrials:
 
     def blocks(self, domain: str) -> bool:
         """Whether a group is held by a domain because it cannot be had."""
-        return any((each.kind, each.domain) == ("blocked", domain) for each in self._held.values())
+        return bool(self._held_by(domain, "blocked"))
 
     def free(self, desired: DesiredState, domain: str, blocked: Mapping[str, str]) -> bool:
         """Groups that could not be had in a domain are held no more, if none of their subjects is `blocked` now; False when all
         are."""
         still = self._groups(desired).of_subjects(domain, blocked)
-        mine = {group for group, each in self._held.items() if (each.kind, each.domain) == ("blocked", domain)}
-        return self._free(mine - still)
+        return self._free(self._held_by(domain, "blocked") - still)
 
     def give_up(self, state: DesiredState, domain: str, subjects: Mapping[str, str], why: str) -> GivenUp | None:
         """Groups of a domain have failed on the way to a state, each by subjects of its own; all that are on trial, where

@@ -301,9 +301,9 @@ class Transaction:
         desired = self._journal.readable_revision("desired")
         missing = [
             name
-            for name, member in self._takes_part(good).items()
+            for name in self._takes_part(good)
             if self._back.get(name) != good.digest
-            and (desired is None or differing(member.want(desired), member.want(good)) or name in self._notified)
+            and (desired is None or self.differing(name, desired, good) or name in self._notified)
         ]
         if missing:
             return self.verdict.not_yet(missing, "gone back")

@@ -53,7 +53,7 @@ class Verdict:
     ) -> None:
         """`is_news`: called with a domain that is blocked otherwise than before, or no more. `held`: gives the groups that all
         domains leave alone because they cannot be had, and why, while what has this digest is desired; `waiting`: those that
-        cannot be fetched now."""
+        are not fetched yet."""
         self._journal, self._is_news, self._held, self._waiting = journal, is_news, held, waiting
         self._said: dict[str, Statement | None] = {}
 
