@@ -54,10 +54,11 @@ class Containers(
 
     def look(self, want: _select.ContainersWanted | None, memory: ContainersMemory) -> ContainersLook:
         if want is None:
-            return ContainersLook(adopted=memory.adopted)
+            return ContainersLook(adopted=memory.adopted, ends=memory.watched)
         images = {container.image for container, _ in want.documents if _tags.follows_tag(container)}
         checks = {container.name: container.health for container, _ in want.documents if container.health is not None}
-        return ContainersLook(adopted=memory.adopted, images=tuple(sorted(images)), checks=checks)
+        images_asked = tuple(sorted(images))
+        return ContainersLook(adopted=memory.adopted, images=images_asked, checks=checks, ends=memory.watched)
 
     def diff(
         self, want: _select.ContainersWanted, seen: ContainersSeen, memory: ContainersMemory

@@ -45,7 +45,8 @@ class ContainerSeen(Struct, frozen=True):
     clocks are set. `lately_started`: its process is up for less than `LATELY_S`, by a clock that is never set.
     `ended_with`: the exit code of its newest end, which the engine told as it happened and does not tell any more once
     it is up again; `None` when it was not heard. `check` is the newest result of its check while it runs; `None` when
-    it has no check. `device_name` is the device's own name for a container on the network of its device; else "".
+    it has no check. `ended_alone`: it has ended with exit code 0 and by itself, as far as its engine has told of all since its
+    start; false where the look did not ask (`ContainersLook.ends`) or the engine does not know. `device_name` is the device's own name for a container on the network of its device; else "".
 
     `volumes` are those that it has because an image declares them: the places inside, and the volumes' names;
     `other_volumes` are those of an adopted one that no spec can ask for. `vanishes`: the engine removes it when it
@@ -69,6 +70,7 @@ class ContainerSeen(Struct, frozen=True):
     finished_at: float = 0.0
     lately_started: bool = False
     ended_with: int | None = None
+    ended_alone: bool = False
     address: str = ""
     owner: str = ""
     unspoken: tuple[str, ...] = ()
@@ -88,12 +90,14 @@ class ContainersLook(Look, frozen=True):
     `adopted` maps ids of instances that count as evenkeel's own, although it did not create them, to their subjects.
     `images` are references whose digest the registry is asked for. `checks` are the health checks now asked for, by
     subject: a network check is probed as it stands here, whatever the container was created with, and a subject without
-    one is not probed. `None` means the checks of the creation.
+    one is not probed. `None` means the checks of the creation. `ends` are ids of instances of which it matters whether they
+    have ended by themselves.
     """
 
     adopted: dict[str, str] = field(default_factory=dict)
     images: tuple[str, ...] = ()
     checks: dict[str, Health] | None = None
+    ends: tuple[str, ...] = ()
 
     @property
     def asked(self) -> str:
