@@ -131,12 +131,14 @@ _USUAL: Mapping[str, tuple[object, ...]] = {
 }
 """Podman's defaults that differ from Docker's; they are no settings of a container."""
 
-DOCKER = Kind("docker", "finite", True, (), lambda found: found, lambda body: body, log_ends_with_it=True)
+_BOTH: tuple[Lack, ...] = ("log-path", "restart-limit", "split-seconds")
+"""Keys of Kanto's that the API has no word for."""
+DOCKER = Kind("docker", "finite", True, _BOTH, lambda found: found, lambda body: body, log_ends_with_it=True)
 PODMAN = Kind(
     "podman",
     "none",
     True,
-    ("links", "unset-env", "port-ranges", "unlimited-swap", "domain-name", "log-options", "exec-words"),
+    ("links", "unset-env", "port-ranges", "unlimited-swap", "domain-name", "log-options", "exec-words", *_BOTH),
     _by_podman,
     _for_podman,
     log_ends_with_it=False,

@@ -12,7 +12,7 @@ listed and cannot be inspected would be missing from the observation, and made a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
@@ -37,7 +37,7 @@ from evenkeel.controller.drivers.containers.docker.uptime import Uptimes
 from evenkeel.controller.drivers.containers.probe import Probes
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Health
-from evenkeel.specs.containers.observed import LATELY_S, ContainerSeen, ContainersLook, ContainersSeen
+from evenkeel.specs.containers.observed import LATELY_S, ContainerSeen, ContainersLook, ContainersSeen, Lack
 from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
 
 LOOK_TIMEOUT_S = 240.0
@@ -127,7 +127,7 @@ class Observer:
             engine=version,
             in_place=self._in_place(),
             reconnects=self._kind.reconnects,
-            lacks=self._kind.lacks,
+            lacks=(*self._kind.lacks, *await self._unlimited(look)),
             containers=tuple(sorted([*others, *present], key=lambda each: each.id)),
             images=by_reference,
             digests=digests,
@@ -239,9 +239,16 @@ class Observer:
         lost_some = self._abilities is not None and not all(self._abilities)
         return "none" if lost_some else self._kind.in_place
 
+    async def _unlimited(self, look: ContainersLook) -> tuple[Lack, ...]:
+        """The limits that the kernel does not keep, where that matters to a look."""
+        if not look.limits or "limits" in self._kind.lacks:
+            return ()
+        keeps = await self._what_it_keeps()
+        return () if all(keeps) else ("swap-limits",) if keeps.memory else ("memory-limits",)
+
     async def _what_it_keeps(self) -> Abilities:
         """The limits that the kernel below the engine allows. It is a slow question, asked only when a container has
-        lost some."""
+        lost some or is to have some, once for each engine."""
         if self._abilities is None:
             found = await self._client.get("/info", answers.SystemAnswer)
             self._abilities = Abilities(found.get("MemoryLimit", False), found.get("SwapLimit", False))
