@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from evenkeel.reconcilers.containers import Containers
-from evenkeel.reconcilers.containers.foresight import Host, foreseen
+from evenkeel.reconcilers.containers.foresight import Host, foreseen, lessened
 from evenkeel.reconcilers.containers.lacks import needs_shell, refused, weakened
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import (
@@ -97,7 +97,8 @@ def test_words_that_an_engine_would_split(word: str, needs: bool) -> None:
 def sentences(wanted: Container, seen: ContainersSeen) -> tuple[str, ...]:
     domain = Containers()
     want = domain.select(desired_state([Document("Container", wanted.name, wanted)]))
-    return foreseen(domain.plan(domain.diff(want, seen, ContainersMemory()), seen, ContainersMemory()), seen, Host())
+    plan = domain.plan(domain.diff(want, seen, ContainersMemory()), seen, ContainersMemory())
+    return (*foreseen(plan, seen, Host()), *lessened(plan, seen))
 
 
 def test_a_plan_tells_what_its_engine_cannot_do() -> None:
