@@ -345,8 +345,8 @@ def seen_of(
 def test_never_more_members_are_away_than_their_group_allows(
     drawn: tuple[int, Random], most: int | str, share_down: float
 ) -> None:
-    """Members that are down at the beginning count. Those that depend on members of their own group that have to be switched first
-    count from when these are back, where one may be away. Some have ended, and others keep ending; some are changed, too."""
+    """Members that are down at the beginning count. Those that depend on members of their own group that have to be switched
+    first count from when these are back, where one may be away. Some have ended, and others keep ending; some are changed."""
     size, random = drawn
     before = containers_of(graph(size, random))
     group_of = {name: random.choice("gh") for name in before if random.random() < 0.8}
