@@ -100,7 +100,8 @@ class GroupTrials:
         if not is_blocked:
             waiting = {group: each for group, each in why.items() if group in changed}
             self._waiting, self._waiting_for = waiting, desired.digest
-        if not left.intersection(why) or (left <= why.keys() and not is_blocked):
+        stay = why.keys() | found.along({*aimed.failed, *aimed.held, *why}).keys()
+        if not left.intersection(why) or (left <= stay and not is_blocked):
             return False
         before = {group: each for group, each in self._held.items() if group in aimed.held}
         self._held = before | {group: _Hold(each, domain, is_blocked) for group, each in why.items()}

@@ -28,7 +28,10 @@ class FileSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
 
     path: Annotated[
         AbsolutePath,
-        Meta(description="The path on the host, without symbolic links on its way. Missing folders are made (`0755`)."),
+        Meta(
+            description="The path on the host, without symbolic links on its way. Missing folders are made (`0755`), but not in"
+            " the place of a file that is asked for, or was until now."
+        ),
     ]
     content: (
         Annotated[

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from tests.controller.stage import Reading
 
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.drivers.files.memory import Entry
+from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
@@ -158,6 +161,40 @@ def test_a_group_that_cannot_be_fetched_holds_up_no_other(on_mixed: OnMixed) -> 
         mixed.start()
         await mixed.play(400)
         assert mixed.running() == ["lamp:2", "web:2"]
+        assert mixed.settled() == (True, "Converged")
+
+    on_mixed(work)
+
+
+def needing(version: str, *others: Container) -> Reading:
+    """`web` and `lamp`, in two groups; with a third container, `web` depends on that, which is in lamp's group."""
+    reading = grouped("one", f"web:{version}", f"lamp:{version}", drive=("web",), comfort=("lamp", "base"))
+    web = changed(
+        reading.desired.subjects()["containers", "web"].wanted, depends_on=tuple(each.name for each in others)
+    )
+    documents = [each for each in reading.desired.documents if (each.kind, each.name) != ("Container", "web")]
+    more = [Document("Container", each.name, normal(each)) for each in (web, *others)]
+    return Reading(desired_state([*documents, *more]))
+
+
+@pytest.mark.parametrize("pull", [False, True])
+def test_what_depends_on_a_group_that_fails_or_waits_stays_as_it_was_with_it(on_mixed: OnMixed, *, pull: bool) -> None:
+    """Found by a check: web:2 ran, proven and good, without the container that it depends on."""
+    base = Container("base", "base:1", stable_for=timedelta(seconds=3))
+
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, needing("1"))
+        broken(mixed, "base:1", pull=pull)
+        mixed.source.readings.put_nowait(needing("2", base))
+        await mixed.play(400)
+        assert mixed.running() == ["lamp:1", "web:1"]
+        assert mixed.settled() == (False, "Retrying" if pull else "RolledBack")
+        mixed.engine.catalogue.clear()
+        mixed.engine.ill.clear()
+        mixed.journal.attempts.forgive_all(mixed.journal.digest("desired"))
+        mixed.start()
+        await mixed.play(800)
+        assert mixed.running() == ["base:1", "lamp:2", "web:2"]
         assert mixed.settled() == (True, "Converged")
 
     on_mixed(work)

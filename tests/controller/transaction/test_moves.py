@@ -56,3 +56,26 @@ def test_a_file_that_moves_is_there_before_what_mounts_it(
         assert not mixed.said("revision-failed")
 
     on_mixed(work)
+
+
+@pytest.mark.parametrize("name", ["conf", "other"])
+def test_no_folder_takes_the_place_of_a_file_that_a_way_back_needs(on_mixed: OnMixed, name: str) -> None:
+    """Found by a check: the file went, a folder came in its place, and the way back had no place for the file."""
+    containers = {version: normal(Container("web", f"web:{version}")) for version in "12"}
+
+    def asked(version: str, *files: File) -> Reading:
+        web = Document("Container", "web", containers[version])
+        return Reading(desired_state([web, *(Document("File", each.name, each) for each in files)]))
+
+    async def work(mixed: Mixed) -> None:
+        mixed.source.readings.put_nowait(asked("1", File("conf", PATH, "one")))
+        await mixed.play(200)
+        assert mixed.settled() == (True, "Converged")
+        mixed.start()
+        mixed.engine.ill.add("web:2")
+        mixed.source.readings.put_nowait(asked("2", File(name, f"{PATH}/below", "two")))
+        await mixed.play(400)
+        assert mixed.running() == ["web:1"]
+        assert (mixed.content(), f"{PATH}/below" in mixed.disk.world.entries) == ("one", False)
+
+    on_mixed(work)
