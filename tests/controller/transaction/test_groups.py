@@ -9,7 +9,6 @@ from tests.controller.stage import Reading
 
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.drivers.files.memory import Entry
-from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
@@ -168,13 +167,10 @@ def test_a_group_that_cannot_be_fetched_holds_up_no_other(on_mixed: OnMixed) -> 
 
 def needing(version: str, *others: Container) -> Reading:
     """`web` and `lamp`, in two groups; with a third container, `web` depends on that, which is in lamp's group."""
-    reading = grouped("one", f"web:{version}", f"lamp:{version}", drive=("web",), comfort=("lamp", "base"))
-    web = changed(
-        reading.desired.subjects()["containers", "web"].wanted, depends_on=tuple(each.name for each in others)
-    )
-    documents = [each for each in reading.desired.documents if (each.kind, each.name) != ("Container", "web")]
+    rest = grouped("one", f"lamp:{version}", drive=("web",), comfort=("lamp", "base"))
+    web = Container("web", f"web:{version}", depends_on=tuple(each.name for each in others))
     more = [Document("Container", each.name, normal(each)) for each in (web, *others)]
-    return Reading(desired_state([*documents, *more]))
+    return Reading(desired_state([*rest.desired.documents, *more]))
 
 
 @pytest.mark.parametrize("pull", [False, True])
