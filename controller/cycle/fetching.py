@@ -26,6 +26,7 @@ from evenkeel.specs.plan import Action, Outcome, Retry, Stage, Step
 SLOW_S = 5.0
 """A fetch takes long after this time. Groups that have all they need wait for no other one longer."""
 _BEGIN_S = 1.0
+"""The time that the fetches of a stage have to begin, and the quick ones to end, where one of them takes long already."""
 
 
 class _Fetch:
