@@ -122,6 +122,7 @@ async def _looked(
     fails_at: list[str] = []
     notes: list[str] = []
     unseen: dict[str, str] = {}
+    away: list[Unavailable | TimedOut | Refused] = []
     for each in domains:
         reconciler = each.reconciler
         want, memory = reconciler.select(state), journal.memories.of(reconciler.memory)
@@ -138,6 +139,8 @@ async def _looked(
                 continue
             if changed_here or len(domains) == 1:
                 raise
+            if want.subjects:
+                away.append(error)
             what = "nothing else is asked for than was good" if want.subjects else "nothing is asked for"
             notes.append(f"{each.name}: {what}, and nobody could look: {error.message}")
             continue
@@ -149,6 +152,8 @@ async def _looked(
         asides += [f"{name}: {each.why}; {kept}" for name, each in aside.items()]
         fails_at += foreseen.fails_at
         notes += foreseen.notes
+    if away and not any(each.plan.stages for each in plans):
+        raise away[0]  # nothing is to be done elsewhere, and what is to be done here nobody knows
     return _Looked(tuple(plans), tuple(notes), tuple(asides), tuple(fails_at), unseen)
 
 

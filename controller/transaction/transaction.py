@@ -249,8 +249,7 @@ class Transaction:
         """Whether a domain has reached a state; one that cannot be looked at only matters where the state changes it."""
         if self._reached.get(name) == state.digest:
             return True
-        good = [self._journal.readable_revision("last-good")]
-        return self._is_away(name, state) and not changes(self._members[name], state, good)
+        return self._is_away(name, state) and self.changes(name, state) == ()
 
     @at_once
     def give_up(

@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 from tests.controller.stage import Reading
 
+from evenkeel.controller.cycle.preview import preview
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.drivers.files.memory import Entry
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.files.file import File
 from evenkeel.specs.groups.baseline import Baseline
 
@@ -491,5 +493,36 @@ def test_what_a_revision_has_stopped_for_good_does_not_run_while_another_group_g
         assert mixed.settled() == (False, "RolledBack")
         steps = [each.step for each in mixed.said("step-done") if each.seq > before and each.subject == "lamp"]
         assert [each.partition(":")[0] for each in steps] == ["stop", "remove"]
+
+    on_mixed(work)
+
+
+def test_a_plan_is_made_of_what_can_be_looked_at_where_nothing_else_is_asked_of_the_rest(on_mixed: OnMixed) -> None:
+    """Found by a check: `plan` and `apply` refused a change of files alone, which the controller made."""
+    groups = {"drive": ("conf",), "comfort": ("lamp",)}
+
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, grouped("one", "lamp:1", **groups))
+        mixed.engine.script.unreachable = True
+
+        async def planned(reading: Reading) -> tuple[list[str], str]:
+            found = await preview(mixed.domains, mixed.journal, reading.desired)
+            steps = [step.subject for each in found.plans for stage in each.plan.stages for step in stage.steps]
+            return sorted(set(steps)), "; ".join(found.notes)
+
+        for reading in (grouped("two", "lamp:1", **groups), asking("two", "lamp:1")):
+            subjects, notes = await planned(reading)
+            assert subjects == ["conf"]
+            assert "containers: nothing else is asked for than was good, and nobody could look" in notes
+        subjects, notes = await planned(grouped("two", "lamp:2", **groups))
+        assert subjects == ["conf"]
+        assert "group comfort waits: containers cannot be looked at" in notes
+        for reading in (
+            grouped("one", "lamp:1", **groups),
+            grouped("one", "lamp:2", **groups),
+            asking("two", "lamp:2"),
+        ):
+            with pytest.raises(Unavailable):
+                await planned(reading)
 
     on_mixed(work)
