@@ -65,8 +65,7 @@ class Transaction:
 
     def differing(self, domain: str, one: DesiredState, other: DesiredState) -> tuple[str, ...]:
         """The subjects of a domain that two states ask for differently."""
-        want = self._members[domain].want
-        return differing(want(one), want(other))
+        return differing(*map(self._members[domain].want, (one, other)))
 
     @at_once
     def idle(self, domain: str, desired: DesiredState) -> None:
@@ -249,7 +248,8 @@ class Transaction:
         """Whether a domain has reached a state; one that cannot be looked at only matters where the state changes it."""
         if self._reached.get(name) == state.digest:
             return True
-        return self._is_away(name, state) and self.changes(name, state) == ()
+        good = [self._journal.readable_revision("last-good")]
+        return self._is_away(name, state) and not changes(self._members[name], state, good)
 
     @at_once
     def give_up(
