@@ -55,7 +55,7 @@ def slots_domain(
 
         return await bundle_size(driver.driver, system)
 
-    return Domain(Slots(), driver, partial(look_ahead, size))
+    return Domain(Slots(marks_any=settings.slots.mark_good == "always"), driver, partial(look_ahead, size))
 
 
 def check_slots(settings: Settings, now: float) -> tuple[Finding, ...]:

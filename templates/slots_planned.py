@@ -70,6 +70,7 @@ class SlotsPlanned:
         return {
             "version": _version(difference) or None,
             "slot": {"name": difference.target, "label": difference.target_label} if difference.target else None,
+            "rivals": [{"name": name, "label": self._label(name)} for name in difference.rivals],
             "runs": runs if difference.runs else None,
             "fetch": {
                 "bundle": shown_bundle(system.bundle),
@@ -99,13 +100,14 @@ class SlotsPlanned:
         if difference.target or difference.runs:
             yield self._of_slot(difference)
         if difference.reboot:
-            yield Part("↻", "change", _REBOOT, "", _reboot_text(difference))
+            into = "the slot that was written" if difference.rivals else _target(difference)
+            yield Part("↻", "change", _REBOOT, "", _reboot_text(difference, into))
         for name, label in difference.bads:
             yield Part("-", "remove", f"slot {label or name}", "mark bad", "the bootloader does not boot it any more")
 
     def _of_slot(self, difference: SlotsDifference) -> Part:
         target, runs = _target(difference), difference.runs_label or difference.runs
-        name, version = target or runs, _version(difference)
+        name, version = self._either(difference) or target or runs, _version(difference)
         verb = "install" if difference.install else "activate" if difference.activate else difference.verb
         words = [difference.subject]
         if verb in ("install", "activate") and difference.before not in ("", version):
@@ -117,7 +119,19 @@ class SlotsPlanned:
         if verb not in ("install", "activate"):
             words.append(difference.why)
         remarks = tuple(_remarks(difference, verb))
+        if difference.rivals:
+            count = "both of them" if len(difference.rivals) == 1 else "all of them"
+            remarks = (f"the updater chooses the slot, because {count} are free", *remarks)
         return Part("~", "change", f"slot {name}", verb, "   ".join(words), remarks)
+
+    def _either(self, difference: SlotsDifference) -> str:
+        """`A or B`, where the updater chooses; "" where it does not."""
+        labels = sorted((_target(difference), *(self._label(name) for name in difference.rivals)))
+        return f"{', '.join(labels[:-1])} or {labels[-1]}" if difference.rivals else ""
+
+    def _label(self, name: str) -> str:
+        slot = self.seen.slot(name)
+        return slot.label if slot is not None else name
 
     def _fetch_text(self, difference: SlotsDifference, system: OperatingSystem) -> str:
         left = self._left(system)
@@ -185,9 +199,9 @@ def _remarks(difference: SlotsDifference, verb: str) -> Iterator[str]:
         )
 
 
-def _reboot_text(difference: SlotsDifference) -> str:
+def _reboot_text(difference: SlotsDifference, into: str) -> str:
     """`into B, about 40 s; good only after 2 units were healthy for 60 s`."""
-    text, system = f"into {_target(difference)}", difference.system
+    text, system = f"into {into}", difference.system
     if system is not None and system.reboot == "others":
         text += " when somebody else reboots the device"
     if system is not None and system.window is not None:

@@ -93,7 +93,7 @@ def check(options: Options, output: str) -> int:
     """Say what of the device would keep an update from working, and the remedy.
 
     Looks at RAUC's configuration, its keyring, the bootloader's environment, the rescue slot, where RAUC keeps what it knows of
-    slots, and the room for bundles. Nothing is changed.
+    slots, the room for bundles, and whether evenkeel may reboot the device. Nothing is changed.
 
     Exit code: 0 when nothing is wrong, also with warnings; 1 when something is.
     """

@@ -31,7 +31,11 @@ class Slots(
     Tagged[Wanted, SlotsSeen, SlotsMemory],
     Inheriting[SlotsSeen, SlotsMemory],
 ):
-    """The reconciler of the slots domain."""
+    """The reconciler of the slots domain. `marks_any`: where nobody asks for a system, the one that runs is marked good,
+    whoever has installed it; otherwise only one that evenkeel has proven (docs/adr/0026-marks.md)."""
+
+    def __init__(self, *, marks_any: bool = False) -> None:
+        self._marks_any = marks_any
 
     memory = SlotsMemory
     domain = memory.domain
@@ -41,13 +45,14 @@ class Slots(
         return _select.select(desired)
 
     def is_idle(self, wants: Sequence[Wanted], memory: SlotsMemory) -> bool:
-        return not memory.trial and not memory.fetched and not any(want.documents for want in wants)
+        has_systems = self._marks_any or memory.proven or memory.trial
+        return not has_systems and not memory.fetched and not any(want.documents for want in wants)
 
     def look(self, want: Wanted | None, memory: SlotsMemory) -> SlotsLook:
         return SlotsLook(subjects=tuple(want.subjects if want is not None else memory.reached))
 
     def diff(self, want: Wanted, seen: SlotsSeen, memory: SlotsMemory) -> tuple[SlotsDifference, ...]:
-        return _diff.diff(want, seen, memory)
+        return _diff.diff(want, seen, memory, marks_any=self._marks_any)
 
     def plan(
         self,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from evenkeel.reconcilers.slots.checks import REBOOT_REMEDY
 from evenkeel.reconcilers.slots.select import SlotsWanted
 from evenkeel.reconcilers.slots.targets import target_of
 from evenkeel.reconcilers.slots.trials import Course, OnTrial, has_failed, is_doubtful, is_trusted, on_trial, version_in
@@ -27,8 +28,11 @@ WAY_BACK_TRIES = 3
 """How often a system that ran before is booted before it counts as failed: there may be nothing else to go back to."""
 
 
-def diff(want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory) -> tuple[SlotsDifference, ...]:
-    """In order of subject; at most one for the system, and one for bundles."""
+def diff(
+    want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory, *, marks_any: bool = False
+) -> tuple[SlotsDifference, ...]:
+    """In order of subject; at most one for the system, and one for bundles. `marks_any`: where nobody asks for a system, the
+    one that runs is marked good, whoever has installed it."""
     system, document = want.documents[0] if want.documents else (None, None)
     if system is None or document is None:
         found = _unasked(seen, memory)
@@ -37,10 +41,13 @@ def diff(want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory) -> tuple[Slots
     else:
         found = _other(system, document, seen, memory)
     unmarked = _unmarked(seen, memory)
-    if system is not None and document is not None and unmarked is not None:
+    if unmarked is not None and (system is not None or marks_any or is_trusted(unmarked, memory)):
         if found is None or found.verb in NOTHING_DONE:
-            why = f"slot {unmarked.label} is not marked good yet"
-            found = _about(system.name, "finish", why, seen, memory, system, document)
+            why, subject = (
+                f"slot {unmarked.label} is not marked good yet",
+                system.name if system is not None else SYSTEM,
+            )
+            found = _about(subject, "finish", why, seen, memory, system, document)
         found = changed(found, settle=unmarked.name, settle_label=unmarked.label, keeps_net=False)
     left = _unneeded(system, found, seen, memory)
     if system is not None and document is not None and system.key in left:
@@ -103,7 +110,7 @@ def _booted(
     is_tried = trial is not None and trial.course == Course.ARRIVED
     is_marked = booted.boot_status != "bad"
     is_proven = memory.proven.get(booted.name) == Proof(system.version, seen.boot)
-    is_new = memory.reached.get(system.name) != system.version
+    is_new = system.bundle != "" and memory.reached.get(system.name) != system.version  # as found, it ran before
     found = _about(system.name, "finish", "", seen, memory, system, document)
     found = changed(
         found,
@@ -158,7 +165,20 @@ def _other(system: OperatingSystem, document: Document, seen: SlotsSeen, memory:
         return changed(found, verb="blocked", why=text, changes=())
     if trial is not None and trial.course == Course.WAITS:
         found = changed(found, restore=True)
-    return target_of(found, system, seen, memory)
+    return _unless_it_stays(target_of(found, system, seen, memory), system, seen, memory)
+
+
+def _unless_it_stays(
+    found: SlotsDifference, system: OperatingSystem, seen: SlotsSeen, memory: SlotsMemory
+) -> SlotsDifference:
+    """Nothing is written that nobody can boot. The way back goes on: its mark helps whoever switches the device off."""
+    booted = seen.slot(seen.booted)
+    is_way_back = found.restore or (booted is not None and is_doubtful(booted, memory))
+    if not (found.activate and seen.no_reboot and system.reboot == "self") or is_way_back:
+        return found
+    why = f"evenkeel cannot reboot the device: {seen.no_reboot}; {REBOOT_REMEDY}"
+    nothing = changed(found, changes=(), fetch=False, install=False, activate=False, reboot=False)
+    return changed(nothing, verb="blocked", why=why)
 
 
 def _of_trial(

@@ -67,7 +67,8 @@ class Install(Struct, frozen=True, tag="install"):
     @property
     def traits(self) -> Traits:
         facts = {"action": "install", "version": self.system.version, "slot": self.slot}
-        text = f"install {self.system.version} into slot {self.label}"
+        rival = ", or another one that the updater chooses" if self.rivals else ""
+        text = f"install {self.system.version} into slot {self.label}{rival}"
         return Traits(text, facts, own_s=INSTALL_S, may_be_cut=self.keeps_primary, by=_UPDATER)
 
 

@@ -68,11 +68,12 @@ class Abilities(Struct, frozen=True):
     """What the updater can. `keeps_primary`: an install leaves the mark for the next boot as it is
     (`activate-installed=false`). Without it the updater marks what it has installed, and `Install` takes the mark back at
     once. `streams`: it installs from an address without storing the bundle. `inspects`: it tells the sizes of images before it
-    writes."""
+    writes. `passes_time`: the device is simulated, and does not wait for a window."""
 
     keeps_primary: bool = False
     streams: bool = False
     inspects: bool = False
+    passes_time: bool = False
 
 
 class SlotsSeen(Struct, frozen=True):
@@ -80,7 +81,8 @@ class SlotsSeen(Struct, frozen=True):
     running system is in none of them, `primary` where the bootloader has none that it would boot. `boot`: the id that the
     kernel has drawn at this boot. `operation`: "" while the updater is at rest, else what it does. `bundles`: those in the
     store; `free`: bytes that are free there, `None` when it is not known. `sizes`: bytes of bundles by
-    key, as far as their servers have told. `at`: the time of the look, in seconds since 1970."""
+    key, as far as their servers have told. `no_reboot`: why evenkeel cannot reboot the device, "" when it can. `at`: the time
+    of the look, in seconds since 1970."""
 
     engine: str
     subjects: tuple[str, ...] = ()
@@ -97,6 +99,7 @@ class SlotsSeen(Struct, frozen=True):
     bundles: tuple[BundleSeen, ...] = ()
     free: int | None = None
     sizes: Mapping[str, int] = {}
+    no_reboot: str = ""
     at: float = 0.0
 
     def slot(self, name: str) -> SlotSeen | None:

@@ -122,6 +122,23 @@ class OperatingSystemSpec(Struct, frozen=True, forbid_unknown_fields=True, renam
         ]
         | UnsetType
     ) = UNSET
+    client_cert: (
+        Annotated[
+            AbsolutePath,
+            Meta(description="A file with the certificate of this device, as PEM, for a server that asks for one."),
+        ]
+        | UnsetType
+    ) = UNSET
+    client_key: (
+        Annotated[
+            AbsolutePath,
+            Meta(
+                description="A file with the key of `clientCert`, as PEM, without a passphrase. It is read at each download, "
+                "and never shown."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     stream: Annotated[
         bool,
         Meta(

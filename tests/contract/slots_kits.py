@@ -75,6 +75,10 @@ class SlotsKit(Protocol):
         """The unit `UNIT` fails."""
         ...
 
+    def forbid_reboots(self) -> None:
+        """evenkeel may not reboot the device any more."""
+        ...
+
     def take_updater_away(self) -> None: ...
 
     def bring_updater_back(self) -> None: ...
@@ -134,6 +138,9 @@ class MemorySlotsKit:
         self.world.slots[self.world.booted] = type(running)(
             running.bootname, Bundle(running.bundle.version, is_well=False), running.left
         )
+
+    def forbid_reboots(self) -> None:
+        self.memory.machine.blocked = "logind does not let this user reboot the device"
 
     def take_updater_away(self) -> None:
         self.memory.updater.away = "the updater is not there"
@@ -218,6 +225,9 @@ class RaucKit:
 
     def sicken(self) -> None:
         self._systemd.units[UNIT].active, self._systemd.units[UNIT].sub = "failed", "failed"
+
+    def forbid_reboots(self) -> None:
+        self._logind.can_reboot = "no"
 
     def take_updater_away(self) -> None:
         self.device.kill()

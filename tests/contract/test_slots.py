@@ -313,6 +313,12 @@ async def test_what_is_done_already_is_done(kit: SlotsKit) -> None:
     assert (kit.content("B"), kit.next_boot()) == ("1.5.0", "A")
 
 
+async def test_a_device_that_evenkeel_may_not_reboot(kit: SlotsKit) -> None:
+    assert (await kit.engine.observe()).no_reboot == ""
+    kit.forbid_reboots()
+    assert (await kit.engine.observe()).no_reboot == "logind does not let this user reboot the device"
+
+
 async def test_an_updater_that_is_away_and_comes_back(kit: SlotsKit) -> None:
     system = kit.system("1.5.0")
     await done(kit, Fetch(system))

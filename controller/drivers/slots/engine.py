@@ -66,6 +66,7 @@ class SlotsEngine:
             boot=self.machine.boot(),
             bundles=tuple(self.store.bundles()),
             free=self.store.free(),
+            no_reboot=await self.machine.obstacle(),
             at=self.machine.now(),
         )
 
@@ -177,14 +178,15 @@ class SlotsEngine:
     # ── changing over ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def _activate(self, action: Activate, progress: Progress) -> Outcome:
-        await self._opened(action.window, progress)
+        passed = await self._opened(action.window, progress)
         target = _slot(await self.updater.look(), action.slot)
         if not target.bootname:
             return Failed(f"slot {action.label} cannot be booted by itself")
         if target.content in ("pending", "failed") or target.version not in ("", action.version):
             has = f"{target.version or 'nothing whole'} ({target.content})"
             return Failed(f"slot {action.label} has {has}, and not {action.version}")
-        return await self._let_boot_next(action.slot, action.label)
+        outcome = await self._let_boot_next(action.slot, action.label)
+        return Done(f"{outcome.message}; {passed}") if passed and isinstance(outcome, Done) else outcome
 
     async def _choose(self, action: Choose) -> Outcome:
         target = _slot(await self.updater.look(), action.slot)
@@ -230,11 +232,14 @@ class SlotsEngine:
         except TimeoutError:
             return False
 
-    async def _opened(self, window: Window | None, progress: Progress) -> None:
-        """Wait until the window is open. The wall clock may be set meanwhile, so it is asked again every minute."""
+    async def _opened(self, window: Window | None, progress: Progress) -> str:
+        """Wait until the window is open. "", or that a simulated device has passed over the time until then."""
+        passed = ""
         while window is not None and (wait_s := window.wait_s(self.machine.second_of_day())) > 0:
             progress(f"waits for {window.text}", 0, 0)
-            await asyncio.sleep(min(wait_s, 60.0))
+            if await self.machine.wait(wait_s):
+                passed = f"this device is simulated, and did not wait for {window.text}"
+        return passed
 
     async def _booted(self, slot: str, label: str, *, or_rescue: bool = False) -> None:
         """Raise Refused unless this slot is booted; or none of those that are booted in the ordinary course."""

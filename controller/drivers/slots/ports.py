@@ -72,8 +72,17 @@ class Machine(Protocol):
         """Seconds since midnight by the local clock."""
         ...
 
+    async def wait(self, seconds: float) -> bool:
+        """Wait for that long, or for a minute, because the local clock may be set meanwhile. A simulated device may pass over
+        all of it: True then."""
+        ...
+
     async def inhibitors(self) -> Sequence[str]:
         """Those who hold off a reboot now, and why, in sentences. Raises Unavailable."""
+        ...
+
+    async def obstacle(self) -> str:
+        """Why this process cannot reboot the device, in a sentence; "" when it can, or nobody has said in time."""
         ...
 
     async def reboot(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
 from typing import Any
 
 import pytest
@@ -109,6 +110,21 @@ def test_what_a_plan_would_fail_at_is_told_before(device: Device) -> None:
     )
     serve(device, Bundle("2.0", size=5_000_000_000))
     assert "the bundle of 2.0 needs 5.0 GB, and 4.0 GB are free" in device.run("plan", ok=2).stdout
+
+
+def window_in(hours: int) -> str:
+    """A window that opens in so many hours by the clock of the simulated device."""
+    hour = (time.gmtime().tm_hour + hours) % 24
+    return f"{hour:02}:00-{hour:02}:30"
+
+
+def test_a_rehearsal_does_not_wait_for_the_window(device: Device) -> None:
+    window = window_in(5)
+    device.write(system(more=f"  activation: {{window: '{window}'}}\n"))
+    assert f"Note: this device is simulated, and does not wait for {window}" in device.run("plan", ok=2).stdout
+    done = device.run("apply", "--yes").stdout
+    assert f"slot B boots next; this device is simulated, and did not wait for {window}" in " ".join(done.split())
+    assert listed(device)["B"]["state"] == "booted"
 
 
 def test_unknown_names_and_kinds(device: Device) -> None:
@@ -229,7 +245,9 @@ def test_no_slot_is_changed_beside_a_controller(device: Device) -> None:
     until(device.is_settled)
     before = listed(device)
     for words in (("mark", "bad", "A"), ("boot-other",), ("install", "/x.raucb")):
-        assert "controller" in device.run("slots", *words, "--yes", ok=1).stderr
+        told = device.run("slots", *words, "--yes", ok=1).stderr
+        assert f"a controller (process {process.pid}) is at work here" in told
+        assert "to do it by hand, stop it first (`systemctl stop evenkeel`, where it is a service)" in told
     assert listed(device) == before
     assert ended(process, signal.SIGTERM)[0] == 0
 
@@ -284,6 +302,7 @@ def test_the_page_shows_what_the_commands_say(device: Device) -> None:
     whole = EXAMPLE.read_text().replace("stableFor: 5s", "stableFor: 100ms")
     device.write(whole, file="vehicle.yaml")
     plan = device.run("plan", ok=2, COLUMNS="112").stdout
+    plan = plan.replace("Note: this device is simulated, and does not wait for 02:00-04:30\n", "")
     assert " ".join(plan.replace("about 1 s", "about 40 s").split()) == " ".join(session("evenkeel plan").split())
     device.write(of_example("1.5.0"), file="vehicle.yaml")
     device.run("apply", "--yes")

@@ -9,6 +9,7 @@ import pytest
 
 from evenkeel.reconcilers.ports import Former
 from evenkeel.reconcilers.slots import Slots
+from evenkeel.reconcilers.slots.checks import REBOOT_REMEDY
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.plan import Done, Failed, Outcome, Phase, Plan, Step
@@ -78,6 +79,14 @@ def test_a_version_that_runs_already_is_proven_once() -> None:
     assert steps(plan) == ["prove"]
 
 
+def test_a_system_as_found_is_not_proven_by_a_health_that_nobody_has_asked_for() -> None:
+    """It is kept up while a first revision waits for another domain, whose document has a health of its own."""
+    look = seen(slot(A, "1"), slot(B))
+    assert planned(OperatingSystem("os", "1"), look, SlotsMemory()).differences == ()
+    back = SlotsMemory(trial={A: Trial("1", "boot-0", B)}, ran={A: "1"})
+    assert "prove" in steps(planned(OperatingSystem("os", "1"), look, back))
+
+
 def test_a_slot_that_has_the_version_is_not_written_again() -> None:
     assert steps(planned(SYSTEM, seen(slot(A, "1"), slot(B, "2")))) == ["activate", "reboot"]
 
@@ -122,6 +131,28 @@ def test_what_is_fetched_is_not_fetched_again() -> None:
 )
 def test_a_bundle_that_need_not_be_stored(system: OperatingSystem, can: Abilities) -> None:
     assert steps(planned(system, seen(slot(A, "1"), slot(B), can=can))) == WHOLE[1:]
+
+
+NO_LOGIND = "no org.freedesktop.login1 on D-Bus; is it installed and running?"
+
+
+def test_nothing_is_written_that_nobody_can_boot() -> None:
+    look = seen(slot(A, "1"), slot(B), no_reboot=NO_LOGIND)
+    plan = planned(SYSTEM, look)
+    assert steps(plan) == []
+    assert verb_and_why(plan) == (
+        "blocked",
+        f"evenkeel cannot reboot the device: {NO_LOGIND}; {REBOOT_REMEDY}",
+    )
+    assert steps(planned(SYSTEM, seen(slot(A, "1"), slot(B, "2"), no_reboot=NO_LOGIND))) == []
+    assert steps(planned(changed(SYSTEM, reboot="others"), look)) == WHOLE
+
+
+def test_the_way_back_is_marked_though_evenkeel_cannot_reboot() -> None:
+    """Somebody may switch the device off and on."""
+    memory = changed(SETTLED, trial={B: Trial("2", "boot-0", A)}, ran={A: "1"})
+    look = seen(slot(A, "1"), slot(B, "2"), booted=B, no_reboot=NO_LOGIND)
+    assert steps(planned(changed(SYSTEM, version="1"), look, memory)) == ["activate", "reboot"]
 
 
 def test_streaming_that_the_updater_cannot_do_is_a_download() -> None:

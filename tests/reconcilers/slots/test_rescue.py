@@ -26,6 +26,7 @@ def test_the_slot_is_activated_only_once_it_is_known_which_one_was_written() -> 
     assert [each for each in steps(plan) if each != "settle"] == ["fetch", "inspect", "install"]
     install = action(plan, "install")
     assert {install.slot, *install.rivals} == {A, B}
+    assert install.traits.text.endswith(", or another one that the updater chooses")
 
 
 def test_beside_a_booted_slot_there_is_no_choice() -> None:

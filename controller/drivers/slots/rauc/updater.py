@@ -213,15 +213,17 @@ class RaucUpdater:
         """What RAUC needs to read an address by itself."""
         if not _is_address(source):
             return {}
-        given: dict[str, object] = {"tls-ca": text(system.ca)} if system.ca else {}
-        if system.credentials:
+        files = {"tls-ca": system.ca, "tls-cert": system.client_cert, "tls-key": system.client_key}
+        given: dict[str, object] = {key: text(path) for key, path in files.items() if path}
+        if system.credentials or system.client_cert:
             from evenkeel.controller.drivers.slots.server import Passing, access
 
             try:
                 with_ = await asyncio.to_thread(access, system)
             except Passing as error:
                 raise Unavailable(ELEMENT, str(error)) from error
-            given["http-headers"] = texts(f"Authorization: {with_.authorization}")
+            if with_.authorization:
+                given["http-headers"] = texts(f"Authorization: {with_.authorization}")
         return given
 
 

@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 import os
 import random
+import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +281,42 @@ async def test_https_by_an_authority_of_its_own(store: FolderStore, tmp_path: Pa
             server.habits.goes = plain.url
             with pytest.raises(Refused, match="sends the download on to a place without encryption"):
                 await store.fetch(system(server, ca=it.ca, version="1.7.0"), silent)
+
+
+def lock_key(key: Path, locked: Path) -> None:
+    command = ["openssl", "pkey", "-in", key, "-aes256", "-passout", "pass:hunter2", "-out", locked]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+async def test_a_certificate_of_the_device(store: FolderStore, tmp_path: Path) -> None:
+    make_certificates(tmp_path)
+
+    def path(name: str) -> str:
+        return str(tmp_path / name)
+
+    (tmp_path / "secret.key").write_text("hunter2")
+    await asyncio.to_thread(lock_key, tmp_path / "client.key", tmp_path / "locked.key")
+    with bundle_server(CONTENT, tmp_path, asks_back=True) as server:
+        asked = partial(system, server, ca=path("ca.crt"))
+        it = asked(client_cert=path("client.crt"), client_key=path("client.key"))
+        await store.fetch(it, silent)
+        assert stored(store, it) == CONTENT
+        for cert, key, words in (
+            ("", "", "does it want a certificate of this device"),
+            ("nothing", "client.key", "the certificate of this device, .*/nothing: no such file or directory"),
+            (
+                "client.crt",
+                "nothing",
+                "the key of the certificate of this device, .*/nothing: no such file or directory",
+            ),
+            ("client.crt", "server.key", "the key is that of another certificate"),
+            ("client.crt", "secret.key", "expected PEM without a passphrase"),
+            ("client.crt", "locked.key", "expected PEM without a passphrase"),
+        ):
+            files = {"client_cert": path(cert), "client_key": path(key)} if cert else {}
+            with pytest.raises(Unavailable, match=words) as caught:
+                await store.fetch(asked(**files, version="1.6.0"), silent)
+            assert "hunter2" not in str(caught.value)
 
 
 async def test_a_proxy_is_asked(server: BundleServer, store: FolderStore) -> None:

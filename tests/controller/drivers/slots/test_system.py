@@ -49,6 +49,29 @@ async def test_a_reboot_and_who_holds_it_off(machine: SystemMachine, daemon: Pri
         logind.double.close()
 
 
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("yes", ""),
+        ("inhibitor-blocked", ""),
+        ("no", "logind does not let this user reboot the device"),
+        ("challenge", "logind does not let this user reboot the device without a password"),
+        ("na", "logind says that this device cannot be rebooted"),
+    ],
+)
+async def test_whether_there_can_be_a_reboot(machine: SystemMachine, daemon: PrivateBus, answer: str, why: str) -> None:
+    logind = Logind(daemon.address, can_reboot=answer)
+    logind.double.start()
+    try:
+        assert await machine.obstacle() == why
+    finally:
+        logind.double.close()
+
+
+async def test_without_logind_there_can_be_none(machine: SystemMachine) -> None:
+    assert await machine.obstacle() == "no org.freedesktop.login1 on D-Bus; is it installed and running?"
+
+
 async def test_no_systemd_at_all(machine: SystemMachine) -> None:
     for asked in (machine.inhibitors(), machine.reboot(), machine.inactive(["web.service"])):
         with pytest.raises(Unavailable, match="on D-Bus; is it installed and running"):

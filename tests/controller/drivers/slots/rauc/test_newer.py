@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engines.certificates import make_certificates
 from tests.engines.dbus import PrivateBus, private_bus
 from tests.engines.rauc_double import RaucDouble
 
@@ -129,7 +130,7 @@ async def test_trouble_that_may_pass(make: Make, updater: RaucUpdater) -> None:
 
 async def test_streaming_with_credentials(make: Make, updater: RaucUpdater, tmp_path: Path) -> None:
     rauc = make()
-    rauc.served, rauc.headers = {ADDRESS: rauc.bundle("1.5.0").path}, ["Authorization: Bearer abc"]
+    rauc.served, rauc.asks_for = {ADDRESS: rauc.bundle("1.5.0").path}, ["Authorization: Bearer abc"]
     with pytest.raises(Unavailable, match="HTTP response code 401"):
         await updater.inspect(ADDRESS, SYSTEM)
     (tmp_path / "credentials").write_text("Bearer abc\n")
@@ -137,6 +138,21 @@ async def test_streaming_with_credentials(make: Make, updater: RaucUpdater, tmp_
     assert (await updater.inspect(ADDRESS, system)).version == "1.5.0"
     await updater.install(ADDRESS, system, "rootfs.1", silent)
     assert rauc.content("B") == "1.5.0"
+
+
+async def test_streaming_with_a_certificate_of_the_device(make: Make, updater: RaucUpdater, tmp_path: Path) -> None:
+    make_certificates(tmp_path)
+    rauc, files = make(), [str(tmp_path / "client.crt"), str(tmp_path / "client.key")]
+    rauc.served, rauc.asks_for = {ADDRESS: rauc.bundle("1.5.0").path}, files
+    with pytest.raises(Unavailable, match="HTTP response code 401"):
+        await updater.inspect(ADDRESS, SYSTEM)
+    system = OperatingSystem("os", "1.5.0", ADDRESS, client_cert=files[0], client_key=files[1], streams=True)
+    assert (await updater.inspect(ADDRESS, system)).version == "1.5.0"
+    await updater.install(ADDRESS, system, "rootfs.1", silent)
+    assert rauc.content("B") == "1.5.0"
+    (tmp_path / "client.key").unlink()
+    with pytest.raises(Unavailable, match=r"the key of the certificate of this device, .*: no such file or directory"):
+        await updater.inspect(ADDRESS, system)
 
 
 async def test_no_streaming_where_the_kernel_cannot(make: Make, daemon: PrivateBus, tmp_path: Path) -> None:
