@@ -59,9 +59,11 @@ class Cycles(Generic[Want, Seen, Remembered]):
         `wake` and `interrupt`: as in `Member`."""
         self._reconciler, self._journal, self._say = reconciler, journal, say
         self._transaction = transaction or Transaction(journal)
-        self._transaction.join(Member(reconciler.domain, rank, reconciler.select, wake, interrupt))
         self._turns = turns = Turns(
             reconciler, driver, journal, say, limits or StageLimits(), tries, progress, self._transaction
+        )
+        self._transaction.join(
+            Member(reconciler.domain, rank, reconciler.select, wake, interrupt, lambda: turns.stages.only_watches)
         )
         self._record, self._trial, self._wellbeing = turns.record, turns.trial, turns.wellbeing
         self.steps, self._now = turns.steps, now
@@ -81,10 +83,22 @@ class Cycles(Generic[Want, Seen, Remembered]):
         except Exception:
             self._transaction.broke(self._reconciler.domain)
             raise
+        except asyncio.CancelledError:
+            await self.close()
+            raise
         finally:
             if not goes_on:
                 self._wellbeing.hold_up()
         return ending
+
+    async def close(self) -> None:
+        """End what is fetched beside cycles."""
+        await self._turns.fetching.close()
+
+    @property
+    def fetched_beside(self) -> frozenset[str]:
+        """The ids of the steps that fetch, or wait for a place, while no cycle waits for them."""
+        return self._turns.fetching.beside
 
     async def _run(self, stopping: asyncio.Event) -> Ending:
         journal = self._journal
@@ -99,6 +113,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
             return Stalled("nothing has been asked for yet")
         self._upkeep.asked = desired.digest
         if is_idle(self._reconciler, journal, desired, self._upkeep.last_good):
+            await self._turns.fetching.want((), desired.digest, is_part=False)
             self._transaction.idle(self._reconciler.domain, desired)
             self._record.idle()
             return Settled()
@@ -158,9 +173,9 @@ class Cycles(Generic[Want, Seen, Remembered]):
         domain = self._reconciler.domain
         match ending:
             case Retrying(phase=Phase.DOWNLOAD, failed=failed):
-                return self._transaction.groups.hold(desired, domain, failed, is_blocked=False)
+                return self._transaction.groups.hold(desired, domain, failed, "unfetched")
             case Stalled(blocked=blocked) if blocked:
-                return self._transaction.groups.hold(desired, domain, blocked, is_blocked=True)
+                return self._transaction.groups.hold(desired, domain, blocked, "blocked")
             case _:
                 return False
 
@@ -184,6 +199,8 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 )
                 if blocked is not None and self._transaction.groups.free(desired, domain, blocked):
                     return Progressed()
+                if self._transaction.groups.is_waiting():
+                    return self._record.waits(aimed.why)
                 return self._record.blocked(aimed.why)
             case Settled():
                 missing = self._transaction.go_back(domain, state, aimed.why, self._record, aimed.groups)
@@ -192,7 +209,8 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 groups = self._transaction.groups.of(domain, blocked)
                 return self._record.blocked(f"{why}; beside that, {aimed.why}", groups)
             case Retrying(why=why):
-                self._record.settled_is(False, "Retrying", f"{why}; beside that, {aimed.why}")
+                beside = "" if self._transaction.groups.waits_for(domain) else f"; beside that, {aimed.why}"
+                self._record.settled_is(False, "Retrying", f"{why}{beside}")
                 return ending
             case Progressed() | Waiting():
                 return ending

@@ -16,6 +16,7 @@ from evenkeel.controller.cycle.ailments import Ailments
 from evenkeel.controller.cycle.announcements import Announcements
 from evenkeel.controller.cycle.beside import Beside
 from evenkeel.controller.cycle.endings import STOPPED, Ending, Progressed, Retrying, Settled, Stalled
+from evenkeel.controller.cycle.fetching import Fetching
 from evenkeel.controller.cycle.leftovers import Leftovers
 from evenkeel.controller.cycle.looks import Looks
 from evenkeel.controller.cycle.record import Record
@@ -76,17 +77,9 @@ class Turns(Generic[Want, Seen, Remembered]):
         self.wellbeing = Wellbeing(reconciler, self.record)
         self.announced = Announcements(journal, self.record, partial(transaction.differing, reconciler.domain))
         self._leftovers, self._ailments = Leftovers(), Ailments(reconciler, driver, journal, self.steps)
-        self._stages = Stages(
-            reconciler,
-            journal,
-            self.record,
-            self.steps,
-            self.trial,
-            self._leftovers,
-            transaction,
-            tries,
-            progress,
-        )
+        self.fetching = Fetching(reconciler.domain, journal, self.steps, transaction.groups, progress)
+        done_by = self.record, self.steps, self.trial, self._leftovers, transaction, self.fetching
+        self.stages = Stages(reconciler, journal, *done_by, tries, progress)
         self.beside = Beside(
             reconciler,
             journal,
@@ -96,7 +89,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             self.wellbeing,
             self._ailments,
             self.announced,
-            self._stages,
+            self.stages,
         )
         self._look: Look | None = None
         """The last look."""
@@ -141,7 +134,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         if not isinstance(found, Run):
             return found
         async with self.beside.at_work(changing.union(sight.reserved)):
-            ending = await self._stages.of_a_turn(aim.role, aim.state, found, renewed, stopping)
+            ending = await self.stages.of_a_turn(aim.role, aim.state, found, renewed, stopping)
         if isinstance(ending, Retrying) and ending.phase != Phase.DOWNLOAD:  # nothing was disturbed, and a look follows
             await self.look_after_health(None, aim.asked, stopping, sight.reserved, ending.failed)
             self.wellbeing.hold_up()
@@ -160,7 +153,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         except (Unavailable, TimedOut, Refused) as error:
             self.asks_afresh |= look.fresh
             self.trial.blind()
-            self._transaction.seen(reconciler.domain, aim.state, None, error.message)
+            self._transaction.unseen(reconciler.domain, aim.state, error.message)
             stands_by = self._transaction.stands_by(reconciler.domain, aim.state)
             return Settled() if stands_by else Retrying(str(error), 0.0, None)
         if seen is None:
@@ -168,6 +161,8 @@ class Turns(Generic[Want, Seen, Remembered]):
             self.trial.blind()
             return STOPPED
         if journal.digest("desired") != aim.asked:  # the observation proves nothing about a newer desired state
+            return Progressed()
+        if self._transaction.groups.see(reconciler.domain):
             return Progressed()
         self._forget_gone(seen)
         memory = self.trial.accept(want, seen)
@@ -186,7 +181,9 @@ class Turns(Generic[Want, Seen, Remembered]):
         plan = self._plan(differences, seen, memory, reserved, stuck)
         if aim.judges_all:
             self.record.content(self._tagged.set_aside(want, seen, memory, self.record.set_aside()))
-            self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
+            steps = [step for stage in plan.stages for step in stage.steps]
+            self._leftovers.keep(steps)
+            await self.fetching.want(steps, aim.asked, is_part=aim.is_part)
         return Sight(aim, want, seen, memory, tuple(differences), plan, reserved, ailing, undecided)
 
     def _hold_blocked(self, state: DesiredState, plan: Plan) -> bool:
@@ -195,7 +192,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         blocked = blocked_subjects(plan) if has_groups(state) else {}
         desired = self._journal.readable_revision("desired") if blocked else None
         return desired is not None and self._transaction.groups.hold(
-            desired, self._reconciler.domain, blocked, is_blocked=True
+            desired, self._reconciler.domain, blocked, "blocked"
         )
 
     async def blocked(self, state: DesiredState, stopping: asyncio.Event) -> Mapping[str, str] | None:

@@ -29,7 +29,7 @@ class Transaction:
     """The transaction of one device. Everything here happens at once: nothing is awaited."""
 
     def __init__(self, journal: Journal) -> None:
-        self._journal, self.groups = journal, GroupTrials(journal, self._wake_all)
+        self._journal, self.groups = journal, GroupTrials(journal, self._wake_all, self._end_watching)
         self.verdict = Verdict(journal, self._wake_others, self.groups.blocked, self.groups.waiting)
         self._members: dict[str, Member] = {}
         self._progress: dict[str, tuple[str, Progress]] = {}
@@ -65,8 +65,7 @@ class Transaction:
 
     def differing(self, domain: str, one: DesiredState, other: DesiredState) -> tuple[str, ...]:
         """The subjects of a domain that two states ask for differently."""
-        want = self._members[domain].want
-        return differing(want(one), want(other))
+        return differing(*map(self._members[domain].want, (one, other)))
 
     @at_once
     def idle(self, domain: str, desired: DesiredState) -> None:
@@ -121,6 +120,15 @@ class Transaction:
             self._progress[domain] = found
             self._wake_others(domain)
 
+    def unseen(self, domain: str, state: DesiredState, why: str) -> None:
+        """A domain could not be looked at. Groups that it changes wait for it, and the others go on."""
+        self.seen(domain, state, None, why)
+        desired = self._journal.readable_revision("desired") if has_groups(state) else None
+        if desired is not None:
+            changes = self.changes(domain, desired)
+            subjects = self._members[domain].want(desired).subjects if changes is None else changes
+            self.groups.hold(desired, domain, dict.fromkeys(subjects, why), "unseen")
+
     def has_begun(self, state: DesiredState) -> bool:
         """Whether any domain that a revision changes has begun to disturb the world for it."""
         good = [self._journal.readable_revision("last-good")]
@@ -151,10 +159,15 @@ class Transaction:
         going = {
             name: self._progress_of(name, state)
             for name, member in self._members.items()
-            if name != domain and changes(member, state, others)
+            if name != domain and changes(member, state, others[:1] if self._is_away(name, state) else others)
         }
         rank, looks_first = self._members[domain].rank, has_groups(state)
         return held(domain, phase, going, rank, back=back, looks_first=looks_first)
+
+    def _is_away(self, name: str, state: DesiredState) -> bool:
+        """Whether a domain was looked at for a state in vain. Nobody waits for it because of groups that are left out."""
+        digest, progress = self._progress.get(name, ("", Progress(0, None)))
+        return digest == state.digest and bool(progress.unseen)
 
     def on_the_way(self, domain: str, state: DesiredState) -> tuple[str, ...]:
         """The subjects of a domain that change on the way to a state: from last-good, or back to it. Where groups are left out
@@ -233,11 +246,10 @@ class Transaction:
 
     def _is_there(self, name: str, state: DesiredState) -> bool:
         """Whether a domain has reached a state; one that cannot be looked at only matters where the state changes it."""
-        digest, progress = self._progress.get(name, ("", None))
-        is_unseen = progress is not None and digest == state.digest and bool(progress.unseen)
         if self._reached.get(name) == state.digest:
             return True
-        return is_unseen and not changes(self._members[name], state, [self._journal.readable_revision("last-good")])
+        good = [self._journal.readable_revision("last-good")]
+        return self._is_away(name, state) and not changes(self._members[name], state, good)
 
     @at_once
     def give_up(
@@ -288,9 +300,9 @@ class Transaction:
         desired = self._journal.readable_revision("desired")
         missing = [
             name
-            for name, member in self._takes_part(good).items()
+            for name in self._takes_part(good)
             if self._back.get(name) != good.digest
-            and (desired is None or differing(member.want(desired), member.want(good)) or name in self._notified)
+            and (desired is None or self.differing(name, desired, good) or name in self._notified)
         ]
         if missing:
             return self.verdict.not_yet(missing, "gone back")
@@ -314,9 +326,14 @@ class Transaction:
         """Whom the way from one state to the other is about, behind a colon: the entries of a subject are found by its name."""
         if one is None or other is None:
             return ""
-        found = (differing(member.want(one), member.want(other)) for member in self._members.values())
-        subjects = sorted({subject for each in found for subject in each})
+        subjects = sorted({subject for domain in self._members for subject in self.differing(domain, one, other)})
         return f": {listed(subjects)}" if subjects else ""
+
+    def _end_watching(self) -> None:
+        """There is work beside domains that only watch what has begun: they go on with that later."""
+        for member in self._members.values():
+            if member.only_watches():
+                member.interrupt()
 
     def _wake_all(self) -> None:
         for member in self._members.values():

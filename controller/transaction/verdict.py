@@ -53,7 +53,7 @@ class Verdict:
     ) -> None:
         """`is_news`: called with a domain that is blocked otherwise than before, or no more. `held`: gives the groups that all
         domains leave alone because they cannot be had, and why, while what has this digest is desired; `waiting`: those that
-        cannot be fetched now."""
+        are not fetched yet."""
         self._journal, self._is_news, self._held, self._waiting = journal, is_news, held, waiting
         self._said: dict[str, Statement | None] = {}
 
@@ -72,6 +72,11 @@ class Verdict:
     def has_say(self, domain: str) -> bool:
         """Whether a domain has one."""
         return domain in self._said
+
+    def has_spoken(self, domain: str) -> bool:
+        """Whether a domain has said anything about what is desired now."""
+        said = self._said.get(domain)
+        return said is not None and said.desired == self._journal.digest("desired")
 
     def agree(self, domain: str, holds: bool, reason: str, message: str) -> bool:
         """A domain says how all are: it is known that they have come to where they were going. As `say`."""

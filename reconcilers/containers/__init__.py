@@ -17,6 +17,7 @@ from evenkeel.reconcilers.containers import select as _select
 from evenkeel.reconcilers.containers import tags as _tags
 from evenkeel.reconcilers.containers.wishes import last_wishes
 from evenkeel.reconcilers.ports import Ailment, Former, Words
+from evenkeel.specs.containers.container import Resources
 from evenkeel.specs.containers.difference import ContainerDifference, of_containers
 from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen
@@ -54,10 +55,16 @@ class Containers(
 
     def look(self, want: _select.ContainersWanted | None, memory: ContainersMemory) -> ContainersLook:
         if want is None:
-            return ContainersLook(adopted=memory.adopted)
+            return ContainersLook(adopted=memory.adopted, ends=memory.watched)
         images = {container.image for container, _ in want.documents if _tags.follows_tag(container)}
         checks = {container.name: container.health for container, _ in want.documents if container.health is not None}
-        return ContainersLook(adopted=memory.adopted, images=tuple(sorted(images)), checks=checks)
+        return ContainersLook(
+            adopted=memory.adopted,
+            images=tuple(sorted(images)),
+            checks=checks,
+            ends=memory.watched,
+            limits=any(container.resources != Resources() for container, _ in want.documents),
+        )
 
     def diff(
         self, want: _select.ContainersWanted, seen: ContainersSeen, memory: ContainersMemory

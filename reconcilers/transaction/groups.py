@@ -156,6 +156,12 @@ def groups(asked: DesiredState, good: DesiredState | None) -> Groups:
     return Groups(asked, good or desired_state(()), rules, of)
 
 
+def go_on_without(waiting: Collection[str], along: Collection[str], on_trial: Collection[str]) -> bool:
+    """Whether groups on trial go on without those that wait for what is not fetched yet: some of them neither wait nor stay as
+    they were `along` with these."""
+    return not set(on_trial).isdisjoint(waiting) and not set(on_trial) <= {*waiting, *along}
+
+
 def _baselines(state: DesiredState) -> dict[str, Document]:
     return {each.name: each for each in state.documents if isinstance(each.wanted, Baseline)}
 

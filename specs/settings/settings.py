@@ -114,7 +114,12 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
     ] = False
     resync: Annotated[Duration, Meta(description="After this time everything is looked at again.")] = "60s"
     parallel: Annotated[
-        int, Meta(ge=1, le=32, description="Steps at work at once in a domain, proofs not counted.")
+        int,
+        Meta(
+            ge=1,
+            le=32,
+            description="Steps at work at once in a domain. Not counted are proofs, and one fetch from each further source.",
+        ),
     ] = 3
     timeouts: TimeoutsSpec = TimeoutsSpec()
     retries: Annotated[
@@ -205,7 +210,8 @@ class Settings(Struct, frozen=True):
     resync: timedelta = timedelta(seconds=60)
     """Longest time for which a change that no event told of stays unseen. Shorter costs idle CPU."""
     parallel: int = 3
-    """Steps at work at once in a domain, proofs not counted. More rarely fetches faster over one thin link, and uses memory."""
+    """Steps at work at once in a domain. Not counted are proofs, and, as no registry waits for another one, one fetch from each
+    further registry. More rarely fetches faster over one thin link, and uses memory."""
     timeouts: Timeouts = Timeouts()
     retries: int = 5
     """Attempts of a disturbing phase before the revision counts as failed; fetching is tried for ever."""

@@ -165,6 +165,46 @@ def test_a_job_whose_controller_ends_meanwhile_goes_on(on_device: OnDevice) -> N
     on_device(work, job=MIGRATES)
 
 
+def test_a_job_that_ends_by_itself_while_its_controller_is_away_is_over(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        device.ask(job(), WEB)
+        following = asyncio.ensure_future(device.follow())
+        await asyncio.sleep(10.0)
+        device.stopping.set()
+        await following
+        device.stopping.clear()
+        first = runs(device)
+        await asyncio.sleep(60.0)
+        device.start()
+        assert isinstance(await device.follow(), Settled)
+        assert runs(device) == first
+        assert kept(device, "web").started_at - first >= 60.0
+        assert ("step-done", "it ended with exit code 0") in device.said()
+
+    on_device(work, job=MIGRATES)
+
+
+def test_a_job_that_somebody_ends_while_its_controller_is_away_runs_again(on_device: OnDevice) -> None:
+    """Told to stop, it says that all is well."""
+
+    async def work(device: Device) -> None:
+        device.ask(job(), WEB)
+        following = asyncio.ensure_future(device.follow())
+        await asyncio.sleep(10.0)
+        device.stopping.set()
+        await following
+        device.stopping.clear()
+        first = runs(device)
+        device.engine.kill("job", exit_code=0)
+        await asyncio.sleep(60.0)
+        device.start()
+        assert isinstance(await device.follow(), Settled)
+        assert runs(device) > first
+        assert kept(device, "web").started_at - runs(device) >= 20.0
+
+    on_device(work, job=MIGRATES)
+
+
 @pytest.mark.parametrize("in_order", [True, False])
 def test_a_job_that_was_interrupted_runs_again(on_device: OnDevice, in_order: bool) -> None:
     """The device was switched off in the middle; also where the process said that all is well when it was told to end."""

@@ -137,7 +137,7 @@ class Mixed:
         self.disk = files.system
         self.engine = Engine(self.power, self.content)
         self.files = Disk(self.power, files)
-        self._domains = [Domain(Files(), self.files), Domain(Containers(), self.engine)]
+        self.domains = [Domain(Files(), self.files), Domain(Containers(), self.engine)]
         self.journal: Journal = open_journal(state, now)
         self.start()
 
@@ -147,7 +147,7 @@ class Mixed:
         conduct = Conduct(tries=2, now=now, on_entry=self._hear)
         wake_ups = WakeUps(jitter=lambda: 0.5)
         self.controller = Controller(
-            self.journal, self._domains, self.source, (), timedelta(seconds=60), wake_ups, conduct=conduct
+            self.journal, self.domains, self.source, (), timedelta(seconds=60), wake_ups, conduct=conduct
         )
 
     def _hear(self, entry: Feedback) -> None:

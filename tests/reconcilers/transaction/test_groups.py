@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from evenkeel.reconcilers.transaction.groups import group_text, groups, has_groups
+import pytest
+
+from evenkeel.reconcilers.transaction.groups import go_on_without, group_text, groups, has_groups
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
@@ -108,6 +110,23 @@ def test_words() -> None:
     assert has_groups(GOOD)
     assert not has_groups(state(container("web", "1")))
     assert [group_text(each) for each in ("drive", "")] == ["group drive", "what is in no group"]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "along", "goes_on"),
+    [
+        ({"a"}, set(), True),
+        ({"a"}, {"b"}, False),
+        ({"a", "b"}, set(), False),
+        ({"a", "b", "other"}, set(), False),
+        ({"other"}, set(), False),
+        (set(), set(), False),
+    ],
+)
+def test_groups_go_on_without_those_that_wait_where_some_do_not(
+    waiting: set[str], along: set[str], goes_on: bool
+) -> None:
+    assert go_on_without(waiting, along, {"a", "b"}) is goes_on
 
 
 # ── what a document needs has to be there ──────────────────────────────────────────────────────────────────────────

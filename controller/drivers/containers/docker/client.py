@@ -252,7 +252,7 @@ class EngineClient:
         except (OSError, h11.RemoteProtocolError) as error:
             why = str(_WHY.get(type(error), error))
             if isinstance(error, FileNotFoundError | ConnectionRefusedError):
-                why = f"{why}; {self._advice}{passed_over(self._path)}"
+                why = f"{why}; {self._advice}{passed_over()}"
             raise Unavailable(self.element, f"{request}: {why}") from error
 
     def _kept(self) -> Wire | None:

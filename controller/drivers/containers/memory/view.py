@@ -46,6 +46,7 @@ def observation(simulation: Simulation, kept: Kept, look: ContainersLook) -> Con
         started_at=kept.started_at,
         lately_started=kept.state == "running" and (up_s(kept) < LATELY_S or behaviour.flaps),
         ended_with=_end_heard(simulation, kept),
+        ended_alone=kept.id in look.ends and kept.state == "exited" and not (kept.exit_code or kept.was_killed),
         finished_at=kept.finished_at,
         unspoken=() if foreign else kept.unspoken,
         cut_off=cut_off,
