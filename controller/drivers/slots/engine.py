@@ -216,13 +216,25 @@ class SlotsEngine:
             progress(f"waits for a reboot into slot {action.label} by somebody else", 0, 0)
             await self._rebooted(before, None)
             return Done("somebody has rebooted the device")
-        while why := await self._hindrance(action, progress):
-            if isinstance(why, Retry):
-                return why
+        clock = asyncio.get_running_loop().time
+        refused_at: float | None = None
+        while True:
+            try:
+                why = await self._hindrance(action, progress)
+                if isinstance(why, Retry):
+                    return why
+                if not why:
+                    progress("the device goes down", 0, 0)
+                    await self.machine.reboot()
+                    break
+                refused_at = None
+            except (Unavailable, TimedOut) as error:  # as while a shutdown is under way, which ends this process
+                refused_at = clock() if refused_at is None else refused_at
+                if clock() - refused_at >= GOING_DOWN_S:
+                    raise
+                why = error.message
             progress(f"the reboot waits: {why}", 0, 0)
             await asyncio.sleep(_AGAIN_S)
-        progress("the device goes down", 0, 0)
-        await self.machine.reboot()
         if await self._rebooted(before, GOING_DOWN_S):
             return Done("the device was rebooted")
         return Retry(f"the device did not go down within {GOING_DOWN_S:g} s")

@@ -96,13 +96,22 @@ async def test_a_reboot_by_others_is_waited_for_and_never_begun() -> None:
 
 
 @pytest.mark.virtual
-async def test_a_shutdown_that_is_under_way_is_no_failure() -> None:
-    """logind refuses then, and that passes: the revision is as good as before."""
+@pytest.mark.parametrize("passes_s", [60.0, None])
+async def test_a_shutdown_that_is_under_way_is_no_failure(passes_s: float | None) -> None:
+    """logind refuses then: the shutdown will end this process, or it is called off."""
     it = at_two()
+    clock, reboot = asyncio.get_running_loop().time, it.machine.reboot
+    begun = clock()
 
     async def refuse() -> None:
-        raise Unavailable("machine", "logind refuses to reboot: there is a shutdown already")
+        if passes_s is None or clock() < begun + passes_s:
+            raise Unavailable("machine", "logind refuses to reboot: there is a shutdown already")
+        await reboot()
 
     it.machine.reboot = refuse  # type: ignore[method-assign]
     outcome, _ = await rebooted(it)
-    assert outcome == Retry("logind refuses to reboot: there is a shutdown already", outside=True)
+    if passes_s is None:
+        assert outcome == Retry("logind refuses to reboot: there is a shutdown already", outside=True)
+        assert clock() - begun >= 600
+    else:
+        assert (outcome, it.world.booted) == (Done("the device was rebooted"), B)
