@@ -29,6 +29,7 @@ from evenkeel.controller.transaction.groups import Aimed
 from evenkeel.controller.transaction.member import Member
 from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
+from evenkeel.reconcilers.transaction.groups import has_groups
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import EvenkeelError, JournalError
 from evenkeel.specs.feedback import Feedback
@@ -161,7 +162,10 @@ class Cycles(Generic[Want, Seen, Remembered]):
         if self._goes_on(desired, ending):
             return Progressed()
         if isinstance(ending, Retrying) and ending.failed:
-            kept_up = self._upkeep.last_good() or aim.state  # without a way back, every subject that can run does
+            good = self._upkeep.last_good()
+            if good is None and has_groups(aim.state):
+                return ending  # a group is there as a whole, or not at all
+            kept_up = good or aim.state  # without a way back, every subject that can run does
             is_same, begun = kept_up.digest == aim.state.digest, self._sick_before(aim.state) is not None
             if is_same or (ending.phase == Phase.DOWNLOAD and not begun):
                 stuck = ending.failed if is_same else {}
