@@ -187,6 +187,8 @@ def _remarks(difference: SlotsDifference, verb: str) -> Iterator[str]:
             yield f"slot {runs} is let boot next again first"
         if difference.settle:
             yield f"slot {difference.settle_label} is marked good first, so that a loss of power boots it"
+    if difference.keeps_net:
+        yield f"slot {runs} is marked good before it is left"
     if is_changed and difference.runs and difference.target and difference.runs != difference.target:
         version = f" ({difference.before})" if difference.before else ""
         yield f"slot {runs}{version} stays as it is and is what a failed boot falls back to"

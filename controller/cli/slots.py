@@ -172,7 +172,7 @@ def boot_other(options: Options, slot: str | None, yes: bool) -> int:
 @command.command("install")
 @click.argument("bundle")
 @click.option("--expect", "version", metavar="VERSION", default="", help="The version it has to have. Default: any.")
-@click.option("--sha256", default="", help="The SHA-256 of the bundle, to be compared after a download.")
+@click.option("--sha256", default="", help="The SHA-256 of the bundle, compared before the install.")
 @click.option("--insecure", is_flag=True, help="Allow an address with http.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @shared_options(*_SHARED)

@@ -82,7 +82,7 @@ class SlotsSeen(Struct, frozen=True):
     kernel has drawn at this boot. `operation`: "" while the updater is at rest, else what it does. `bundles`: those in the
     store; `free`: bytes that are free there, `None` when it is not known. `sizes`: bytes of bundles by
     key, as far as their servers have told. `no_reboot`: why evenkeel cannot reboot the device, "" when it can. `at`: the time
-    of the look, in seconds since 1970."""
+    of the look, in seconds since 1970; `up_s`: for so many seconds the device is up, without those that it was suspended."""
 
     engine: str
     subjects: tuple[str, ...] = ()
@@ -101,6 +101,7 @@ class SlotsSeen(Struct, frozen=True):
     sizes: Mapping[str, int] = {}
     no_reboot: str = ""
     at: float = 0.0
+    up_s: float = 0.0
 
     def slot(self, name: str) -> SlotSeen | None:
         """The slot of this name."""

@@ -96,7 +96,7 @@ class OperatingSystemSpec(Struct, frozen=True, forbid_unknown_fields=True, renam
             str,
             Meta(
                 extra_json_schema={"pattern": SHA256_PATTERN},
-                description="The SHA-256 of the whole bundle, compared after the download. The signature is checked anyway.",
+                description="The SHA-256 of the whole bundle, compared before the install. The signature is checked anyway.",
             ),
         ]
         | UnsetType

@@ -6,6 +6,7 @@ A kit is a device as it comes from the factory: system `FACTORY` runs from slot 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from pathlib import Path
 from typing import Protocol
 
@@ -43,6 +44,10 @@ class SlotsKit(Protocol):
     def system(self, version: str, fault: str = "", *, has: str = "", panics: bool = False) -> OperatingSystem:
         """Put a bundle on a server. `has`: its version, where that is another one; `fault`: `missing`, `denied`,
         `unreachable` or `other-digest` at the download, or as in `Bundles.make`."""
+        ...
+
+    def local(self, version: str, *, digest_fits: bool) -> OperatingSystem:
+        """Put a bundle on the device itself. `digest_fits`: its SHA-256 is the one that is asked for."""
         ...
 
     def content(self, bootname: str) -> str:
@@ -106,6 +111,11 @@ class MemorySlotsKit:
             has or version, compatible, flaw=flaws.get(fault, ""), boots=not panics, size=4_000_000
         )
         return OperatingSystem("os", version, address, "0" * 64 if fault == "other-digest" else "")
+
+    def local(self, version: str, *, digest_fits: bool) -> OperatingSystem:
+        address = f"file:///media/{version}.raucb"
+        self.world.served[address] = Bundle(version, flaw="" if digest_fits else "other digest")
+        return OperatingSystem("os", version, address, "0" * 64)
 
     def content(self, bootname: str) -> str:
         slot = self.world.slots[SLOTS[bootname]]
@@ -181,6 +191,11 @@ class RaucKit:
             wrong = "" if fault in at_server else fault
             self._server.files[name] = self._bundle(has or version, wrong, panics=panics).path.read_bytes()
         return OperatingSystem("os", version, f"http://localhost:{port}{name}", sha256)
+
+    def local(self, version: str, *, digest_fits: bool) -> OperatingSystem:
+        path = self._bundle(version, "", panics=False).path
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest() if digest_fits else "0" * 64
+        return OperatingSystem("os", version, f"file://{path}", sha256)
 
     def _bundle(self, version: str, fault: str, *, panics: bool) -> RealBundle | JsonBundle:
         if isinstance(self.device, Rauc):

@@ -68,6 +68,10 @@ class Machine(Protocol):
         """Seconds since 1970."""
         ...
 
+    def up_s(self) -> float:
+        """For so many seconds the device is up, without those that it was suspended."""
+        ...
+
     def second_of_day(self) -> float:
         """Seconds since midnight by the local clock."""
         ...
@@ -121,6 +125,10 @@ class Store(Protocol):
 
     async def size(self, system: OperatingSystem) -> int:
         """The bytes of a bundle, as its server tells; 0 when it does not. Raises Refused, Unavailable or TimedOut."""
+        ...
+
+    async def digest(self, system: OperatingSystem) -> str:
+        """The SHA-256 of a bundle that is on the device already, at its `file` address, as hex digits. Raises Unavailable."""
         ...
 
     def discard(self, keys: Sequence[str]) -> None:

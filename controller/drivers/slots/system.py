@@ -32,6 +32,9 @@ class SystemMachine:
     def now(self) -> float:
         return time.time()
 
+    def up_s(self) -> float:
+        return time.monotonic()  # on Linux it begins with the boot, and stands still while the device is suspended
+
     def second_of_day(self) -> float:
         local = time.localtime()
         return local.tm_hour * 3600.0 + local.tm_min * 60.0 + local.tm_sec
@@ -61,7 +64,11 @@ class SystemMachine:
         try:
             await reboot(self._bus)
         except BusAnswer as error:
-            raise Refused(_ELEMENT, f"logind refuses to reboot: {error.message}") from error
+            # It also refuses while a shutdown or a suspend is under way. Only what it would say at any time is final.
+            is_final = bool(await self.obstacle())
+            raise (Refused if is_final else Unavailable)(
+                _ELEMENT, f"logind refuses to reboot: {error.message}"
+            ) from error
 
     async def inactive(self, units: Sequence[str]) -> Mapping[str, str]:
         found: dict[str, str] = {}

@@ -14,6 +14,7 @@ from tests.until import until
 
 from evenkeel.controller.drivers.slots.choice import SIMULATED
 from evenkeel.controller.drivers.slots.memory import Bundle, MemorySlots, memory_slots
+from evenkeel.controller.drivers.slots.memory.world import Slot
 
 from .command import Device, ended, spec
 
@@ -185,6 +186,38 @@ def test_a_bundle_and_the_other_slot_by_hand(device: Device) -> None:
     assert (there["B"]["version"], there["B"]["bootsNext"], there["A"]["bootsNext"]) == ("9.9", False, True)
     device.run("slots", "boot-other", "--yes")
     assert listed(device)["B"]["state"] == "booted"
+
+
+def test_a_bundle_for_a_slot_of_which_nothing_is_known(device: Device) -> None:
+    """RAUC has no record of what the factory has written."""
+    found = slots(device)
+    found.world.slots["rootfs.1"] = Slot("B", None, 1, "unknown", 0)
+    found.save()
+    serve(device, Bundle("9.9"), "file:///media/stick/os.raucb")
+    assert "installed 9.9 into slot B" in device.run("slots", "install", "/media/stick/os.raucb", "--yes").stdout
+    assert listed(device)["B"]["version"] == "9.9"
+
+
+@pytest.mark.parametrize("words", [("boot-other",), ("mark", "active", "B")])
+def test_the_booted_slot_is_marked_before_another_one_is_written_or_booted(
+    device: Device, words: tuple[str, ...]
+) -> None:
+    """A bootloader that tries a slot once has none left after each boot, until one is marked."""
+    found = slots(device)
+    found.cut_power()
+    found.world.mark("bad", "rootfs.1")
+    found.save()
+    assert {each["bootStatus"] for each in listed(device).values() if each["class"] == "rootfs"} == {"bad"}
+    serve(device, Bundle("9.9"), "file:///media/stick/os.raucb")
+    done = device.run("slots", "install", "/media/stick/os.raucb", "--yes").stdout
+    assert "slot A is marked good first, so that a loss of power boots it" in done
+    assert (listed(device)["A"]["bootStatus"], listed(device)["A"]["bootsNext"]) == ("good", True)
+    found = slots(device)
+    found.cut_power()
+    found.save()
+    assert (listed(device)["A"]["state"], listed(device)["A"]["bootStatus"]) == ("booted", "bad")
+    assert "slot A is marked good before it is left" in device.run("slots", *words, "--yes").stdout
+    assert listed(device)["A"]["bootStatus"] == "good"
 
 
 @pytest.mark.parametrize(

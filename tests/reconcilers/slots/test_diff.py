@@ -15,7 +15,7 @@ from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.plan import Done, Failed, Outcome, Phase, Plan, Step
 from evenkeel.specs.slots.actions import Activate, Install, Reboot, Restore
 from evenkeel.specs.slots.difference import BUNDLES
-from evenkeel.specs.slots.memory import Failure, Proof, SlotsMemory, Trial
+from evenkeel.specs.slots.memory import UNCOUNTED, Failure, Proof, Proving, SlotsMemory, Trial
 from evenkeel.specs.slots.observed import Abilities, BundleSeen, SlotSeen, SlotsSeen
 from evenkeel.specs.slots.system import OperatingSystem, Window
 
@@ -217,6 +217,21 @@ def test_a_fallback_is_told_by_the_boot_and_the_slot(trial: Trial, b: SlotSeen) 
     plan = planned(SYSTEM, seen(slot(A, "1"), b), changed(ON_TRIAL, trial={B: trial}))
     assert steps(plan) == ["prove"]
     assert verb_and_why(plan)[1].startswith("the bootloader fell back to slot A (1): slot B (2) did not boot")
+
+
+@pytest.mark.parametrize("trial", [Trial("2", "boot-0", A, UNCOUNTED), Trial("2", "boot-0", A, activations=1)])
+def test_that_the_other_slot_boots_next_is_no_fallback_where_this_one_was_tried(trial: Trial) -> None:
+    """A bootloader that tries a slot once has the booted one last, until it is marked good."""
+    look = seen(slot(A, "1", boot_status="bad"), slot(B, "2"), primary=B)
+    plan = planned(SYSTEM, look, changed(SETTLED, trial={B: trial}))
+    assert steps(plan) == ["settle", "activate", "reboot"]
+
+
+def test_what_evenkeel_has_written_and_nobody_activated_does_not_boot_next() -> None:
+    """Nobody asks for a system at the moment: an update manager has not yet sent the command."""
+    look = seen(slot(A, "1", boot_status="bad"), slot(B, "2"), primary=B)
+    assert steps(planned(None, look, SlotsMemory(installed={B: "2"}))) == ["settle"]
+    assert steps(planned(None, look, SlotsMemory())) == []
 
 
 def test_a_further_try_of_a_boot() -> None:
@@ -477,6 +492,29 @@ def test_what_was_found_is_what_a_first_revision_goes_back_to() -> None:
         OperatingSystem("os", "1")
     ]
     assert Slots().superseded(differences, look, SETTLED) == ()
+
+
+FOUND = OperatingSystem("os", "1")
+"""The way back of a first revision has no bundle."""
+
+
+def test_a_system_as_it_was_found_is_neither_proven_nor_left_unmarked() -> None:
+    assert steps(planned(FOUND, seen(slot(A, "1"), slot(B, "1")), SlotsMemory())) == []
+    unmarked = seen(slot(A, "1", boot_status="bad"), slot(B, "1"))
+    assert steps(planned(FOUND, unmarked, SlotsMemory())) == ["settle"]
+    unwell = SlotsMemory(proving={A: Proving("1", "boot-1", 5.0, has_failed=True)})
+    assert steps(planned(FOUND, unmarked, unwell)) == []
+    assert steps(planned(FOUND, unmarked, changed(unwell, proving={A: Proving("0", "boot-1", 5.0, True)}))) == [
+        "settle"
+    ]
+
+
+def test_what_somebody_has_booted_beside_a_system_as_it_was_found_stays() -> None:
+    """INV-11"""
+    look = seen(slot(A, "1"), slot(B, "9"), booted=B)
+    assert verb_and_why(planned(FOUND, look, SlotsMemory()))[0] == "keep"
+    ours = SlotsMemory(proven={B: Proof("9", "boot-1")}, reached={"os": "9"}, ran={A: "1"})
+    assert steps(planned(FOUND, look, ours)) == ["activate", "reboot"]
 
 
 def test_only_what_ran_before_is_set_aside_when_its_boot_fails() -> None:

@@ -52,7 +52,7 @@ def test_an_updater_that_activates_by_itself_has_put_the_slot_on_trial() -> None
     memory = Slots().remembered(step, Done("", rival), Slots().begun(step, SETTLED))
     assert list(memory.trial) == [rival]
     plan = planned(SYSTEM, broken("2", primary=rival, can=can), memory)
-    assert [each for each in steps(plan) if each != "settle"] == ["reboot"]
+    assert [each for each in steps(plan) if each != "settle"] == ["activate", "reboot"]
 
 
 def test_none_of_the_slots_that_may_be_written_is_trusted_from_then_on() -> None:

@@ -32,6 +32,12 @@ class MemoryMachine:
     def now(self) -> float:
         return self._now()
 
+    def up_s(self) -> float:
+        if self._world.up_since[0] != self._world.boot:
+            self._world.up_since = self._world.boot, self._now()
+            self._save()
+        return self._now() - self._world.up_since[1]
+
     def second_of_day(self) -> float:
         return (self._now() + self._passed_s) % _DAY_S
 

@@ -84,6 +84,8 @@ class World:
     capacity: int = 4_000_000_000
     pace: float = 1.0
     last_error: str = ""
+    up_since: tuple[str, float] = ("", 0.0)
+    """A boot, and when it was seen first, in seconds since 1970."""
     writing: str = ""
     """The slot that an install is writing."""
 

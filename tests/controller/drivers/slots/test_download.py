@@ -6,9 +6,10 @@ import asyncio
 import hashlib
 import os
 import random
+import re
 import subprocess
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tests.until import soon
 from evenkeel.controller.drivers.slots import download as downloading
 from evenkeel.controller.drivers.slots import server as asking
 from evenkeel.controller.drivers.slots.download import Patience
+from evenkeel.controller.drivers.slots.partial import Partial
 from evenkeel.controller.drivers.slots.store import FolderStore
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.slots.observed import BundleSeen
@@ -228,6 +230,93 @@ async def test_too_little_room_is_told_before_anything_is_written(
     with pytest.raises(Unavailable, match=r"3\.1 MB have to be fetched, and .* are free in .*bundles"):
         await store.fetch(system(server), silent)
     assert [bundle.size for bundle in store.bundles()] == [0]
+
+
+@asynccontextmanager
+async def raw_server(answer: Callable[[str], Iterator[bytes]]) -> AsyncIterator[OperatingSystem]:
+    """A server that sends what `answer` has for the head of a request, and then ends the connection."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        with suppress(ConnectionError):
+            for piece in answer(head):
+                writer.write(piece)
+                await writer.drain()
+        writer.close()
+
+    serving = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = serving.sockets[0].getsockname()[1]
+    async with serving:
+        yield OperatingSystem("os", "1.5.0", f"http://localhost:{port}/os.raucb", sha256=SHA256)
+
+
+def offset(head: str) -> int:
+    """Where the request wants to begin; -1 where it says nothing of that."""
+    found = re.search(r"range: bytes=(\d+)-", head, re.IGNORECASE)
+    return int(found[1]) if found else -1
+
+
+def endless(head: str) -> Iterator[bytes]:
+    yield b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+    while True:
+        yield bytes(65536)
+
+
+def endless_rest(head: str) -> Iterator[bytes]:
+    if offset(head) < 0:
+        yield b'HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\nETag: "a"\r\n\r\n' + bytes(1_500_000)
+        return
+    ranges = f"Content-Range: bytes {offset(head)}-2999999/3000000"
+    yield f'HTTP/1.1 206 Partial\r\nETag: "a"\r\n{ranges}\r\nTransfer-Encoding: chunked\r\n\r\n'.encode()
+    while True:
+        yield b"10000\r\n" + bytes(65536) + b"\r\n"
+
+
+ROOM = 40 * 1024**2
+
+
+@pytest.mark.parametrize(
+    ("answer", "words", "most"),
+    [
+        (endless, "were fetched, of unknown length, and .* are free in", 0),
+        (endless_rest, "ended the connection|sends more than", 3_000_000),
+    ],
+)
+async def test_a_body_without_an_end_does_not_fill_the_disk(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], Iterator[bytes]], words: str, most: int
+) -> None:
+    """What is to be left free for the journal is left free, and nothing is kept beyond the length that was told."""
+    full = list[int]()
+
+    def free(part: Partial) -> int:
+        full.append(ROOM - length(str(part.part)))
+        return full[-1]
+
+    monkeypatch.setattr(Partial, "free", free)
+    async with raw_server(answer) as it:
+        for _ in range(2):
+            with pytest.raises(Unavailable, match=words):
+                await asyncio.wait_for(store.fetch(it, silent), 60)
+            assert [bundle.size for bundle in store.bundles() if bundle.size > most] == []
+    assert min(full) >= downloading.RESERVE_BYTES - 1024**2
+
+
+async def test_what_is_thrown_away_and_comes_again_is_no_progress(store: FolderStore) -> None:
+    """The connection is cut, and the server answers with another range than the one that is asked for."""
+    asked = list[int]()
+
+    def answer(head: str) -> Iterator[bytes]:
+        asked.append(offset(head))
+        if offset(head) < 0:
+            yield b'HTTP/1.1 200 OK\r\nContent-Length: 30\r\nETag: "a"\r\n\r\n' + b"a" * 10
+        else:
+            yield b'HTTP/1.1 206 Partial\r\nETag: "a"\r\nContent-Range: bytes 5-29/30\r\nContent-Length: 25\r\n\r\n'
+            yield b"b" * 25
+
+    async with raw_server(answer) as it:
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(store.fetch(it, silent), 30)
+    assert asked == [-1, 10, -1]
 
 
 async def test_credentials_go_to_their_server_only(server: BundleServer, store: FolderStore, tmp_path: Path) -> None:

@@ -42,9 +42,21 @@ async def test_a_reboot_and_who_holds_it_off(machine: SystemMachine, daemon: Pri
         assert list(await machine.inhibitors()) == ["apt (process 77): installing packages"]
         await machine.reboot()
         assert logind.reboots == 1
-        logind.refuses = "Access denied"
-        with pytest.raises(Refused, match="logind refuses to reboot: Access denied"):
+    finally:
+        logind.double.close()
+
+
+@pytest.mark.parametrize(("can_reboot", "kind"), [("no", Refused), ("challenge", Refused), ("yes", Unavailable)])
+async def test_a_reboot_that_logind_refuses(
+    machine: SystemMachine, daemon: PrivateBus, can_reboot: str, kind: type[Exception]
+) -> None:
+    """While a shutdown or a suspend is under way it refuses, too: that passes."""
+    logind = Logind(daemon.address, can_reboot=can_reboot, refuses="There's already a shutdown in progress")
+    logind.double.start()
+    try:
+        with pytest.raises(kind, match="logind refuses to reboot: There's already a shutdown in progress"):
             await machine.reboot()
+        assert logind.reboots == 0
     finally:
         logind.double.close()
 
