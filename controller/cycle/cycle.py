@@ -81,7 +81,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
             ending = await self._run(stopping)
             goes_on = isinstance(ending, Progressed)
         except Exception:
-            self._transaction.broke(self._reconciler.domain)
+            self._transaction.report_defect(self._reconciler.domain)
             raise
         except asyncio.CancelledError:
             await self.close()

@@ -50,7 +50,7 @@ def _original(subject: str, path: str, form: Form, notify: tuple[str, ...] = (),
     return Document("File", subject, wanted)
 
 
-def gone(seen: FilesSeen, expected: Iterable[str]) -> dict[str, Ailment]:
+def down(seen: FilesSeen, expected: Iterable[str]) -> dict[str, Ailment]:
     """The expected files that are absent. Their absence does not refute a change."""
     there = {each.subject for each in seen.files if each.kind != "absent" and each.is_wanted}
     missing = () if seen.only else sorted(set(expected) - there)

@@ -81,7 +81,7 @@ def facts_of(settings: Settings, journal: Journal, domain: str, name: str) -> Fa
 def unknown_subject(journal: Journal, domain: str, name: str, also: Collection[str]) -> EvenkeelError:
     """That nothing is known of a name, with the nearest of its domain, or the kind that it is of. `also`: further
     names of the domain."""
-    from evenkeel.controller.cli.known import asked_of, known_of
+    from evenkeel.controller.cli.names import asked_of, known_of
     from evenkeel.controller.cli.subjects import SUBJECTS, describe_hint
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.problem import likely, nearest

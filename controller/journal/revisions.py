@@ -18,7 +18,7 @@ _MOST_STATES = 2
 Role = TypeVar("Role")
 
 
-class Known(Generic[Role]):
+class Revisions(Generic[Role]):
     """Contents by digest, and the digest, source and activity of each role."""
 
     def __init__(self) -> None:
