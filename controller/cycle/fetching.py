@@ -1,4 +1,4 @@
-"""What one domain fetches, which may take longer than the turn that began it.
+"""The fetches of one domain, which may take longer than the turn that began them.
 
 A fetch disturbs nothing. When its stage is cut short, because something newer was asked for, it goes on until the next plan
 tells whether it is still wanted: a step that fetches the same takes it over. Where groups are asked for, a fetch that takes

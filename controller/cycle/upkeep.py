@@ -1,4 +1,4 @@
-"""What is in force is kept up while the desired state fails, waits, or cannot be decided about.
+"""Upkeep of the state in force while the desired state fails, waits, or cannot be decided about.
 
 A subject that cannot be had keeps no other one down. The desired state is left as it is: its own turns go on with it.
 """

@@ -7,7 +7,7 @@ not at work already, or not proven yet, stand at the head of the row: they are a
 One that is away and depends on members that are switched cannot stand there. Those are switched before all others, and it
 stands right behind the last of them: whoever stands behind it is stopped only after it is proven.
 
-All rows are one line, and what a member depends on stands before it in that line. What leads from the stop of one member to
+All rows are one line, and the dependencies of a member stand before it in that line. Each way from the stop of one member to
 the proof of another leads over its start, so that no two wait for each other. A member whose host port another container
 takes over has no place in the line: it has to be stopped for the other, whenever that starts.
 """

@@ -66,7 +66,7 @@ class DeviceSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"
 
 
 class RestartSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What the engine does when the container's process ends."""
+    """The engine's reaction when the container's process ends."""
 
     policy: (
         Annotated[RestartPolicy, Meta(description="Default: `unless-stopped`; with `runOnce` it is `no`.")] | UnsetType

@@ -86,7 +86,7 @@ def reference() -> tuple[KindRows, ...]:
         Row("kind", _choices(list(KINDS)), "required", "What the document asks for."),
         *_rows(references["metadata"], definitions, "metadata"),
     )
-    kinds = [KindRows("", "What every document has.", shared)]
+    kinds = [KindRows("", "Common to every document.", shared)]
     for name in KINDS:
         definition = _definition(references[name], definitions) or {}
         rows = tuple(_rows(references[name], definitions, "spec"))

@@ -1,4 +1,4 @@
-"""What is remembered of files, because no look can tell it."""
+"""The memory of files: facts that no look can tell."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What people may write of files: the shape behind `kind: File`. What it means is `specs.files.documents`, which also
-has the words for texts that do not have their form: the patterns here are for editors."""
+"""The written form of files: the shape behind `kind: File`. `specs.files.documents` gives it its meaning, and has the
+words for texts that do not have their form: the patterns here are for editors."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class BackoffSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel
 
 
 class EventsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What happened, one JSON object per line."""
+    """The entries, one JSON object per line."""
 
     file: Annotated[str, Meta(description="An absolute path; `-` is standard output; empty: none.")] = ""
     keep: Annotated[int, Meta(ge=100, le=10_000_000, description="Entries that the journal keeps.")] = 10_000
