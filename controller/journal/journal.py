@@ -52,9 +52,9 @@ groups."""
 _PLACE = "the content of revision {} (table revision), which is {},"
 
 AS_FOUND = "as found"
-"""The source of a state that nobody asked for: what ran."""
+"""The source of a state that nobody asked for, but ran."""
 _COLLECT = "DELETE FROM revision WHERE digest NOT IN (SELECT digest FROM role)"
-"""Forget every revision without a role: what failed is known by its digest."""
+"""Forget every revision without a role: a failed one is known by its digest."""
 
 
 class Origin(NamedTuple):

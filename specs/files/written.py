@@ -90,7 +90,7 @@ class FileSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     notify: Annotated[
         tuple[Name | UnitSpec, ...],
         Meta(
-            description="What is restarted after the content, the owner or the mode was changed: names of containers, and "
+            description="Subjects to restart after the content, the owner or the mode was changed: names of containers, and "
             "`{unit: …}` or `{unit: …, reload: true}` for units of systemd. A "
             "unit that fails then is a failure of the revision."
         ),

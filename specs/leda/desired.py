@@ -26,8 +26,8 @@ _ROOT: Path = ("payload",)
 
 
 class Manner(NamedTuple):
-    """The manner of reading a desired state. `schemes`: those of addresses that are allowed. `reboot`: who reboots the
-    device into what was activated."""
+    """The manner of reading a desired state. `schemes`: those of addresses that are allowed. `reboot`: the program that reboots
+    the device into the activated system."""
 
     schemes: tuple[str, ...] = ("https",)
     reboot: Rebooting = "others"

@@ -152,7 +152,7 @@ class EngineSettings(Struct, frozen=True):
     daemon's environment is not known here."""
     token_realms: tuple[str, ...] = ()
     """The registry's own host, hosts below it, and those of Docker Hub and GitLab need not be listed. It is about what `plan`
-    asks itself; what a pull sends where is the engine's to decide."""
+    asks itself; the engine decides where a pull sends them."""
     owner: str = ""
     """A name for this evenkeel, in the labels of its containers. Default "": the real path of the state directory stands
     there. Two evenkeels on one engine whose state directories have the same path, each in a container of its own, need one."""

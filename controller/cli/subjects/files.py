@@ -2,7 +2,7 @@
 placed.
 
 No content is told. A digest is told only where the document in force asks for the file, no revision that is known calls
-it secret, and what evenkeel has placed was no secret then: a short content can be guessed from it."""
+it secret, and the file that evenkeel has placed was no secret then: a short content can be guessed from it."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def parse_container(
 
 def cannot_be_started(error: str) -> bool:
     """Whether a container can never be started again, as this failure of its start tells: the engine was killed in the
-    middle of an earlier start, and what that had begun is left over below it (measured, 20.10; only a reboot ends it)."""
+    middle of an earlier start, and the remains of that are below it (measured, 20.10; only a reboot ends it)."""
     return _TASK_IS_LEFT.search(error) is not None
 
 
