@@ -1,6 +1,6 @@
 """One cycle of one domain: the choice of its state, a turn towards it (`controller.cycle.turns`), and further repair.
 
-Level-based: a cycle reads all of its input anew. Whatever happened before, also to another process, shows in its look.
+Level-based: a cycle reads all of its input anew. Its look shows all that happened before, also to another process.
 Rollback is no second path: when the desired revision is in quarantine, last-good is desired instead, and everything
 else is the same.
 
@@ -82,7 +82,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
             ending = await self._run(stopping)
             goes_on = isinstance(ending, Progressed)
         except Exception:
-            self._transaction.broke(self._reconciler.domain)
+            self._transaction.report_defect(self._reconciler.domain)
             raise
         except asyncio.CancelledError:
             await self.close()
@@ -155,8 +155,8 @@ class Cycles(Generic[Want, Seen, Remembered]):
         return ending
 
     async def _further(self, desired: DesiredState, aim: Aim, ending: Ending, stopping: asyncio.Event) -> Ending:
-        """What follows a turn towards what is desired, or all of it but for some groups: others go on without what cannot be
-        had now, or last-good is kept up while nothing was disturbed."""
+        """The ending after a turn towards the desired state, or all of it but for some groups: others go on without what
+        cannot be had now, or last-good is kept up while nothing was disturbed."""
         if isinstance(ending, Retrying) and not ending.counts:
             return await self._go_on_without(desired, aim, ending, stopping)
         if self._goes_on(desired, ending):
