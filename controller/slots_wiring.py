@@ -59,7 +59,7 @@ def slots_domain(
 
 
 def check_slots(settings: Settings, now: float) -> tuple[Finding, ...]:
-    """What is wrong with the configuration of the updater, beside what a look tells."""
+    """The faults of the updater's configuration, beside those that a look tells."""
     from evenkeel.controller.drivers.slots.choice import check
     from evenkeel.specs.settings.slots import chosen
 

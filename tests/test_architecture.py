@@ -70,6 +70,65 @@ def test_words_that_only_contain_a_banned_one_are_left_alone(name: str) -> None:
     assert not words(name) & BANNED
 
 
+PARTICIPLES = set(
+    re.findall(
+        r"\w+",
+        "asked been begun broke done due felt finds found gone given heard held kept known left made met owed run said seen"
+        " shown stands taken told",
+    )
+)
+"""Participles, and forms of verbs that fit as much, which say nothing alone as a public name (docs/adr/0021-words.md)."""
+VERBS = {"run", "done", "Run", "Done"}
+"""`run` is a verb, and a step is `Done` as a pod of Kubernetes is; `done` is the callback of a work queue there."""
+EXCEPTIONS = {
+    # a message of feedback that a commander has received
+    "heard Heard": "specs/kanto/heard.py",
+    # methods of ports that all domains implement, and names in the rooms of slots
+    "asked": "specs/look.py specs/containers/observed.py specs/files/observed.py specs/slots/observed.py"
+    " controller/drivers/slots/server.py reconcilers/slots/asked.py",
+    "begun": "reconcilers/ports.py"
+    " reconcilers/containers/__init__.py reconcilers/files/__init__.py reconcilers/slots/__init__.py"
+    " reconcilers/containers/remembering.py reconcilers/files/remembering.py reconcilers/slots/remembering.py",
+    "kept": "controller/participants/local.py controller/participants/participant.py"
+    " controller/participants/containers/participant.py controller/participants/slots/participant.py",
+    "seen": "templates/planned.py controller/drivers/slots/memory/world.py",
+    "stands": "controller/participants/components.py"
+    " controller/participants/containers/components.py controller/participants/slots/components.py",
+    "begun Begun": "controller/drivers/slots/rauc/begun.py",
+}
+"""By names: the modules that have them until they are changed next."""
+LEFT = {(module, name) for names, modules in EXCEPTIONS.items() for module in modules.split() for name in names.split()}
+
+
+def participles(path: str, source: str) -> set[str]:
+    """The public names of a module that are participles alone, its own name included."""
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    names = {node.name for node in ast.walk(ast.parse(source)) if isinstance(node, kinds)} | {Path(path).stem}
+    return {name for name in names if name.lower() in PARTICIPLES} - VERBS
+
+
+def test_no_participle_alone_is_a_public_name() -> None:
+    modules = {name_of(module): module.read_text() for module in MODULES}
+    assert {(path, name) for path, source in modules.items() for name in participles(path, source)} == LEFT
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("specs/known.py", ""),
+        ("specs/x.py", "class Asked: ..."),
+        ("specs/x.py", "class A:\n    async def told(self): ..."),
+    ],
+)
+def test_participles_are_seen(path: str, source: str) -> None:
+    assert participles(path, source)
+
+
+@pytest.mark.parametrize("source", ["def asked_of(): ...", "class Done: ...", "def _seen(): ...", "def run(): ..."])
+def test_names_that_only_contain_a_participle_are_left_alone(source: str) -> None:
+    assert not participles("specs/x.py", source)
+
+
 # --- one name per file ------------------------------------------------------------------------------------------------
 
 

@@ -277,5 +277,5 @@ def _say_logs(journal: Journal, texts: Iterable[str], revision: str = "") -> Non
     """Name the command that shows the output of the containers that the texts name, or that failed in the revision."""
     from evenkeel.specs.output import logs_hint
 
-    if said := journal.failures.told(revision, texts):
+    if said := journal.failures.with_output(revision, texts):
         echo(f"{logs_hint(*said)}.", err=True)

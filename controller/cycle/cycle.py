@@ -1,6 +1,6 @@
 """One cycle of one domain: the choice of its state, a turn towards it (`controller.cycle.turns`), and further repair.
 
-Level-based: a cycle reads all of its input anew. Whatever happened before, also to another process, shows in its look.
+Level-based: a cycle reads all of its input anew. Its look shows all that happened before, also to another process.
 Rollback is no second path: when the desired revision is in quarantine, last-good is desired instead, and everything
 else is the same.
 
@@ -29,6 +29,7 @@ from evenkeel.controller.transaction.groups import Aimed
 from evenkeel.controller.transaction.member import Member
 from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
+from evenkeel.reconcilers.transaction.groups import has_groups
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import EvenkeelError, JournalError
 from evenkeel.specs.feedback import Feedback
@@ -81,7 +82,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
             ending = await self._run(stopping)
             goes_on = isinstance(ending, Progressed)
         except Exception:
-            self._transaction.broke(self._reconciler.domain)
+            self._transaction.report_defect(self._reconciler.domain)
             raise
         except asyncio.CancelledError:
             await self.close()
@@ -154,14 +155,17 @@ class Cycles(Generic[Want, Seen, Remembered]):
         return ending
 
     async def _further(self, desired: DesiredState, aim: Aim, ending: Ending, stopping: asyncio.Event) -> Ending:
-        """What follows a turn towards what is desired, or all of it but for some groups: others go on without what cannot be
-        had now, or last-good is kept up while nothing was disturbed."""
+        """The ending after a turn towards the desired state, or all of it but for some groups: others go on without what
+        cannot be had now, or last-good is kept up while nothing was disturbed."""
         if isinstance(ending, Retrying) and not ending.counts:
             return await self._go_on_without(desired, aim, ending, stopping)
         if self._goes_on(desired, ending):
             return Progressed()
         if isinstance(ending, Retrying) and ending.failed:
-            kept_up = self._upkeep.last_good() or aim.state  # without a way back, every subject that can run does
+            good = self._upkeep.last_good()
+            if good is None and has_groups(aim.state):
+                return ending  # a group is there as a whole, or not at all
+            kept_up = good or aim.state  # without a way back, every subject that can run does
             is_same, begun = kept_up.digest == aim.state.digest, self._sick_before(aim.state) is not None
             if is_same or (ending.phase == Phase.DOWNLOAD and not begun):
                 stuck = ending.failed if is_same else {}

@@ -1,4 +1,4 @@
-"""What one domain fetches, which may take longer than the turn that began it.
+"""The fetches of one domain, which may take longer than the turn that began them.
 
 A fetch disturbs nothing. When its stage is cut short, because something newer was asked for, it goes on until the next plan
 tells whether it is still wanted: a step that fetches the same takes it over. Where groups are asked for, a fetch that takes
@@ -109,8 +109,8 @@ class Fetching(Generic[Want, Seen, Remembered]):
                 await asyncio.gather(work, return_exceptions=True)
 
     async def want(self, steps: Iterable[Step], asked: str, *, is_part: bool) -> None:
-        """These steps of a new plan are wanted: what fetches anything else ends, and what fetches the same is taken over by
-        the next stage. `is_part`: the plan leaves out groups of what is `asked` for, and says nothing of what these need,
+        """These steps of a new plan are wanted: fetches of anything else end, and the next stage takes over
+        those of the same. `is_part`: the plan leaves out groups of what is `asked` for, and says nothing of what these need,
         where it was known."""
         if is_part and asked == self._wanted_for:
             return

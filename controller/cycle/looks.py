@@ -47,7 +47,7 @@ class Looks(Generic[Seen]):
         self._record.engine_found(seen.engine)
         return seen
 
-    async def seen(self, look: Look, stopping: asyncio.Event) -> Seen | None:
+    async def try_observe(self, look: Look, stopping: asyncio.Event) -> Seen | None:
         """As `observe`; `None` when the engine cannot be asked, or `stopping` came first."""
         try:
             return await unless(stopping, self.observe(look))

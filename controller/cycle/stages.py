@@ -92,7 +92,7 @@ class Stages(Generic[Want, Seen, Remembered]):
                     return Progressed()
                 if stage.phase != Phase.DOWNLOAD and not is_last_good and counts:  # others have no bound
                     self._journal.attempts.count(state.digest, why)
-                self._transaction.fails(self._reconciler.domain, state)
+                self._transaction.report_failure(self._reconciler.domain, state)
                 self._record.settled_is(False, "Retrying", why)
                 return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
             case GiveUp(why=why, blamed=blamed):
@@ -108,6 +108,6 @@ class Stages(Generic[Want, Seen, Remembered]):
         """Whether a stage disturbs the world; if so, earlier results of checks do not count any more."""
         disturbs = any(step.phase in (Phase.UPDATE, Phase.ACTIVATE) for step in stage.steps)
         if disturbs:
-            self._transaction.disturbed()
-            self._trial.disturbed()
+            self._transaction.count_disturbance()
+            self._trial.on_disturbance()
         return disturbs

@@ -21,7 +21,7 @@ from evenkeel.controller.cycle.leftovers import Leftovers
 from evenkeel.controller.cycle.looks import Looks
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
-from evenkeel.controller.cycle.sight import Aim, Held, Run, Sight
+from evenkeel.controller.cycle.sight import Aim, Hold, Run, Sight
 from evenkeel.controller.cycle.stage import StageLimits, StepProgress
 from evenkeel.controller.cycle.stages import Stages
 from evenkeel.controller.cycle.steps import Steps
@@ -114,13 +114,13 @@ class Turns(Generic[Want, Seen, Remembered]):
         be asked. `want`: the subjects to look for; `None` for those of the last look. `asked`: the digest of the
         desired state. `reserved` and `failed`: as for `Wellbeing.tell`."""
         self._look = self.look(want) if want is not None else self._look
-        seen = await self.looks.seen(self.look_here(), stopping)
+        seen = await self.looks.try_observe(self.look_here(), stopping)
         if seen is not None:
             ailing, _ = self.wellbeing.tell(seen, self.memory.memory(), reserved, failed)
             await self._ailments.listen(ailing, asked)
         return seen
 
-    async def turn(self, aim: Aim, stopping: asyncio.Event) -> Ending | Held:
+    async def turn(self, aim: Aim, stopping: asyncio.Event) -> Ending | Hold:
         """One look, one judgement, one stage."""
         sight = await self._see(aim, stopping)
         if not isinstance(sight, Sight):
@@ -153,7 +153,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         except (Unavailable, TimedOut, Refused) as error:
             self.asks_afresh |= look.fresh
             self.trial.blind()
-            self._transaction.unseen(reconciler.domain, aim.state, error.message)
+            self._transaction.report_unseen(reconciler.domain, aim.state, error.message)
             stands_by = self._transaction.stands_by(reconciler.domain, aim.state)
             return Settled() if stands_by else Retrying(str(error), 0.0, None)
         if seen is None:
@@ -198,14 +198,14 @@ class Turns(Generic[Want, Seen, Remembered]):
     async def blocked(self, state: DesiredState, stopping: asyncio.Event) -> Mapping[str, str] | None:
         """The subjects of a state that cannot be had now, and why; `None` when the engine could not be asked."""
         want, memory = self._reconciler.select(state), self.memory.memory()
-        seen = await self.looks.seen(changed(self.look(want), fresh=False), stopping)
+        seen = await self.looks.try_observe(changed(self.look(want), fresh=False), stopping)
         if seen is None:
             return None
         return blocked_subjects(self._plan(self._reconciler.diff(want, seen, memory), seen, memory, (), {}))
 
     def _forget_gone(self, seen: Seen) -> None:
         before, now_s = self.memory.memory(), asyncio.get_running_loop().time()
-        gone = self._absences.gone(self._instanced.known(before), self._instanced.present(seen), now_s)
+        gone = self._absences.after_look(self._instanced.instances(before), self._instanced.present(seen), now_s)
         self.memory.keep(before, self._instanced.forgotten(before, gone) if gone else before)
 
     def _plan(
@@ -226,7 +226,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         more = {step.subject for step in steps if step.phase != Phase.VERIFY}
         return {step.subject for step in steps} - more
 
-    def _judge(self, sight: Sight[Want, Seen, Remembered], renewed: Renewed) -> Run | Ending | Held:
+    def _judge(self, sight: Sight[Want, Seen, Remembered], renewed: Renewed) -> Run | Ending | Hold:
         """The judgement on a look: a stage that may run now, or the ending of the turn without one."""
         aim, seen, plan, undecided = sight.aim, sight.seen, sight.plan, sight.undecided
         state, is_repair, is_desired = aim.state, aim.is_repair, aim.role == "desired"
@@ -238,7 +238,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             renewed_now = self._tagged.renewed(sight.differences, seen, sight.memory)
             self.trial.looked(state, seen, renewed_now, partial(self._sick, sight))
         if aim.judges_all:
-            self._transaction.seen(self._reconciler.domain, state, pending(plan))
+            self._transaction.report_progress(self._reconciler.domain, state, pending(plan))
         is_last_good = self._journal.digest("last-good") == state.digest
         is_stuck = (bool(aim.stuck) and not aim.excuses) or is_repair
         is_blocked = bool(self._blocked(state, plan).difference(aim.stuck or ()))
@@ -281,16 +281,16 @@ class Turns(Generic[Want, Seen, Remembered]):
             else settled.how
         )
 
-    def _begin(self, sight: Sight[Want, Seen, Remembered], stage: Stage, renewed: Renewed) -> Run | Ending | Held:
+    def _begin(self, sight: Sight[Want, Seen, Remembered], stage: Stage, renewed: Renewed) -> Run | Ending | Hold:
         """Begin a stage that the plan of the domain allows, if the revision and the other domains allow it, too."""
         aim, state, is_desired = sight.aim, sight.aim.state, sight.aim.role == "desired"
         disturbs = stage.phase != Phase.DOWNLOAD
         tried = renewed if stage.phase != Phase.CLEANUP else {}
         if is_desired and disturbs and sight.undecided and self.trial.is_new(state, tried):
-            return Held(sight.undecided, self._down(sight), AGAIN_S)
-        why = self._transaction.held(self._reconciler.domain, state, stage.phase) if aim.judges_all else ""
+            return Hold(sight.undecided, self._down(sight), AGAIN_S)
+        why = self._transaction.reason_to_wait(self._reconciler.domain, state, stage.phase) if aim.judges_all else ""
         if why:
-            return Held(why, self._down(sight)) if is_desired else self._meanwhile(sight, why)
+            return Hold(why, self._down(sight)) if is_desired else self._meanwhile(sight, why)
         if is_desired and disturbs:
             self._transaction.groups.fetched()
         if disturbs and not aim.is_repair and self.trial.remember_found(sight.plan.differences, sight.seen):

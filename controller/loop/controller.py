@@ -103,7 +103,7 @@ class Controller:
         if control is not None:
             control.answer("look", self._looks)
             control.answer("status", self._standing)
-            control.answer("failures", lambda: encode(self._journal.failures.held()))
+            control.answer("failures", lambda: encode(self._journal.failures.unwritten()))
         self._serving = agents(self) if agents is not None else None
         for agent in self._serving.agents if self._serving is not None else ():
             self._workers[agent.domain].agent = agent

@@ -93,7 +93,7 @@ class Worker:
             self.wake,
             partial(self.wake, urgent=True),
         )
-        self.cycles.steps.broke = partial(defects.met, domain.name)
+        self.cycles.steps.broke = partial(defects.report, domain.name)
         self.cycles.steps.at_work = signs.works
 
     def wake(self, *, urgent: bool = False) -> None:

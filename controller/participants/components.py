@@ -44,7 +44,7 @@ class Oversight(NamedTuple):
 
 
 class Components(Protocol[Want]):
-    """The components of one domain. What waits raises Interrupted when it is cut short."""
+    """The components of one domain. Methods that wait raise Interrupted when they are cut short."""
 
     def begin(self, revision: str) -> None:
         """Begin a command for this revision, with all its patience."""

@@ -14,7 +14,7 @@ from evenkeel.specs.kanto.activity import Activity
 
 
 class Part(Protocol):
-    """What a domain has of its own beside its `Components`. Each method is as in `Participant`."""
+    """The functions of a domain beside its `Components`. Each method is as in `Participant`."""
 
     async def identify(
         self, target: DesiredState, components: Sequence[tuple[str, str]], waits: Waits, cut: asyncio.Event

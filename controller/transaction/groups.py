@@ -78,7 +78,7 @@ class GroupTrials:
         self._waiting_for = ""
 
     def aim(self, desired: DesiredState) -> Aimed:
-        """What domains are on their way to when this is desired: of groups that failed, or are held, what was good."""
+        """The state that domains are on their way to when this is desired: groups that failed or are held as they were good."""
         if not has_groups(desired):
             return Aimed(desired)
         found = self._groups(desired)

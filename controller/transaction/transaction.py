@@ -1,8 +1,8 @@
-"""What becomes of a revision: good, failed, blocked, or gone back from; and how far each domain may go with it.
+"""The fate of a revision: good, failed, blocked, or gone back from; and how far each domain may go with it.
 
 A revision is good when every domain has reached it and proven it, each by a look after the last disturbance of any domain.
-It fails as a whole, by one domain. Each of these turns is one write with what is said of it. What a domain does is its own
-business (`controller.cycle`); nothing else couples domains.
+It fails as a whole, by one domain. Each of these turns is one write together with its entries. The steps of a domain are
+its own business (`controller.cycle`); nothing else couples domains.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from evenkeel.controller.transaction.member import Member, changes
 from evenkeel.controller.transaction.verdict import Verdict
 from evenkeel.controller.transaction.voice import Voice
 from evenkeel.reconcilers.counted import listed
-from evenkeel.reconcilers.transaction.barrier import Progress, held
+from evenkeel.reconcilers.transaction.barrier import Progress, reason_to_wait
 from evenkeel.reconcilers.transaction.groups import group_text, has_groups
 from evenkeel.reconcilers.wanted import differing
 from evenkeel.specs.desired import DesiredState, desired_state
@@ -108,8 +108,9 @@ class Transaction:
 
     # ── how far a domain may go ────────────────────────────────────────────────────────────────────────────────
 
-    def seen(self, domain: str, state: DesiredState, pending: Phase | None, unseen: str = "") -> None:
-        """A domain has looked for a state, or could not: how far it is (`reconcilers.transaction.barrier.Progress`)."""
+    def report_progress(self, domain: str, state: DesiredState, pending: Phase | None, unseen: str = "") -> None:
+        """Record how far a domain is on its way to a state, after a look, or why it could not look (`unseen`), as
+        `reconcilers.transaction.barrier.Progress`."""
         self._broken.discard(domain)
         if pending in (None, Phase.CLEANUP) and not unseen:
             self._notified.discard(domain)
@@ -120,9 +121,9 @@ class Transaction:
             self._progress[domain] = found
             self._wake_others(domain)
 
-    def unseen(self, domain: str, state: DesiredState, why: str) -> None:
-        """A domain could not be looked at. Groups that it changes wait for it, and the others go on."""
-        self.seen(domain, state, None, why)
+    def report_unseen(self, domain: str, state: DesiredState, why: str) -> None:
+        """Record that a domain could not be looked at. Groups that it changes wait for it, and the others go on."""
+        self.report_progress(domain, state, None, why)
         desired = self._journal.readable_revision("desired") if has_groups(state) else None
         if desired is not None:
             changes = self.changes(domain, desired)
@@ -135,22 +136,22 @@ class Transaction:
         begun = (name for name in self._members if self._journal.attempts.sick_before(state.digest, name) is not None)
         return any(changes(self._members[name], state, good) for name in begun)
 
-    def broke(self, domain: str) -> None:
-        """A cycle of a domain has ended in a defect. Nobody waits for its look on the way back."""
+    def report_defect(self, domain: str) -> None:
+        """Record that a cycle of a domain has ended in a defect. No other domain waits for its look on the way back."""
         if domain not in self._broken:
             self._broken.add(domain)
             self._wake_others(domain)
 
-    def fails(self, domain: str, state: DesiredState) -> None:
-        """A try of a domain on its way to a state has failed. It counts as failing until nothing is left of its way."""
+    def report_failure(self, domain: str, state: DesiredState) -> None:
+        """Record a failed try of a domain on its way to a state. It counts as failing until nothing is left of its way."""
         digest, progress = self._progress.get(domain, ("", None))
         if progress is not None and digest == state.digest and not progress.fails:
             self._progress[domain] = digest, progress._replace(fails=True)
             self._wake_others(domain)
 
-    def held(self, domain: str, state: DesiredState, phase: Phase) -> str:
-        """Why a domain has to wait with a phase on its way to a state; "" when it may go on. Where that is last-good and
-        nothing else is desired, every domain repairs what is its own."""
+    def reason_to_wait(self, domain: str, state: DesiredState, phase: Phase) -> str:
+        """The reason why a domain has to wait with a phase on its way to a state; "" when it may go on. Where that is
+        last-good and nothing else is desired, every domain repairs what is its own."""
         if len(self._takes_part(state)) == 1:
             return ""
         back, others = self._way(state)
@@ -162,7 +163,7 @@ class Transaction:
             if name != domain and changes(member, state, others[:1] if self._is_away(name, state) else others)
         }
         rank, looks_first = self._members[domain].rank, has_groups(state)
-        return held(domain, phase, going, rank, back=back, looks_first=looks_first)
+        return reason_to_wait(domain, phase, going, rank, back=back, looks_first=looks_first)
 
     def _is_away(self, name: str, state: DesiredState) -> bool:
         """Whether a domain was looked at for a state in vain. Nobody waits for it because of groups that are left out."""
@@ -185,17 +186,17 @@ class Transaction:
         is_part = desired is not None and desired.digest != state.digest
         return False, [read("last-good"), desired] if is_part else [read("last-good")]
 
-    def finds(self, domain: str, found: DesiredState | None) -> None:
-        """What was at work in a domain before anything was done for a first revision."""
+    def set_as_found(self, domain: str, found: DesiredState | None) -> None:
+        """Record the state at work in a domain before the first step for a first revision."""
         self._found[domain] = found
 
-    def found(self) -> DesiredState | None:
-        """What was at work in all domains; `None` when nothing was."""
+    def as_found(self) -> DesiredState | None:
+        """The state at work in all domains before the first step; `None` when nothing was."""
         return _joined(self._found.values())
 
-    def stands(self, domain: str, found: DesiredState | None) -> DesiredState | None:
-        """What runs in a domain now. What runs in all of them once each was looked at since the last disturbance; `None` until
-        then, or when nothing runs."""
+    def report_running(self, domain: str, found: DesiredState | None) -> DesiredState | None:
+        """Record the state that runs in a domain now. Returns the state that runs in all of them once each was looked at since
+        the last disturbance; `None` until then, or when nothing runs."""
         if self._stands.get(domain) != (self.disturbances, found):
             self._stands[domain] = self.disturbances, found
             self._wake_others(domain)
@@ -209,8 +210,8 @@ class Transaction:
         is_expected = name not in self._broken
         return Progress(self._members[name].rank, None, "it was not looked at yet", is_expected=is_expected)
 
-    def disturbed(self) -> None:
-        """Something was just done to the world: nothing is proven that was seen before."""
+    def count_disturbance(self) -> None:
+        """Count one more change to the world: nothing is proven that was seen before."""
         self.disturbances += 1
         self._reached.clear()
         self._back.clear()
@@ -323,7 +324,8 @@ class Transaction:
         self._back_at = good.digest
 
     def _whom(self, one: DesiredState | None, other: DesiredState | None) -> str:
-        """Whom the way from one state to the other is about, behind a colon: the entries of a subject are found by its name."""
+        """The subjects that change on the way from one state to the other, behind a colon: the entries of a subject are found
+        by its name."""
         if one is None or other is None:
             return ""
         subjects = sorted({subject for domain in self._members for subject in self.differing(domain, one, other)})

@@ -1,7 +1,7 @@
 """The one condition `Settled` of the device, folded from what each domain says of itself.
 
 The device is settled when every domain is. Else it says what is wrong where it is worst, and names every domain that says
-so. What a domain said of another desired state counts for nothing. Kept in memory: a process that begins hears every domain
+so. Statements about another desired state count for nothing. Kept in memory: a process that begins hears every domain
 anew.
 """
 
@@ -31,8 +31,8 @@ _ON_THE_WAY = ("RollingBack", "Waiting", "Converging")
 
 
 class Statement(NamedTuple):
-    """What a domain says. `desired`: the digest of what was desired when it said so. `groups`: those that cannot be had, and
-    why."""
+    """The statement of a domain. `desired`: the digest of what was desired then. `groups`: those that cannot be had,
+    and why."""
 
     desired: str
     holds: bool
@@ -133,7 +133,7 @@ class Verdict:
         return blocked or f"the domain{'s' * (not one)} {listed(domains)} {'has' if one else 'have'} not {where} yet"
 
     def _blocked(self, domain: str) -> str:
-        """What is blocked in a domain; "" when nothing is."""
+        """The reason why a domain is blocked; "" when it is not."""
         said = self._said.get(domain)
         is_blocked = said is not None and said.reason == "Blocked" and said.desired == self._journal.digest("desired")
         return said.message if said is not None and is_blocked else ""

@@ -91,8 +91,8 @@ class Containers(
     ) -> ContainersMemory:
         return _remembering.remembered(step, outcome, memory, away_s)
 
-    def known(self, memory: ContainersMemory) -> tuple[str, ...]:
-        return _remembering.known(memory)
+    def instances(self, memory: ContainersMemory) -> tuple[str, ...]:
+        return _remembering.instances(memory)
 
     def forgotten(self, memory: ContainersMemory, gone: Collection[str]) -> ContainersMemory:
         return _remembering.forgotten(memory, gone)

@@ -5,9 +5,9 @@ before it is proven. So as many switches go on at once as may be away, and each 
 not at work already, or not proven yet, stand at the head of the row: they are away before anybody is stopped.
 
 One that is away and depends on members that are switched cannot stand there. Those are switched before all others, and it
-stands right behind the last of them: whoever stands behind it is stopped only after it is proven.
+stands right behind the last of them: a member behind it is stopped only after it is proven.
 
-All rows are one line, and what a member depends on stands before it in that line. What leads from the stop of one member to
+All rows are one line, and the dependencies of a member stand before it in that line. Each way from the stop of one member to
 the proof of another leads over its start, so that no two wait for each other. A member whose host port another container
 takes over has no place in the line: it has to be stopped for the other, whenever that starts.
 """

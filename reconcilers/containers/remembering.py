@@ -60,7 +60,7 @@ def taken_over(memory: ContainersMemory, instance: str, subject: str) -> Contain
     return changed(memory, adopted={instance: subject, **memory.adopted})
 
 
-def known(memory: ContainersMemory) -> tuple[str, ...]:
+def instances(memory: ContainersMemory) -> tuple[str, ...]:
     """Ids of all instances of which something is remembered."""
     return tuple(dict.fromkeys((*memory.made, *memory.adopted)))
 

@@ -68,4 +68,4 @@ class Files(Inheriting[FilesSeen, FilesMemory]):
         return _observation.superseded(of_files(differences))
 
     def down(self, seen: FilesSeen, memory: FilesMemory, expected: Collection[str] = ()) -> dict[str, Ailment]:
-        return _observation.gone(seen, expected)
+        return _observation.down(seen, expected)

@@ -1,8 +1,8 @@
 """Which subjects succeed, fail and go back together.
 
-A `Baseline` makes a group, over all domains; all that is in none is one group, called "". What a revision asks of a group is
-its part. A part that failed is known by its name and content: it is not tried again until it changes, whatever becomes of
-other groups.
+A `Baseline` makes a group, over all domains; all that is in none is one group, called "". The part of a group is what a
+revision asks of it. A part that failed is known by its name and content: it is not tried again until it changes, whatever
+becomes of other groups.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Groups(NamedTuple):
         return {name: f"{name}@{asked.get(name, _NOTHING)}" for name in names if asked.get(name) != good.get(name)}
 
     def without(self, groups: Collection[str]) -> DesiredState:
-        """What is asked for, but of these groups what was good. Baselines name as members what goes back and is none by itself,
-        as a subject that nobody asks for any more, so that it stays in its group."""
+        """The state that is asked for, with these groups as they were good. Baselines name as members also those subjects that
+        go back and are none by themselves, such as one that is not asked for any more: they stay in their groups."""
         back, rest = self._back(groups), self._rest(groups)
         rules = [each for each in self.asked.documents if each.is_rule]
         return desired_state([*rest, *back, *self._extended(rules, back)])
@@ -186,5 +186,5 @@ def _with_members(rule: Document, names: Collection[str]) -> Document:
 
 
 def group_text(group: str) -> str:
-    """What a group is called in sentences."""
+    """The name of a group in sentences."""
     return f"group {group}" if group else "what is in no group"

@@ -13,7 +13,7 @@ from evenkeel.specs.documents.kinds import KINDS
 from evenkeel.specs.documents.needs import needs_in_a_circle
 from evenkeel.specs.documents.reference import Reference
 from evenkeel.specs.groups.baseline import Baseline
-from evenkeel.specs.problem import MOST_IN_ALL, Found, Problem, Severity, nearest, place_text
+from evenkeel.specs.problem import MOST_IN_ALL, Problem, Problems, Severity, nearest, place_text
 
 Documents = Mapping[tuple[str, str], Document]
 """Documents by kind and name, with the sound parts of broken ones."""
@@ -24,7 +24,7 @@ def desired_from(files: Sequence[Decoded], *, complete: bool = True) -> tuple[De
 
     Not `complete`: there are files that could not be read.
     """
-    problems = Found(MOST_IN_ALL)
+    problems = Problems(MOST_IN_ALL)
     for decoded in files:
         problems.extend(decoded.problems)
     first: dict[tuple[str, str], Document] = {}

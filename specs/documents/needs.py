@@ -1,4 +1,4 @@
-"""What documents need of each other: containers that have to be there, or to end, before another one starts."""
+"""Needs of documents for each other: containers that have to be there, or to end, before another one starts."""
 
 from __future__ import annotations
 

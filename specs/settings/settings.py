@@ -81,7 +81,7 @@ class BackoffSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel
 
 
 class EventsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What happened, one JSON object per line."""
+    """The entries, one JSON object per line."""
 
     file: Annotated[str, Meta(description="An absolute path; `-` is standard output; empty: none.")] = ""
     keep: Annotated[int, Meta(ge=100, le=10_000_000, description="Entries that the journal keeps.")] = 10_000
@@ -152,7 +152,7 @@ class EngineSettings(Struct, frozen=True):
     daemon's environment is not known here."""
     token_realms: tuple[str, ...] = ()
     """The registry's own host, hosts below it, and those of Docker Hub and GitLab need not be listed. It is about what `plan`
-    asks itself; what a pull sends where is the engine's to decide."""
+    asks itself; the engine decides where a pull sends them."""
     owner: str = ""
     """A name for this evenkeel, in the labels of its containers. Default "": the real path of the state directory stands
     there. Two evenkeels on one engine whose state directories have the same path, each in a container of its own, need one."""

@@ -14,7 +14,7 @@ Marking = Literal["asked", "always"]
 
 
 class SlotsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What has the slots of the operating system, for documents of the kind `OperatingSystem`."""
+    """The updater of the slots of the operating system, for documents of the kind `OperatingSystem`."""
 
     engine: Annotated[
         SlotsKind,

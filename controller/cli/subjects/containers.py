@@ -108,10 +108,10 @@ async def description(settings: Settings, journal: Journal, name: str, *, show_v
     from evenkeel.controller.cli.reaching import open_domain
     from evenkeel.controller.cli.subjects.facts import facts_of, unknown_subject
     from evenkeel.reconcilers.capabilities import watched
-    from evenkeel.reconcilers.containers.asked import asked_texts, otherwise
     from evenkeel.reconcilers.containers.instances import is_proven
     from evenkeel.reconcilers.containers.reveal import revealed_difference
     from evenkeel.reconcilers.containers.select import protects
+    from evenkeel.reconcilers.containers.settings import asked_texts, otherwise
     from evenkeel.specs.codec import changed
     from evenkeel.specs.containers.difference import ContainerDifference
     from evenkeel.specs.containers.observed import ContainersSeen

@@ -1,4 +1,4 @@
-"""What the journal, and the controller at work, tell of one subject, whatever its domain."""
+"""The facts about one subject of any domain, from the journal and the controller at work."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Facts(NamedTuple):
 
 
 def facts_of(settings: Settings, journal: Journal, domain: str, name: str) -> Facts:
-    """What is told of the subject `name` of a domain. Raises JournalError."""
+    """The facts about the subject `name` of a domain. Raises JournalError."""
     from evenkeel.controller.cli.history import Wanted, entries
     from evenkeel.controller.cycle.in_force import failed_groups, role_in_force
     from evenkeel.reconcilers.transaction.groups import groups, has_groups
@@ -81,7 +81,7 @@ def facts_of(settings: Settings, journal: Journal, domain: str, name: str) -> Fa
 def unknown_subject(journal: Journal, domain: str, name: str, also: Collection[str]) -> EvenkeelError:
     """That nothing is known of a name, with the nearest of its domain, or the kind that it is of. `also`: further
     names of the domain."""
-    from evenkeel.controller.cli.known import asked_of, known_of
+    from evenkeel.controller.cli.names import asked_of, known_of
     from evenkeel.controller.cli.subjects import SUBJECTS, describe_hint
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.problem import likely, nearest

@@ -2,7 +2,7 @@
 placed.
 
 No content is told. A digest is told only where the document in force asks for the file, no revision that is known calls
-it secret, and what evenkeel has placed was no secret then: a short content can be guessed from it."""
+it secret, and the file that evenkeel has placed was no secret then: a short content can be guessed from it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def description(settings: Settings, journal: Journal, name: str, *, show_v
     """One file, with what is at its path and at former ones. No value of a file is ever shown."""
     from evenkeel.controller.cli.reaching import open_domain
     from evenkeel.controller.cli.subjects.facts import facts_of, unknown_subject
-    from evenkeel.reconcilers.files.asked import asked_texts, otherwise
+    from evenkeel.reconcilers.files.settings import asked_texts, otherwise
     from evenkeel.reconcilers.files.telling import without_content
     from evenkeel.specs.codec import changed
     from evenkeel.specs.desired import DesiredState
@@ -120,7 +120,7 @@ async def description(settings: Settings, journal: Journal, name: str, *, show_v
 
 def _all_asked(journal: Journal) -> tuple[File, ...]:
     """The files of all revisions that are known."""
-    from evenkeel.controller.cli.known import revisions
+    from evenkeel.controller.cli.names import revisions
     from evenkeel.reconcilers.files.select import select
 
     return tuple(file for state in revisions(journal) for file, _ in select(state).documents)

@@ -516,7 +516,7 @@ def remembered(device: Device) -> tuple[object, ...]:
     try:
         desired = journal.digest("desired")
         roles = (journal.digest("message", "containers"), journal.digest("files"), desired, journal.origin("desired"))
-        return (*roles, journal.attempts.of(desired), memory(journal).adopted, journal.said())
+        return (*roles, journal.attempts.of(desired), memory(journal).adopted, journal.entries())
     finally:
         journal.close()
 

@@ -10,7 +10,7 @@ import pytest
 from tests.controller.device import Device, OnDevice, container
 
 from evenkeel.controller.cycle.endings import Settled, Stalled
-from evenkeel.controller.drivers.containers.memory import Image, Kept
+from evenkeel.controller.drivers.containers.memory import Image, WorldContainer
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, Resources, Restart
@@ -27,7 +27,7 @@ def job(image: str = "job:1", **fields: Any) -> Container:
 WEB = container("web", depends_on=("job",), conditions=(("job", "completed"),))
 
 
-def kept(device: Device, name: str = "job") -> Kept:
+def kept(device: Device, name: str = "job") -> WorldContainer:
     (found,) = [each for each in device.engine.simulation.present() if each.engine_name == engine_name(name)]
     return found
 
@@ -66,7 +66,7 @@ def test_a_job_that_is_over_is_at_rest(on_device: OnDevice) -> None:
         ending = await device.follow()
         assert isinstance(ending, Settled)
         assert ending.ended == ("job",)
-        assert "job" not in {entry.subject for entry in device.journal.said() if entry.kind == "drift"}
+        assert "job" not in {entry.subject for entry in device.journal.entries() if entry.kind == "drift"}
 
     on_device(work, job=MIGRATES)
 

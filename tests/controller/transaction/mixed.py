@@ -208,7 +208,7 @@ class Mixed:
         return known.holds, known.reason
 
     def said(self, kind: str) -> list[Feedback]:
-        return [entry for entry in self.journal.said(limit=100_000) if entry.kind == kind]
+        return [entry for entry in self.journal.entries(limit=100_000) if entry.kind == kind]
 
 
 def asking(content: str | None, *images: str, **file: Any) -> Reading:

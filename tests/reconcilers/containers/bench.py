@@ -19,7 +19,7 @@ from tests.virtual import now
 from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Waiting
 from evenkeel.controller.cycle.stage import StageLimits
-from evenkeel.controller.drivers.containers.memory import Image, Kept, MemoryEngine
+from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, WorldContainer
 from evenkeel.controller.journal.journal import Journal, open_journal
 from evenkeel.reconcilers.containers import Containers, compare
 from evenkeel.reconcilers.containers.naming import engine_name
@@ -64,7 +64,7 @@ class Watched:
         self.kept_up: frozenset[str] = frozenset()
         self.cuts: list[Cut] = []
         self.power_gone = asyncio.Event()
-        self.untouchable: dict[str, Kept] = {}
+        self.untouchable: dict[str, WorldContainer] = {}
 
     async def observe(self, look: Look = Look()) -> ContainersSeen:
         return await self.engine.observe(look)
@@ -133,7 +133,7 @@ class Watched:
         kept = self.engine.simulation.named(action.traits.facts.get("instance", "")) if self.group_of else None
         return kept.container.name if kept is not None and kept.container is not None else ""
 
-    def _check_dependencies(self, starting: Kept) -> None:
+    def _check_dependencies(self, starting: WorldContainer) -> None:
         """INV-06: what a container depends on is proven, in the form in which it is wanted, before it starts; or was started,
         where that is enough. A job is proven when it has ended well."""
         wanted = {container.name: container for container in self.to_fetch}
@@ -156,7 +156,7 @@ class Watched:
                 for kept in self.engine.simulation.present()
             ), f"{starting.engine_name} starts before {name} is {condition}"
 
-    def _check_removal(self, removed: Kept | None) -> None:
+    def _check_removal(self, removed: WorldContainer | None) -> None:
         """INV-05: what was proven goes only when something of its name is proven and was at work, if the name matters."""
         if removed is None or removed.container is None or removed.id not in self.proven:
             return
@@ -188,7 +188,7 @@ class Bench:
     def protect(self) -> None:
         """Put a system container of evenkeel's own and a stranger's container there, which must stay as they are."""
         plain = Container(name=SYSTEM, image="docker.io/library/system:1")
-        kept = Kept("0ff", SYSTEM, "sha256:system", plain, "running", plain.image)
+        kept = WorldContainer("0ff", SYSTEM, "sha256:system", plain, "running", plain.image)
         self.engine.world.containers[kept.id] = kept
         self.engine.put_foreign(changed(plain, name=STRANGER))
         self.driver.untouchable = {
@@ -274,7 +274,7 @@ class Bench:
         seen = await self.engine.observe(reconciler.look(want, memory))
         return reconciler.plan(reconciler.diff(want, seen, memory), seen, memory)
 
-    def own(self) -> list[Kept]:
+    def own(self) -> list[WorldContainer]:
         """What evenkeel may touch."""
         return [kept for kept in self.engine.world.containers.values() if kept.id not in self.driver.untouchable]
 

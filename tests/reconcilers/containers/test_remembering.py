@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from evenkeel.reconcilers.containers.remembering import begun, forgotten, known, remembered, taken_over
+from evenkeel.reconcilers.containers.remembering import begun, forgotten, instances, remembered, taken_over
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Connect, ContainerAction, Create, End, Remove, Start, Update, Verify
 from evenkeel.specs.containers.container import Container, Resources, Restart, Stop, proof_name
@@ -83,5 +83,5 @@ def test_of_switches_the_newest_stay() -> None:
 def test_an_adoption_is_known_until_it_is_gone() -> None:
     memory = taken_over(PROVEN, "9", "legacy")
     assert taken_over(memory, "9", "other") == memory, "it stays what it is"
-    assert known(memory) == ("1", "9")
+    assert instances(memory) == ("1", "9")
     assert forgotten(memory, ["9", "1"]) == ContainersMemory()
