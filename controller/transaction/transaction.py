@@ -109,8 +109,7 @@ class Transaction:
     # ── how far a domain may go ────────────────────────────────────────────────────────────────────────────────
 
     def report_progress(self, domain: str, state: DesiredState, pending: Phase | None, unseen: str = "") -> None:
-        """Record how far a domain is on its way to a state, after a look, or why it could not look (`unseen`), as
-        `reconcilers.transaction.barrier.Progress`."""
+        """Record how far a domain is on its way to a state, after a look, or why it could not look (`unseen`)."""
         self._broken.discard(domain)
         if pending in (None, Phase.CLEANUP) and not unseen:
             self._notified.discard(domain)
@@ -324,8 +323,7 @@ class Transaction:
         self._back_at = good.digest
 
     def _whom(self, one: DesiredState | None, other: DesiredState | None) -> str:
-        """The subjects that change on the way from one state to the other, behind a colon: the entries of a subject are found
-        by its name."""
+        """The subjects that change on the way from one state to the other, behind a colon: entries are found by name."""
         if one is None or other is None:
             return ""
         subjects = sorted({subject for domain in self._members for subject in self.differing(domain, one, other)})
