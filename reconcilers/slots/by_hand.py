@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from evenkeel.reconcilers.ports import Former
-from evenkeel.reconcilers.slots.marks import due
+from evenkeel.reconcilers.slots.marks import slot_to_mark
 from evenkeel.reconcilers.slots.plan import plan
 from evenkeel.reconcilers.slots.targets import target_of
 from evenkeel.reconcilers.slots.trials import version_in
@@ -87,7 +87,7 @@ def installed(system: OperatingSystem, seen: SlotsSeen, memory: SlotsMemory) -> 
         return has if found.target_version == system.version else found.why
     keys = (system.key,) if found.fetch else ()
     found = changed(found, activate=False, reboot=False, restore=False, keys=keys)
-    unmarked = due(system, seen, memory, installs=True)
+    unmarked = slot_to_mark(system, seen, memory, installs=True)
     if unmarked is not None:
         found = changed(found, settle=unmarked.name, settle_label=unmarked.label)
     return plan([found], memory, Former())

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evenkeel.reconcilers.slots.checks import REBOOT_REMEDY
-from evenkeel.reconcilers.slots.marks import due, is_stolen
+from evenkeel.reconcilers.slots.marks import is_stolen, slot_to_mark
 from evenkeel.reconcilers.slots.select import SlotsWanted
 from evenkeel.reconcilers.slots.targets import target_of
 from evenkeel.reconcilers.slots.trials import Course, OnTrial, has_failed, is_doubtful, is_trusted, on_trial, version_in
@@ -67,7 +67,7 @@ def _with_marks(
     """A difference with the marks that cannot wait for the rest of it."""
     subject = system.name if system is not None else SYSTEM
     installs = found is not None and found.install
-    unmarked = due(system, seen, memory, installs=installs, marks_any=marks_any)
+    unmarked = slot_to_mark(system, seen, memory, installs=installs, marks_any=marks_any)
     if unmarked is not None:
         if found is None or found.verb in NOTHING_DONE:
             why = f"slot {unmarked.label} is not marked good yet"
@@ -118,7 +118,7 @@ def _booted(
     is_proven = memory.proven.get(booted.name) == Proof(system.version, seen.boot)
     is_found = not system.bundle  # it was there before evenkeel, which vouches for nothing then
     is_new = memory.reached.get(system.name) != system.version and not is_found
-    is_unmarked = not (is_marked or is_found or due(system, seen, memory) is not None)
+    is_unmarked = not (is_marked or is_found or slot_to_mark(system, seen, memory) is not None)
     found = _about(system.name, "finish", "", seen, memory, system, document)
     found = changed(
         found,

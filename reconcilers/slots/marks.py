@@ -11,7 +11,7 @@ from evenkeel.specs.slots.observed import SlotSeen, SlotsSeen
 from evenkeel.specs.slots.system import OperatingSystem
 
 
-def due(
+def slot_to_mark(
     system: OperatingSystem | None,
     seen: SlotsSeen,
     memory: SlotsMemory,
