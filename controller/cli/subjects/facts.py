@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple
+
+from evenkeel.reconcilers.ports import Remembered, Seen, Want
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from evenkeel.controller.cycle.domain import Domain
     from evenkeel.controller.journal.journal import Journal, Role
     from evenkeel.specs.desired import DesiredState, Document
     from evenkeel.specs.errors import EvenkeelError
@@ -34,6 +37,31 @@ class Facts(NamedTuple):
     happened: bool
     entries: tuple[Repeated, ...]
     steps: tuple[StepAtWork, ...]
+
+
+class Sight(NamedTuple, Generic[Want, Seen, Remembered]):
+    """One look at a domain for a state. `away`: why it could not be looked at; then `seen` is empty."""
+
+    want: Want
+    memory: Remembered
+    seen: Seen
+    away: EvenkeelError | None
+
+
+async def look_at(
+    domain: Domain[Want, Seen, Remembered], journal: Journal, state: DesiredState, empty: Seen
+) -> Sight[Want, Seen, Remembered]:
+    """Look at this device alone, without registries. `empty`: an observation of nothing."""
+    from evenkeel.specs.codec import changed
+    from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+
+    decisions = domain.reconciler
+    want, memory = decisions.select(state), journal.memories.of(decisions.memory)
+    try:
+        seen = await domain.driver.observe(changed(decisions.look(want, memory), here_only=True))
+    except (Unavailable, TimedOut, Refused) as error:
+        return Sight(want, memory, empty, error)
+    return Sight(want, memory, seen, None)
 
 
 def facts_of(settings: Settings, journal: Journal, domain: str, name: str) -> Facts:
