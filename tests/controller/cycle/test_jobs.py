@@ -37,6 +37,17 @@ def runs(device: Device, name: str = "job") -> float:
     return kept(device, name).started_at
 
 
+async def left_at_work(device: Device) -> float:
+    """The job is begun, and its controller ends while it is at work; a name of its run."""
+    device.ask(job(), WEB)
+    following = asyncio.ensure_future(device.follow())
+    await asyncio.sleep(10.0)
+    device.stopping.set()
+    await following
+    device.stopping.clear()
+    return runs(device)
+
+
 def test_what_depends_on_the_end_of_a_job_starts_after_it(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         await device.reach(job(), WEB)
@@ -150,13 +161,7 @@ def test_a_job_that_fails_takes_its_revision_back(on_device: OnDevice, bad: Imag
 
 def test_a_job_whose_controller_ends_meanwhile_goes_on(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
-        device.ask(job(), WEB)
-        following = asyncio.ensure_future(device.follow())
-        await asyncio.sleep(10.0)
-        device.stopping.set()
-        await following
-        device.stopping.clear()
-        first = runs(device)
+        first = await left_at_work(device)
         device.start()
         assert isinstance(await device.follow(), Settled)
         assert runs(device) == first
@@ -167,13 +172,7 @@ def test_a_job_whose_controller_ends_meanwhile_goes_on(on_device: OnDevice) -> N
 
 def test_a_job_that_ends_by_itself_while_its_controller_is_away_is_over(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
-        device.ask(job(), WEB)
-        following = asyncio.ensure_future(device.follow())
-        await asyncio.sleep(10.0)
-        device.stopping.set()
-        await following
-        device.stopping.clear()
-        first = runs(device)
+        first = await left_at_work(device)
         await asyncio.sleep(60.0)
         device.start()
         assert isinstance(await device.follow(), Settled)
@@ -188,13 +187,7 @@ def test_a_job_that_somebody_ends_while_its_controller_is_away_runs_again(on_dev
     """Told to stop, it says that all is well."""
 
     async def work(device: Device) -> None:
-        device.ask(job(), WEB)
-        following = asyncio.ensure_future(device.follow())
-        await asyncio.sleep(10.0)
-        device.stopping.set()
-        await following
-        device.stopping.clear()
-        first = runs(device)
+        first = await left_at_work(device)
         device.engine.kill("job", exit_code=0)
         await asyncio.sleep(60.0)
         device.start()

@@ -6,12 +6,12 @@ A test cannot cut the power of its own machine. It asks the kernel's side: which
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.engines.bundle_server import bundle_server
-from tests.engines.dbus import PrivateBus, private_bus
+from tests.engines.dbus import PrivateBus
 from tests.engines.rauc import Rauc
 from tests.engines.systemd_double import Logind
 
@@ -40,16 +40,10 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> Synced:
     return found
 
 
-@pytest.fixture(scope="module")
-def daemon() -> Iterator[PrivateBus]:
-    with private_bus() as bus:
-        yield bus
-
-
 async def test_a05_everything_is_on_the_disk_before_a_reboot(
-    daemon: PrivateBus, monkeypatch: pytest.MonkeyPatch
+    bus_daemon: PrivateBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    logind, bus = Logind(daemon.address), SystemBus(daemon.address)
+    logind, bus = Logind(bus_daemon.address), SystemBus(bus_daemon.address)
     reboots = list[int]()
     monkeypatch.setattr(os, "sync", lambda: reboots.append(logind.reboots))
     logind.double.start()
