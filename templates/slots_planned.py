@@ -24,7 +24,8 @@ class SlotsPlanned:
     """A plan of the operating system (`templates.planned.Planned`)."""
 
     def __init__(self, plan: Plan, seen: SlotsSeen) -> None:
-        self.plan, self.seen, self.heading, self.loses = plan, seen, "os", "lost"
+        self.plan, self.seen, self.engine = plan, seen, seen.engine
+        self.heading, self.loses = "os", "lost"
         has_reboot = any(each.reboot for each in of_slots(plan.differences))
         end = ", with a reboot" if has_reboot else ""
         self.counts: Mapping[str, str] = {"install": f"operating system to install{end}", "boot": f"slot to boot{end}"}

@@ -83,20 +83,8 @@ VERBS = {"run", "done", "Run", "Done"}
 EXCEPTIONS = {
     # a message of feedback that a commander has received
     "heard Heard": "specs/kanto/heard.py",
-    # methods of ports that all domains implement, and names in the rooms of slots
-    "asked": "specs/look.py specs/containers/observed.py specs/files/observed.py specs/slots/observed.py"
-    " controller/drivers/slots/server.py reconcilers/slots/asked.py",
-    "begun": "reconcilers/ports.py"
-    " reconcilers/containers/__init__.py reconcilers/files/__init__.py reconcilers/slots/__init__.py"
-    " reconcilers/containers/remembering.py reconcilers/files/remembering.py reconcilers/slots/remembering.py",
-    "kept": "controller/participants/local.py controller/participants/participant.py"
-    " controller/participants/containers/participant.py controller/participants/slots/participant.py",
-    "seen": "templates/planned.py controller/drivers/slots/memory/world.py",
-    "stands": "controller/participants/components.py"
-    " controller/participants/containers/components.py controller/participants/slots/components.py",
-    "begun Begun": "controller/drivers/slots/rauc/begun.py",
 }
-"""By names: the modules that have them until they are changed next."""
+"""By names: the modules that may have them."""
 LEFT = {(module, name) for names, modules in EXCEPTIONS.items() for module in modules.split() for name in names.split()}
 
 

@@ -51,9 +51,9 @@ def command(context: click.Context, options: Options, output: str) -> int | None
     BOOTS says which slot runs (`now`) and which one the bootloader boots `next`; MARK is the bootloader's, CONTENT that of the
     updater, PROVEN evenkeel's.
 
-    What changes something needs the state directory for itself, as `evenkeel apply` does: it is refused while a controller is
-    at work, which is not to find slots changed below it. A document that asks for an operating system stays in force. What is
-    booted by hand then is drift, which is told, or repaired, as the document says.
+    A command that changes something needs the state directory for itself, as `evenkeel apply` does: it is refused while a
+    controller is at work, which is not to find slots changed below it. A document that asks for an operating system stays in
+    force. A system that is booted by hand then is drift, which is told, or repaired, as the document says.
 
     Exit code: 0; 1 when it cannot be done, or the slots cannot be seen.
     """

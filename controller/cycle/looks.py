@@ -29,7 +29,7 @@ class Looks(Generic[Seen]):
     async def observe(self, look: Look) -> Seen:
         """One look. Records whether the engine answers. Raises Unavailable, TimedOut or Refused when it cannot be
         asked."""
-        begun = asyncio.get_running_loop().time(), look.asked
+        begun = asyncio.get_running_loop().time(), look.engine
         looking = asyncio.ensure_future(self._driver.observe(look))
         self._begun.append(begun)
         try:

@@ -174,7 +174,7 @@ class GroupTrials:
         waiting = dict(self._waiting) if self._waiting_for == desired else {}
         held = self._held if self._held_for == desired else {}
         waiting |= {group: each.why for group, each in held.items() if each.kind in _PASSING}
-        state = self._journal.readable_revision("desired") if held and waiting else None
+        state = self._journal.readable_revision("desired") if waiting else None
         return self._groups(state).along(waiting) | waiting if state is not None else waiting
 
     def fetched(self) -> None:

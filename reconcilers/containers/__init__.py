@@ -83,13 +83,13 @@ class Containers(
     def revealed(self, plan: Plan, seen: ContainersSeen) -> Plan:
         return _reveal.revealed(plan, seen)
 
-    def begun(self, step: Step, memory: ContainersMemory) -> ContainersMemory:
-        return _remembering.begun(step, memory)
+    def memory_before(self, step: Step, memory: ContainersMemory) -> ContainersMemory:
+        return _remembering.memory_before(step, memory)
 
-    def remembered(
+    def memory_after(
         self, step: Step, outcome: Outcome, memory: ContainersMemory, away_s: float | None = None
     ) -> ContainersMemory:
-        return _remembering.remembered(step, outcome, memory, away_s)
+        return _remembering.memory_after(step, outcome, memory, away_s)
 
     def instances(self, memory: ContainersMemory) -> tuple[str, ...]:
         return _remembering.instances(memory)

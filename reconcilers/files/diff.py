@@ -34,13 +34,12 @@ def diff(want: FilesWanted, seen: FilesSeen, memory: FilesMemory) -> tuple[FileD
         difference = _wanted(file, document, there, seen, memory) if there is not None else None
         if difference is not None:
             found[file.name] = difference
-    found = _with_former_places(found, memory)
     subjects = want.subjects
     for path in sorted(remembered_paths(memory) - {file.path for file, _ in want.documents}):
         left = _unwanted(at[path], memory, subjects) if path in at else None
         if left is not None:
             found[left.subject] = _joined(found[left.subject], left) if left.subject in found else left
-    found = _without_folders_for_files(found, memory)
+    found = _with_former_places(_without_folders_for_files(found, memory), memory)
     _add_renewals(found, want, memory)
     unneeded = () if seen.only else _unneeded(want, seen, memory)
     if unneeded:
@@ -51,7 +50,7 @@ def diff(want: FilesWanted, seen: FilesSeen, memory: FilesMemory) -> tuple[FileD
 
 def _without_folders_for_files(found: dict[str, FileDifference], memory: FilesMemory) -> dict[str, FileDifference]:
     """The differences, blocked where a folder would take the place of a file that was placed: no way back could make a file of
-    the folder again. The file stays, too, until a revision asks for neither."""
+    the folder again. The file stays there, too, until a revision asks for neither."""
     more: dict[str, FileDifference] = {}
     for subject, each in found.items():
         path = each.file.path if each.file is not None else ""
@@ -62,8 +61,9 @@ def _without_folders_for_files(found: dict[str, FileDifference], memory: FilesMe
         rule = "evenkeel makes no folder of a file in one revision"
         why = f"{around} is a file{'' if owner == subject else f' of {owner}'}: {rule}"
         more[subject] = FileDifference(subject, "blocked", why, file=each.file, asked=each.asked)
-        if owner in found and found[owner].verb == "remove":
-            more[owner] = FileDifference(owner, "blocked", f"{subject} is asked for below {around}: {rule}")
+        if owner in found and around in found[owner].removes:
+            left, why = found[owner], f"{subject} is asked for below {around}: {rule}"
+            more[owner] = FileDifference(owner, "blocked", why, file=left.file, asked=left.asked)
     return found | more
 
 

@@ -63,11 +63,13 @@ class Slots(
     ) -> Plan:
         return _plan.plan(of_slots(differences), memory, former or Former())
 
-    def begun(self, step: Step, memory: SlotsMemory) -> SlotsMemory:
-        return _remembering.begun(step, memory)
+    def memory_before(self, step: Step, memory: SlotsMemory) -> SlotsMemory:
+        return _remembering.memory_before(step, memory)
 
-    def remembered(self, step: Step, outcome: Outcome, memory: SlotsMemory, away_s: float | None = None) -> SlotsMemory:
-        return _remembering.remembered(step, outcome, memory)
+    def memory_after(
+        self, step: Step, outcome: Outcome, memory: SlotsMemory, away_s: float | None = None
+    ) -> SlotsMemory:
+        return _remembering.memory_after(step, outcome, memory)
 
     def down(self, seen: SlotsSeen, memory: SlotsMemory, expected: Collection[str] = ()) -> dict[str, Ailment]:
         """None: something always runs. What should not is ailing."""

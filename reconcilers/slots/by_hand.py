@@ -1,7 +1,7 @@
-"""Plans for what a person asks of slots directly: a mark, the other slot, a bundle.
+"""Plans for the direct orders of a person: a mark, the other slot, a bundle.
 
-They are plans like others, of the same actions, so that they refuse the same and are remembered alike. What a person has booted
-or installed is nobody's wish: a document that asks for another version tells it as drift, or repairs it, as it says.
+They are plans like others, of the same actions, so that they refuse the same and are remembered alike. A system that a person
+has booted or installed is nobody's wish: a document that asks for another version tells it as drift, or repairs it, as it says.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a look at the slots says about the next update: pure checks, for any updater."""
+"""The checks of a look at the slots before the next update: pure, for any updater."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def _runs(seen: SlotsSeen) -> str:
 
 
 def _unasked(seen: SlotsSeen, memory: SlotsMemory) -> SlotsDifference | None:
-    """Nobody asks for a system: the one that runs stays. What evenkeel has begun is ended."""
+    """Nobody asks for a system: the one that runs stays. A trial that evenkeel has begun is ended."""
     trial, booted = on_trial(seen, memory), seen.slot(seen.booted)
     if trial is None or booted is None:
         return None
@@ -195,7 +195,7 @@ def _unless_it_stays(
 def _of_trial(
     found: SlotsDifference, system: OperatingSystem, trial: OnTrial, seen: SlotsSeen, memory: SlotsMemory
 ) -> SlotsDifference | None:
-    """What a trial of the wanted version needs next; `None` when its slot has another content by now."""
+    """The next need of a trial of the wanted version; `None` when its slot has another content by now."""
     label, boots = trial.label, trial.trial.boots
     if trial.seen is None:
         return None

@@ -13,7 +13,7 @@ from evenkeel.specs.slots.memory import UNCOUNTED, Failure, Proof, Proving, Slot
 Value = TypeVar("Value")
 
 
-def begun(step: Step, memory: SlotsMemory) -> SlotsMemory:
+def memory_before(step: Step, memory: SlotsMemory) -> SlotsMemory:
     """The memory when a step is about to be performed: a loss of power, or a reboot, may follow."""
     match step.action:
         case Fetch(system=system):
@@ -41,7 +41,7 @@ def begun(step: Step, memory: SlotsMemory) -> SlotsMemory:
             return memory
 
 
-def remembered(step: Step, outcome: Outcome, memory: SlotsMemory) -> SlotsMemory:
+def memory_after(step: Step, outcome: Outcome, memory: SlotsMemory) -> SlotsMemory:
     """The memory after a step has ended."""
     match step.action, outcome:
         case Install(slot=slot, system=system), Done(instance=written):

@@ -1,4 +1,4 @@
-"""What a look says about the slot that evenkeel has activated: the one thing that goes on while the process is dead.
+"""The trial of the slot that evenkeel has activated, as a look shows it: the one thing that goes on while the process is dead.
 
 The id of the boot tells whether the device was rebooted since, and the booted slot tells into what. A reboot before the mark
 was made is none of ours: the mark is known to have been made when the updater has counted it, when the slot still boots next

@@ -102,7 +102,7 @@ class ContainersLook(Look, frozen=True):
     limits: bool = False
 
     @property
-    def asked(self) -> str:
+    def engine(self) -> str:
         return "the engine, or a registry," if self.images and not self.here_only else "the engine"
 
 

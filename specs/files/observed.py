@@ -35,7 +35,7 @@ class FilesLook(Look, frozen=True):
     files: tuple[Sought, ...] = ()
 
     @property
-    def asked(self) -> str:
+    def engine(self) -> str:
         return "the file system"
 
 

@@ -1,4 +1,4 @@
-"""What a driver of slots can be told to do.
+"""The actions of a driver of slots.
 
 No action ever writes the booted slot. Facts and texts have addresses without their query, and never the content of a file of
 credentials. Slots are called by their names in the updater; `label` is their name in sentences.

@@ -1,4 +1,4 @@
-"""What differs between the operating system that is wanted and the slots."""
+"""The differences between the operating system that is wanted and the slots."""
 
 from __future__ import annotations
 

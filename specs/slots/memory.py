@@ -1,4 +1,4 @@
-"""What is remembered of slots, because no look can tell it: above all, what was true before a reboot."""
+"""The memory of slots: facts that no look can tell, above all those from before a reboot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a driver of slots may report, and what it is asked for.
+"""The observation of a driver of slots, and its question.
 
 The nouns are those of RAUC (self-update-agent.md §12.3), because they fit any updater that writes whole slots: a slot belongs
 to a class, has a name for the bootloader, and its content has a state of its own. A slot is called by its `name`, as
@@ -65,7 +65,7 @@ class BundleSeen(Struct, frozen=True):
 
 
 class Abilities(Struct, frozen=True):
-    """What the updater can. `keeps_primary`: an install leaves the mark for the next boot as it is
+    """The abilities of an updater. `keeps_primary`: an install leaves the mark for the next boot as it is
     (`activate-installed=false`). Without it the updater marks what it has installed, and `Install` takes the mark back at
     once. `streams`: it installs from an address without storing the bundle. `inspects`: it tells the sizes of images before it
     writes. `passes_time`: the device is simulated, and does not wait for a window."""
@@ -132,10 +132,10 @@ def fallback_text(seen: SlotsSeen, label: str, version: str) -> str:
 
 
 class SlotsLook(Look, frozen=True):
-    """What one look at the slots has to find out. `subjects`: names of documents; the one operating system has one."""
+    """The question of one look at the slots. `subjects`: names of documents; the one operating system has one."""
 
     subjects: tuple[str, ...] = ()
 
     @property
-    def asked(self) -> str:
+    def engine(self) -> str:
         return "the updater"

@@ -1,4 +1,4 @@
-"""What people may write of the operating system: the shape behind `kind: OperatingSystem`. What it means is
+"""The written form of an operating system: the shape behind `kind: OperatingSystem`. Its meaning is in
 `specs.slots.documents`, which also has the words for texts that do not have their form: the patterns here are for editors."""
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SystemHealthSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="
 
 
 class BootSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What is given to a system that is booted for the first time."""
+    """The time and the tries of a system that is booted for the first time."""
 
     deadline: Annotated[
         Duration,

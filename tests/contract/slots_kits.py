@@ -178,7 +178,7 @@ class RaucKit:
 
     def _engine(self) -> SlotsEngine:
         begun = self._folder / "begun.json"
-        updater = RaucUpdater(self._bus, [self.device.configuration], self.device.os_release, begun=begun)
+        updater = RaucUpdater(self._bus, [self.device.configuration], self.device.os_release, unfinished=begun)
         return SlotsEngine(updater, _Machine(self._bus, self.device), FolderStore(self._folder / "bundles", _PATIENCE))
 
     def system(self, version: str, fault: str = "", *, has: str = "", panics: bool = False) -> OperatingSystem:

@@ -50,7 +50,7 @@ async def description(settings: Settings, journal: Journal, name: str, *, show_v
     """The operating system of this name, with all slots."""
     from evenkeel.controller.cli.reaching import open_domain
     from evenkeel.controller.cli.subjects.facts import facts_of, look_at, unknown_subject
-    from evenkeel.reconcilers.slots.asked import asked_texts, otherwise
+    from evenkeel.reconcilers.slots.settings import asked_texts, otherwise
     from evenkeel.specs.desired import DesiredState
     from evenkeel.specs.slots.observed import SlotsSeen
     from evenkeel.templates.describe_text import Described

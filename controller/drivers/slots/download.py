@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from evenkeel.controller.drivers.slots.partial import Origin, Partial
-from evenkeel.controller.drivers.slots.server import Access, Final, Passing, access, asked
+from evenkeel.controller.drivers.slots.server import Access, Final, Passing, access, get
 from evenkeel.controller.process.waiting import waiting_for
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.errors import Refused, Unavailable
@@ -90,7 +90,7 @@ class _Fetching:
         return self._part.size
 
     async def leave(self) -> None:
-        """What is there is kept for the next time."""
+        """Keep the part that is there for the next time."""
 
         def keep() -> None:
             with suppress(OSError, AssertionError):
@@ -118,7 +118,7 @@ class _Fetching:
     async def _go_on(self, with_: Access) -> None:
         """One request."""
         part = self._part
-        async with asked(self._system, with_, part.size, part.origin) as answer:
+        async with get(self._system, with_, part.size, part.origin) as answer:
             if answer.start < 0:
                 await self._in_thread(lambda: part.restart(Origin()))
                 raise Passing("the server has another content now")

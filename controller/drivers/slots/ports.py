@@ -19,7 +19,7 @@ Mark = Literal["good", "bad", "active"]
 
 
 class Manifest(NamedTuple):
-    """What a bundle says of itself, once its signature was checked. `size`: bytes of its images, 0 when unknown."""
+    """A bundle's own description, once its signature was checked. `size`: bytes of its images, 0 when unknown."""
 
     compatible: str
     version: str
@@ -27,7 +27,7 @@ class Manifest(NamedTuple):
 
 
 class Updater(Protocol):
-    """What has the slots, such as RAUC with a bootloader."""
+    """The program that has the slots, such as RAUC with a bootloader."""
 
     async def look(self) -> SlotsSeen:
         """The slots and their marks, without what the machine and the store tell. It answers also while an install goes on,
@@ -107,7 +107,7 @@ class Store(Protocol):
     """A folder with bundles, by their keys."""
 
     def bundles(self) -> Sequence[BundleSeen]:
-        """What is there, in order of key. Raises Unavailable."""
+        """The stored bundles, in order of key. Raises Unavailable."""
         ...
 
     def free(self) -> int | None:

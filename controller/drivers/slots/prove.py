@@ -51,7 +51,7 @@ def _late_text(action: Prove, ends: float) -> str:
 
 
 def _mismatch(action: Prove, seen: SlotsSeen) -> str:
-    """What is booted instead of what was to be booted; "" when it is."""
+    """The system that is booted instead of the one that was to be booted; "" when it is that one."""
     booted = seen.slot(seen.booted)
     if booted is None or booted.name != action.slot:
         return fallback_text(seen, action.label, action.version)
@@ -61,7 +61,7 @@ def _mismatch(action: Prove, seen: SlotsSeen) -> str:
 
 
 async def _unwell(health: Health, machine: Machine, witness: Witness) -> str:
-    """What of a health does not hold now, in words; "" when all does."""
+    """The parts of a health that do not hold now, in words; "" when all do."""
     try:
         units = await machine.inactive(health.units) if health.units else {}
         containers = await witness.unwell(health.containers) if health.containers else {}

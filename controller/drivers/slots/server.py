@@ -49,7 +49,7 @@ class Final(Exception):
 
 
 class Access(NamedTuple):
-    """What a server is asked with: an `Authorization` header or "", and the authorities that it is trusted by, with the
+    """The credentials of a request: an `Authorization` header or "", and the authorities that it is trusted by, with the
     certificate of this device, if it has one."""
 
     authorization: str
@@ -123,7 +123,7 @@ async def length(system: OperatingSystem, with_: Access) -> int:
 
 
 @asynccontextmanager
-async def asked(system: OperatingSystem, with_: Access, size: int, origin: Origin) -> AsyncIterator[Answer]:
+async def get(system: OperatingSystem, with_: Access, size: int, origin: Origin) -> AsyncIterator[Answer]:
     """The content from `size` on, of which `size` bytes of `origin` are there. A server that cannot continue begins anew."""
     headers = _headers(with_)
     if size:

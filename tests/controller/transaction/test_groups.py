@@ -198,6 +198,22 @@ def test_what_depends_on_a_group_that_fails_or_waits_stays_as_it_was_with_it(on_
     on_mixed(work)
 
 
+def test_a_group_that_waits_along_with_another_one_is_told_also_where_no_group_goes_on(on_mixed: OnMixed) -> None:
+    base = Container("base", "base:1", stable_for=timedelta(seconds=3))
+
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, needing("1"))
+        broken(mixed, "base:1", pull=True)
+        mixed.source.readings.put_nowait(needing("2", base))
+        await mixed.play(400)
+        settled = mixed.journal.condition("Settled")
+        assert settled is not None
+        assert dict(settled.waiting).keys() == {"comfort", "drive"}
+        assert settled.waiting["drive"].startswith("web depends on base, which group comfort does not have")
+
+    on_mixed(work)
+
+
 def test_a_group_that_changes_an_engine_that_is_away_holds_up_no_other(on_mixed: OnMixed) -> None:
     """Found by a check: a file of another group was not written, for ever."""
     groups, told = {"drive": ("conf",), "comfort": ("lamp",)}, list[object]()

@@ -422,8 +422,8 @@ def test_the_window_and_the_reboot_of_others_are_the_drivers() -> None:
 def after(memory: SlotsMemory, plan: Plan, id_: str, outcome: Outcome | None) -> SlotsMemory:
     """The memory after a step; `None`: it has begun, and the process is dead."""
     step: Step = next(step for stage in plan.stages for step in stage.steps if step.id == id_)
-    begun = Slots().begun(step, memory)
-    return begun if outcome is None else Slots().remembered(step, outcome, begun)
+    begun = Slots().memory_before(step, memory)
+    return begun if outcome is None else Slots().memory_after(step, outcome, begun)
 
 
 def test_a_trial_is_remembered_before_the_mark() -> None:

@@ -35,7 +35,7 @@ class MemoryUpdater:
         world = self._world
         return SlotsSeen(
             "memory (simulated)",
-            slots=world.seen(),
+            slots=world.report(),
             booted=world.booted,
             primary=world.primary,
             compatible=COMPATIBLE,
