@@ -29,16 +29,21 @@ class Compose:
 
     def __init__(self, folder: Path, engine: str, count: int, image: str) -> None:
         """`engine`: its address, as DOCKER_HOST takes it."""
-        services = {
-            f"app-{number}": {"image": image, "container_name": f"composed-{number}"} for number in range(count)
-        }
-        file = folder / f"compose-{count}.json"
-        file.write_text(json.dumps({"version": "3", "services": services}))
-        self._command = [*compose_command(), "-p", f"bench{count}", "-f", str(file)]
+        self._count, self._image, self._file = count, image, folder / f"compose-{count}.json"
+        self._command = [*compose_command(), "-p", f"bench{count}", "-f", str(self._file)]
         self._environment = {**os.environ, "DOCKER_HOST": engine, "COMPOSE_HTTP_TIMEOUT": str(_TIMEOUT_S)}
 
-    def up_s(self) -> float:
-        """Seconds of `up -d`, from nothing."""
+    def up_s(self, version: str = "1") -> float:
+        """Seconds of `up -d`: from nothing, or, with another version than before, of all containers anew."""
+        services = {
+            f"app-{number}": {
+                "image": self._image,
+                "container_name": f"composed-{number}",
+                "environment": {"VERSION": version},
+            }
+            for number in range(self._count)
+        }
+        self._file.write_text(json.dumps({"version": "3", "services": services}))
         begun = time.monotonic()
         self._run("up", "-d")
         return time.monotonic() - begun

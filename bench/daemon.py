@@ -160,7 +160,7 @@ def _wait(state: Path, after: int, kind: str, timeout_s: float = 120) -> Feedbac
     while time.monotonic() < deadline:
         journal = read_journal(state)
         try:
-            for entry in journal.said(after):
+            for entry in journal.entries(after):
                 if entry.kind == kind:
                     return entry
         finally:

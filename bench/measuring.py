@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import statistics
 import subprocess
 import time
@@ -12,7 +13,8 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """One measured number. `compared`: what it is in terms of something else on the same machine."""
+    """One measured number. `compared`: what it is in terms of something else on the same machine. `budget`: the aim, a number
+    with a unit; one in × is about the ratio with which `compared` begins."""
 
     what: str
     value: float
@@ -69,9 +71,29 @@ def written_bytes(pid: int) -> int:
 def table(title: str, rows: Sequence[Row]) -> str:
     """A Markdown table."""
     lines = [f"### {title}", "", "| what | measured | compared | budget |", "|---|--:|---|---|"]
-    lines += [f"| {row.what} | {_number(row.value)} {row.unit} | {row.compared} | {row.budget} |" for row in rows]
+    lines += [f"| {row.what} | {measured(row)} | {row.compared} | {aim(row)} |" for row in rows]
     return "\n".join([*lines, ""])
 
 
-def _number(value: float) -> str:
-    return f"{value:.1f}" if abs(value) < 100 else f"{value:,.0f}"
+def measured(row: Row) -> str:
+    """The number with its unit."""
+    number = f"{row.value:.1f}" if abs(row.value) < 100 else f"{row.value:,.0f}"
+    return f"{number} {row.unit}".strip()
+
+
+def aim(row: Row) -> str:
+    """The aim of a row, and whether it was missed."""
+    return f"{row.budget}, missed" if is_missed(row) else row.budget
+
+
+def is_missed(row: Row) -> bool:
+    """Whether the number, or the ratio of a row whose aim is one, is above the aim. A row without a number in its aim, or
+    without the ratio, has not missed it."""
+    most = _first_number(row.budget)
+    value = _first_number(row.compared) if "×" in row.budget else row.value
+    return most is not None and value is not None and value > most
+
+
+def _first_number(text: str) -> float | None:
+    found = re.match(r"[\d.]+", text)
+    return float(found[0]) if found else None

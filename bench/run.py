@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import platform
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.engines import ENGINE
@@ -16,9 +18,9 @@ SECTIONS = {
     "planning": "Planning",
     "command": "Command line",
     "daemon": f"Daemon on {ENGINE}",
-    "footprint": "Idle daemon of the wheel, Docker and MQTT, Debian's Python",
+    "footprint": f"Idle daemon of the wheel, {ENGINE} and MQTT, Debian's Python",
     "converging": f"Many containers by files, on {ENGINE}",
-    "mqtt": "Update agent over MQTT",
+    "mqtt": f"Update agent over MQTT, on {ENGINE}",
     "slots": "Operating systems with RAUC",
 }
 
@@ -30,10 +32,13 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="also write the numbers there")
     asked = parser.parse_args()
     found = {}
-    sys.stdout.write(f"Python {platform.python_version()}, {platform.machine()}\n\n")
+    sys.stdout.write(
+        f"Python {platform.python_version()}, {platform.machine()}, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores\n\n"
+    )
     for name in asked.sections or SECTIONS:
+        title = f"{SECTIONS[name]} (load {os.getloadavg()[0]:.1f} before)"
         rows = importlib.import_module(f"bench.{name}").measure()
-        sys.stdout.write(f"{table(SECTIONS[name], rows)}\n")
+        sys.stdout.write(f"{table(title, rows)}\n")
         sys.stdout.flush()
         found[name] = [row._asdict() for row in rows]
     if asked.json is not None:

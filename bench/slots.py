@@ -111,7 +111,7 @@ def _download(folder: Path) -> list[Row]:
 def _install(folder: Path, device: Rauc) -> list[Row]:
     bundle = device.bundles.make("1.5.0")
     bus = SystemBus(device.bus.address)
-    updater = RaucUpdater(bus, [device.configuration], device.os_release, begun=folder / "begun.json")
+    updater = RaucUpdater(bus, [device.configuration], device.os_release, unfinished=folder / "begun.json")
     engine = SlotsEngine(updater, SystemMachine(bus), FolderStore(folder / "store"))
     action = Install("rootfs.1", "B", OperatingSystem("os", "1.5.0", f"file://{bundle.path}"), keeps="rootfs.0")
     windows: list[float] = []

@@ -11,7 +11,7 @@ from evenkeel.specs.settings.settings import SIMULATED, Settings
 log = logging.getLogger(__name__)
 
 
-class Asked(NamedTuple):
+class RunSettings(NamedTuple):
     """Settings, and the warnings about them."""
 
     settings: Settings

@@ -25,10 +25,10 @@ def main() -> int:
 
         return command(words)
     try:
-        from evenkeel.controller.daemon import Asked, serve
+        from evenkeel.controller.daemon import RunSettings, serve
         from evenkeel.specs.codec import decode
 
-        return serve(*decode(content, Asked))
+        return serve(*decode(content, RunSettings))
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - as in `cli`
         from evenkeel.controller.cli import ended
 
@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def _settings(words: Sequence[str]) -> bytes:
-    """The settings of a `run`, as `Asked`; raises what is wrong with them."""
+    """The settings of a `run`, as `RunSettings`; raises what is wrong with them."""
     from evenkeel.controller.cli import commands
 
     content = commands.main(args=[*words, "--only-read"], prog_name="evenkeel", standalone_mode=False)

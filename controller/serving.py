@@ -65,7 +65,7 @@ def agent_roles(
 
 
 class _Builder:
-    """What is alike for all roles."""
+    """The parts that all roles share."""
 
     def __init__(self, journal: Journal, controller: Controller, router: Router, now: Now, clock: Clock) -> None:
         self.journal, self.controller, self._router = journal, controller, router

@@ -55,11 +55,11 @@ def slots_domain(
 
         return await bundle_size(driver.driver, system)
 
-    return Domain(Slots(), driver, partial(look_ahead, size))
+    return Domain(Slots(marks_any=settings.slots.mark_good == "always"), driver, partial(look_ahead, size))
 
 
 def check_slots(settings: Settings, now: float) -> tuple[Finding, ...]:
-    """What is wrong with the configuration of the updater, beside what a look tells."""
+    """The faults of the updater's configuration, beside those that a look tells."""
     from evenkeel.controller.drivers.slots.choice import check
     from evenkeel.specs.settings.slots import chosen
 

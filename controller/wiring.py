@@ -120,12 +120,14 @@ def _containers(
     from evenkeel.controller.cycle.domain import Domain
 
     async def foresee(plan: Plan, seen: ContainersSeen, provided: Collection[str]) -> Foreseen[ContainersSeen]:
-        from evenkeel.controller.cycle.surroundings import (
-            look_around,
-        )  # only a preview foresees; a controller needs none
+        # Only a preview foresees; a controller needs none.
+        from evenkeel.controller.cycle.surroundings import look_around
+        from evenkeel.controller.settings.sockets import other_engine, with_socket
 
         around = _image_sizes(settings, engine), _surroundings(settings, engine)
-        return await look_around(*around, plan, seen, provided)
+        found = await look_around(*around, plan, seen, provided)
+        other = other_engine(with_socket(settings).engine, seen.engine)
+        return found._replace(notes=(*found.notes, other)) if other else found
 
     return Domain(reconciler(settings), engine, foresee)
 

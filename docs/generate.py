@@ -1,7 +1,7 @@
 """Write the pages of docs/reference that follow from the code: the spec, the commands, the settings.
 
-`make docs` runs it; tests/docs holds the pages to what it would write. `--check` writes nothing and says which differ. What a
-page says beyond its tables is written here, because a page is either made or written, never both.
+`make docs` runs it; tests/docs holds the pages to what it would write. `--check` writes nothing and says which differ. Text
+beside the tables of a page is written here, because a page is either made or written, never both.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ _SPEC_TEXTS = """\
 | duration | numbers with `h`, `m`, `s`, `ms`, `us` | `30s`, `1m30s`, `500ms` |
 | image | `[registry/]repository[:tag][@digest]` | `nginx` (short for `docker.io/library/nginx:latest`) |
 
-Order in lists counts for `command` and `health.exec` only. What is left out has the default of the table. Lines and files do
+Order in lists counts for `command` and `health.exec` only. A missing key has the default of the table. Lines and files do
 not count either: moving a document to another file changes nothing.
 
 Besides shape, combinations are checked. Errors are, among others: `ports` with `network: host`; `devices` or `capabilities`
@@ -84,7 +84,7 @@ have the same); a `path` of two files; a group without members; a container or a
 
 `dependsOn`, `runOnce` and `maxUnavailable` are explained in [howto/order.md](../howto/order.md).
 
-What an engine makes of some of these keys: [engines.md](../engines.md).
+Engines and some of these keys: [engines.md](../engines.md).
 
 ## Kanto's documents
 
@@ -211,12 +211,12 @@ def _options(command: click.Command, context: click.Context, but: set[str | None
 _SETTINGS_HEAD = """\
 # Settings
 
-What an operator decides about evenkeel itself, in `/etc/evenkeel/config.yaml` (YAML or JSON; `--config` and
+The decisions of an operator about evenkeel itself, in `/etc/evenkeel/config.yaml` (YAML or JSON; `--config` and
 `EVENKEEL_CONFIG` name another file). Every key may be left out. Unknown keys and wrong values are errors, all of them
 reported with their lines, and evenkeel does not start. `--specs`, `--state`, `--engine`, `--docker-address` and
 `--verbose` take precedence over the file. A running controller reads the file only when it starts.
 
-A whole file with comments: [examples/config.yaml](../../examples/config.yaml). What the keys of `mqtt` and `updateAgent` do:
+A whole file with comments: [examples/config.yaml](../../examples/config.yaml). The keys of `mqtt` and `updateAgent`:
 [howto/mqtt.md](../howto/mqtt.md).
 """
 _TEXTS = {NAME_PATTERN: "name", DURATION_PATTERN: "duration", "^/": "absolute path"}

@@ -96,7 +96,7 @@ class Inheriting(Protocol[SeenContra, RememberedContra]):
 class Instanced(Protocol[SeenContra, Remembered]):
     """Facts are remembered of instances, which may be removed from outside for good."""
 
-    def known(self, memory: Remembered) -> tuple[str, ...]:
+    def instances(self, memory: Remembered) -> tuple[str, ...]:
         """Ids of all remembered instances."""
         ...
 
@@ -186,7 +186,7 @@ class _Without:
     def superseded(self, differences: Sequence[Difference], seen: object, memory: object) -> tuple[Document, ...]:
         return ()
 
-    def known(self, memory: object) -> tuple[str, ...]:
+    def instances(self, memory: object) -> tuple[str, ...]:
         return ()
 
     def present(self, seen: object) -> tuple[str, ...]:

@@ -102,11 +102,11 @@ class Reconciler(Protocol[Want, SeenContra, Remembered]):
         """The steps from the observed to the wanted state, in stages. Without stages there is nothing to do."""
         ...
 
-    def begun(self, step: Step, memory: Remembered) -> Remembered:
+    def memory_before(self, step: Step, memory: Remembered) -> Remembered:
         """The memory from the moment at which a step is about to be performed."""
         ...
 
-    def remembered(self, step: Step, outcome: Outcome, memory: Remembered, away_s: float | None = None) -> Remembered:
+    def memory_after(self, step: Step, outcome: Outcome, memory: Remembered, away_s: float | None = None) -> Remembered:
         """The memory after a step has ended. `away_s`: for how many seconds the subject was away, if this step has
         brought it back."""
         ...

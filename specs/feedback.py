@@ -135,7 +135,7 @@ class Condition(Struct, frozen=True):
     """A named truth: whether it holds, a CamelCase reason, a sentence for people, and since when (epoch seconds).
     `set_aside`: the content that `ContentCurrent` is about, by subject. `refused`: with `ActivityCompleted`, the newest message
     that was refused since the end of which the rest tells. `domain`: the domain that it is a truth of; "" for the device.
-    `groups`: with `Settled`, the groups that cannot be had, and why; `waiting`: those that cannot be fetched now. "" is what
+    `groups`: with `Settled`, the groups that cannot be had, and why; `waiting`: those that are not fetched yet. "" is what
     is in no group."""
 
     name: ConditionName

@@ -19,7 +19,7 @@ class Look(Struct, frozen=True):
     here_only: bool = False
 
     @property
-    def asked(self) -> str:
+    def engine(self) -> str:
         """The part of the world that is asked, in words."""
         return "the engine"
 

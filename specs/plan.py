@@ -28,8 +28,8 @@ class Phase(StrEnum):
 
 
 BARRIERS = ((Phase.DOWNLOAD,), (Phase.UPDATE,), (Phase.ACTIVATE, Phase.VERIFY), (Phase.CLEANUP,))
-"""Everything ends with one of these before the next begins. Starting and proving belong together, because what depends on
-something starts only when that is proven."""
+"""Everything ends with one of these before the next begins. Starting and proving belong together, because a dependent
+starts only when its dependency is proven."""
 NOTHING_DONE = ("keep", "blocked")
 """Verbs of differences that cause no work: `keep` is never touched, `blocked` cannot be done."""
 NOTIFIED = "restart"
@@ -76,7 +76,7 @@ class Traits(NamedTuple):
     `text`: the action in words, as `pull nginx:1.27`. `facts`: for programs, its name under `action`, and its objects;
     nothing that may be secret. `own_s`: seconds that it may take by itself, beside the time that the driver needs.
     `fetches`: the content that it brings from elsewhere, which has a time limit of its own; "" when it brings none.
-    `source`: the place that it is fetched from. `by`: whoever does it, in words; "" is the engine.
+    `source`: the place that it is fetched from. `by`: the program that does it, in words; "" is the engine.
     `may_be_cut`: it can be ended at any moment without harm, and begun again later. `away`: with it the subject is at
     work no more (`begins`), or is again (`ends`). `notifies`: pairs of a domain and a subject of it that has to begin anew
     once this was done. `provides`: a path of the host that is there once this was done. `afterwards`: sentences that have

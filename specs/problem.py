@@ -116,8 +116,9 @@ def count_text(problems: Iterable[Problem]) -> str:
     return f"{count:,} problem{'s' * (count != 1)}"
 
 
-class Found:
-    """Problems as they are found. Beyond `most` of a severity they are only counted, so that no content takes much memory."""
+class Problems:
+    """Problems, collected as they are found. Beyond `most` of a severity they are only counted, so that no content takes
+    much memory."""
 
     def __init__(self, most: int = MOST_PROBLEMS) -> None:
         self._listed: list[Problem] = []

@@ -14,5 +14,5 @@ def is_unit(name: str) -> bool:
 
 
 def unit_hint(name: str) -> str:
-    """What to write instead of a name that cannot be that of a unit."""
+    """The remedy for a name that cannot be that of a unit."""
     return f"write `{name}.service`" if is_unit(f"{name}.service") else "see systemctl(1)"

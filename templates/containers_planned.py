@@ -28,7 +28,7 @@ class ContainersPlanned:
     """A plan of containers (`templates.plan_text.Planned`)."""
 
     def __init__(self, plan: Plan, seen: ContainersSeen) -> None:
-        self.plan, self.seen, self.heading = plan, seen, plan.domain
+        self.plan, self.seen, self.heading, self.engine = plan, seen, plan.domain, seen.engine
         self.loses = "the new container will be without what no spec can say"
         self.counts: Mapping[str, str] = {}
 

@@ -28,7 +28,7 @@ def plan_value(
     return {
         "apiVersion": "evenkeel/v1",
         "kind": "Plan",
-        "domains": [{"name": each.plan.domain, "engine": each.seen.engine} for each in plans],
+        "domains": [{"name": each.plan.domain, "engine": each.engine} for each in plans],
         "revision": revision,
         "changes": any(each.plan.stages for each in plans),
         "notes": list(notes),

@@ -26,8 +26,11 @@ class Planned(Protocol):
 
     @property
     def plan(self) -> Plan: ...
+
     @property
-    def seen(self) -> Observation: ...
+    def engine(self) -> str:
+        """The part of the world that the plan changes, in words, with its version."""
+        ...
 
     @property
     def heading(self) -> str:
@@ -81,7 +84,7 @@ class AnyPlanned:
     """A plan of a domain without texts of its own."""
 
     def __init__(self, plan: Plan, seen: Observation) -> None:
-        self.plan, self.seen = plan, seen
+        self.plan, self.engine = plan, seen.engine
         self.heading, self.loses = plan.domain, "lost"
         self.counts: Mapping[str, str] = {}
 

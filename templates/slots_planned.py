@@ -24,7 +24,8 @@ class SlotsPlanned:
     """A plan of the operating system (`templates.planned.Planned`)."""
 
     def __init__(self, plan: Plan, seen: SlotsSeen) -> None:
-        self.plan, self.seen, self.heading, self.loses = plan, seen, "os", "lost"
+        self.plan, self.seen, self.engine = plan, seen, seen.engine
+        self.heading, self.loses = "os", "lost"
         has_reboot = any(each.reboot for each in of_slots(plan.differences))
         end = ", with a reboot" if has_reboot else ""
         self.counts: Mapping[str, str] = {"install": f"operating system to install{end}", "boot": f"slot to boot{end}"}
@@ -70,6 +71,7 @@ class SlotsPlanned:
         return {
             "version": _version(difference) or None,
             "slot": {"name": difference.target, "label": difference.target_label} if difference.target else None,
+            "rivals": [{"name": name, "label": self._label(name)} for name in difference.rivals],
             "runs": runs if difference.runs else None,
             "fetch": {
                 "bundle": shown_bundle(system.bundle),
@@ -99,13 +101,14 @@ class SlotsPlanned:
         if difference.target or difference.runs:
             yield self._of_slot(difference)
         if difference.reboot:
-            yield Part("↻", "change", _REBOOT, "", _reboot_text(difference))
+            into = "the slot that was written" if difference.rivals else _target(difference)
+            yield Part("↻", "change", _REBOOT, "", _reboot_text(difference, into))
         for name, label in difference.bads:
             yield Part("-", "remove", f"slot {label or name}", "mark bad", "the bootloader does not boot it any more")
 
     def _of_slot(self, difference: SlotsDifference) -> Part:
         target, runs = _target(difference), difference.runs_label or difference.runs
-        name, version = target or runs, _version(difference)
+        name, version = self._either(difference) or target or runs, _version(difference)
         verb = "install" if difference.install else "activate" if difference.activate else difference.verb
         words = [difference.subject]
         if verb in ("install", "activate") and difference.before not in ("", version):
@@ -117,7 +120,19 @@ class SlotsPlanned:
         if verb not in ("install", "activate"):
             words.append(difference.why)
         remarks = tuple(_remarks(difference, verb))
+        if difference.rivals:
+            count = "both of them" if len(difference.rivals) == 1 else "all of them"
+            remarks = (f"the updater chooses the slot, because {count} are free", *remarks)
         return Part("~", "change", f"slot {name}", verb, "   ".join(words), remarks)
+
+    def _either(self, difference: SlotsDifference) -> str:
+        """`A or B`, where the updater chooses; "" where it does not."""
+        labels = sorted((_target(difference), *(self._label(name) for name in difference.rivals)))
+        return f"{', '.join(labels[:-1])} or {labels[-1]}" if difference.rivals else ""
+
+    def _label(self, name: str) -> str:
+        slot = self.seen.slot(name)
+        return slot.label if slot is not None else name
 
     def _fetch_text(self, difference: SlotsDifference, system: OperatingSystem) -> str:
         left = self._left(system)
@@ -173,6 +188,8 @@ def _remarks(difference: SlotsDifference, verb: str) -> Iterator[str]:
             yield f"slot {runs} is let boot next again first"
         if difference.settle:
             yield f"slot {difference.settle_label} is marked good first, so that a loss of power boots it"
+    if difference.keeps_net:
+        yield f"slot {runs} is marked good before it is left"
     if is_changed and difference.runs and difference.target and difference.runs != difference.target:
         version = f" ({difference.before})" if difference.before else ""
         yield f"slot {runs}{version} stays as it is and is what a failed boot falls back to"
@@ -185,9 +202,9 @@ def _remarks(difference: SlotsDifference, verb: str) -> Iterator[str]:
         )
 
 
-def _reboot_text(difference: SlotsDifference) -> str:
+def _reboot_text(difference: SlotsDifference, into: str) -> str:
     """`into B, about 40 s; good only after 2 units were healthy for 60 s`."""
-    text, system = f"into {_target(difference)}", difference.system
+    text, system = f"into {into}", difference.system
     if system is not None and system.reboot == "others":
         text += " when somebody else reboots the device"
     if system is not None and system.window is not None:

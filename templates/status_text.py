@@ -41,7 +41,7 @@ class Status(NamedTuple):
     desired state that came over MQTT; `waiting`: for the broker; `activities`: those that are open; `unserved`: the ids
     of those for which the settings have no agent. `work`: the work of the controller, `None` when it did not say.
     `said`: the failed subjects whose last output is kept. `groups`: the groups that went back to last-good, with the
-    reasons; `blocked`: those that cannot be had; `held_up`: those that cannot be fetched now.
+    reasons; `blocked`: those that cannot be had; `held_up`: those that are not fetched yet.
     """
 
     state: str

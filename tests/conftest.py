@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, settings
 
 from .engines.broker import Broker
 from .engines.bundles import Bundles
+from .engines.dbus import PrivateBus, private_bus
 from .engines.dockerd import Dockerd, make_dockerd
 from .engines.machine import alone
 from .engines.podman import Podman, make_podman
@@ -156,6 +157,13 @@ def podman_without_root(_engines_wanted: None, registry: Registry) -> Iterator[P
     engine = make_podman(rootless=True)
     yield engine
     engine.close()
+
+
+@pytest.fixture(scope="module")
+def bus_daemon() -> Iterator[PrivateBus]:
+    """A D-Bus of its own, on which doubles of system services have names."""
+    with private_bus() as bus:
+        yield bus
 
 
 @pytest.fixture

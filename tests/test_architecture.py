@@ -70,6 +70,53 @@ def test_words_that_only_contain_a_banned_one_are_left_alone(name: str) -> None:
     assert not words(name) & BANNED
 
 
+PARTICIPLES = set(
+    re.findall(
+        r"\w+",
+        "asked been begun broke done due felt finds found gone given heard held kept known left made met owed run said seen"
+        " shown stands taken told",
+    )
+)
+"""Participles, and forms of verbs that fit as much, which say nothing alone as a public name (docs/adr/0021-words.md)."""
+VERBS = {"run", "done", "Run", "Done"}
+"""`run` is a verb, and a step is `Done` as a pod of Kubernetes is; `done` is the callback of a work queue there."""
+EXCEPTIONS = {
+    # a message of feedback that a commander has received
+    "heard Heard": "specs/kanto/heard.py",
+}
+"""By names: the modules that may have them."""
+LEFT = {(module, name) for names, modules in EXCEPTIONS.items() for module in modules.split() for name in names.split()}
+
+
+def participles(path: str, source: str) -> set[str]:
+    """The public names of a module that are participles alone, its own name included."""
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    names = {node.name for node in ast.walk(ast.parse(source)) if isinstance(node, kinds)} | {Path(path).stem}
+    return {name for name in names if name.lower() in PARTICIPLES} - VERBS
+
+
+def test_no_participle_alone_is_a_public_name() -> None:
+    modules = {name_of(module): module.read_text() for module in MODULES}
+    assert {(path, name) for path, source in modules.items() for name in participles(path, source)} == LEFT
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("specs/known.py", ""),
+        ("specs/x.py", "class Asked: ..."),
+        ("specs/x.py", "class A:\n    async def told(self): ..."),
+    ],
+)
+def test_participles_are_seen(path: str, source: str) -> None:
+    assert participles(path, source)
+
+
+@pytest.mark.parametrize("source", ["def asked_of(): ...", "class Done: ...", "def _seen(): ...", "def run(): ..."])
+def test_names_that_only_contain_a_participle_are_left_alone(source: str) -> None:
+    assert not participles("specs/x.py", source)
+
+
 # --- one name per file ------------------------------------------------------------------------------------------------
 
 
@@ -177,10 +224,11 @@ def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
     return run(sys.executable, "-S", "-c", main, tree, site, ROOT / "pyproject.toml", cwd=tree)
 
 
-_ALONE = tuple(
-    f"controller/{name}.py" for name in ("front", "daemon", "serving", "wiring", "slots_wiring", "drivers/registry")
+_ALONE = (
+    *(f"controller/{name}.py" for name in ("front", "daemon", "serving", "wiring", "slots_wiring")),
+    *(f"controller/drivers/{module.name}" for module in MODULES if module.parent == ROOT / "controller/drivers"),
 )
-"""Modules that a contract names."""
+"""Modules that a contract names, or may name: a driver that is one module."""
 
 
 def plant(tmp_path: Path, files: dict[str, str]) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from evenkeel.controller.drivers.containers.memory import Kept, MemoryEngine
+from evenkeel.controller.drivers.containers.memory import MemoryEngine, WorldContainer
 from evenkeel.specs.containers.container import Container, ExecProbe
 
 _UP = ("running", "restarting")
@@ -21,7 +21,7 @@ class Truth:
     def __init__(self, engine: MemoryEngine) -> None:
         self.engine = engine
 
-    def own(self, name: str) -> list[Kept]:
+    def own(self, name: str) -> list[WorldContainer]:
         """Every instance of a name."""
         self.engine.running()  # lets processes end
         return [
@@ -125,14 +125,14 @@ class Truth:
         return [(each.engine_name, each.image, each.state) for each in self.own(name)]
 
 
-def _ended_well(each: Kept) -> bool:
+def _ended_well(each: WorldContainer) -> bool:
     """Whether it ended as its policy lets it."""
     return (
         each.state == "exited" and not each.exit_code and bool(each.container and each.container.restart.policy == "no")
     )
 
 
-def _check(wanted: Container, kept: Kept) -> bool:
+def _check(wanted: Container, kept: WorldContainer) -> bool:
     """Whether a check is in force: a command as it was created with, a network check as it is asked for now."""
     created_with = kept.container.health if kept.container else None
     if created_with is not None and isinstance(created_with.probe, ExecProbe):

@@ -80,7 +80,7 @@ class UpdateAgent:
         self._contents = contents = Contents(settings, topics, mail)
         self._precedence = precedence = Precedence(topics, mail, contents)
         self._answers = answers = Answers(
-            settings.language, topics, journal, mail, participant.kept, say, wake_sender, now
+            settings.language, topics, journal, mail, participant.state_to_keep, say, wake_sender, now
         )
         self._arrivals = Arrivals(
             topics, journal, mail, contents, precedence, answers, self.reports, participant.interrupt, wake_worker

@@ -192,8 +192,10 @@ async def _converge(
     """`retry`: the attempts at the revision as a whole are forgotten; `again`: those of groups, too."""
     import asyncio
     import signal
+    from pathlib import Path
 
     from evenkeel.controller.cli.steps import showing
+    from evenkeel.controller.control.serve import Control
     from evenkeel.controller.cycle.in_force import failed_groups
     from evenkeel.controller.wiring import build_controller
     from evenkeel.specs.feedback import Feedback
@@ -201,7 +203,13 @@ async def _converge(
     stopped: list[str] = []
     with showing(on_terminal(), terminal_style()) as show:
         controller = build_controller(
-            settings, journal, domains, on_entry=show.entry, progress=show.progress, lock=lock
+            settings,
+            journal,
+            domains,
+            on_entry=show.entry,
+            progress=show.progress,
+            lock=lock,
+            control=Control(Path(settings.state)),
         )
 
         def stop(why: str) -> None:
@@ -269,5 +277,5 @@ def _say_logs(journal: Journal, texts: Iterable[str], revision: str = "") -> Non
     """Name the command that shows the output of the containers that the texts name, or that failed in the revision."""
     from evenkeel.specs.output import logs_hint
 
-    if said := journal.failures.told(revision, texts):
+    if said := journal.failures.with_output(revision, texts):
         echo(f"{logs_hint(*said)}.", err=True)

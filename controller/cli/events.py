@@ -118,7 +118,7 @@ def command(
 
 def _say_nothing(state: Path, name: str, *, fails: bool) -> None:
     """Say why nothing is shown. `fails`: an unknown name is an EvenkeelError."""
-    from evenkeel.controller.cli.known import known_names, unknown_text
+    from evenkeel.controller.cli.names import known_names, unknown_text
     from evenkeel.controller.journal.journal import read_journal
     from evenkeel.specs.errors import EvenkeelError
 

@@ -70,7 +70,7 @@ class Wanted(NamedTuple):
 def entries(journal: Journal, after: int, wanted: Wanted) -> tuple[list[Feedback], int]:
     """The wanted entries after this number, and the number of the newest."""
     found: list[Feedback] = []
-    while page := journal.said(after):
+    while page := journal.entries(after):
         found += [entry for entry in page if wanted.has(entry)]
         after = page[-1].seq
     return found, after

@@ -42,7 +42,7 @@ def command(options: Options, name: str, output: str) -> int:
     from contextlib import closing
     from pathlib import Path
 
-    from evenkeel.controller.cli.known import known_names
+    from evenkeel.controller.cli.names import known_names
     from evenkeel.controller.cli.newest import hear_failures
     from evenkeel.controller.journal.journal import read_journal
     from evenkeel.reconcilers.counted import listed

@@ -18,8 +18,8 @@ def command(options: Options, kanto_config: str, to: str | None, replace: bool) 
 
     Reads the sections `connection` and `update_agent`, the folder of manifests and the time to stop from
     container-management's config.json and prints the equivalent config.yaml. With --to it is written into DIR, and the
-    password, when there is one, beside it into a file that only its owner may read; it is never printed. Whatever is not
-    carried over is named on standard error, with what to do by hand. To use the file as it is, without migrating:
+    password, when there is one, beside it into a file that only its owner may read; it is never printed. Keys that are not
+    carried over are named on standard error, with what to do by hand. To use the file as it is, without migrating:
     evenkeel run --kanto-config FILE.
 
     Exit code: 0; 1 when the file is wrong, or something is there already.

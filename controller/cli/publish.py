@@ -10,6 +10,9 @@ from evenkeel.controller.cli.options import Options, on_terminal, shared_options
 from evenkeel.controller.cli.output import echo
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evenkeel.reconcilers.agents.speech import Speech
     from evenkeel.specs.problem import Flaw
     from evenkeel.specs.settings.settings import Settings
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--drive", is_flag=True, help="Send the commands, too, as an Update Manager does.")
 @click.option("--activity", metavar="ID", default="", help="Its activityId. Default: the file's, else a new one.")
 @click.option("--broker", metavar="URL", default="", help="Another broker than the settings': tcp://host:1883.")
-@click.option("--domain", metavar="NAME", default="", help="The agent's domain. Default: the settings' `containers`.")
+@click.option("--domain", metavar="NAME", default="", help="The agent's domain. Default: as FILE says.")
 @click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0.1), help="Give up after so many seconds.")
 @shared_options("config", "verbose")
 def command(
@@ -27,13 +30,15 @@ def command(
 ) -> int:
     """Ask an update agent for a desired state over MQTT, and follow it.
 
-    FILE is a desired state of Kanto's, with or without its envelope, or documents of evenkeel's kinds, which are translated
-    into Kanto's words (and refused where Kanto has none). FILE is checked first; after a mistake, which is reported with its
-    place, nothing is sent. The settings under `mqtt` say how to connect.
+    FILE is a desired state, with or without its envelope, for the update agent (`containers`) or the self update agent
+    (`self-update`); or documents of evenkeel's kinds, which are translated into the words of the agent that has their kind (and
+    refused where it has none). FILE is checked first; after a mistake, which is reported with its place, nothing is sent. The
+    settings under `mqtt` say how to connect.
 
     An agent only identifies the actions and then waits for commands. --drive sends them: DOWNLOAD, UPDATE, ACTIVATE, CLEANUP,
     each when the last one ended well, and ROLLBACK and CLEANUP when it did not. Without --drive somebody else commands, or the
-    agent goes on alone (`updateAgent.autonomous.after`).
+    agent goes on alone (`updateAgent.autonomous.after`). An update of the operating system ends after the reboot, and has the
+    status CLEANUP until then.
 
     Exit code: 0 COMPLETED; 1 any other end, or none in time.
     """
@@ -47,8 +52,7 @@ def command(
         logs.install(settings.log.level, settings.log.format)
     else:
         logs.silence()
-    domain = domain or settings.update_agent.domain
-    found_id, payload = _asked(file, domain, settings.update_agent.unknown_keys == "accept")
+    domain, found_id, payload = _asked(file, domain, _agents(settings))
     return asyncio.run(_follow(settings, activity or found_id or _new_id(), payload, domain, drive, timeout))
 
 
@@ -76,9 +80,19 @@ async def _follow(
     return 0
 
 
-def _asked(file: str, domain: str, takes_unknown_keys: bool) -> tuple[str, Any]:
-    """Activity ("" when the file names none) and payload; SpecError with every problem. `takes_unknown_keys`: as the
-    agent does."""
+def _agents(settings: Settings) -> dict[str, Speech]:
+    """The words of the agents, by their domains. The first one is meant where nothing else says which."""
+    from evenkeel.reconcilers.agents.speech import kanto, leda
+    from evenkeel.specs.kanto.manner import Manner
+
+    asked = settings.update_agent
+    manner = Manner(takes_unknown_keys=asked.unknown_keys == "accept")
+    return {asked.domain: kanto(manner), settings.self_update_agent.domain: leda()}
+
+
+def _asked(file: str, domain: str, agents: Mapping[str, Speech]) -> tuple[str, str, Any]:
+    """Domain, activity ("" when the file names none) and payload; SpecError with every problem. `domain`: "" for that of the
+    file."""
     from pathlib import Path
 
     from evenkeel.controller.process.bounded import read_bounded
@@ -86,8 +100,7 @@ def _asked(file: str, domain: str, takes_unknown_keys: bool) -> tuple[str, Any]:
     from evenkeel.specs.documents.join import desired_from
     from evenkeel.specs.errors import SpecError
     from evenkeel.specs.kanto import desired as kanto
-    from evenkeel.specs.kanto.manner import Manner
-    from evenkeel.specs.kanto.translate import kanto_payload
+    from evenkeel.specs.kanto.payload import mappings, payload_of
     from evenkeel.specs.problem import Place, Problem, errors, problem_text
     from evenkeel.specs.reading.text import read_trees
     from evenkeel.specs.reading.tree import nearest_position
@@ -100,21 +113,31 @@ def _asked(file: str, domain: str, takes_unknown_keys: bool) -> tuple[str, Any]:
         if len(trees) != 1:
             message = "a message holds one desired state, and there are more documents in this file"
             raise SpecError(element, [Problem(Place(file, *trees[1].start), "", message)])
+        names = [each.get("id") for _, each in mappings(payload_of(values[0]), "domains", ())]
+        domain = domain or next((each for each in agents if each in names), next(iter(agents)))
         flaws: list[Flaw] = []
-        kanto.desired_state_drafts(values[0], flaws, domain, Manner(takes_unknown_keys=takes_unknown_keys))
+        _speech(agents, domain).check(values[0], flaws, domain)
         _say(element, flaws, [Place(file, *nearest_position(trees[0], flaw.path)) for flaw in flaws])
         enveloped = "payload" in values[0]
         found_id = values[0].get("activityId") if enveloped else ""
-        return (found_id if isinstance(found_id, str) else ""), (values[0]["payload"] if enveloped else values[0])
+        payload = values[0]["payload"] if enveloped else values[0]
+        return domain, (found_id if isinstance(found_id, str) else ""), payload
     state, found = desired_from([decode_file(content, file)])
     if errors(found):
         raise SpecError(element, errors(found))
     for problem in found:
         echo(problem_text(problem), err=True)
-    flaws = []
-    payload = kanto_payload(state, flaws, domain)
+    kinds, flaws = {document.kind for document in state.documents}, []
+    meant = (each for each, speech in agents.items() if kinds.intersection(speech.kinds))
+    domain = domain or next(meant, next(iter(agents)))
+    payload = _speech(agents, domain).payload(state, flaws, domain)
     _say(element, flaws, [_place_of(flaw, state.documents, file) for flaw in flaws])
-    return "", payload
+    return domain, "", payload
+
+
+def _speech(agents: Mapping[str, Speech], domain: str) -> Speech:
+    """The words of the agent of a domain; of another domain than the settings name, those of the first one."""
+    return agents.get(domain) or next(iter(agents.values()))
 
 
 def _say(element: str, flaws: list[Flaw], places: list[Any]) -> None:
@@ -141,7 +164,7 @@ def _place_of(flaw: Flaw, documents: Any, file: str) -> Any:
     from evenkeel.specs.problem import Place, path_text
 
     for document in documents:
-        if document.kind == "Container" and flaw.path[:1] == (document.name,):
+        if flaw.path[:1] == (document.name,) and document.kind not in flaw.path[1:]:
             return asked_at(document, path_text(flaw.path[1:]))
     return Place(file)
 

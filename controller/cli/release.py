@@ -98,7 +98,7 @@ def _abandon(settings: Settings, state: Path) -> None:
         )
         raise EvenkeelError(f"state:{state}", why) from busy
     for activity in activities.values():
-        echo(f"Abandoned: activity {activity.id}. What it began is taken back by the next `evenkeel run` or `apply`.")
+        echo(f"Abandoned: activity {activity.id}. The next `evenkeel run` or `apply` takes it back.")
     if message is not None:
         about = place_text(Place(topic=message.topic, activity_id=message.activity_id))
         echo(f"{about} is in force; `evenkeel release` gives the files their say.")

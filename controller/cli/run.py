@@ -27,12 +27,12 @@ def command(options: Options, kanto_config: str | None, *, only_read: bool) -> i
     lets it wait; SIGHUP means "look again now". With `updateAgent` in the settings it serves desired states over MQTT, too.
     Under systemd (Type=notify) it says when it is ready, what its state is, and that its worker lives.
     """
-    from evenkeel.controller.daemon import Asked, serve
+    from evenkeel.controller.daemon import RunSettings, serve
 
     notes: list[Problem] = []
-    asked = Asked(options.settings(kanto_config, notes), notes)
+    settings = RunSettings(options.settings(kanto_config, notes), notes)
     if only_read:  # for `controller.front`
         from evenkeel.specs.codec import encode
 
-        return encode(asked)
-    return serve(*asked)
+        return encode(settings)
+    return serve(*settings)

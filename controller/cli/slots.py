@@ -51,9 +51,9 @@ def command(context: click.Context, options: Options, output: str) -> int | None
     BOOTS says which slot runs (`now`) and which one the bootloader boots `next`; MARK is the bootloader's, CONTENT that of the
     updater, PROVEN evenkeel's.
 
-    What changes something needs the state directory for itself, as `evenkeel apply` does: it is refused while a controller is
-    at work, which is not to find slots changed below it. A document that asks for an operating system stays in force. What is
-    booted by hand then is drift, which is told, or repaired, as the document says.
+    A command that changes something needs the state directory for itself, as `evenkeel apply` does: it is refused while a
+    controller is at work, which is not to find slots changed below it. A document that asks for an operating system stays in
+    force. A system that is booted by hand then is drift, which is told, or repaired, as the document says.
 
     Exit code: 0; 1 when it cannot be done, or the slots cannot be seen.
     """
@@ -93,7 +93,7 @@ def check(options: Options, output: str) -> int:
     """Say what of the device would keep an update from working, and the remedy.
 
     Looks at RAUC's configuration, its keyring, the bootloader's environment, the rescue slot, where RAUC keeps what it knows of
-    slots, and the room for bundles. Nothing is changed.
+    slots, the room for bundles, and whether evenkeel may reboot the device. Nothing is changed.
 
     Exit code: 0 when nothing is wrong, also with warnings; 1 when something is.
     """
@@ -172,7 +172,7 @@ def boot_other(options: Options, slot: str | None, yes: bool) -> int:
 @command.command("install")
 @click.argument("bundle")
 @click.option("--expect", "version", metavar="VERSION", default="", help="The version it has to have. Default: any.")
-@click.option("--sha256", default="", help="The SHA-256 of the bundle, to be compared after a download.")
+@click.option("--sha256", default="", help="The SHA-256 of the bundle, compared before the install.")
 @click.option("--insecure", is_flag=True, help="Allow an address with http.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @shared_options(*_SHARED)

@@ -128,4 +128,4 @@ def _said(journal: Journal, conditions: tuple[Condition, ...], attempt: Attempt 
     about_failures: tuple[ConditionName, ...] = ("Healthy", "ContentCurrent", "ActivityCompleted")
     texts = [each.message for each in conditions if each.name in about_failures and not each.holds]
     revision, why = (attempt.digest, [attempt.why]) if attempt is not None else ("", [])
-    return journal.failures.told(revision, [*texts, *why])
+    return journal.failures.with_output(revision, [*texts, *why])

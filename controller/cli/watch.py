@@ -11,6 +11,8 @@ from evenkeel.controller.cli.output import echo, echo_json
 from evenkeel.controller.process.streams import is_heard
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evenkeel.controller.mqtt import MqttLink
     from evenkeel.specs.settings.settings import Settings
 
@@ -18,16 +20,17 @@ if TYPE_CHECKING:
 @click.command("watch")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
 @click.option("--broker", metavar="URL", default="", help="Another broker than the settings': tcp://host:1883.")
-@click.option("--domain", metavar="NAME", default="", help="The agent's domain. Default: the settings' `containers`.")
+@click.option("--domain", metavar="NAME", default="", help="One agent's domain. Default: those of all agents.")
 @click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0.1), help="End after so many seconds.")
 @shared_options("config", "verbose")
 def command(options: Options, output: str, broker: str, domain: str, timeout: float | None) -> int:
     """Show live what update agents do.
 
-    Connects as the settings under `mqtt` say and shows every activity's feedback: on a terminal a bar for each component,
-    elsewhere a line for each message. With -o json each message is a line: topic, activityId, timestamp and payload, also
-    those of desired states, commands and current states. One that cannot be read is shown as `unreadable`; of one that is too
-    large that is the beginning, and `cutFrom` says how many bytes it had. Ctrl-C ends it.
+    Connects as the settings under `mqtt` say and shows the feedback of every activity, of containers and of the operating
+    system: on a terminal a bar for each component, elsewhere a line for each message. With -o json each message is a line:
+    topic, activityId, timestamp and payload, also those of desired states, commands and current states. One that cannot be
+    read is shown as `unreadable`; of one that is too large that is the beginning, and `cutFrom` says how many bytes it had.
+    Ctrl-C ends it.
 
     Exit code: 0; 1 when the broker cannot be reached.
     """
@@ -41,27 +44,27 @@ def command(options: Options, output: str, broker: str, domain: str, timeout: fl
         logs.install(settings.log.level, settings.log.format)
     else:
         logs.silence()
-    asyncio.run(_watch(settings, domain or settings.update_agent.domain, output, timeout))
+    domains = (domain,) if domain else (settings.update_agent.domain, settings.self_update_agent.domain)
+    asyncio.run(_watch(settings, domains, output, timeout))
     return 0
 
 
-async def _watch(settings: Settings, domain: str, output: str, limit_s: float | None) -> None:
+async def _watch(settings: Settings, domains: Sequence[str], output: str, limit_s: float | None) -> None:
     import asyncio
     import signal
     from contextlib import suppress
 
     from evenkeel.controller.agents.commander import passing_link
-    from evenkeel.controller.agents.conduct import topic_prefix
+    from evenkeel.controller.agents.conduct import topics_of
     from evenkeel.controller.cli.following import following
     from evenkeel.controller.cli.reaching import reached
     from evenkeel.controller.process.stopping import unless
     from evenkeel.specs.kanto.heard import heard_from
 
-    prefix = topic_prefix(domain)
-    feedback = f"{prefix}/desiredstatefeedback"
-    others = (f"{prefix}/desiredstate", f"{prefix}/desiredstate/command", f"{prefix}/currentstate")
+    topics = [topics_of(domain) for domain in domains]
+    others = [name for each in topics for name in (each.desired, each.command, each.state)]
     link = passing_link(settings, "watch", beginnings=True)
-    link.subscribe(feedback, *(others if output == "json" else ()))
+    link.subscribe(*(each.feedback for each in topics), *(others if output == "json" else ()))
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
@@ -71,7 +74,7 @@ async def _watch(settings: Settings, domain: str, output: str, limit_s: float | 
         await reached(link, settings.mqtt, limit_s)
         if limit_s is not None:
             loop.call_at(begun + limit_s, stop.set)
-        echo(f"watching {feedback} at {settings.mqtt.broker}", err=True)
+        echo(f"watching {', '.join(each.feedback for each in topics)} at {settings.mqtt.broker}", err=True)
         with following(on_terminal() and output == "text", terminal_style(), named=True) as show_feedback:
             telling = asyncio.ensure_future(_tell_connection(link))
             try:

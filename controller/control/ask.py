@@ -52,7 +52,7 @@ def ask_status(state: Path) -> Standing | None:
 
 def ask_to_look_again(state: Path) -> bool:
     """Have the controller at work look again; False when there is none. A controller that is just starting looks
-    anyway, and so does one that cannot listen, at its next resync. `apply` reads the journal in each of its cycles."""
+    anyway, and so does one that cannot listen, at its next resync."""
     deadline = time.monotonic() + _PATIENCE_S
     while ask(state, "look") is None:
         if holder(state) is None:

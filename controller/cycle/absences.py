@@ -26,7 +26,7 @@ class Absences:
         self._first: frozenset[str] | None = None
         """The instances that were remembered when this process began: the company of those that it has never seen."""
 
-    def gone(self, remembered: Collection[str], present: Collection[str], now_s: float) -> list[str]:
+    def after_look(self, remembered: Collection[str], present: Collection[str], now_s: float) -> list[str]:
         """The remembered instances that are gone for good, after a look in which the instances `present` were there.
         `now_s`: a monotonic clock."""
         self._first = frozenset(remembered) if self._first is None else self._first

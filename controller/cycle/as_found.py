@@ -36,13 +36,13 @@ class AsFound(Generic[Want, Seen, Remembered]):
 
     async def _look(self, stopping: asyncio.Event) -> tuple[bool, DesiredState | None]:
         look = self._reconciler.look(None, self._journal.memories.of(self._reconciler.memory))
-        seen = await self._looks.seen(look, stopping)
+        seen = await self._looks.try_observe(look, stopping)
         return seen is not None, None if seen is None else self._inheriting.as_found(seen, None)
 
     async def _in_all(self, stopping: asyncio.Event) -> DesiredState | None:
         """The running subjects of all domains; `None` when nothing runs, or one domain was not looked at."""
         is_seen, found = await self._look(stopping)
-        return self._transaction.stands(self._reconciler.domain, found) if is_seen else None
+        return self._transaction.report_running(self._reconciler.domain, found) if is_seen else None
 
     async def hold(self, stopping: asyncio.Event) -> None:
         """Put the running subjects of all domains in force, where no stored state can tell what is in force."""

@@ -97,7 +97,7 @@ class Beside(Generic[Want, Seen, Remembered]):
         if not self._at_work or self._since_s != since_s:
             return
         work, memory = tuple(self._at_work), self._memory.memory()
-        seen = await self._looks.seen(look(), self._over)
+        seen = await self._looks.try_observe(look(), self._over)
         if seen is None or tuple(self._at_work) != work or self._memory.memory() != memory:
             return  # a step has begun or ended meanwhile: the observation may be older than that
         ailing = self._wellbeing.tell_beside(seen, memory, self._changing())
@@ -132,7 +132,7 @@ class Beside(Generic[Want, Seen, Remembered]):
             self._announced.announce("last-good", state, plan, is_repair=True)
             failed = await self._stages.beside(found.stage, label, self._over)
             self._left |= frozenset(failed)
-            again = None if drifted.intersection(failed) else await self._looks.seen(look(), self._over)
+            again = None if drifted.intersection(failed) else await self._looks.try_observe(look(), self._over)
             if again is None or self._journal.digest("desired") != asked:
                 return
             seen = again

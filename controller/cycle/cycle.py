@@ -1,6 +1,6 @@
 """One cycle of one domain: the choice of its state, a turn towards it (`controller.cycle.turns`), and further repair.
 
-Level-based: a cycle reads all of its input anew. Whatever happened before, also to another process, shows in its look.
+Level-based: a cycle reads all of its input anew. Its look shows all that happened before, also to another process.
 Rollback is no second path: when the desired revision is in quarantine, last-good is desired instead, and everything
 else is the same.
 
@@ -29,6 +29,7 @@ from evenkeel.controller.transaction.groups import Aimed
 from evenkeel.controller.transaction.member import Member
 from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
+from evenkeel.reconcilers.transaction.groups import has_groups
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import EvenkeelError, JournalError
 from evenkeel.specs.feedback import Feedback
@@ -59,9 +60,11 @@ class Cycles(Generic[Want, Seen, Remembered]):
         `wake` and `interrupt`: as in `Member`."""
         self._reconciler, self._journal, self._say = reconciler, journal, say
         self._transaction = transaction or Transaction(journal)
-        self._transaction.join(Member(reconciler.domain, rank, reconciler.select, wake, interrupt))
         self._turns = turns = Turns(
             reconciler, driver, journal, say, limits or StageLimits(), tries, progress, self._transaction
+        )
+        self._transaction.join(
+            Member(reconciler.domain, rank, reconciler.select, wake, interrupt, lambda: turns.stages.only_watches)
         )
         self._record, self._trial, self._wellbeing = turns.record, turns.trial, turns.wellbeing
         self.steps, self._now = turns.steps, now
@@ -79,12 +82,24 @@ class Cycles(Generic[Want, Seen, Remembered]):
             ending = await self._run(stopping)
             goes_on = isinstance(ending, Progressed)
         except Exception:
-            self._transaction.broke(self._reconciler.domain)
+            self._transaction.report_defect(self._reconciler.domain)
+            raise
+        except asyncio.CancelledError:
+            await self.close()
             raise
         finally:
             if not goes_on:
                 self._wellbeing.hold_up()
         return ending
+
+    async def close(self) -> None:
+        """End what is fetched beside cycles."""
+        await self._turns.fetching.close()
+
+    @property
+    def fetched_beside(self) -> frozenset[str]:
+        """The ids of the steps that fetch, or wait for a place, while no cycle waits for them."""
+        return self._turns.fetching.beside
 
     async def _run(self, stopping: asyncio.Event) -> Ending:
         journal = self._journal
@@ -99,6 +114,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
             return Stalled("nothing has been asked for yet")
         self._upkeep.asked = desired.digest
         if is_idle(self._reconciler, journal, desired, self._upkeep.last_good):
+            await self._turns.fetching.want((), desired.digest, is_part=False)
             self._transaction.idle(self._reconciler.domain, desired)
             self._record.idle()
             return Settled()
@@ -139,14 +155,17 @@ class Cycles(Generic[Want, Seen, Remembered]):
         return ending
 
     async def _further(self, desired: DesiredState, aim: Aim, ending: Ending, stopping: asyncio.Event) -> Ending:
-        """What follows a turn towards what is desired, or all of it but for some groups: others go on without what cannot be
-        had now, or last-good is kept up while nothing was disturbed."""
+        """The ending after a turn towards the desired state, or all of it but for some groups: others go on without what
+        cannot be had now, or last-good is kept up while nothing was disturbed."""
         if isinstance(ending, Retrying) and not ending.counts:
             return await self._go_on_without(desired, aim, ending, stopping)
         if self._goes_on(desired, ending):
             return Progressed()
         if isinstance(ending, Retrying) and ending.failed:
-            kept_up = self._upkeep.last_good() or aim.state  # without a way back, every subject that can run does
+            good = self._upkeep.last_good()
+            if good is None and has_groups(aim.state):
+                return ending  # a group is there as a whole, or not at all
+            kept_up = good or aim.state  # without a way back, every subject that can run does
             is_same, begun = kept_up.digest == aim.state.digest, self._sick_before(aim.state) is not None
             if is_same or (ending.phase == Phase.DOWNLOAD and not begun):
                 stuck = ending.failed if is_same else {}
@@ -158,9 +177,9 @@ class Cycles(Generic[Want, Seen, Remembered]):
         domain = self._reconciler.domain
         match ending:
             case Retrying(phase=Phase.DOWNLOAD, failed=failed):
-                return self._transaction.groups.hold(desired, domain, failed, is_blocked=False)
+                return self._transaction.groups.hold(desired, domain, failed, "unfetched")
             case Stalled(blocked=blocked) if blocked:
-                return self._transaction.groups.hold(desired, domain, blocked, is_blocked=True)
+                return self._transaction.groups.hold(desired, domain, blocked, "blocked")
             case _:
                 return False
 
@@ -184,6 +203,8 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 )
                 if blocked is not None and self._transaction.groups.free(desired, domain, blocked):
                     return Progressed()
+                if self._transaction.groups.is_waiting():
+                    return self._record.waits(aimed.why)
                 return self._record.blocked(aimed.why)
             case Settled():
                 missing = self._transaction.go_back(domain, state, aimed.why, self._record, aimed.groups)
@@ -192,7 +213,8 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 groups = self._transaction.groups.of(domain, blocked)
                 return self._record.blocked(f"{why}; beside that, {aimed.why}", groups)
             case Retrying(why=why):
-                self._record.settled_is(False, "Retrying", f"{why}; beside that, {aimed.why}")
+                beside = "" if self._transaction.groups.waits_for(domain) else f"; beside that, {aimed.why}"
+                self._record.settled_is(False, "Retrying", f"{why}{beside}")
                 return ending
             case Progressed() | Waiting():
                 return ending

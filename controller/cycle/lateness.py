@@ -8,7 +8,7 @@ late while it makes no progress; every other step is late when its own time is o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from evenkeel.controller.process.stopping import unless
@@ -53,7 +53,7 @@ class Course:
             self._since = asyncio.get_running_loop().time()
             self._moves.set()
 
-    async def outcome(self, work: Coroutine[Any, Any, Outcome], cut: asyncio.Event) -> Outcome | None:
+    async def outcome(self, work: Awaitable[Outcome], cut: asyncio.Event) -> Outcome | None:
         """The outcome of the step; `None` when `cut` ended it while it was late."""
         task = asyncio.ensure_future(work)
         try:

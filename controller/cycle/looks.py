@@ -29,7 +29,7 @@ class Looks(Generic[Seen]):
     async def observe(self, look: Look) -> Seen:
         """One look. Records whether the engine answers. Raises Unavailable, TimedOut or Refused when it cannot be
         asked."""
-        begun = asyncio.get_running_loop().time(), look.asked
+        begun = asyncio.get_running_loop().time(), look.engine
         looking = asyncio.ensure_future(self._driver.observe(look))
         self._begun.append(begun)
         try:
@@ -47,7 +47,7 @@ class Looks(Generic[Seen]):
         self._record.engine_found(seen.engine)
         return seen
 
-    async def seen(self, look: Look, stopping: asyncio.Event) -> Seen | None:
+    async def try_observe(self, look: Look, stopping: asyncio.Event) -> Seen | None:
         """As `observe`; `None` when the engine cannot be asked, or `stopping` came first."""
         try:
             return await unless(stopping, self.observe(look))

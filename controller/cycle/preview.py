@@ -18,6 +18,7 @@ from evenkeel.reconcilers.counted import reasons
 from evenkeel.reconcilers.fold import blocked_subjects
 from evenkeel.reconcilers.ports import AnyReconciler, Former
 from evenkeel.reconcilers.transaction.groups import Groups, group_text, groups, has_groups
+from evenkeel.reconcilers.wanted import differing
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
@@ -72,17 +73,22 @@ class _Looked(NamedTuple):
     notes: tuple[str, ...]
     asides: tuple[str, ...]
     fails_at: tuple[str, ...]
+    unseen: Mapping[str, str] = {}
+    """Groups that change what cannot be looked at, and why."""
 
 
 async def preview(domains: Sequence[AnyDomain], journal: Journal, desired: DesiredState) -> Preview:
     """The plans for `desired`, and the faults at which they would fail now. Nothing is done for a group of which a subject
     is blocked: its subjects are shown as blocked, and planned is what the controller does instead. A domain that cannot
-    be looked at is a note when nothing is asked of it. Raises Unavailable, TimedOut, Refused, JournalError."""
+    be looked at is a note when nothing else is asked of it than was good; groups of which that is not so wait for it.
+    Raises Unavailable, TimedOut, Refused, JournalError."""
     good = journal.readable_revision("last-good")
-    looked = whole = await _looked(domains, journal, desired, good)
     found = groups(desired, good) if has_groups(desired) else None
+    looked = whole = await _looked(domains, journal, desired, good, found)
     held: dict[str, str] = {}
-    while found is not None and (more := _blocked(found, looked.plans, held)):
+    waits: dict[str, str] = {}
+    while found is not None and (more := {**_blocked(found, looked.plans, held), **looked.unseen}):
+        waits |= looked.unseen
         held |= more
         held |= found.along(held)
         looked = await _looked(domains, journal, found.without(held), good)
@@ -95,18 +101,28 @@ async def preview(domains: Sequence[AnyDomain], journal: Journal, desired: Desir
                 *(f"{group_text(each)} cannot be had: {held[each]}; it is repaired" for each in repaired),
             ),
         )
+    looked = looked._replace(
+        notes=(*looked.notes, *(f"{group_text(each)} waits: {why}" for each, why in waits.items()))
+    )
     told = revision_notes(journal, [each.name for each in domains], desired)
     notes = *told, *looked.asides, *looked.fails_at, *looked.notes
     return Preview(looked.plans, notes, looked.fails_at, found.of if found is not None else {})
 
 
 async def _looked(
-    domains: Sequence[AnyDomain], journal: Journal, state: DesiredState, good: DesiredState | None
+    domains: Sequence[AnyDomain],
+    journal: Journal,
+    state: DesiredState,
+    good: DesiredState | None,
+    found: Groups | None = None,
 ) -> _Looked:
+    """The plans for a state. `found`: its groups, where some may wait for a domain that cannot be looked at."""
     plans: list[DomainPlan] = []
     asides: list[str] = []
     fails_at: list[str] = []
     notes: list[str] = []
+    unseen: dict[str, str] = {}
+    away: list[Unavailable | TimedOut | Refused] = []
     for each in domains:
         reconciler = each.reconciler
         want, memory = reconciler.select(state), journal.memories.of(reconciler.memory)
@@ -116,9 +132,17 @@ async def _looked(
         try:
             seen = await each.driver.observe(reconciler.look(want, memory))
         except (Unavailable, TimedOut, Refused) as error:
-            if want.subjects or len(domains) == 1:
+            changed_here = differing(want, former.good) if former.good is not None else tuple(want.subjects)
+            waiting = found.of_subjects(each.name, changed_here) if found is not None else frozenset()
+            if waiting and found is not None and not found.changed().keys() <= waiting:
+                unseen |= dict.fromkeys(sorted(waiting), f"{each.name} cannot be looked at: {error.message}")
+                continue
+            if changed_here or len(domains) == 1:
                 raise
-            notes.append(f"{each.name}: nothing is asked for, and nobody could look: {error.message}")
+            if want.subjects:
+                away.append(error)
+            what = "nothing else is asked for than was good" if want.subjects else "nothing is asked for"
+            notes.append(f"{each.name}: {what}, and nobody could look: {error.message}")
             continue
         plan = reconciler.plan(reconciler.diff(want, seen, memory), seen, memory, former)
         foreseen = await each.foresee(plan, seen, _provided(plans))
@@ -128,7 +152,9 @@ async def _looked(
         asides += [f"{name}: {each.why}; {kept}" for name, each in aside.items()]
         fails_at += foreseen.fails_at
         notes += foreseen.notes
-    return _Looked(tuple(plans), tuple(notes), tuple(asides), tuple(fails_at))
+    if away and not any(each.plan.stages for each in plans):
+        raise away[0]  # nothing is to be done elsewhere, and what is to be done here nobody knows
+    return _Looked(tuple(plans), tuple(notes), tuple(asides), tuple(fails_at), unseen)
 
 
 def _blocked(found: Groups, plans: Sequence[DomainPlan], held: Collection[str]) -> dict[str, str]:

@@ -105,7 +105,11 @@ class Record:
         about_subjects: tuple[ConditionName, ...] = ("Settled", "Healthy") if has_say else ("Healthy",)
         for name in about_subjects:
             before = self._known(name)
-            if before is not None and (before.holds or before.reason == "RolledBack"):
+            was_told = before is not None and (before.holds or before.reason == "RolledBack")
+            if name == "Settled" and not was_told and not self._verdict.has_spoken(self._domain):
+                text = f"nothing is known of {self._words.subjects}: {self._words.engine} cannot be asked"
+                self.settled_is(False, "Retrying", text)
+            elif before is not None and was_told:
                 text = f"{why}: {before.message or 'all was well'}"
                 if name == "Settled":
                     self.settled_is(False, "Unknown", text)

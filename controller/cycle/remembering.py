@@ -59,7 +59,7 @@ class Remembering(Generic[Want, Seen, Remembered]):
     def step_begins(self, step: Step, label: Label) -> None:
         """A step is about to be performed."""
         memory = self.memory()
-        self.keep(memory, self._reconciler.begun(step, memory))
+        self.keep(memory, self._reconciler.memory_before(step, memory))
         if step.action.traits.away == "begins":
             self._away_since.setdefault(step.subject, asyncio.get_running_loop().time())
         self._record.say("step-started", step.action.traits.text, step=step, label=label)
@@ -68,7 +68,7 @@ class Remembering(Generic[Want, Seen, Remembered]):
     def step_ends(self, step: Step, outcome: Outcome, seconds: float, label: Label) -> None:
         """A step has ended."""
         memory = self.memory()
-        self.keep(memory, self._reconciler.remembered(step, outcome, memory, self._away_s(step)))
+        self.keep(memory, self._reconciler.memory_after(step, outcome, memory, self._away_s(step)))
         match outcome:
             case Done(message=message):
                 if step.action.traits.away == "ends":

@@ -66,7 +66,7 @@ class Run(NamedTuple):
     stage: Stage
 
 
-class Held(NamedTuple):
+class Hold(NamedTuple):
     """The revision has to wait for `why`; last-good is repaired meanwhile. `down`: subjects that do not run. `again_s`:
     seconds until the next look is worth while."""
 

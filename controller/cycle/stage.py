@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any
@@ -26,7 +26,7 @@ from evenkeel.reconcilers.schedule import Schedule
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.output import Output
-from evenkeel.specs.plan import Done, Failed, Outcome, Proof, Retry, Stage, Step
+from evenkeel.specs.plan import Action, Done, Failed, Outcome, Proof, Retry, Stage, Step
 from evenkeel.specs.visible import shortened
 
 StepProgress = Callable[[Step, str, int, int], None]
@@ -35,6 +35,9 @@ After = Callable[[Step, Outcome, float], None]
 Broke = Callable[[Exception], str]
 """Called with an unexpected exception; returns it in words."""
 AtWork = Callable[[float], AbstractContextManager[object]]
+Performing = Callable[[Progress], Coroutine[Any, Any, Outcome]]
+Fetch = Callable[[Action, Performing, Progress], Awaitable[Outcome]]
+"""Performs an action that fetches, or takes over the one at work that fetches the same (`fetching`)."""
 
 OUTPUT_S = 5.0
 """The timeout for reading the output of a container."""
@@ -69,6 +72,11 @@ class StageLimits:
         return step.action.traits.own_s + self.step.total_seconds()
 
 
+async def alone(action: Action, perform: Performing, progress: Progress) -> Outcome:
+    """A fetch that ends with the step that began it."""
+    return await perform(progress)
+
+
 async def run_stage(
     stage: Stage,
     driver: Driver[Any],
@@ -80,6 +88,7 @@ async def run_stage(
     broke: Broke,
     at_work: AtWork = nullcontext,
     late: Late = unheard,
+    fetch: Fetch = alone,
 ) -> Mapping[str, Outcome]:
     """The last outcomes by step id. Steps that did not begin, because one that they need failed or because of `stopping`,
     and steps that were cut short by it, are absent.
@@ -100,7 +109,7 @@ async def run_stage(
         begun = asyncio.get_running_loop().time()
         limit_s = limits.timeout_s(step)
         with at_work(limit_s):
-            outcome = await _perform(step, driver, limit_s, stopping, progress, broke, late)
+            outcome = await _perform(step, driver, limit_s, stopping, progress, broke, late, fetch)
         if outcome is not None:
             outcomes[step.id] = outcome
             after(step, outcome, asyncio.get_running_loop().time() - begun)
@@ -144,6 +153,7 @@ async def _perform(
     progress: StepProgress,
     broke: Broke,
     late: Late,
+    fetch: Fetch,
 ) -> Outcome | None:
     course = Course(step, late)
 
@@ -151,7 +161,11 @@ async def _perform(
         course.moved()
         progress(step, message, done, total)
 
-    work = course.outcome(_heard(step, driver, timeout_s, report, broke), stopping)
+    async def perform(progress: Progress) -> Outcome:
+        return await _heard(step, driver, timeout_s, progress, broke)
+
+    how = fetch if step.action.traits.fetches else alone
+    work = course.outcome(how(step.action, perform, report), stopping)
     if not step.action.traits.may_be_cut:
         return await work
     return await unless(stopping, work)

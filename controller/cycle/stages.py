@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Generic
 
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying
+from evenkeel.controller.cycle.fetching import Fetching
 from evenkeel.controller.cycle.leftovers import Leftovers
 from evenkeel.controller.cycle.record import Label, Record
 from evenkeel.controller.cycle.sight import Run
@@ -19,7 +20,7 @@ from evenkeel.reconcilers.fold import GiveUp, GoOn, TryAgain, failures, fold, st
 from evenkeel.reconcilers.ports import Reconciler, Remembered, Seen, Want
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
-from evenkeel.specs.plan import Done, Phase, Stage
+from evenkeel.specs.plan import Done, Phase, Proof, Stage
 
 
 class Stages(Generic[Want, Seen, Remembered]):
@@ -34,10 +35,13 @@ class Stages(Generic[Want, Seen, Remembered]):
         trial: Trial[Want, Seen, Remembered],
         leftovers: Leftovers,
         transaction: Transaction,
+        fetching: Fetching[Want, Seen, Remembered],
         tries: int,
         progress: StepProgress,
     ) -> None:
         """`tries`: how often a disturbing phase of a revision may fail."""
+        self._fetching, self.only_watches = fetching, False
+        """`only_watches`: the stage at work has nothing but proofs that nothing in it waits for."""
         self._reconciler, self._journal, self._record, self._steps = reconciler, journal, record, steps
         self._trial, self._leftovers, self._transaction = trial, leftovers, transaction
         self._tries, self._progress = tries, progress
@@ -48,7 +52,17 @@ class Stages(Generic[Want, Seen, Remembered]):
         """Perform the stage of a turn; what its outcomes mean for the state."""
         stage, has_way_back = run.stage, bool(self._journal.digest("last-good"))
         label = self._record.label(state.digest)
-        outcomes = await self._steps.perform(stage, label, stopping, self._progress)
+        if stage.phase == Phase.DOWNLOAD:
+            fetched = await self._fetching.stage(stage, label, stopping, state if role == "desired" else None)
+            if fetched is None:  # other groups go on
+                return Progressed()
+            outcomes = fetched
+        else:
+            self.only_watches = all(isinstance(step.action, Proof) for step in stage.steps)
+            try:
+                outcomes = await self._steps.perform(stage, label, stopping, self._progress)
+            finally:
+                self.only_watches = False
         if not has_way_back and failures(stage, outcomes) and (proofs := started(run.plan, outcomes)):
             outcomes = {**outcomes, **await self._steps.perform(proofs, label, stopping, self._progress)}
             stage = changed(stage, steps=stage.steps + proofs.steps)
@@ -78,7 +92,7 @@ class Stages(Generic[Want, Seen, Remembered]):
                     return Progressed()
                 if stage.phase != Phase.DOWNLOAD and not is_last_good and counts:  # others have no bound
                     self._journal.attempts.count(state.digest, why)
-                self._transaction.fails(self._reconciler.domain, state)
+                self._transaction.report_failure(self._reconciler.domain, state)
                 self._record.settled_is(False, "Retrying", why)
                 return Retrying(why, after_s, stage.phase, failures(stage, outcomes), counts)
             case GiveUp(why=why, blamed=blamed):
@@ -94,6 +108,6 @@ class Stages(Generic[Want, Seen, Remembered]):
         """Whether a stage disturbs the world; if so, earlier results of checks do not count any more."""
         disturbs = any(step.phase in (Phase.UPDATE, Phase.ACTIVATE) for step in stage.steps)
         if disturbs:
-            self._transaction.disturbed()
-            self._trial.disturbed()
+            self._transaction.count_disturbance()
+            self._trial.on_disturbance()
         return disturbs

@@ -11,10 +11,10 @@ from typing import Generic
 from evenkeel.controller.cycle.lateness import Late, unheard
 from evenkeel.controller.cycle.record import Label
 from evenkeel.controller.cycle.remembering import Remembering
-from evenkeel.controller.cycle.stage import AtWork, Broke, StageLimits, StepProgress, run_stage
+from evenkeel.controller.cycle.stage import After, AtWork, Broke, Fetch, StageLimits, StepProgress, alone, run_stage
 from evenkeel.controller.process.defect import defect_text
 from evenkeel.reconcilers.ports import Driver, Remembered, Seen, Want
-from evenkeel.specs.plan import Outcome, Stage
+from evenkeel.specs.plan import Outcome, Stage, Step
 
 
 class Steps(Generic[Want, Seen, Remembered]):
@@ -28,10 +28,23 @@ class Steps(Generic[Want, Seen, Remembered]):
         """Called with the seconds that the steps at work may take."""
 
     async def perform(
-        self, stage: Stage, label: Label, stopping: asyncio.Event, progress: StepProgress, late: Late = unheard
+        self,
+        stage: Stage,
+        label: Label,
+        stopping: asyncio.Event,
+        progress: StepProgress,
+        late: Late = unheard,
+        fetch: Fetch = alone,
+        ended: After = lambda step, outcome, seconds: None,
     ) -> Mapping[str, Outcome]:
-        """The outcomes of a stage, as `run_stage`. Its entries bear the label."""
-        before, after = partial(self._memory.step_begins, label=label), partial(self._memory.step_ends, label=label)
+        """The outcomes of a stage, as `run_stage`. Its entries bear the label. `ended` is called for every try of a step
+        after it was recorded."""
+
+        def after(step: Step, outcome: Outcome, seconds: float) -> None:
+            self._memory.step_ends(step, outcome, seconds, label)
+            ended(step, outcome, seconds)
+
+        before, work = partial(self._memory.step_begins, label=label), self.at_work
         return await run_stage(
-            stage, self._driver, self._limits, stopping, progress, before, after, self.broke, self.at_work, late
+            stage, self._driver, self._limits, stopping, progress, before, after, self.broke, work, late, fetch
         )

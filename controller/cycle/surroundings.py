@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from evenkeel.controller.cycle.domain import Foreseen
-from evenkeel.reconcilers.containers.foresight import Host, foreseen, paths_of, starting
+from evenkeel.reconcilers.containers.foresight import Host, foreseen, lessened, paths_of, starting
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.difference import pulls
 from evenkeel.specs.containers.observed import ContainersSeen, RemoteImage, image_size
@@ -30,4 +30,4 @@ async def look_around(
     if unknown:
         seen = changed(seen, remote={**seen.remote, **await sizes(unknown, refused.append)})
     paths = [path for path in paths_of(starting(plan)) if path not in provided]
-    return Foreseen(seen, foreseen(plan, seen, surroundings(paths)), tuple(refused))
+    return Foreseen(seen, foreseen(plan, seen, surroundings(paths)), (*refused, *lessened(plan, seen)))

@@ -98,8 +98,8 @@ class Trial(Generic[Want, Seen, Remembered]):
         """The subjects that differ from last-good; `None` when last-good cannot be read."""
         return self._transaction.changes(self._domain, state)
 
-    def disturbed(self) -> None:
-        """The world was disturbed: earlier results of checks do not count any more."""
+    def on_disturbance(self) -> None:
+        """Drop earlier results of checks, because the world was disturbed."""
         self._last_checks = self._unchecked_since = None
         self._disturbances = self._transaction.disturbances
 
@@ -111,7 +111,7 @@ class Trial(Generic[Want, Seen, Remembered]):
         """A cycle for this revision has looked. `sick`: the subjects that are not well, or do not run, by this look; asked
         for only while something is on trial."""
         if self._disturbances != self._transaction.disturbances:  # by another domain
-            self.disturbed()
+            self.on_disturbance()
         about = state.digest if self._is_on_trial(state, renewed) else ""
         if about != self._about:
             self._about, self._unwell_since, self._unchecked_since = about, None, None
@@ -120,7 +120,9 @@ class Trial(Generic[Want, Seen, Remembered]):
             self._sick_before = self._sick(seen, sick())
             self._journal.attempts.forget_sick(but=(about, self._journal.digest("last-good")) if about else ())
         if not self._journal.digest("last-good"):
-            self._transaction.finds(self._domain, self._inheriting.as_found(seen, self._memory.memory(), well=True))
+            self._transaction.set_as_found(
+                self._domain, self._inheriting.as_found(seen, self._memory.memory(), well=True)
+            )
         if self._last_checks is None:
             self._last_checks = self._watched.last_checks(seen)
 
@@ -201,8 +203,10 @@ class Trial(Generic[Want, Seen, Remembered]):
         part of it."""
         journal = self._journal
         if not journal.digest("last-good"):
-            self._transaction.finds(self._domain, self._inheriting.as_found(seen, self._memory.memory(), well=True))
-            found = self._transaction.found()
+            self._transaction.set_as_found(
+                self._domain, self._inheriting.as_found(seen, self._memory.memory(), well=True)
+            )
+            found = self._transaction.as_found()
             return found is not None and journal.put("last-good", found, AS_FOUND)
         replaced = self._inheriting.superseded(differences, seen, self._memory.memory())
         good, desired = (journal.readable_revision(role) if replaced else None for role in _ROLES)
@@ -254,9 +258,9 @@ class Trial(Generic[Want, Seen, Remembered]):
         return self._memory.memory()
 
     @at_once
-    def broke(self, state: DesiredState, why: str, tries: int) -> Ending:
-        """Deciding about a revision that was begun broke, and deciding about last-good does not. It counts as one of
-        its tries, because going back helps."""
+    def count_defect(self, state: DesiredState, why: str, tries: int) -> Ending:
+        """Count a defect in deciding about a revision that was begun as one of its tries: going back helps, because deciding
+        about last-good works."""
         attempt = self._journal.attempts.of(state.digest)
         match one_more(why, attempt.failures if attempt else 0, tries):
             case GiveUp(why=final):

@@ -16,11 +16,12 @@ from evenkeel.controller.cycle.ailments import Ailments
 from evenkeel.controller.cycle.announcements import Announcements
 from evenkeel.controller.cycle.beside import Beside
 from evenkeel.controller.cycle.endings import STOPPED, Ending, Progressed, Retrying, Settled, Stalled
+from evenkeel.controller.cycle.fetching import Fetching
 from evenkeel.controller.cycle.leftovers import Leftovers
 from evenkeel.controller.cycle.looks import Looks
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
-from evenkeel.controller.cycle.sight import Aim, Held, Run, Sight
+from evenkeel.controller.cycle.sight import Aim, Hold, Run, Sight
 from evenkeel.controller.cycle.stage import StageLimits, StepProgress
 from evenkeel.controller.cycle.stages import Stages
 from evenkeel.controller.cycle.steps import Steps
@@ -76,17 +77,9 @@ class Turns(Generic[Want, Seen, Remembered]):
         self.wellbeing = Wellbeing(reconciler, self.record)
         self.announced = Announcements(journal, self.record, partial(transaction.differing, reconciler.domain))
         self._leftovers, self._ailments = Leftovers(), Ailments(reconciler, driver, journal, self.steps)
-        self._stages = Stages(
-            reconciler,
-            journal,
-            self.record,
-            self.steps,
-            self.trial,
-            self._leftovers,
-            transaction,
-            tries,
-            progress,
-        )
+        self.fetching = Fetching(reconciler.domain, journal, self.steps, transaction.groups, progress)
+        done_by = self.record, self.steps, self.trial, self._leftovers, transaction, self.fetching
+        self.stages = Stages(reconciler, journal, *done_by, tries, progress)
         self.beside = Beside(
             reconciler,
             journal,
@@ -96,7 +89,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             self.wellbeing,
             self._ailments,
             self.announced,
-            self._stages,
+            self.stages,
         )
         self._look: Look | None = None
         """The last look."""
@@ -121,13 +114,13 @@ class Turns(Generic[Want, Seen, Remembered]):
         be asked. `want`: the subjects to look for; `None` for those of the last look. `asked`: the digest of the
         desired state. `reserved` and `failed`: as for `Wellbeing.tell`."""
         self._look = self.look(want) if want is not None else self._look
-        seen = await self.looks.seen(self.look_here(), stopping)
+        seen = await self.looks.try_observe(self.look_here(), stopping)
         if seen is not None:
             ailing, _ = self.wellbeing.tell(seen, self.memory.memory(), reserved, failed)
             await self._ailments.listen(ailing, asked)
         return seen
 
-    async def turn(self, aim: Aim, stopping: asyncio.Event) -> Ending | Held:
+    async def turn(self, aim: Aim, stopping: asyncio.Event) -> Ending | Hold:
         """One look, one judgement, one stage."""
         sight = await self._see(aim, stopping)
         if not isinstance(sight, Sight):
@@ -141,7 +134,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         if not isinstance(found, Run):
             return found
         async with self.beside.at_work(changing.union(sight.reserved)):
-            ending = await self._stages.of_a_turn(aim.role, aim.state, found, renewed, stopping)
+            ending = await self.stages.of_a_turn(aim.role, aim.state, found, renewed, stopping)
         if isinstance(ending, Retrying) and ending.phase != Phase.DOWNLOAD:  # nothing was disturbed, and a look follows
             await self.look_after_health(None, aim.asked, stopping, sight.reserved, ending.failed)
             self.wellbeing.hold_up()
@@ -160,7 +153,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         except (Unavailable, TimedOut, Refused) as error:
             self.asks_afresh |= look.fresh
             self.trial.blind()
-            self._transaction.seen(reconciler.domain, aim.state, None, error.message)
+            self._transaction.report_unseen(reconciler.domain, aim.state, error.message)
             stands_by = self._transaction.stands_by(reconciler.domain, aim.state)
             return Settled() if stands_by else Retrying(str(error), 0.0, None)
         if seen is None:
@@ -168,6 +161,8 @@ class Turns(Generic[Want, Seen, Remembered]):
             self.trial.blind()
             return STOPPED
         if journal.digest("desired") != aim.asked:  # the observation proves nothing about a newer desired state
+            return Progressed()
+        if self._transaction.groups.see(reconciler.domain):
             return Progressed()
         self._forget_gone(seen)
         memory = self.trial.accept(want, seen)
@@ -186,7 +181,9 @@ class Turns(Generic[Want, Seen, Remembered]):
         plan = self._plan(differences, seen, memory, reserved, stuck)
         if aim.judges_all:
             self.record.content(self._tagged.set_aside(want, seen, memory, self.record.set_aside()))
-            self._leftovers.keep(step for stage in plan.stages for step in stage.steps)
+            steps = [step for stage in plan.stages for step in stage.steps]
+            self._leftovers.keep(steps)
+            await self.fetching.want(steps, aim.asked, is_part=aim.is_part)
         return Sight(aim, want, seen, memory, tuple(differences), plan, reserved, ailing, undecided)
 
     def _hold_blocked(self, state: DesiredState, plan: Plan) -> bool:
@@ -195,20 +192,20 @@ class Turns(Generic[Want, Seen, Remembered]):
         blocked = blocked_subjects(plan) if has_groups(state) else {}
         desired = self._journal.readable_revision("desired") if blocked else None
         return desired is not None and self._transaction.groups.hold(
-            desired, self._reconciler.domain, blocked, is_blocked=True
+            desired, self._reconciler.domain, blocked, "blocked"
         )
 
     async def blocked(self, state: DesiredState, stopping: asyncio.Event) -> Mapping[str, str] | None:
         """The subjects of a state that cannot be had now, and why; `None` when the engine could not be asked."""
         want, memory = self._reconciler.select(state), self.memory.memory()
-        seen = await self.looks.seen(changed(self.look(want), fresh=False), stopping)
+        seen = await self.looks.try_observe(changed(self.look(want), fresh=False), stopping)
         if seen is None:
             return None
         return blocked_subjects(self._plan(self._reconciler.diff(want, seen, memory), seen, memory, (), {}))
 
     def _forget_gone(self, seen: Seen) -> None:
         before, now_s = self.memory.memory(), asyncio.get_running_loop().time()
-        gone = self._absences.gone(self._instanced.known(before), self._instanced.present(seen), now_s)
+        gone = self._absences.after_look(self._instanced.instances(before), self._instanced.present(seen), now_s)
         self.memory.keep(before, self._instanced.forgotten(before, gone) if gone else before)
 
     def _plan(
@@ -229,7 +226,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         more = {step.subject for step in steps if step.phase != Phase.VERIFY}
         return {step.subject for step in steps} - more
 
-    def _judge(self, sight: Sight[Want, Seen, Remembered], renewed: Renewed) -> Run | Ending | Held:
+    def _judge(self, sight: Sight[Want, Seen, Remembered], renewed: Renewed) -> Run | Ending | Hold:
         """The judgement on a look: a stage that may run now, or the ending of the turn without one."""
         aim, seen, plan, undecided = sight.aim, sight.seen, sight.plan, sight.undecided
         state, is_repair, is_desired = aim.state, aim.is_repair, aim.role == "desired"
@@ -241,7 +238,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             renewed_now = self._tagged.renewed(sight.differences, seen, sight.memory)
             self.trial.looked(state, seen, renewed_now, partial(self._sick, sight))
         if aim.judges_all:
-            self._transaction.seen(self._reconciler.domain, state, pending(plan))
+            self._transaction.report_progress(self._reconciler.domain, state, pending(plan))
         is_last_good = self._journal.digest("last-good") == state.digest
         is_stuck = (bool(aim.stuck) and not aim.excuses) or is_repair
         is_blocked = bool(self._blocked(state, plan).difference(aim.stuck or ()))
@@ -284,16 +281,16 @@ class Turns(Generic[Want, Seen, Remembered]):
             else settled.how
         )
 
-    def _begin(self, sight: Sight[Want, Seen, Remembered], stage: Stage, renewed: Renewed) -> Run | Ending | Held:
+    def _begin(self, sight: Sight[Want, Seen, Remembered], stage: Stage, renewed: Renewed) -> Run | Ending | Hold:
         """Begin a stage that the plan of the domain allows, if the revision and the other domains allow it, too."""
         aim, state, is_desired = sight.aim, sight.aim.state, sight.aim.role == "desired"
         disturbs = stage.phase != Phase.DOWNLOAD
         tried = renewed if stage.phase != Phase.CLEANUP else {}
         if is_desired and disturbs and sight.undecided and self.trial.is_new(state, tried):
-            return Held(sight.undecided, self._down(sight), AGAIN_S)
-        why = self._transaction.held(self._reconciler.domain, state, stage.phase) if aim.judges_all else ""
+            return Hold(sight.undecided, self._down(sight), AGAIN_S)
+        why = self._transaction.reason_to_wait(self._reconciler.domain, state, stage.phase) if aim.judges_all else ""
         if why:
-            return Held(why, self._down(sight)) if is_desired else self._meanwhile(sight, why)
+            return Hold(why, self._down(sight)) if is_desired else self._meanwhile(sight, why)
         if is_desired and disturbs:
             self._transaction.groups.fetched()
         if disturbs and not aim.is_repair and self.trial.remember_found(sight.plan.differences, sight.seen):

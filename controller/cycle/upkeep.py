@@ -1,4 +1,4 @@
-"""What is in force is kept up while the desired state fails, waits, or cannot be decided about.
+"""Upkeep of the state in force while the desired state fails, waits, or cannot be decided about.
 
 A subject that cannot be had keeps no other one down. The desired state is left as it is: its own turns go on with it.
 """
@@ -12,7 +12,7 @@ from typing import Generic
 from evenkeel.controller.cycle.as_found import AsFound
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Stalled
 from evenkeel.controller.cycle.proven import kept_text, proven_in, remember_proven
-from evenkeel.controller.cycle.sight import Aim, Held
+from evenkeel.controller.cycle.sight import Aim, Hold
 from evenkeel.controller.cycle.stored import Stored
 from evenkeel.controller.cycle.turns import Turns
 from evenkeel.controller.journal.journal import Journal
@@ -44,7 +44,7 @@ class Upkeep(Generic[Want, Seen, Remembered]):
     async def turn(self, aim: Aim, stopping: asyncio.Event) -> Ending:
         """One turn. Where the revision has to wait, last-good is repaired."""
         ending = await self._turns.turn(aim, stopping)
-        return await self._hold_up(aim, ending, stopping) if isinstance(ending, Held) else ending
+        return await self._hold_up(aim, ending, stopping) if isinstance(ending, Hold) else ending
 
     def last_good(self) -> DesiredState | None:
         """The state to go back to; `None` when it cannot be read, which is reported."""
@@ -111,7 +111,7 @@ class Upkeep(Generic[Want, Seen, Remembered]):
             self._record.settled_is(False, "RevisionFailed", text)
         return ending if isinstance(ending, Progressed | Retrying) else Stalled(why)
 
-    async def _hold_up(self, aim: Aim, held: Held, stopping: asyncio.Event) -> Ending:
+    async def _hold_up(self, aim: Aim, held: Hold, stopping: asyncio.Event) -> Ending:
         """Repair while the revision waits. Subjects that it changes are left as they are, unless they are down. Those that
         it removes are left down once it has begun: it may have stopped them."""
         state, domain = aim.state, self._reconciler.domain
@@ -153,4 +153,4 @@ class Upkeep(Generic[Want, Seen, Remembered]):
             return kept_up if isinstance(kept_up, Retrying) else Stalled(why)
         if not begun or desired is None or kept_up is None:
             return Retrying(why, 0.0, None)
-        return self._trial.broke(desired, why, self._tries)
+        return self._trial.count_defect(desired, why, self._tries)

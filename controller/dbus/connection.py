@@ -9,8 +9,9 @@ from dbus_fast.aio import MessageBus
 
 
 class Connection(MessageBus):
-    """A call that waits for an answer learns from the end of the connection that there will be none. What dbus-fast knows
-    beside that, that the call could not be sent, nobody asks for: asyncio would report it as an error that got lost."""
+    """A call that waits for an answer learns from the end of the connection that there will be none. Nobody
+    asks for the error that dbus-fast keeps beside that, of a call that could not be sent: asyncio would report it as one that
+    got lost."""
 
     def send(self, msg: Message) -> asyncio.Future[None]:  # type: ignore[override]
         sent: asyncio.Future[None] = super().send(msg)

@@ -12,6 +12,17 @@ from evenkeel.controller.dbus.bus import Peer, SystemBus
 
 _MANAGER = Peer("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
 
+ASK_S = 5.0
+"""A question at each look must not take longer than the look."""
+_DENIED = "logind does not let this user reboot the device"
+_OBSTACLES = {
+    "no": _DENIED,
+    "challenge": f"{_DENIED} without a password",
+    "challenge-inhibitor-blocked": f"{_DENIED} without a password",
+    "na": "logind says that this device cannot be rebooted",
+}
+"""Answers of CanReboot. Other ones are `yes`, and `inhibitor-blocked` since systemd 257: an objection passes."""
+
 
 class Objection(NamedTuple):
     """A program that does not want a reboot now, in its own words."""
@@ -32,6 +43,13 @@ async def objections(bus: SystemBus) -> tuple[Objection, ...]:
         for what, who, why, mode, _uid, pid in listed
         if mode != "delay" and "shutdown" in what.split(":")
     )
+
+
+async def obstacle(bus: SystemBus) -> str:
+    """Why logind would not reboot for this process; "" when it would, whoever objects. Raises `Unavailable` or `TimedOut` where
+    there is no logind to ask."""
+    (answer,) = await bus.call(_MANAGER, "CanReboot", timeout_s=ASK_S)
+    return _OBSTACLES.get(answer, "")
 
 
 async def reboot(bus: SystemBus) -> None:

@@ -24,7 +24,7 @@ class Entries:
         assert seq is not None
         return changed(dated, seq=seq)
 
-    def said(self, after: int = 0, limit: int = 1000) -> tuple[Feedback, ...]:
+    def page(self, after: int = 0, limit: int = 1000) -> tuple[Feedback, ...]:
         """Entries with a number above `after`, the oldest first. In the place of one that cannot be read stands an entry that
         says so: no sink waits for it for ever, and none misses its number."""
         rows = self._database.all("SELECT seq, body FROM feedback WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)

@@ -50,8 +50,8 @@ class Failures:
         stored = (each for each in found if each is not None and each.subject not in self._held)
         return (*reversed(self._held.values()), *stored)
 
-    def held(self) -> tuple[LastFailure, ...]:
-        """Those that are not written."""
+    def unwritten(self) -> tuple[LastFailure, ...]:
+        """The last failures that are not written."""
         return tuple(self._held.values())
 
     def hear(self, held: Iterable[LastFailure]) -> None:
@@ -67,7 +67,7 @@ class Failures:
                 _learn(self._ends, each)
         return {instance: (end, code) for instance, end, code in self._ends.values()}
 
-    def told(self, revision: str, texts: Iterable[str]) -> tuple[str, ...]:
+    def with_output(self, revision: str, texts: Iterable[str]) -> tuple[str, ...]:
         """The subjects, in order, that failed in a revision or that one of the texts names, and whose output is kept."""
         said = [each for each in self.all() if says_something(each.output)]
         named = {each.subject for text in texts for each in said if names(text, each.subject)}

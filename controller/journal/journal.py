@@ -32,11 +32,11 @@ from evenkeel.controller.journal.database import (
 from evenkeel.controller.journal.entries import Entries
 from evenkeel.controller.journal.failures import Failures
 from evenkeel.controller.journal.file import Trouble
-from evenkeel.controller.journal.known import Known
 from evenkeel.controller.journal.mailbox import Mailbox
 from evenkeel.controller.journal.memories import Memories
 from evenkeel.controller.journal.migrations import checksum
 from evenkeel.controller.journal.outbox import Outbox
+from evenkeel.controller.journal.revisions import Revisions
 from evenkeel.controller.process.boot import boot_id
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.specs.codec import encode
@@ -52,9 +52,9 @@ groups."""
 _PLACE = "the content of revision {} (table revision), which is {},"
 
 AS_FOUND = "as found"
-"""The source of a state that nobody asked for: what ran."""
+"""The source of a state that nobody asked for, but ran."""
 _COLLECT = "DELETE FROM revision WHERE digest NOT IN (SELECT digest FROM role)"
-"""Forget every revision without a role: what failed is known by its digest."""
+"""Forget every revision without a role: a failed one is known by its digest."""
 
 
 class Origin(NamedTuple):
@@ -77,7 +77,7 @@ class Journal:
         """The publications of all roles over their one connection, in one order."""
         self.failures = Failures(database)
         entries = Entries(database)
-        self.say, self.said, self.last_seq = entries.say, entries.said, entries.last_seq
+        self.say, self.entries, self.last_seq = entries.say, entries.page, entries.last_seq
         self.delivered, self.confirm, self.trim = entries.delivered, entries.confirm, entries.trim
         conditions = Conditions(database)
         self.conditions, self.condition = conditions.all, conditions.of
@@ -85,7 +85,7 @@ class Journal:
         self.unreadable_conditions = conditions.unreadable
         self.attempts = Attempts(database)
         self.memories = Memories(database, self.attempts, self.failures)
-        self._known = Known[tuple[Role, str]]()
+        self._known = Revisions[tuple[Role, str]]()
         self.on_loss: Callable[[], object] = _nothing
         """Called when the file was lost and everything goes on in memory."""
         database.on_loss = self._lost

@@ -176,7 +176,8 @@ def _busy(state: Path) -> str:
     found = holder(state)
     process = f" (process {found.pid})" if found is not None and found.pid else ""
     why = f"a controller{process} is at work here, and applies the files by itself"
-    return f"{why}: `evenkeel status` tells how far it is; to do it by hand, stop it first"
+    how = "stop it first (`systemctl stop evenkeel`, where it is a service)"
+    return f"{why}: `evenkeel status` tells how far it is; to do it by hand, {how}"
 
 
 def _open_folder(path: Path) -> int:

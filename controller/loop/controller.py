@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import timedelta
 
 from evenkeel.controller.control.serve import Control
 from evenkeel.controller.cycle.domain import AnyDomain
-from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting, foremost
+from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.cycle.stage import first
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.lock import Lock
@@ -26,6 +26,7 @@ from evenkeel.controller.loop.custody import Custody, unwritable
 from evenkeel.controller.loop.debounce import debounce
 from evenkeel.controller.loop.defects import LONGEST_WAIT_S, Defects
 from evenkeel.controller.loop.liveness import Liveness
+from evenkeel.controller.loop.once import Once, Waits
 from evenkeel.controller.loop.ports import Life, Reading, Serving, Sink, Source
 from evenkeel.controller.loop.queue import WakeUps
 from evenkeel.controller.loop.telling import Telling
@@ -35,17 +36,10 @@ from evenkeel.controller.process.stopping import unless
 from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.feedback import Feedback, Standing
-from evenkeel.specs.plan import Phase
 
 log = logging.getLogger(__name__)
 
-_LONGEST_CLEAN_UP_S = 5.0
-"""A command tries to remove leftovers until the next try is further away than this."""
 _CONDUCT = Conduct()
-_ALL = "all domains"
-_MOST_DEFECTS = 5
-"""A command ends when so many cycles in a row met a defect. That is enough for a revision to fail by it, and for
-last-good to be back."""
 _QUIET_S = 2.0
 """Files that are copied back one by one are complete when none has come for so long."""
 
@@ -79,6 +73,10 @@ class Controller:
         self._resync_s, self._queue = resync.total_seconds(), wake_ups or WakeUps()
         self.stopping = asyncio.Event()
         """Set when the controller was told to stop."""
+        self._over = self.stopping
+        """Set when the work is over."""
+        self._once: Once | None = None
+        """Judges when it is, where the controller works as one command."""
         self.transaction = Transaction(journal)
         """The way of a revision over all domains."""
         self._workers = {
@@ -105,7 +103,7 @@ class Controller:
         if control is not None:
             control.answer("look", self._looks)
             control.answer("status", self._standing)
-            control.answer("failures", lambda: encode(self._journal.failures.held()))
+            control.answer("failures", lambda: encode(self._journal.failures.unwritten()))
         self._serving = agents(self) if agents is not None else None
         for agent in self._serving.agents if self._serving is not None else ():
             self._workers[agent.domain].agent = agent
@@ -123,6 +121,7 @@ class Controller:
     def stop(self) -> None:
         """Finish the step at work, unless it is late, and end."""
         self.stopping.set()
+        self._over.set()
         self._cut_short()
         if self._life is not None:
             self._life.stopping()
@@ -155,99 +154,50 @@ class Controller:
         self.say(Feedback("started", "the controller is at work"))
         if self._life is not None:
             self._life.started()
-        for worker in self._workers.values():
-            worker.wake()
+        work = {"source": self._watch_source, "sinks": self._telling.tell, "watchdog": self._liveness.keep_alive}
+        if self._serving is not None:
+            work["agents"] = self._serving.serve
         try:
-            async with asyncio.TaskGroup() as group:
-                work = {
-                    "source": self._watch_source,
-                    "sinks": self._telling.tell,
-                    "watchdog": self._liveness.keep_alive,
-                    "state directory": self._custody.watch,
-                }
-                for name, worker in self._workers.items():
-                    work[f"engine events{self._of(name)}"] = worker.watch
-                    work[f"looks beside steps{self._of(name)}"] = worker.look_beside
-                if self._control is not None:
-                    work["control socket"] = self._control.serve
-                if self._serving is not None:
-                    work["agents"] = self._serving.serve
-                helpers = [group.create_task(self.defects.supervise(part, each)) for part, each in work.items()]
-                await self.defects.supervise("worker", self._work)
-                self.say(Feedback("stopped", "the controller was told to stop"))
-                for helper in helpers:
-                    helper.cancel()
-            self._journal.failures.flush()
-            self._custody.finish()
-            await self._telling.tell_once()
-        except BaseExceptionGroup as raised:
-            raise first(raised) from raised
+            await self._work_with(work, "the controller was told to stop")
         finally:
             for worker in self._workers.values():
+                await worker.cycles.close()
                 await worker.driver.close()
 
-    async def converge(self, waits: Callable[[float, str], None] = lambda seconds, why: None, tries: int = 5) -> Ending:
-        """Cycle until settled, stalled or told to stop, as one command's whole work. `waits` is called with the seconds
-        until the next try, and the reason of the wait where nothing failed. A disturbing phase that failed `tries`
-        times in a row ends it, too, although a running controller would go on trying; and so does a defect."""
-        care = asyncio.create_task(self.defects.supervise("state directory", self._custody.watch))
+    async def _work_with(self, parts: Mapping[str, Callable[[], Awaitable[None]]], end: str) -> None:
+        """Work until it is over, with these parts beside the workers and those that every controller has. `end` is said
+        then."""
+        work = {**parts, "state directory": self._custody.watch}
+        for name, worker in self._workers.items():
+            work[f"engine events{self._of(name)}"] = worker.watch
+            work[f"looks beside steps{self._of(name)}"] = worker.look_beside
+            worker.wake()
+        if self._control is not None:
+            work["control socket"] = self._control.serve
         try:
-            ending = await self._converge(waits, tries)
-        finally:
-            care.cancel()
-            with suppress(asyncio.CancelledError):
-                await care
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self.defects.supervise(part, each)) for part, each in work.items()]
+                await self.defects.supervise("worker", self._work)
+                if end:
+                    self.say(Feedback("stopped", end))
+                for task in tasks:
+                    task.cancel()
+        except BaseExceptionGroup as raised:
+            raise first(raised) from raised
         self._journal.failures.flush()
         self._custody.finish()
         await self._telling.tell_once()
-        return ending
 
-    async def _converge(self, waits: Callable[[float, str], None], tries: int) -> Ending:
-        failures = defects = 0
-        endings, due = dict[str, Ending](), [*self._workers.values()]
-        while True:
-            endings |= zip(
-                [each.name for each in due], await asyncio.gather(*(self._cycle(each) for each in due)), strict=True
-            )
-            ending, due = foremost([*endings.values()]), [*self._workers.values()]
-            woken = [each for each in due if each.is_woken]
-            if isinstance(ending, Settled | Stalled | Waiting) and woken:
-                ending, due = Progressed(), woken  # another domain has progressed since; nothing was disturbed
-            defects = defects + 1 if any(map(self.defects.is_broken, self._workers)) else 0
-            if defects >= max(_MOST_DEFECTS, tries) and not isinstance(ending, Progressed):
-                ending = Stalled(f"a defect of evenkeel, {defects} times in a row: {self.defects.texts()}")
-            wait_s = 0.0
-            match ending:
-                case Settled(left_over=why, again_s=again_s) if why and again_s <= _LONGEST_CLEAN_UP_S:
-                    wait_s = again_s
-                case Waiting(again_s=again_s) if again_s:
-                    wait_s = again_s
-                case Settled() | Stalled() | Waiting():
-                    break
-                case Progressed():
-                    failures = 0
-                    for domain in self._workers:
-                        self._queue.progressed(domain)
-                case Retrying(after_s=after_s, phase=phase):
-                    failures += phase not in (None, Phase.DOWNLOAD)
-                    if failures >= tries:
-                        break
-                    wait_s = self._queue.retry(_ALL, after_s)
-            if wait_s:
-                waits(wait_s, ending.why if isinstance(ending, Waiting) else "")
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(wait_s):
-                        await self.stopping.wait()
-            if self.stopping.is_set():
-                break
-        return ending
-
-    async def _cycle(self, worker: Worker) -> Ending:
-        ending: Ending = Retrying("a defect of evenkeel", 0.0, None)
-        worker.is_woken = False
-        with self.defects.turn(worker.name):
-            ending = await worker.cycles.run(self.stopping)
-        return ending
+    async def converge(self, waits: Waits = lambda seconds, why: None, tries: int = 5) -> Ending:
+        """Work as one command, until nothing more would happen by itself (`Once`), or until `stop`."""
+        self._once = once = Once(self._workers, self._queue, self.defects, waits, tries)
+        self._over = asyncio.Event() if not self.stopping.is_set() else self.stopping
+        try:
+            await self._work_with({}, "")
+        finally:
+            for worker in self._workers.values():
+                await worker.cycles.close()
+        return once.ending
 
     def accept(self, reading: Reading) -> bool:
         """Accept a reading as the desired state, or report why not; True when the state in force has changed."""
@@ -269,8 +219,8 @@ class Controller:
     async def _work(self) -> None:
         try:
             async with asyncio.TaskGroup() as turns:
-                while not self.stopping.is_set():
-                    key = await unless(self.stopping, self._queue.get())
+                while not self._over.is_set():
+                    key = await unless(self._over, self._queue.get())
                     if key is None:
                         break
                     turns.create_task(self._work_on(key))
@@ -284,6 +234,8 @@ class Controller:
                 self._acceptance.look()
                 ending, wait_s = await self._workers[key].work_on()
                 self._tell_state(key, ending, wait_s)
+                if self._once is not None and self._once.turned(key, ending, wait_s):
+                    self._over.set()
                 log.debug("cycle ended", extra={"fields": {"ending": type(ending).__name__}})
             if self.defects.is_broken(part):  # the cycle alone may be due much later
                 self._queue.add(key, LONGEST_WAIT_S)

@@ -51,7 +51,7 @@ class Defects:
         """The texts of all defects, a line for each part."""
         return "\n".join(f"{part}: {text}" for part, (_, text) in self._broken.items())
 
-    def met(self, part: str, error: Exception) -> str:
+    def report(self, part: str, error: Exception) -> str:
         """Log and report an exception of a part. Returns the text of the defect; nothing is raised."""
         text = defect_text(error)
         fields = {"part": part, "why": text}
@@ -82,7 +82,7 @@ class Defects:
         except Busy:
             raise
         except Exception as error:  # noqa: BLE001 - here unexpected exceptions end
-            self.met(part, error)
+            self.report(part, error)
         else:
             if self._met.get(part, 0) == before:
                 self.passed(part)
@@ -99,7 +99,7 @@ class Defects:
             except Busy:
                 raise
             except Exception as error:  # noqa: BLE001 - here unexpected exceptions end
-                self.met(part, error)
+                self.report(part, error)
             else:
                 self.passed(part)
                 return
@@ -116,7 +116,7 @@ class Defects:
         if not isinstance(error, Exception):
             loop.default_exception_handler(context)
             return
-        self.met("event loop", error)
+        self.report("event loop", error)
         loop.call_later(_SOUND_S, self.passed, "event loop")
 
     def _tell(self, kind: Kind, message: str) -> None:

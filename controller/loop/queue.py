@@ -82,6 +82,11 @@ class WakeUps:
         self._working.discard(key)
         self._news.set()
 
+    def is_quiet(self, but: str) -> bool:
+        """Whether no key but this one is worked on, and none is due."""
+        now_s = asyncio.get_running_loop().time()
+        return self._working <= {but} and all(due_s > now_s for due_s in self._all_due().values())
+
     def _put(self, where: dict[str, float], key: str, after_s: float) -> None:
         due = asyncio.get_running_loop().time() + after_s
         if key not in where or due < where[key]:

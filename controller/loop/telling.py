@@ -68,7 +68,7 @@ class Telling:
         """Log entries of other processes up to this number. Entries that are not on the disk have no lasting number."""
         if not self._journal.is_durable:
             return
-        for entry in self._journal.said(self._logged) if self._logged < newest else ():
+        for entry in self._journal.entries(self._logged) if self._logged < newest else ():
             if entry.seq <= newest:
                 self._log(entry)
         self._logged = newest
@@ -104,7 +104,7 @@ class Telling:
             return True
         complete, newest = True, self._journal.last_seq()
         for sink in self._sinks:
-            while (start := self._journal.delivered(sink.name)) < newest and (entries := self._journal.said(start)):
+            while (start := self._journal.delivered(sink.name)) < newest and (entries := self._journal.entries(start)):
                 if not await self._is_taken(sink, entries):
                     complete = False
                     break
@@ -119,7 +119,7 @@ class Telling:
     def _drop(self, bound: int) -> None:
         """Drop the entries up to `bound` that sinks have not taken, and say how many these were."""
         for sink in self._sinks:
-            waiting = self._journal.said(self._journal.delivered(sink.name), limit=1)
+            waiting = self._journal.entries(self._journal.delivered(sink.name), limit=1)
             if waiting and waiting[0].seq <= bound:
                 count = bound - waiting[0].seq + 1
                 self._journal.confirm(sink.name, bound)

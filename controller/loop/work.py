@@ -7,7 +7,7 @@ Steps come and go too quickly to be stored; the process that performs them knows
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
@@ -46,9 +46,9 @@ class WorkAtHand:
         if begun is not None:
             begun.far, begun.done, begun.total = far, done, total
 
-    def turned(self, ending: Ending, again_s: float) -> None:
-        """A cycle has ended, and no step is at work. `again_s`: seconds until the next one."""
-        self._begun.clear()
+    def turned(self, ending: Ending, again_s: float, beside: Collection[str] = ()) -> None:
+        """A cycle has ended, and no step is at work but those `beside` cycles. `again_s`: seconds until the next one."""
+        self._begun = {step: begun for step, begun in self._begun.items() if step in beside}
         self._error = self._waits_for = ""
         self._again_at_s = _clock_s() + again_s
         match ending:

@@ -73,8 +73,6 @@ class Worker:
         """The steps at work, with their progress."""
         self.cut = asyncio.Event()
         """Set when work that can be cut short should be: told to stop, or something newer waits."""
-        self.is_woken = False
-        """Whether a wake-up came since this was set to False."""
         self._nudged = asyncio.Event()
         self.agent: Agent | None = None
         """The agent that works in the turns of this worker."""
@@ -95,14 +93,13 @@ class Worker:
             self.wake,
             partial(self.wake, urgent=True),
         )
-        self.cycles.steps.broke = partial(defects.met, domain.name)
+        self.cycles.steps.broke = partial(defects.report, domain.name)
         self.cycles.steps.at_work = signs.works
 
     def wake(self, *, urgent: bool = False) -> None:
         """Wake the worker. An `urgent` wake-up does not wait for a pull or a proof, which are begun again later."""
         if urgent:
             self.cut.set()
-        self.is_woken = True
         self._queue.add(self.name)
 
     def look_again(self) -> None:
@@ -141,7 +138,7 @@ class Worker:
             self._queue.add(self.name, wait_s)
         if self._defects.is_broken(self.name) or self._is_agent_broken():
             self._queue.add(self.name, LONGEST_WAIT_S)
-        self.work.turned(ending, wait_s)
+        self.work.turned(ending, wait_s, self.cycles.fetched_beside)
         if self.agent is not None:
             with self._defects.turn(f"{self.agent.name}'s times"):
                 due_s = self.agent.due_in_s()

@@ -25,8 +25,8 @@ class Denials:
     def __init__(self) -> None:
         self._of: dict[str, _Denial] = {}
 
-    def met(self, topic: str, why: str, now: float) -> bool:
-        """The broker has refused a message; True when its topic was not refused before."""
+    def add(self, topic: str, why: str, now: float) -> bool:
+        """Note that the broker has refused a message; True when its topic was not refused before."""
         before = self._of.get(topic)
         tries = before.tries + 1 if before is not None else 1
         wait_s: float = min(_LONGEST_S, _FIRST_S * 2 ** min(tries - 1, 10))

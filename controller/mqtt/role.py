@@ -55,7 +55,7 @@ class Role(Protocol):
 class Supervisor(Protocol):
     """Reports exceptions as defects, after which the rest goes on."""
 
-    def met(self, part: str, error: Exception) -> str:
+    def report(self, part: str, error: Exception) -> str:
         """Report an exception of a part; its text."""
         ...
 

@@ -102,7 +102,7 @@ class Router:
             except JournalError:
                 raise
             except Exception as error:  # noqa: BLE001 - it breaks one message of one role, and is told as a defect
-                role.set_aside(message, self._supervisor.met(part, error))
+                role.set_aside(message, self._supervisor.report(part, error))
             else:
                 self._supervisor.passed(part)
             self._unstored = None

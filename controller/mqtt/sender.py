@@ -130,7 +130,7 @@ class Sender:
         """The broker does not allow the device to publish there, which is told once. The next try is one message, so
         that none overtakes another when the broker takes them again."""
         self._taken.pop(topic, None)
-        if self._denials.met(topic, why, asyncio.get_running_loop().time()):
+        if self._denials.add(topic, why, asyncio.get_running_loop().time()):
             log.error("broker refuses a topic", extra={"fields": {"topic": topic, "why": why}})
             self._say(Feedback("message-refused", f"{why}; it waits, and is tried again", place=topic))
             self._denials_changed()

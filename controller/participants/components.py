@@ -44,7 +44,7 @@ class Oversight(NamedTuple):
 
 
 class Components(Protocol[Want]):
-    """The components of one domain. What waits raises Interrupted when it is cut short."""
+    """The components of one domain. Methods that wait raise Interrupted when they are cut short."""
 
     def begin(self, revision: str) -> None:
         """Begin a command for this revision, with all its patience."""
@@ -98,11 +98,11 @@ class Components(Protocol[Want]):
         the new instance has stepped aside for the old one."""
         ...
 
-    async def stands(self, action: ActivityAction, want: Want, oversight: Oversight) -> Standing:
+    async def standing(self, action: ActivityAction, want: Want, oversight: Oversight) -> Standing:
         """The standing of a component now."""
         ...
 
-    async def all_stand(
+    async def standings(
         self, actions: Sequence[ActivityAction], want: Want, oversight: Oversight
     ) -> dict[str, Standing]:
         """The standing of several components by one and the same look, by subject."""

@@ -98,7 +98,7 @@ class Driving(Generic[Want, Seen, Remembered]):
         try:
             if await unless(at_once, asyncio.wait({looking}, timeout=LATE_S)) and not looking.done():
                 self._away_since = begun if self._away_since is None else self._away_since
-                trouble.late(f"{look.asked} was asked what is there, and has not answered within {LATE_S:g} s")
+                trouble.late(f"{look.engine} was asked what is there, and has not answered within {LATE_S:g} s")
                 await unless(cut, asyncio.wait({looking}))
             if not looking.done():
                 return None

@@ -14,7 +14,7 @@ from evenkeel.specs.kanto.activity import Activity
 
 
 class Part(Protocol):
-    """What a domain has of its own beside its `Components`. Each method is as in `Participant`."""
+    """The functions of a domain beside its `Components`. Each method is as in `Participant`."""
 
     async def identify(
         self, target: DesiredState, components: Sequence[tuple[str, str]], waits: Waits, cut: asyncio.Event
@@ -22,7 +22,7 @@ class Part(Protocol):
         """`cut` cuts it short."""
         ...
 
-    def kept(self, activity: Activity) -> DesiredState: ...
+    def state_to_keep(self, activity: Activity) -> DesiredState: ...
 
     async def inventory(self) -> Reported: ...
 
@@ -40,7 +40,7 @@ class LocalParticipant(Generic[Want]):
         self._cut, self._stopping = asyncio.Event(), stopping
         self._phases = Phases(components, self._cut, stopping, at_once)
         self.carry_out, self.confirm, self.close = self._phases.carry_out, self._phases.confirm, self._phases.close
-        self.kept, self.inventory, self.unknown = part.kept, part.inventory, part.unknown
+        self.state_to_keep, self.inventory, self.unknown = part.state_to_keep, part.inventory, part.unknown
 
     def interrupt(self) -> None:
         self._cut.set()

@@ -68,7 +68,7 @@ class Participant(Protocol):
         of this one. Only being told to stop cuts it short: then `None`."""
         ...
 
-    def kept(self, activity: Activity) -> DesiredState:
+    def state_to_keep(self, activity: Activity) -> DesiredState:
         """The state to be kept once the activity is over."""
         ...
 

@@ -90,7 +90,7 @@ class Phases(Generic[Want]):
         stands: Mapping[str, Standing] = {}
         for _ in range(MOST_PROOFS if good else 0):
             oversight = Oversight(Progress(good[0], tell, "CLEANUP", activity).waits, self._cut)
-            stands = await self._components.all_stand(good, want, oversight)
+            stands = await self._components.standings(good, want, oversight)
             away = [action for action in good if stands[action.subject].how in ("away", "pending")]
             if not away:
                 break
@@ -153,7 +153,7 @@ class Phases(Generic[Want]):
             well = False
             if action.kind == "destroy":
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", why)
-            elif (stands := await self._components.stands(action, want, oversight)).is_well:
+            elif (stands := await self._components.standing(action, want, oversight)).is_well:
                 activity = closing.keep_leftover(activity, action.subject, why)
             elif stands.how == "unknown":
                 activity = activities.mark(activity, action.subject, "REMOVAL_FAILURE", stands.why)
@@ -174,13 +174,13 @@ class Phases(Generic[Want]):
         if not activated:
             return activity, all_known
         oversight = Oversight(Progress(activated[0], tell, "CLEANUP", activity).waits, cut)
-        at_first = await self._components.all_stand(activated, want, oversight)
+        at_first = await self._components.standings(activated, want, oversight)
         for action in activated:
             stands = at_first[action.subject]
             if stands.is_well:
                 continue
             oversight = Oversight(Progress(action, tell, "CLEANUP", activity).waits, cut)
-            stands = await self._components.stands(action, want, oversight)
+            stands = await self._components.standing(action, want, oversight)
             if stands.how == "away":
                 stands = await self._forward.put_up(action, want, "ACTIVATE", oversight)
             if stands.how == "unknown":

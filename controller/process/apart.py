@@ -1,4 +1,4 @@
-"""Work in a process that ends with it: what it imports and what it allocates is gone afterwards.
+"""Work in a process that ends with it: its imports and its memory are gone afterwards.
 
 Python gives back hardly any memory. A controller that runs for months would keep the room that it took once, at its start,
 to read YAML.

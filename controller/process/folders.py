@@ -1,4 +1,4 @@
-"""What happens in folders, as inotify tells it. The one place that knows watchfiles.
+"""Changes in folders, as inotify tells them. The one place that knows watchfiles.
 
 The Rust part of watchfiles is used as it is, which its documentation provides for: `awatch` around it loads the event loops of
 anyio, some 0.8 MiB in a process that stays for months.

@@ -15,7 +15,7 @@ from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.controller.settings.load import read_tree, settings_of
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import SettingsError
-from evenkeel.specs.kanto.left import left_over
+from evenkeel.specs.kanto.omissions import omissions
 from evenkeel.specs.kanto.settings import PASSWORD, SECTIONS, kanto_password, kanto_path, kanto_settings
 from evenkeel.specs.problem import Flaw, Place, Problem, Severity, path_text
 from evenkeel.specs.problem import Path as Keys
@@ -115,7 +115,7 @@ def _load(
     if notes is not None:
         notes.extend(sorted(problems))
     if left is not None:
-        left.extend(sorted(map(placed, left_over(tree.value))))
+        left.extend(sorted(map(placed, omissions(tree.value))))
     password = kanto_password(tree.value) or ""
     mqtt = settings.mqtt
     if password and mqtt.username and not mqtt.password_file:

@@ -54,4 +54,34 @@ def advice(engine: EngineSettings) -> str:
         return ""
     places = usual(engine.kind)
     tried = f"tried {', '.join(each.removeprefix(_SCHEME) for each in places)}; " if engine.address in places else ""
-    return f"{tried}{_STARTED_BY[engine.kind]}; `engine.address` or `--docker-address` says where it is"
+    told = "".join(f"; {why}" for variable in _VARIABLES[engine.kind] if (why := _why_not(variable, engine)))
+    return f"{tried}{_STARTED_BY[engine.kind]}; `engine.address` or `--docker-address` says where it is{told}"
+
+
+def other_engine(engine: EngineSettings, version: str) -> str:
+    """A sentence for an engine of another kind than the settings say that was found by the environment; "" without one.
+    `version`: the kind and the version of the engine that answers. At an address of the settings any may answer."""
+    named = [variable for variable in _VARIABLES.get(engine.kind, ()) if os.environ.get(variable) == engine.address]
+    if not named or version.startswith(engine.kind):
+        return ""
+    before = [each for each in _VARIABLES[engine.kind] if each != named[0] and (os.environ.get(each, ""))]
+    gone = "".join(f"; {why}" for each in before if (why := _why_not(each, engine) or _gone(each)))
+    where = engine.address.removeprefix(_SCHEME)
+    return f"the engine is to be {engine.kind}, and {version} answers at {where}, which ${named[0]} names{gone}"
+
+
+def _gone(variable: str) -> str:
+    place = os.environ[variable].removeprefix(_SCHEME)
+    return "" if Path(place).exists() else f"${variable} names {place}, and nothing is there"
+
+
+def _why_not(variable: str, engine: EngineSettings) -> str:
+    """The reason why a variable of the environment does not count; "" when it does. Its value may have a password."""
+    value = os.environ.get(variable, "")
+    if not value or value == engine.address:
+        return ""
+    if not value.startswith(f"{_SCHEME}/"):
+        scheme, found, _ = value.partition("://")
+        how = f", not over {scheme}" if found and scheme.isalnum() and scheme != "unix" else ""
+        return f"${variable} does not count: evenkeel reaches engines at sockets, unix:///…{how}"
+    return "" if engine.address in usual(engine.kind) else f"${variable} does not count: the settings name an address"

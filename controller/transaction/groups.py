@@ -1,4 +1,4 @@
-"""Groups of what is desired on trial: those that failed, those that cannot be fetched now, and what is good without them.
+"""Groups of what is desired on trial: those that failed, those that others do not wait for, and what is good without them.
 
 Where nobody asks for groups all is one, and nothing here has an effect. A part that failed stays in quarantine in the journal;
 one that is only held is forgotten with the process.
@@ -6,19 +6,19 @@ one that is only held is forgotten with the process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping
+from typing import Literal, NamedTuple
 
 from evenkeel.controller.journal.attempts import GROUPS
 from evenkeel.controller.journal.journal import Journal
 from evenkeel.reconcilers.counted import reasons
-from evenkeel.reconcilers.transaction.groups import Groups, group_text, groups, has_groups
+from evenkeel.reconcilers.transaction.groups import Groups, go_on_without, group_text, groups, has_groups
 from evenkeel.specs.desired import DesiredState
 
 
 class Aimed(NamedTuple):
-    """The state that domains are on their way to. `failed`: groups that went back, and why; `held`: those that cannot be
-    fetched now, or cannot be had; `along`: those that stay as they were because one of these does."""
+    """The state that domains are on their way to. `failed`: groups that went back, and why; `held`: those that the others do
+    not wait for; `along`: those that stay as they were because one of these does."""
 
     state: DesiredState
     failed: Mapping[str, str] = {}
@@ -47,20 +47,29 @@ class GivenUp(NamedTuple):
     along: Mapping[str, str] = {}
 
 
+Kind = Literal["blocked", "unfetched", "fetching", "unseen"]
+"""Why a group is held: it cannot be had, it cannot be fetched now, it is being fetched, which takes long, or a domain that it
+changes cannot be looked at."""
+
+
+_PASSING: Collection[Kind] = ("fetching", "unseen")
+
+
 class _Hold(NamedTuple):
-    """Why a group is held, and by which domain. `is_blocked`: it cannot be had; else it cannot be fetched now."""
+    """Why a group is held, and by which domain."""
 
     why: str
     domain: str
-    is_blocked: bool
+    kind: Kind
 
 
 class GroupTrials:
     """The groups of one device."""
 
-    def __init__(self, journal: Journal, wake: Callable[[], None]) -> None:
-        """`wake`: called when groups are held, or held no more: all domains have another aim."""
-        self._journal, self._wake = journal, wake
+    def __init__(self, journal: Journal, wake: Callable[[], None], is_fetched: Callable[[], None]) -> None:
+        """`wake`: called when groups are held, or held no more: all domains have another aim. `is_fetched`: called when
+        groups go on because they are fetched."""
+        self._journal, self._wake, self._is_fetched = journal, wake, is_fetched
         self._held: dict[str, _Hold] = {}
         """Groups that the others do not wait for, while the state of this digest is desired."""
         self._held_for = ""
@@ -69,7 +78,7 @@ class GroupTrials:
         self._waiting_for = ""
 
     def aim(self, desired: DesiredState) -> Aimed:
-        """What domains are on their way to when this is desired: of groups that failed, or are held, what was good."""
+        """The state that domains are on their way to when this is desired: groups that failed or are held as they were good."""
         if not has_groups(desired):
             return Aimed(desired)
         found = self._groups(desired)
@@ -87,9 +96,9 @@ class GroupTrials:
         whys = {group: each.why for group, each in held.items()}
         return Aimed(found.without(back | along.keys()), failed, whys, along)
 
-    def hold(self, desired: DesiredState, domain: str, subjects: Mapping[str, str], *, is_blocked: bool) -> bool:
-        """Hold the groups of these subjects of a domain, and why: they cannot be fetched now, or (`is_blocked`) cannot be had.
-        False when they are held already; and when they cannot be fetched, and no other group would go on without them."""
+    def hold(self, desired: DesiredState, domain: str, subjects: Mapping[str, str], kind: Kind) -> bool:
+        """Hold the groups of these subjects of a domain, and why. False when they are held already; and when they can be had,
+        but no other group would go on without them."""
         if not has_groups(desired):
             return False
         found = self._groups(desired)
@@ -97,13 +106,14 @@ class GroupTrials:
         aimed = self._aim(desired, found, changed)
         left = changed.keys() - aimed.failed.keys() - aimed.held.keys()
         why = _by_group(found, domain, subjects)
-        if not is_blocked:
+        if kind == "unfetched":
             waiting = {group: each for group, each in why.items() if group in changed}
             self._waiting, self._waiting_for = waiting, desired.digest
-        if not left.intersection(why) or (left <= why.keys() and not is_blocked):
+        along = found.along({*aimed.failed, *aimed.held, *why})
+        if not (left & why.keys() if kind == "blocked" else go_on_without(why, along, left)):
             return False
         before = {group: each for group, each in self._held.items() if group in aimed.held}
-        self._held = before | {group: _Hold(each, domain, is_blocked) for group, each in why.items()}
+        self._held = before | {group: _Hold(each, domain, kind) for group, each in why.items()}
         self._held_for = desired.digest
         self._wake()
         return True
@@ -117,23 +127,55 @@ class GroupTrials:
 
     def let_go(self) -> bool:
         """Groups that could not be fetched are held no more; False when there was none."""
-        blocked = {group: each for group, each in self._held.items() if each.is_blocked}
-        if len(blocked) == len(self._held):
-            return False
-        self._held = blocked
-        self._wake()
-        return True
+        return self._free([group for group, each in self._held.items() if each.kind == "unfetched"])
+
+    def still_fetched(self, domain: str, subjects: Mapping[str, str]) -> None:
+        """Of what a domain fetches beside others these subjects are left, and why: groups with none of them are held no
+        more."""
+        still = self.of(domain, subjects)
+        mine = self._held_by(domain, "fetching")
+        for group in mine & still.keys():
+            self._held[group] = _Hold(still[group], domain, "fetching")
+        if self._free(mine - still.keys()):
+            self._is_fetched()
+
+    def see(self, domain: str) -> bool:
+        """A domain is seen: groups that were held because it was not are held no more; False when there was none."""
+        return self._free(self._held_by(domain, "unseen"))
+
+    def waits_for(self, domain: str) -> bool:
+        """Whether a group is held because a domain cannot be looked at."""
+        return bool(self._held_by(domain, "unseen"))
+
+    def is_waiting(self) -> bool:
+        """Whether a group is held that goes on by itself, because it is being fetched, or a domain is away."""
+        return any(each.kind in _PASSING for each in self._held.values())
+
+    def _held_by(self, domain: str, kind: Kind) -> set[str]:
+        return {group for group, each in self._held.items() if (each.domain, each.kind) == (domain, kind)}
+
+    def _free(self, groups: Collection[str]) -> bool:
+        for group in groups:
+            del self._held[group]
+        if groups:
+            self._wake()
+        return bool(groups)
 
     def blocked(self, desired: str) -> dict[str, str]:
         """The groups that are held because they cannot be had, and why, while the state of this digest is desired."""
         held = self._held if self._held_for == desired else {}
-        blocked = {group: each.why for group, each in held.items() if each.is_blocked}
+        blocked = {group: each.why for group, each in held.items() if each.kind == "blocked"}
         state = self._journal.readable_revision("desired") if blocked else None
         return blocked | self._groups(state).along(blocked) if state is not None else {}
 
     def waiting(self, desired: str) -> Mapping[str, str]:
-        """The groups that wait for what cannot be fetched, and why, while the state of this digest is desired."""
-        return self._waiting if self._waiting_for == desired else {}
+        """The groups that wait for what is not fetched yet, or for a domain, and why, while the state of this digest is
+        desired."""
+        waiting = dict(self._waiting) if self._waiting_for == desired else {}
+        held = self._held if self._held_for == desired else {}
+        waiting |= {group: each.why for group, each in held.items() if each.kind in _PASSING}
+        state = self._journal.readable_revision("desired") if waiting else None
+        return self._groups(state).along(waiting) | waiting if state is not None else waiting
 
     def fetched(self) -> None:
         """All is fetched that groups need, but for those that are held."""
@@ -141,17 +183,13 @@ class GroupTrials:
 
     def blocks(self, domain: str) -> bool:
         """Whether a group is held by a domain because it cannot be had."""
-        return any(each.is_blocked and each.domain == domain for each in self._held.values())
+        return bool(self._held_by(domain, "blocked"))
 
     def free(self, desired: DesiredState, domain: str, blocked: Mapping[str, str]) -> bool:
-        """Groups that a domain holds are held no more, if none of their subjects is `blocked` now; False when all are."""
+        """Groups that could not be had in a domain are held no more, if none of their subjects is `blocked` now; False when all
+        are."""
         still = self._groups(desired).of_subjects(domain, blocked)
-        free = [group for group, each in self._held.items() if each.domain == domain and group not in still]
-        for group in free:
-            del self._held[group]
-        if free:
-            self._wake()
-        return bool(free)
+        return self._free(self._held_by(domain, "blocked") - still)
 
     def give_up(self, state: DesiredState, domain: str, subjects: Mapping[str, str], why: str) -> GivenUp | None:
         """Groups of a domain have failed on the way to a state, each by subjects of its own; all that are on trial, where

@@ -11,13 +11,15 @@ from evenkeel.specs.desired import DesiredState
 
 class Member(NamedTuple):
     """A domain in the transaction. `rank`: its place in the order of switches. `want`: what of a state is its own. `wake`:
-    it has something to do; `interrupt`: and what it does now is of no use, where that can be cut short."""
+    it has something to do; `interrupt`: and what it does now is of no use, where that can be cut short. `only_watches`: it
+    does nothing now but watch, and nothing in it waits for that."""
 
     name: str
     rank: int
     want: Callable[[DesiredState], Wanted]
     wake: Callable[[], object]
     interrupt: Callable[[], object]
+    only_watches: Callable[[], bool] = lambda: False
 
 
 def changes(member: Member, state: DesiredState, others: Sequence[DesiredState | None]) -> tuple[str, ...]:

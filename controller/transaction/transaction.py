@@ -1,8 +1,8 @@
-"""What becomes of a revision: good, failed, blocked, or gone back from; and how far each domain may go with it.
+"""The fate of a revision: good, failed, blocked, or gone back from; and how far each domain may go with it.
 
 A revision is good when every domain has reached it and proven it, each by a look after the last disturbance of any domain.
-It fails as a whole, by one domain. Each of these turns is one write with what is said of it. What a domain does is its own
-business (`controller.cycle`); nothing else couples domains.
+It fails as a whole, by one domain. Each of these turns is one write together with its entries. The steps of a domain are
+its own business (`controller.cycle`); nothing else couples domains.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from evenkeel.controller.transaction.member import Member, changes
 from evenkeel.controller.transaction.verdict import Verdict
 from evenkeel.controller.transaction.voice import Voice
 from evenkeel.reconcilers.counted import listed
-from evenkeel.reconcilers.transaction.barrier import Progress, held
+from evenkeel.reconcilers.transaction.barrier import Progress, reason_to_wait
 from evenkeel.reconcilers.transaction.groups import group_text, has_groups
 from evenkeel.reconcilers.wanted import differing
 from evenkeel.specs.desired import DesiredState, desired_state
@@ -29,7 +29,7 @@ class Transaction:
     """The transaction of one device. Everything here happens at once: nothing is awaited."""
 
     def __init__(self, journal: Journal) -> None:
-        self._journal, self.groups = journal, GroupTrials(journal, self._wake_all)
+        self._journal, self.groups = journal, GroupTrials(journal, self._wake_all, self._end_watching)
         self.verdict = Verdict(journal, self._wake_others, self.groups.blocked, self.groups.waiting)
         self._members: dict[str, Member] = {}
         self._progress: dict[str, tuple[str, Progress]] = {}
@@ -65,8 +65,7 @@ class Transaction:
 
     def differing(self, domain: str, one: DesiredState, other: DesiredState) -> tuple[str, ...]:
         """The subjects of a domain that two states ask for differently."""
-        want = self._members[domain].want
-        return differing(want(one), want(other))
+        return differing(*map(self._members[domain].want, (one, other)))
 
     @at_once
     def idle(self, domain: str, desired: DesiredState) -> None:
@@ -109,8 +108,8 @@ class Transaction:
 
     # ── how far a domain may go ────────────────────────────────────────────────────────────────────────────────
 
-    def seen(self, domain: str, state: DesiredState, pending: Phase | None, unseen: str = "") -> None:
-        """A domain has looked for a state, or could not: how far it is (`reconcilers.transaction.barrier.Progress`)."""
+    def report_progress(self, domain: str, state: DesiredState, pending: Phase | None, unseen: str = "") -> None:
+        """Record how far a domain is on its way to a state, after a look, or why it could not look (`unseen`)."""
         self._broken.discard(domain)
         if pending in (None, Phase.CLEANUP) and not unseen:
             self._notified.discard(domain)
@@ -121,28 +120,37 @@ class Transaction:
             self._progress[domain] = found
             self._wake_others(domain)
 
+    def report_unseen(self, domain: str, state: DesiredState, why: str) -> None:
+        """Record that a domain could not be looked at. Groups that it changes wait for it, and the others go on."""
+        self.report_progress(domain, state, None, why)
+        desired = self._journal.readable_revision("desired") if has_groups(state) else None
+        if desired is not None:
+            changes = self.changes(domain, desired)
+            subjects = self._members[domain].want(desired).subjects if changes is None else changes
+            self.groups.hold(desired, domain, dict.fromkeys(subjects, why), "unseen")
+
     def has_begun(self, state: DesiredState) -> bool:
         """Whether any domain that a revision changes has begun to disturb the world for it."""
         good = [self._journal.readable_revision("last-good")]
         begun = (name for name in self._members if self._journal.attempts.sick_before(state.digest, name) is not None)
         return any(changes(self._members[name], state, good) for name in begun)
 
-    def broke(self, domain: str) -> None:
-        """A cycle of a domain has ended in a defect. Nobody waits for its look on the way back."""
+    def report_defect(self, domain: str) -> None:
+        """Record that a cycle of a domain has ended in a defect. No other domain waits for its look on the way back."""
         if domain not in self._broken:
             self._broken.add(domain)
             self._wake_others(domain)
 
-    def fails(self, domain: str, state: DesiredState) -> None:
-        """A try of a domain on its way to a state has failed. It counts as failing until nothing is left of its way."""
+    def report_failure(self, domain: str, state: DesiredState) -> None:
+        """Record a failed try of a domain on its way to a state. It counts as failing until nothing is left of its way."""
         digest, progress = self._progress.get(domain, ("", None))
         if progress is not None and digest == state.digest and not progress.fails:
             self._progress[domain] = digest, progress._replace(fails=True)
             self._wake_others(domain)
 
-    def held(self, domain: str, state: DesiredState, phase: Phase) -> str:
-        """Why a domain has to wait with a phase on its way to a state; "" when it may go on. Where that is last-good and
-        nothing else is desired, every domain repairs what is its own."""
+    def reason_to_wait(self, domain: str, state: DesiredState, phase: Phase) -> str:
+        """The reason why a domain has to wait with a phase on its way to a state; "" when it may go on. Where that is
+        last-good and nothing else is desired, every domain repairs what is its own."""
         if len(self._takes_part(state)) == 1:
             return ""
         back, others = self._way(state)
@@ -151,10 +159,15 @@ class Transaction:
         going = {
             name: self._progress_of(name, state)
             for name, member in self._members.items()
-            if name != domain and changes(member, state, others)
+            if name != domain and changes(member, state, others[:1] if self._is_away(name, state) else others)
         }
         rank, looks_first = self._members[domain].rank, has_groups(state)
-        return held(domain, phase, going, rank, back=back, looks_first=looks_first)
+        return reason_to_wait(domain, phase, going, rank, back=back, looks_first=looks_first)
+
+    def _is_away(self, name: str, state: DesiredState) -> bool:
+        """Whether a domain was looked at for a state in vain. Nobody waits for it because of groups that are left out."""
+        digest, progress = self._progress.get(name, ("", Progress(0, None)))
+        return digest == state.digest and bool(progress.unseen)
 
     def on_the_way(self, domain: str, state: DesiredState) -> tuple[str, ...]:
         """The subjects of a domain that change on the way to a state: from last-good, or back to it. Where groups are left out
@@ -172,17 +185,17 @@ class Transaction:
         is_part = desired is not None and desired.digest != state.digest
         return False, [read("last-good"), desired] if is_part else [read("last-good")]
 
-    def finds(self, domain: str, found: DesiredState | None) -> None:
-        """What was at work in a domain before anything was done for a first revision."""
+    def set_as_found(self, domain: str, found: DesiredState | None) -> None:
+        """Record the state at work in a domain before the first step for a first revision."""
         self._found[domain] = found
 
-    def found(self) -> DesiredState | None:
-        """What was at work in all domains; `None` when nothing was."""
+    def as_found(self) -> DesiredState | None:
+        """The state at work in all domains before the first step; `None` when nothing was."""
         return _joined(self._found.values())
 
-    def stands(self, domain: str, found: DesiredState | None) -> DesiredState | None:
-        """What runs in a domain now. What runs in all of them once each was looked at since the last disturbance; `None` until
-        then, or when nothing runs."""
+    def report_running(self, domain: str, found: DesiredState | None) -> DesiredState | None:
+        """Record the state that runs in a domain now. Returns the state that runs in all of them once each was looked at since
+        the last disturbance; `None` until then, or when nothing runs."""
         if self._stands.get(domain) != (self.disturbances, found):
             self._stands[domain] = self.disturbances, found
             self._wake_others(domain)
@@ -196,8 +209,8 @@ class Transaction:
         is_expected = name not in self._broken
         return Progress(self._members[name].rank, None, "it was not looked at yet", is_expected=is_expected)
 
-    def disturbed(self) -> None:
-        """Something was just done to the world: nothing is proven that was seen before."""
+    def count_disturbance(self) -> None:
+        """Count one more change to the world: nothing is proven that was seen before."""
         self.disturbances += 1
         self._reached.clear()
         self._back.clear()
@@ -233,11 +246,10 @@ class Transaction:
 
     def _is_there(self, name: str, state: DesiredState) -> bool:
         """Whether a domain has reached a state; one that cannot be looked at only matters where the state changes it."""
-        digest, progress = self._progress.get(name, ("", None))
-        is_unseen = progress is not None and digest == state.digest and bool(progress.unseen)
         if self._reached.get(name) == state.digest:
             return True
-        return is_unseen and not changes(self._members[name], state, [self._journal.readable_revision("last-good")])
+        good = [self._journal.readable_revision("last-good")]
+        return self._is_away(name, state) and not changes(self._members[name], state, good)
 
     @at_once
     def give_up(
@@ -288,9 +300,9 @@ class Transaction:
         desired = self._journal.readable_revision("desired")
         missing = [
             name
-            for name, member in self._takes_part(good).items()
+            for name in self._takes_part(good)
             if self._back.get(name) != good.digest
-            and (desired is None or differing(member.want(desired), member.want(good)) or name in self._notified)
+            and (desired is None or self.differing(name, desired, good) or name in self._notified)
         ]
         if missing:
             return self.verdict.not_yet(missing, "gone back")
@@ -311,12 +323,17 @@ class Transaction:
         self._back_at = good.digest
 
     def _whom(self, one: DesiredState | None, other: DesiredState | None) -> str:
-        """Whom the way from one state to the other is about, behind a colon: the entries of a subject are found by its name."""
+        """The subjects that change on the way from one state to the other, behind a colon: entries are found by name."""
         if one is None or other is None:
             return ""
-        found = (differing(member.want(one), member.want(other)) for member in self._members.values())
-        subjects = sorted({subject for each in found for subject in each})
+        subjects = sorted({subject for domain in self._members for subject in self.differing(domain, one, other)})
         return f": {listed(subjects)}" if subjects else ""
+
+    def _end_watching(self) -> None:
+        """There is work beside domains that only watch what has begun: they go on with that later."""
+        for member in self._members.values():
+            if member.only_watches():
+                member.interrupt()
 
     def _wake_all(self) -> None:
         for member in self._members.values():

@@ -1,7 +1,7 @@
 """The one condition `Settled` of the device, folded from what each domain says of itself.
 
 The device is settled when every domain is. Else it says what is wrong where it is worst, and names every domain that says
-so. What a domain said of another desired state counts for nothing. Kept in memory: a process that begins hears every domain
+so. Statements about another desired state count for nothing. Kept in memory: a process that begins hears every domain
 anew.
 """
 
@@ -31,8 +31,8 @@ _ON_THE_WAY = ("RollingBack", "Waiting", "Converging")
 
 
 class Statement(NamedTuple):
-    """What a domain says. `desired`: the digest of what was desired when it said so. `groups`: those that cannot be had, and
-    why."""
+    """The statement of a domain. `desired`: the digest of what was desired then. `groups`: those that cannot be had,
+    and why."""
 
     desired: str
     holds: bool
@@ -53,7 +53,7 @@ class Verdict:
     ) -> None:
         """`is_news`: called with a domain that is blocked otherwise than before, or no more. `held`: gives the groups that all
         domains leave alone because they cannot be had, and why, while what has this digest is desired; `waiting`: those that
-        cannot be fetched now."""
+        are not fetched yet."""
         self._journal, self._is_news, self._held, self._waiting = journal, is_news, held, waiting
         self._said: dict[str, Statement | None] = {}
 
@@ -72,6 +72,11 @@ class Verdict:
     def has_say(self, domain: str) -> bool:
         """Whether a domain has one."""
         return domain in self._said
+
+    def has_spoken(self, domain: str) -> bool:
+        """Whether a domain has said anything about what is desired now."""
+        said = self._said.get(domain)
+        return said is not None and said.desired == self._journal.digest("desired")
 
     def agree(self, domain: str, holds: bool, reason: str, message: str) -> bool:
         """A domain says how all are: it is known that they have come to where they were going. As `say`."""
@@ -128,7 +133,7 @@ class Verdict:
         return blocked or f"the domain{'s' * (not one)} {listed(domains)} {'has' if one else 'have'} not {where} yet"
 
     def _blocked(self, domain: str) -> str:
-        """What is blocked in a domain; "" when nothing is."""
+        """The reason why a domain is blocked; "" when it is not."""
         said = self._said.get(domain)
         is_blocked = said is not None and said.reason == "Blocked" and said.desired == self._journal.digest("desired")
         return said.message if said is not None and is_blocked else ""

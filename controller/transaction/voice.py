@@ -1,4 +1,4 @@
-"""What a transaction needs of the domain in whose turn it says something."""
+"""The port of a transaction to the domain in whose turn it says something."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ class Voice(Protocol):
         ...
 
     def settled_is(self, holds: bool, reason: str, message: str) -> bool:
-        """What the domain says of `Settled`; True when the device says something new by that."""
+        """Set the domain's statement about `Settled`; True when the device says something new by that."""
         ...

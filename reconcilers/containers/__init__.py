@@ -17,6 +17,7 @@ from evenkeel.reconcilers.containers import select as _select
 from evenkeel.reconcilers.containers import tags as _tags
 from evenkeel.reconcilers.containers.wishes import last_wishes
 from evenkeel.reconcilers.ports import Ailment, Former, Words
+from evenkeel.specs.containers.container import Resources
 from evenkeel.specs.containers.difference import ContainerDifference, of_containers
 from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen
@@ -54,10 +55,16 @@ class Containers(
 
     def look(self, want: _select.ContainersWanted | None, memory: ContainersMemory) -> ContainersLook:
         if want is None:
-            return ContainersLook(adopted=memory.adopted)
+            return ContainersLook(adopted=memory.adopted, ends=memory.watched)
         images = {container.image for container, _ in want.documents if _tags.follows_tag(container)}
         checks = {container.name: container.health for container, _ in want.documents if container.health is not None}
-        return ContainersLook(adopted=memory.adopted, images=tuple(sorted(images)), checks=checks)
+        return ContainersLook(
+            adopted=memory.adopted,
+            images=tuple(sorted(images)),
+            checks=checks,
+            ends=memory.watched,
+            limits=any(container.resources != Resources() for container, _ in want.documents),
+        )
 
     def diff(
         self, want: _select.ContainersWanted, seen: ContainersSeen, memory: ContainersMemory
@@ -76,16 +83,16 @@ class Containers(
     def revealed(self, plan: Plan, seen: ContainersSeen) -> Plan:
         return _reveal.revealed(plan, seen)
 
-    def begun(self, step: Step, memory: ContainersMemory) -> ContainersMemory:
-        return _remembering.begun(step, memory)
+    def memory_before(self, step: Step, memory: ContainersMemory) -> ContainersMemory:
+        return _remembering.memory_before(step, memory)
 
-    def remembered(
+    def memory_after(
         self, step: Step, outcome: Outcome, memory: ContainersMemory, away_s: float | None = None
     ) -> ContainersMemory:
-        return _remembering.remembered(step, outcome, memory, away_s)
+        return _remembering.memory_after(step, outcome, memory, away_s)
 
-    def known(self, memory: ContainersMemory) -> tuple[str, ...]:
-        return _remembering.known(memory)
+    def instances(self, memory: ContainersMemory) -> tuple[str, ...]:
+        return _remembering.instances(memory)
 
     def forgotten(self, memory: ContainersMemory, gone: Collection[str]) -> ContainersMemory:
         return _remembering.forgotten(memory, gone)

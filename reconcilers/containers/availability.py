@@ -1,18 +1,20 @@
 """Groups of which only so many members may be away at the same time: their switches take turns.
 
-The members of a group that have work stand in a row, in the order of their starts. Each one is stopped only after the one
-that stands so many places before it is proven, and those before that which nobody stops. So as many switches go on at once
-as may be away, and each goes on in its own time. Members that are not at work already, or not proven yet, stand at the
-head of the row: they are away before anybody is stopped.
+The members of a group that have work stand in a row. Each one is stopped only after the one that stands so many places
+before it is proven. So as many switches go on at once as may be away, and each goes on in its own time. Members that are
+not at work already, or not proven yet, stand at the head of the row: they are away before anybody is stopped.
 
-The row follows the dependencies, because starts do: what leads from the stop of one member to the proof of another leads
-over its start. So no two wait for each other. A member whose host port another container takes over has no place in the
-row: it has to be stopped for the other, whenever that starts.
+One that is away and depends on members that are switched cannot stand there. Those are switched before all others, and it
+stands right behind the last of them: a member behind it is stopped only after it is proven.
+
+All rows are one line, and the dependencies of a member stand before it in that line. Each way from the stop of one member to
+the proof of another leads over its start, so that no two wait for each other. A member whose host port another container
+takes over has no place in the line: it has to be stopped for the other, whenever that starts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from evenkeel.reconcilers.staging import stages
@@ -24,13 +26,18 @@ from evenkeel.specs.plan import Step
 
 class _Turn(NamedTuple):
     """The turn of one member. `stop`: the id of the step with which it goes away, "" when it is away already. `back`: that of
-    the step with which it is back. `waits`: a switch of the row has to be over before it can be back. `place`: that of its
+    the step with which it is back. `switches`: the stops of members without which it cannot be back. `place`: that of its
     start in the order of all steps."""
 
     stop: str
     back: str
-    waits: bool
+    switches: frozenset[str]
     place: int
+    limit: Limit
+
+    @property
+    def is_head(self) -> bool:
+        return not self.stop and not self.switches
 
 
 def taking_turns(
@@ -42,43 +49,60 @@ def taking_turns(
     if not limits:
         return steps
     extra: dict[str, tuple[str, ...]] = {}
-    for limit, row in _rows(steps, limits, away).items():
-        row.sort(key=lambda turn: (bool(turn.stop) or turn.waits, turn.place))
-        ahead = sum(not turn.stop and not turn.waits for turn in row)
-        for index, turn in enumerate(row):
-            if turn.stop:
-                extra[turn.stop] = tuple(each.back for each in _before(row, index, limit.most_away, ahead))
+    line = _line(_turns(steps, limits, away))
+    for limit in dict.fromkeys(turn.limit for turn in line):
+        extra |= _waits([turn for turn in line if turn.limit == limit], limit.most_away)
     return [changed(step, needs=(*step.needs, *extra[step.id])) if extra.get(step.id) else step for step in steps]
 
 
-def _before(row: Sequence[_Turn], index: int, most_away: int, ahead: int) -> Iterator[_Turn]:
-    """The members that have to be back before the one at `index` goes away: of its lane, which is every member so many places
-    before, those back to the last one that is switched. The first one that is switched waits for all at the head of the row
-    (`ahead`) but those of other lanes."""
-    for place in range(index - most_away, -1, -most_away):
-        if place >= ahead:
-            yield row[place]
-        if row[place].stop:
-            return
-    yield from row[: max(0, min(index - most_away + 1, ahead))]
+def _line(turns: Sequence[_Turn]) -> list[_Turn]:
+    """The members of all groups in the order of their turns."""
+    in_order = sorted(turns, key=lambda turn: turn.place)
+    waiting = [turn for turn in in_order if not turn.stop and turn.switches]
+    urgent = frozenset().union(*(turn.switches for turn in waiting))
+    line, placed = [turn for turn in in_order if turn.is_head], set[str]()
+    for turn in sorted((turn for turn in in_order if turn.stop), key=lambda turn: turn.stop not in urgent):
+        line.append(turn)
+        placed.add(turn.stop)
+        line += [each for each in waiting if each.switches <= placed]
+        waiting = [each for each in waiting if not each.switches <= placed]
+    return [*line, *waiting]
 
 
-def _rows(steps: Sequence[Step], limits: dict[str, Limit], away: Collection[str]) -> dict[Limit, list[_Turn]]:
-    places = {step.id: place for place, step in enumerate(step for stage in stages(steps) for step in stage.steps)}
+def _waits(row: Sequence[_Turn], most_away: int) -> dict[str, tuple[str, ...]]:
+    """By the id of a stop: the steps with which others of its group have to be back before."""
+    found: dict[str, tuple[str, ...]] = {}
+    ahead = sum(turn.is_head for turn in row)
+    lanes: list[_Turn] = []
+    late: list[_Turn] = []
+    for turn in row:
+        if not turn.stop and turn.switches:
+            late.append(turn)
+            continue
+        before = len(lanes) - most_away
+        if turn.stop:
+            others = lanes[before : before + 1] if before >= ahead else lanes[: max(0, before + 1)]
+            found[turn.stop] = tuple(each.back for each in (*others, *late))
+        lanes.append(turn)
+    return found
+
+
+def _turns(steps: Sequence[Step], limits: Mapping[str, Limit], away: Collection[str]) -> list[_Turn]:
+    ordered = [step for stage in stages(steps) for step in stage.steps]
+    places = {step.id: place for place, step in enumerate(ordered)}
     stops: dict[str, str] = {}
     for step in steps:
         if isinstance(step.action, End) and step.subject in limits and step.subject not in away:
             stops.setdefault(step.subject, step.id)
     freeing = _freeing(steps)
-    after = _after(steps, places, {stop for subject, stop in stops.items() if subject not in freeing})
-    rows: dict[Limit, list[_Turn]] = {}
+    after = _after(ordered, {stop for subject, stop in stops.items() if subject not in freeing})
+    turns: list[_Turn] = []
     for subject, limit in limits.items():
         back = next((each for each in (f"verify:{subject}", f"start:{subject}") if each in places), "")
         if back and subject not in freeing:
             start = f"start:{subject}" if f"start:{subject}" in places else back
-            turn = _Turn(stops.get(subject, ""), back, start in after, places[start])
-            rows.setdefault(limit, []).append(turn)
-    return rows
+            turns.append(_Turn(stops.get(subject, ""), back, after[start], places[start], limit))
+    return turns
 
 
 def _freeing(steps: Iterable[Step]) -> set[str]:
@@ -88,10 +112,10 @@ def _freeing(steps: Iterable[Step]) -> set[str]:
     return {stopped[need] for step in starts for need in step.needs if stopped.get(need, step.subject) != step.subject}
 
 
-def _after(steps: Iterable[Step], places: dict[str, int], switches: set[str]) -> set[str]:
-    """The steps that need one of these, also by others."""
-    found = set(switches)
-    for step in sorted(steps, key=lambda step: places[step.id]):
-        if not found.isdisjoint(step.needs):
-            found.add(step.id)
+def _after(ordered: Iterable[Step], switches: set[str]) -> dict[str, frozenset[str]]:
+    """By step: those of the `switches` that it needs, also by others."""
+    found: dict[str, frozenset[str]] = {}
+    for step in ordered:
+        needed = (found.get(need, frozenset[str]()) for need in step.needs)
+        found[step.id] = frozenset(switches.intersection(step.needs)).union(*needed)
     return found

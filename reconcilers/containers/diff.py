@@ -182,7 +182,8 @@ def _unfinished(
         verb, why = "restart" if restart else "start", start
     elif not proven:
         known = candidate.id in memory.proven
-        verb, why = "finish", "its health check has changed" if known else "its health is not proven yet"
+        alone = "it has ended by itself, and that is not proven yet" if candidate.ended_alone else ""
+        verb, why = "finish", "its health check has changed" if known else alone or "its health is not proven yet"
     elif not kept:
         verb, why = "finish", "what is in its volumes is to be kept from now on"
     else:

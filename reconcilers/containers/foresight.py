@@ -64,16 +64,23 @@ def foreseen(plan: Plan, seen: ContainersSeen, host: Host) -> tuple[str, ...]:
     ]  # these are freed by the plan itself, or refused by the diff
     others = [each for each in host.listeners if not any(_holds(each, port, each.number) for port in own)]
     others = [*_published(seen), *others]  # these have names
-    unable = [sentence for container in starting(plan) for sentence in _lacking(container, seen)]
+    unable = [
+        f"{container.name} cannot be created with {seen.engine}: {why}"
+        for container in starting(plan)
+        for why in lacks.refused(container, seen.lacks)
+    ]
     outside = [sentence for container in starting(plan) for sentence in _of(container, host, others)]
-    return (*unable, *_anew(plan, seen), *outside)
+    return (*unable, *outside)
 
 
-def _lacking(container: Container, seen: ContainersSeen) -> Iterator[str]:
-    for why in lacks.refused(container, seen.lacks):
-        yield f"{container.name} cannot be created with {seen.engine}: {why}"
-    for why in lacks.weakened(container, seen.lacks):
-        yield f"{container.name} has less with {seen.engine}: {why}"
+def lessened(plan: Plan, seen: ContainersSeen) -> tuple[str, ...]:
+    """A sentence for each thing that another engine would do better. The plan fails at none of them."""
+    less = [
+        f"{container.name} has less with {seen.engine}: {why}"
+        for container in starting(plan)
+        for why in lacks.weakened(container, seen.lacks)
+    ]
+    return (*less, *_anew(plan, seen))
 
 
 def _anew(plan: Plan, seen: ContainersSeen) -> Iterator[str]:

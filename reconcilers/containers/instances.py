@@ -97,7 +97,8 @@ def why_start(instance: ContainerSeen, restart: Restart, memory: ContainersMemor
     `always` and `unless-stopped` want it running; `on-failure` wants it until it ends well or has no tries left; `no` lets
     it end. An instance that evenkeel stopped itself, in a switch that did not come to its end, is started again in any case.
     So is one that ended after its watch was cut short: it may have ended with its engine. The exit code does not show that,
-    because a server that is told to stop ends with 0.
+    because a server that is told to stop ends with 0. Only where the engine tells of all that has happened since the start,
+    its end with 0 is its own, and no reason to start it.
     """
     match instance.state:
         case "created":
@@ -109,7 +110,7 @@ def why_start(instance: ContainerSeen, restart: Restart, memory: ContainersMemor
                 return "it was stopped for a switch"
             if is_put_up_again(restart, instance):
                 return f"it is not running (exit code {instance.exit_code})"
-            if instance.id in memory.watched:
+            if instance.id in memory.watched and not instance.ended_alone:
                 return f"it ended while its watch was cut short (exit code {instance.exit_code})"
         case _:
             pass

@@ -6,10 +6,13 @@ driver refuses a container that cannot be as asked.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
+from datetime import timedelta
 
 from evenkeel.specs.containers.container import UNLIMITED, Container, ExecProbe, Log, Resources, published_port
 from evenkeel.specs.containers.observed import Lack
+from evenkeel.specs.reading.quantity import duration_text
 
 _FIRST_PORT = 1024
 
@@ -59,6 +62,14 @@ def _weakened(container: Container, lacks: Collection[Lack]) -> Iterator[str]:
             yield "maxFiles of the log has no effect: a log that is full begins anew"
         if log.mode != usual.mode:
             yield f"the mode {log.mode} of the log has no effect"
+    if "log-path" in lacks and log.path:
+        yield f"the path {log.path} of the log has no effect: this engine keeps logs in a folder of its own"
+    if "restart-limit" in lacks and (most := container.restart.timeout) is not None:
+        yield f"the timeout {duration_text(most)} of its restarts has no effect: this engine waits longer and longer"
+    if "split-seconds" in lacks and container.stop.timeout % timedelta(seconds=1):
+        given = timedelta(seconds=math.ceil(container.stop.timeout.total_seconds()))
+        yield f"it is given {duration_text(given)} to end, not {duration_text(container.stop.timeout)}: whole seconds"
+    yield from _unlimited(container.resources, lacks)
     if "limits" in lacks and container.resources != Resources():
         yield "its limits of memory are not kept: this engine runs without root, and has no control groups of its own"
     if "rights" in lacks and (container.privileged or container.capabilities):
@@ -69,6 +80,13 @@ def _weakened(container: Container, lacks: Collection[Lack]) -> Iterator[str]:
     probe = container.health.probe if container.health is not None else None
     if "exec-words" in lacks and isinstance(probe, ExecProbe) and needs_shell(probe):
         yield "the command of its health check has spaces in its arguments, and is run by /bin/sh of its image"
+
+
+def _unlimited(asked: Resources, lacks: Collection[Lack]) -> Iterator[str]:
+    if "memory-limits" in lacks and asked != Resources():
+        yield "its limits of memory are not kept: the kernel below this engine has no control group for them"
+    elif "swap-limits" in lacks and (asked.memory_swap or 0) > 0:
+        yield "its swap is not limited: the kernel below this engine does not count swap"
 
 
 def _unpublished(container: Container) -> int:

@@ -6,7 +6,7 @@ container that is not changed itself is not stopped for one that it depends on. 
 
 Members of a group with `maxUnavailable` stop when it is their turn (`availability`), and not because of others.
 
-No two wait for each other. What a stop waits for, it shares with all stops that wait for it, and stops that free a host
+No two wait for each other. A stop shares its own waits with all stops that wait for it, and stops that free a host
 port wait for nothing. So a way from a stop back to itself would lead down the dependencies without end.
 """
 

@@ -16,7 +16,7 @@ _MOST_SWITCHES = 1000
 Value = TypeVar("Value")
 
 
-def begun(step: Step, memory: ContainersMemory) -> ContainersMemory:
+def memory_before(step: Step, memory: ContainersMemory) -> ContainersMemory:
     """The memory when a step is about to be performed: a loss of power may follow."""
     match step.action:
         case End(instance=instance):
@@ -33,7 +33,9 @@ def begun(step: Step, memory: ContainersMemory) -> ContainersMemory:
             return memory
 
 
-def remembered(step: Step, outcome: Outcome, memory: ContainersMemory, away_s: float | None = None) -> ContainersMemory:
+def memory_after(
+    step: Step, outcome: Outcome, memory: ContainersMemory, away_s: float | None = None
+) -> ContainersMemory:
     """The memory after a step has ended. `away_s`: for how many seconds the subject was away, when the step has brought it
     back."""
     match step.action, outcome:
@@ -60,7 +62,7 @@ def taken_over(memory: ContainersMemory, instance: str, subject: str) -> Contain
     return changed(memory, adopted={instance: subject, **memory.adopted})
 
 
-def known(memory: ContainersMemory) -> tuple[str, ...]:
+def instances(memory: ContainersMemory) -> tuple[str, ...]:
     """Ids of all instances of which something is remembered."""
     return tuple(dict.fromkeys((*memory.made, *memory.adopted)))
 

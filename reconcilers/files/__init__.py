@@ -53,11 +53,13 @@ class Files(Inheriting[FilesSeen, FilesMemory]):
     ) -> Plan:
         return _plan.plan(of_files(differences), former or Former())
 
-    def begun(self, step: Step, memory: FilesMemory) -> FilesMemory:
-        return _remembering.begun(step, memory)
+    def memory_before(self, step: Step, memory: FilesMemory) -> FilesMemory:
+        return _remembering.memory_before(step, memory)
 
-    def remembered(self, step: Step, outcome: Outcome, memory: FilesMemory, away_s: float | None = None) -> FilesMemory:
-        return _remembering.remembered(step, outcome, memory)
+    def memory_after(
+        self, step: Step, outcome: Outcome, memory: FilesMemory, away_s: float | None = None
+    ) -> FilesMemory:
+        return _remembering.memory_after(step, outcome, memory)
 
     def as_found(self, seen: FilesSeen, memory: FilesMemory | None, *, well: bool = False) -> DesiredState | None:
         return _observation.as_found(seen, memory)
@@ -68,4 +70,4 @@ class Files(Inheriting[FilesSeen, FilesMemory]):
         return _observation.superseded(of_files(differences))
 
     def down(self, seen: FilesSeen, memory: FilesMemory, expected: Collection[str] = ()) -> dict[str, Ailment]:
-        return _observation.gone(seen, expected)
+        return _observation.down(seen, expected)

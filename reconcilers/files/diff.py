@@ -8,6 +8,7 @@ INV-07  files and symbolic links that evenkeel did not place are never changed o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from posixpath import basename
 
 from evenkeel.reconcilers.files.look import remembered_paths, subject_at
@@ -33,18 +34,43 @@ def diff(want: FilesWanted, seen: FilesSeen, memory: FilesMemory) -> tuple[FileD
         difference = _wanted(file, document, there, seen, memory) if there is not None else None
         if difference is not None:
             found[file.name] = difference
-    found = _with_former_places(found, memory)
     subjects = want.subjects
     for path in sorted(remembered_paths(memory) - {file.path for file, _ in want.documents}):
         left = _unwanted(at[path], memory, subjects) if path in at else None
         if left is not None:
             found[left.subject] = _joined(found[left.subject], left) if left.subject in found else left
+    found = _with_former_places(_without_folders_for_files(found, memory), memory)
     _add_renewals(found, want, memory)
     unneeded = () if seen.only else _unneeded(want, seen, memory)
     if unneeded:
         count = "a stored content" if len(unneeded) == 1 else f"{len(unneeded)} stored contents"
         found[STORED] = FileDifference(STORED, "remove", f"nothing needs {count} any more", contents=unneeded)
     return tuple(found[subject] for subject in sorted(found))
+
+
+def _without_folders_for_files(found: dict[str, FileDifference], memory: FilesMemory) -> dict[str, FileDifference]:
+    """The differences, blocked where a folder would take the place of a file that was placed: no way back could make a file of
+    the folder again. The file stays there, too, until a revision asks for neither."""
+    more: dict[str, FileDifference] = {}
+    for subject, each in found.items():
+        path = each.file.path if each.file is not None else ""
+        around = next((folder for folder in _folders(path) if folder in memory.placed), None)
+        if around is None:
+            continue
+        owner = memory.placed[around].subject
+        rule = "evenkeel makes no folder of a file in one revision"
+        why = f"{around} is a file{'' if owner == subject else f' of {owner}'}: {rule}"
+        more[subject] = FileDifference(subject, "blocked", why, file=each.file, asked=each.asked)
+        if owner in found and around in found[owner].removes:
+            left, why = found[owner], f"{subject} is asked for below {around}: {rule}"
+            more[owner] = FileDifference(owner, "blocked", why, file=left.file, asked=left.asked)
+    return found | more
+
+
+def _folders(path: str) -> Iterator[str]:
+    """The folders on the way to a path, the nearest first."""
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def _add_renewals(found: dict[str, FileDifference], want: FilesWanted, memory: FilesMemory) -> None:

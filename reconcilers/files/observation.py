@@ -40,7 +40,7 @@ def superseded(differences: Sequence[FileDifference]) -> tuple[Document, ...]:
 
 
 def _original(subject: str, path: str, form: Form, notify: tuple[str, ...] = (), *, secret: bool) -> Document:
-    """A document for exactly this form, whose content is in the store. What a secret file replaces is as secret."""
+    """A document for exactly this form, whose content is in the store. The original of a secret file is as secret."""
     if form.link:
         return Document("File", subject, File(subject, path, link=form.link, mode=USUAL_MODE, notify=notify))
     owner, group = str(form.uid), str(form.gid)
@@ -50,7 +50,7 @@ def _original(subject: str, path: str, form: Form, notify: tuple[str, ...] = (),
     return Document("File", subject, wanted)
 
 
-def gone(seen: FilesSeen, expected: Iterable[str]) -> dict[str, Ailment]:
+def down(seen: FilesSeen, expected: Iterable[str]) -> dict[str, Ailment]:
     """The expected files that are absent. Their absence does not refute a change."""
     there = {each.subject for each in seen.files if each.kind != "absent" and each.is_wanted}
     missing = () if seen.only else sorted(set(expected) - there)

@@ -20,7 +20,7 @@ def is_own(seen: FileSeen, memory: FilesMemory) -> bool:
 
 def is_open(seen: FileSeen, memory: FilesMemory) -> bool:
     """Whether the digest of what is there may be told: it was read back as what somebody asked for, and not as a secret.
-    What others have made, or edited, may be anything."""
+    A file that others have made, or edited, may hold anything."""
     placed = memory.placed.get(seen.path)
     return placed is not None and placed.is_open and is_own(seen, memory) and is_proven(seen, memory)
 

@@ -14,7 +14,7 @@ from evenkeel.specs.plan import Done, Outcome, Step
 Value = TypeVar("Value")
 
 
-def begun(step: Step, memory: FilesMemory) -> FilesMemory:
+def memory_before(step: Step, memory: FilesMemory) -> FilesMemory:
     """The memory when a step is about to be performed: a loss of power may follow."""
     match step.action:
         case Fetch(digest=digest) | Keep(form=Form(digest=digest)) if digest:
@@ -27,7 +27,7 @@ def begun(step: Step, memory: FilesMemory) -> FilesMemory:
             return memory
 
 
-def remembered(step: Step, outcome: Outcome, memory: FilesMemory) -> FilesMemory:
+def memory_after(step: Step, outcome: Outcome, memory: FilesMemory) -> FilesMemory:
     """The memory after a step has ended."""
     if not isinstance(outcome, Done):
         return memory

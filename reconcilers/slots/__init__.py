@@ -31,7 +31,11 @@ class Slots(
     Tagged[Wanted, SlotsSeen, SlotsMemory],
     Inheriting[SlotsSeen, SlotsMemory],
 ):
-    """The reconciler of the slots domain."""
+    """The reconciler of the slots domain. `marks_any`: where nobody asks for a system, the one that runs is marked good,
+    whoever has installed it; otherwise only one that evenkeel has proven (docs/adr/0026-marks.md)."""
+
+    def __init__(self, *, marks_any: bool = False) -> None:
+        self._marks_any = marks_any
 
     memory = SlotsMemory
     domain = memory.domain
@@ -41,13 +45,14 @@ class Slots(
         return _select.select(desired)
 
     def is_idle(self, wants: Sequence[Wanted], memory: SlotsMemory) -> bool:
-        return not memory.trial and not memory.fetched and not any(want.documents for want in wants)
+        has_systems = self._marks_any or memory.proven or memory.trial
+        return not has_systems and not memory.fetched and not any(want.documents for want in wants)
 
     def look(self, want: Wanted | None, memory: SlotsMemory) -> SlotsLook:
         return SlotsLook(subjects=tuple(want.subjects if want is not None else memory.reached))
 
     def diff(self, want: Wanted, seen: SlotsSeen, memory: SlotsMemory) -> tuple[SlotsDifference, ...]:
-        return _diff.diff(want, seen, memory)
+        return _diff.diff(want, seen, memory, marks_any=self._marks_any)
 
     def plan(
         self,
@@ -58,11 +63,13 @@ class Slots(
     ) -> Plan:
         return _plan.plan(of_slots(differences), memory, former or Former())
 
-    def begun(self, step: Step, memory: SlotsMemory) -> SlotsMemory:
-        return _remembering.begun(step, memory)
+    def memory_before(self, step: Step, memory: SlotsMemory) -> SlotsMemory:
+        return _remembering.memory_before(step, memory)
 
-    def remembered(self, step: Step, outcome: Outcome, memory: SlotsMemory, away_s: float | None = None) -> SlotsMemory:
-        return _remembering.remembered(step, outcome, memory)
+    def memory_after(
+        self, step: Step, outcome: Outcome, memory: SlotsMemory, away_s: float | None = None
+    ) -> SlotsMemory:
+        return _remembering.memory_after(step, outcome, memory)
 
     def down(self, seen: SlotsSeen, memory: SlotsMemory, expected: Collection[str] = ()) -> dict[str, Ailment]:
         """None: something always runs. What should not is ailing."""

@@ -1,7 +1,7 @@
-"""Plans for what a person asks of slots directly: a mark, the other slot, a bundle.
+"""Plans for the direct orders of a person: a mark, the other slot, a bundle.
 
-They are plans like others, of the same actions, so that they refuse the same and are remembered alike. What a person has booted
-or installed is nobody's wish: a document that asks for another version tells it as drift, or repairs it, as it says.
+They are plans like others, of the same actions, so that they refuse the same and are remembered alike. A system that a person
+has booted or installed is nobody's wish: a document that asks for another version tells it as drift, or repairs it, as it says.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from evenkeel.reconcilers.ports import Former
+from evenkeel.reconcilers.slots.marks import slot_to_mark
 from evenkeel.reconcilers.slots.plan import plan
 from evenkeel.reconcilers.slots.targets import target_of
 from evenkeel.reconcilers.slots.trials import version_in
@@ -49,20 +50,24 @@ def marked(mark: Mark, slot: SlotSeen, seen: SlotsSeen, memory: SlotsMemory) -> 
         case "active":
             action = Choose(slot.name, slot.label)
     found = _about(slot, seen, memory, "update", _BY_HAND[mark])
-    return Plan(SlotsMemory.domain, (found,), stages([Step(f"mark:{slot.name}", SYSTEM, Phase.ACTIVATE, action)]))
+    net = _net(seen) if isinstance(action, Choose) else ()
+    found = changed(found, keeps_net=bool(net))
+    marks = Step(f"mark:{slot.name}", SYSTEM, Phase.ACTIVATE, action, tuple(each.id for each in net))
+    return Plan(SlotsMemory.domain, (found,), stages([*net, marks]))
 
 
 def booted(slot: SlotSeen, seen: SlotsSeen, memory: SlotsMemory) -> Plan:
     """Boot another slot now."""
-    version = version_in(slot, memory)
+    version, net = version_in(slot, memory), _net(seen)
     steps = (
-        Step("choose", SYSTEM, Phase.ACTIVATE, Choose(slot.name, slot.label)),
+        *net,
+        Step("choose", SYSTEM, Phase.ACTIVATE, Choose(slot.name, slot.label), tuple(each.id for each in net)),
         Step(
             "reboot", SYSTEM, Phase.ACTIVATE, Reboot(slot.name, slot.label, version or "version unknown"), ("choose",)
         ),
     )
     found = _about(slot, seen, memory, "boot", "a person asks for it")
-    found = changed(found, activate=True, reboot=True, reboot_s=memory.away_s.get("reboot"))
+    found = changed(found, activate=True, reboot=True, keeps_net=bool(net), reboot_s=memory.away_s.get("reboot"))
     return Plan(SlotsMemory.domain, (found,), stages(steps))
 
 
@@ -82,7 +87,18 @@ def installed(system: OperatingSystem, seen: SlotsSeen, memory: SlotsMemory) -> 
         return has if found.target_version == system.version else found.why
     keys = (system.key,) if found.fetch else ()
     found = changed(found, activate=False, reboot=False, restore=False, keys=keys)
+    unmarked = slot_to_mark(system, seen, memory, installs=True)
+    if unmarked is not None:
+        found = changed(found, settle=unmarked.name, settle_label=unmarked.label)
     return plan([found], memory, Former())
+
+
+def _net(seen: SlotsSeen) -> tuple[Step, ...]:
+    """A step that marks the booted slot good before it is left: it boots, and the other one may not."""
+    booted = seen.slot(seen.booted)
+    if booted is None or booted not in seen.bootable or booted.boot_status != "bad":
+        return ()
+    return (Step("net", SYSTEM, Phase.ACTIVATE, MarkGood(booted.name, booted.label)),)
 
 
 def _about(slot: SlotSeen, seen: SlotsSeen, memory: SlotsMemory, verb: str, why: str) -> SlotsDifference:

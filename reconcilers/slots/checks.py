@@ -1,4 +1,4 @@
-"""What a look at the slots says about the next update: pure checks, for any updater."""
+"""The checks of a look at the slots before the next update: pure, for any updater."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from evenkeel.specs.slots.observed import RESCUE, SlotsSeen
 
 LEAST_FREE = 64 * 1024**2
 """Bytes; hardly any bundle of a whole system is smaller."""
+
+REBOOT_REMEDY = (
+    "see `systemctl status systemd-logind`; with `activation.reboot: others` somebody else reboots the device"
+)
 
 
 def of_slots(seen: SlotsSeen) -> tuple[Finding, ...]:
@@ -36,15 +40,23 @@ def _of_slots(seen: SlotsSeen) -> Iterator[Finding]:
             "booted slot",
             "warning",
             f"slot {booted.label} is not marked good, and may not be booted again",
-            f"once it is well: `evenkeel slots mark good {booted.label}`; evenkeel does it itself for a system it is asked for",
+            f"once it is well: `evenkeel slots mark good {booted.label}`; evenkeel does it itself for a system that a document "
+            "asks for, and for any with `slots.markGood: always` in the settings",
         )
     else:
         yield Finding("booted slot", "ok", f"slot {booted.label} is booted")
     if not seen.primary:
         remedy = f"`evenkeel slots mark active {booted.label}`" if booted is not None else "mark a slot active"
         yield Finding("next boot", "error", "the bootloader has no slot that it would boot", remedy)
+    yield _reboot(seen)
     yield _rescue(seen)
     yield from _room(seen)
+
+
+def _reboot(seen: SlotsSeen) -> Finding:
+    if seen.no_reboot:
+        return Finding("reboot", "error", f"evenkeel cannot reboot the device: {seen.no_reboot}", REBOOT_REMEDY)
+    return Finding("reboot", "ok", "evenkeel can reboot the device")
 
 
 def _rescue(seen: SlotsSeen) -> Finding:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from evenkeel.reconcilers.slots.checks import REBOOT_REMEDY
+from evenkeel.reconcilers.slots.marks import is_stolen, slot_to_mark
 from evenkeel.reconcilers.slots.select import SlotsWanted
 from evenkeel.reconcilers.slots.targets import target_of
 from evenkeel.reconcilers.slots.trials import Course, OnTrial, has_failed, is_doubtful, is_trusted, on_trial, version_in
@@ -27,8 +29,11 @@ WAY_BACK_TRIES = 3
 """How often a system that ran before is booted before it counts as failed: there may be nothing else to go back to."""
 
 
-def diff(want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory) -> tuple[SlotsDifference, ...]:
-    """In order of subject; at most one for the system, and one for bundles."""
+def diff(
+    want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory, *, marks_any: bool = False
+) -> tuple[SlotsDifference, ...]:
+    """In order of subject; at most one for the system, and one for bundles. `marks_any`: where nobody asks for a system, the
+    one that runs is marked good, whoever has installed it."""
     system, document = want.documents[0] if want.documents else (None, None)
     if system is None or document is None:
         found = _unasked(seen, memory)
@@ -36,12 +41,7 @@ def diff(want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory) -> tuple[Slots
         found = _booted(system, document, seen, memory)
     else:
         found = _other(system, document, seen, memory)
-    unmarked = _unmarked(seen, memory)
-    if system is not None and document is not None and unmarked is not None:
-        if found is None or found.verb in NOTHING_DONE:
-            why = f"slot {unmarked.label} is not marked good yet"
-            found = _about(system.name, "finish", why, seen, memory, system, document)
-        found = changed(found, settle=unmarked.name, settle_label=unmarked.label, keeps_net=False)
+    found = _with_marks(found, system, document, seen, memory, marks_any=marks_any)
     left = _unneeded(system, found, seen, memory)
     if system is not None and document is not None and system.key in left:
         left = tuple(key for key in left if key != system.key)
@@ -55,17 +55,30 @@ def diff(want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory) -> tuple[Slots
     return tuple(sorted(differences, key=lambda each: each.subject))
 
 
-def _unmarked(seen: SlotsSeen, memory: SlotsMemory) -> SlotSeen | None:
-    """The slot that has to be marked good before anything else: the booted one, which is on no first trial. With a bootloader
-    that tries a slot once that is so after every boot, and until then the next loss of power would boot another one, or none.
-    Where the rescue system runs, a slot that is worth going back to."""
-    booted = seen.slot(seen.booted)
-    if booted is not None and booted in seen.bootable:
-        is_proven = booted.name in memory.trial and memory.proven.get(booted.name) == Proof(booted.version, seen.boot)
-        is_due = booted.boot_status == "bad" and not is_doubtful(booted, memory) and not is_proven
-        return booted if is_due else None
-    trusted = [each for each in seen.bootable if is_trusted(each, memory)]
-    return trusted[0] if trusted and all(each.boot_status == "bad" for each in trusted) else None
+def _with_marks(
+    found: SlotsDifference | None,
+    system: OperatingSystem | None,
+    document: Document | None,
+    seen: SlotsSeen,
+    memory: SlotsMemory,
+    *,
+    marks_any: bool,
+) -> SlotsDifference | None:
+    """A difference with the marks that cannot wait for the rest of it."""
+    subject = system.name if system is not None else SYSTEM
+    installs = found is not None and found.install
+    unmarked = slot_to_mark(system, seen, memory, installs=installs, marks_any=marks_any)
+    if unmarked is not None:
+        if found is None or found.verb in NOTHING_DONE:
+            why = f"slot {unmarked.label} is not marked good yet"
+            found = _about(subject, "finish", why, seen, memory, system, document)
+        found = changed(found, settle=unmarked.name, settle_label=unmarked.label, keeps_net=False)
+    if is_stolen(seen, memory):
+        if found is None or found.verb in NOTHING_DONE:
+            why = "the updater lets a slot boot next that nobody has activated"
+            found = _about(subject, "finish", why, seen, memory, system, document)
+        found = changed(found, restore=True, is_stolen=True)
+    return found
 
 
 def _runs(seen: SlotsSeen) -> str:
@@ -74,7 +87,7 @@ def _runs(seen: SlotsSeen) -> str:
 
 
 def _unasked(seen: SlotsSeen, memory: SlotsMemory) -> SlotsDifference | None:
-    """Nobody asks for a system: the one that runs stays. What evenkeel has begun is ended."""
+    """Nobody asks for a system: the one that runs stays. A trial that evenkeel has begun is ended."""
     trial, booted = on_trial(seen, memory), seen.slot(seen.booted)
     if trial is None or booted is None:
         return None
@@ -87,7 +100,7 @@ def _unasked(seen: SlotsSeen, memory: SlotsMemory) -> SlotsDifference | None:
             target=booted.name,
             target_label=booted.label,
             target_version=booted.version,
-            prove=True,
+            prove=memory.proven.get(booted.name) != Proof(booted.version, seen.boot),
             mark_good=True,
         )
     why = f"slot {trial.label} was activated, and nobody asks for its system any more"
@@ -103,15 +116,17 @@ def _booted(
     is_tried = trial is not None and trial.course == Course.ARRIVED
     is_marked = booted.boot_status != "bad"
     is_proven = memory.proven.get(booted.name) == Proof(system.version, seen.boot)
-    is_new = memory.reached.get(system.name) != system.version
+    is_found = not system.bundle  # it was there before evenkeel, which vouches for nothing then
+    is_new = memory.reached.get(system.name) != system.version and not is_found
+    is_unmarked = not (is_marked or is_found or slot_to_mark(system, seen, memory) is not None)
     found = _about(system.name, "finish", "", seen, memory, system, document)
     found = changed(
         found,
         target=booted.name,
         target_label=booted.label,
         target_version=system.version,
-        prove=not is_proven and (is_tried or is_new),
-        mark_good=is_tried or not (is_marked or _unmarked(seen, memory) is not None),
+        prove=not is_proven and (is_tried or is_new or is_unmarked),
+        mark_good=is_tried or is_unmarked,
     )
     if trial is not None and not is_tried:
         why = f"slot {booted.label} has to boot next again, and not slot {trial.label}"
@@ -149,7 +164,10 @@ def _other(system: OperatingSystem, document: Document, seen: SlotsSeen, memory:
     if trial is not None and trial.course == Course.FELL_BACK:
         found = changed(found, why=f"{why}; {trial.fallback_text(seen)}")
     is_own = booted not in seen.bootable or booted.name in memory.failed or booted.name in memory.trial
-    if memory.reached.get(system.name) == system.version and not is_own:
+    is_foreign = memory.reached.get(system.name) == system.version
+    if not system.bundle:  # it was found, and something was booted since
+        is_foreign = runs not in memory.reached.values()
+    if is_foreign and not is_own:
         found = changed(found, why=drift_text(system.version, seen, memory), is_repair=True)
         if system.drift == "tell":
             return changed(found, verb="keep", changes=())
@@ -158,13 +176,26 @@ def _other(system: OperatingSystem, document: Document, seen: SlotsSeen, memory:
         return changed(found, verb="blocked", why=text, changes=())
     if trial is not None and trial.course == Course.WAITS:
         found = changed(found, restore=True)
-    return target_of(found, system, seen, memory)
+    return _unless_it_stays(target_of(found, system, seen, memory), system, seen, memory)
+
+
+def _unless_it_stays(
+    found: SlotsDifference, system: OperatingSystem, seen: SlotsSeen, memory: SlotsMemory
+) -> SlotsDifference:
+    """Nothing is written that nobody can boot. The way back goes on: its mark helps whoever switches the device off."""
+    booted = seen.slot(seen.booted)
+    is_way_back = found.restore or (booted is not None and is_doubtful(booted, memory))
+    if not (found.activate and seen.no_reboot and system.reboot == "self") or is_way_back:
+        return found
+    why = f"evenkeel cannot reboot the device: {seen.no_reboot}; {REBOOT_REMEDY}"
+    nothing = changed(found, changes=(), fetch=False, install=False, activate=False, reboot=False)
+    return changed(nothing, verb="blocked", why=why)
 
 
 def _of_trial(
     found: SlotsDifference, system: OperatingSystem, trial: OnTrial, seen: SlotsSeen, memory: SlotsMemory
 ) -> SlotsDifference | None:
-    """What a trial of the wanted version needs next; `None` when its slot has another content by now."""
+    """The next need of a trial of the wanted version; `None` when its slot has another content by now."""
     label, boots = trial.label, trial.trial.boots
     if trial.seen is None:
         return None
@@ -180,7 +211,7 @@ def _of_trial(
     if trial.course == Course.FELL_BACK:
         why = f"{trial.fallback_text(seen)}; try {boots + 1} of {tries}"
         return changed(found, why=why, activate=True, reboot=True, boots=boots + 1)
-    if trial.course == Course.WAITS and seen.primary == trial.name:
+    if trial.course == Course.WAITS and seen.primary == trial.name and not trial.is_by_updater:
         return changed(found, why=f"slot {label} is activated and not booted yet", reboot=True, boots=boots)
     return changed(found, activate=True, reboot=True, boots=boots)
 
@@ -236,6 +267,7 @@ def _about(
         before=_runs(seen),
         at=seen.at,
         boot=seen.boot,
+        up_s=seen.up_s,
         reboot_s=memory.away_s.get("reboot"),
     )
     if document is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from evenkeel.specs.plan import Plan
 from evenkeel.specs.reading.quantity import rough_size_text
-from evenkeel.specs.slots.actions import Fetch, Inspect, Install
+from evenkeel.specs.slots.actions import Activate, Fetch, Inspect, Install
 from evenkeel.specs.slots.observed import SlotsSeen
 from evenkeel.specs.slots.system import OperatingSystem
 
@@ -43,6 +43,9 @@ def _notes(plan: Plan, seen: SlotsSeen) -> Iterator[str]:
     installs = [step.action for stage in plan.stages for step in stage.steps if isinstance(step.action, Install)]
     if seen.operation and plan.stages:
         yield f"the updater is {seen.operation}: evenkeel waits for its end"
+    windows = [step.action.window for stage in plan.stages for step in stage.steps if isinstance(step.action, Activate)]
+    for window in (each for each in windows if each is not None and seen.can.passes_time):
+        yield f"this device is simulated, and does not wait for {window.text}"
     for each in installs:
         if not each.keeps_primary:
             yield (

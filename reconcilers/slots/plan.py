@@ -28,7 +28,7 @@ from evenkeel.specs.slots.actions import (
     Restore,
 )
 from evenkeel.specs.slots.difference import BUNDLES, SlotsDifference
-from evenkeel.specs.slots.memory import SlotsMemory
+from evenkeel.specs.slots.memory import Proving, SlotsMemory
 from evenkeel.specs.slots.system import Health, OperatingSystem
 
 _DOMAIN = SlotsMemory.domain
@@ -65,10 +65,12 @@ def _steps(difference: SlotsDifference, memory: SlotsMemory) -> Iterator[Step]:
     system = difference.system
     if difference.settle:  # it disturbs nothing, and waits for nothing
         yield Step("settle", subject, Phase.DOWNLOAD, MarkGood(difference.settle, difference.settle_label))
+    if difference.is_stolen:
+        yield Step("restore", subject, Phase.DOWNLOAD, _restore(difference), _first(difference))
     if system is not None:
         yield from _installing(difference, system)
         yield from _booting(difference, system)
-    if difference.restore and not difference.install:
+    if difference.restore and not (difference.install or difference.is_stolen):
         yield Step("restore", subject, Phase.ACTIVATE, _restore(difference))
     if difference.prove:
         health = system.health if system is not None else Health()
@@ -77,21 +79,31 @@ def _steps(difference: SlotsDifference, memory: SlotsMemory) -> Iterator[Step]:
         since = trial.at if trial is not None else 0.0
         away_s = difference.at - since if 0 < since < difference.at else None
         version, boot = difference.target_version, difference.boot
-        prove = Prove(difference.target, label, version, boot, health, deadline, away_s)
+        is_after_boot = trial is not None and trial.boot != boot
+        begun_s = _begun_s(difference, memory)
+        prove = Prove(difference.target, label, version, boot, health, deadline, away_s, is_after_boot, begun_s)
         yield Step("prove", subject, Phase.VERIFY, prove)
     if difference.mark_good:
         needs = ("prove",) if difference.prove else ()
-        yield Step("mark-good", subject, Phase.VERIFY, MarkGood(difference.target, label), needs)
+        yield Step("mark-good", subject, Phase.VERIFY, MarkGood(difference.target, label, difference.boot), needs)
     for name, bad in difference.bads:
         yield Step(f"mark-bad:{name}", subject, Phase.CLEANUP, MarkBad(name, bad))
     if difference.keys:
         yield Step(f"discard:{subject}", subject, Phase.CLEANUP, Discard(difference.keys))
 
 
+def _begun_s(difference: SlotsDifference, memory: SlotsMemory) -> float:
+    """When this proof has begun, also where an earlier process has begun it."""
+    proving = memory.proving.get(difference.target)
+    now = Proving(difference.target_version, difference.boot, difference.up_s)
+    is_same = proving is not None and proving == changed(now, begun_s=proving.begun_s)
+    return proving.begun_s if proving is not None and is_same else now.begun_s
+
+
 def _installing(difference: SlotsDifference, system: OperatingSystem) -> Iterator[Step]:
     subject, target, label = difference.subject, difference.target, difference.target_label
     if difference.fetch:
-        needs = ["settle"] if difference.settle else []
+        needs = ["restore"] if difference.is_stolen else list(_first(difference))
         if difference.is_useless:
             needs.append("clear")
             yield Step("clear", subject, Phase.DOWNLOAD, Discard((system.key,)))
@@ -100,7 +112,7 @@ def _installing(difference: SlotsDifference, system: OperatingSystem) -> Iterato
         return
     needs = ["inspect"]
     yield Step("inspect", subject, Phase.UPDATE, Inspect(system, difference.streams))
-    if difference.restore:
+    if difference.restore and not difference.is_stolen:
         needs.append("restore")
         yield Step("restore", subject, Phase.UPDATE, _restore(difference), ("inspect",))
     install = Install(
@@ -142,6 +154,10 @@ def _booting(difference: SlotsDifference, system: OperatingSystem) -> Iterator[S
     if difference.reboot:
         reboot = Reboot(target, label, difference.target_version, system.reboot, system.window)
         yield Step("reboot", subject, Phase.ACTIVATE, reboot, needs)
+
+
+def _first(difference: SlotsDifference) -> tuple[str, ...]:
+    return ("settle",) if difference.settle else ()
 
 
 def _restore(difference: SlotsDifference) -> Restore:

@@ -1,8 +1,8 @@
-"""What a look says about the slot that evenkeel has activated: the one thing that goes on while the process is dead.
+"""The trial of the slot that evenkeel has activated, as a look shows it: the one thing that goes on while the process is dead.
 
 The id of the boot tells whether the device was rebooted since, and the booted slot tells into what. A reboot before the mark
-was made is none of ours: the mark is known to have been made when the updater has counted it, when the slot still boots next,
-or when the step was recorded.
+was made is none of ours: the mark is known to have been made when the updater has counted it, when the slot still boots next
+beside a booted one that is good, or when the step was recorded.
 """
 
 from __future__ import annotations
@@ -37,6 +37,11 @@ class OnTrial(NamedTuple):
         """The slot in sentences."""
         return self.seen.label if self.seen is not None else self.name
 
+    @property
+    def is_by_updater(self) -> bool:
+        """It has begun with an install, because the updater marks what it has installed; nobody has activated the slot."""
+        return self.trial.activations == UNCOUNTED and not self.trial.is_marked
+
     def fallback_text(self, seen: SlotsSeen) -> str:
         """The fallback as what it is."""
         return fallback_text(seen, self.label, self.trial.version)
@@ -56,7 +61,10 @@ def _course(name: str, trial: Trial, seen: SlotsSeen) -> Course:
     if seen.boot == trial.boot:
         return Course.WAITS
     counted = slot is not None and UNCOUNTED < trial.activations < slot.activations
-    if trial.is_marked or counted or seen.primary == name:
+    booted = seen.slot(seen.booted)
+    # A bootloader that tries a slot once would boot any other one after this boot.
+    is_next = seen.primary == name and not (booted in seen.bootable and booted.boot_status == "bad")
+    if trial.is_marked or counted or is_next:
         return Course.FELL_BACK
     return Course.UNMARKED
 
@@ -71,8 +79,8 @@ def version_in(slot: SlotSeen, memory: SlotsMemory) -> str:
 def is_whole(slot: SlotSeen, version: str, memory: SlotsMemory) -> bool:
     """Whether a slot can be booted with this version. RAUC before 1.10 keeps the record of the former content when an install
     is interrupted: that a slot is bad is all that tells of it. So a bad slot counts only where evenkeel has written it to the
-    end, or it was proven, or ran before."""
-    if version_in(slot, memory) != version or has_failed(slot, memory):
+    end, or it was proven, or ran before. Nobody knows that of a version that nobody names."""
+    if not version or version_in(slot, memory) != version or has_failed(slot, memory):
         return False
     is_ours = memory.installed.get(slot.name) == version or is_trusted(slot, memory)
     return slot.boot_status != "bad" or is_ours

@@ -33,7 +33,7 @@ def pending(plan: Plan) -> Phase | None:
     return next((phase for phase in Phase if phase in found), None)
 
 
-def held(
+def reason_to_wait(
     domain: str,
     phase: Phase,
     others: Mapping[str, Progress],

@@ -1,8 +1,8 @@
 """Which subjects succeed, fail and go back together.
 
-A `Baseline` makes a group, over all domains; all that is in none is one group, called "". What a revision asks of a group is
-its part. A part that failed is known by its name and content: it is not tried again until it changes, whatever becomes of
-other groups.
+A `Baseline` makes a group, over all domains; all that is in none is one group, called "". The part of a group is what a
+revision asks of it. A part that failed is known by its name and content: it is not tried again until it changes, whatever
+becomes of other groups.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.documents.claims import claimed_twice, ports_claimed_twice
+from evenkeel.specs.documents.needs import needs_in_a_circle, unmet_needs
 from evenkeel.specs.groups.baseline import Baseline
 
 _NOTHING = desired_state(()).digest
@@ -38,21 +39,56 @@ class Groups(NamedTuple):
         return {name: f"{name}@{asked.get(name, _NOTHING)}" for name in names if asked.get(name) != good.get(name)}
 
     def without(self, groups: Collection[str]) -> DesiredState:
-        """What is asked for, but of these groups what was good. Baselines name as members what goes back and is none by itself,
-        as a subject that nobody asks for any more, so that it stays in its group."""
+        """The state that is asked for, with these groups as they were good. Baselines name as members also those subjects that
+        go back and are none by themselves, such as one that is not asked for any more: they stay in their groups."""
         back, rest = self._back(groups), self._rest(groups)
         rules = [each for each in self.asked.documents if each.is_rule]
         return desired_state([*rest, *back, *self._extended(rules, back)])
 
     def along(self, groups: Collection[str]) -> dict[str, str]:
-        """Further groups that stay as they were good while these do, and why: only one document may have what both ask for."""
+        """Further groups that stay as they were good while these do, and why: only one document may have what both ask for, and
+        what a document needs has to be there."""
         found: dict[str, str] = {}
-        while more := self._clashing({*groups, *found}):
+        while more := self._tied({*groups, *found}):
             found |= more
         return found
 
-    def _clashing(self, groups: Collection[str]) -> dict[str, str]:
+    def _tied(self, groups: Collection[str]) -> dict[str, str]:
         back, rest = self._back(groups), self._rest(groups)
+        found = {**self._clashing(back, rest), **self._needing(back, rest), **self._circular(back, rest)}
+        return {group: why for group, why in found.items() if group not in groups}
+
+    def _needing(self, back: Sequence[Document], rest: Sequence[Document]) -> dict[str, str]:
+        """Groups of the rest that miss what they need while others are as they were, and those that would take away what
+        these need."""
+        were, found = {id(each) for each in back}, dict[str, str]()
+        asked, good = self.asked.subjects(), self.good.subjects()
+        for need in unmet_needs([*back, *rest]):
+            own, provider = self._group_of(need.document), self.of.get(need.subject)
+            if own is None or provider is None or own == provider:
+                continue
+            if id(need.document) in were and need.subject in good:
+                why = f"{need.name} stays for {need.document.name}, as long as {group_text(own)} is as it was"
+                found.setdefault(provider, why)
+            elif id(need.document) not in were and need.subject in asked:
+                why = (
+                    f"{need.document.name} depends on {need.name}, which {group_text(provider)} does not have as it was"
+                )
+                found.setdefault(own, why)
+        return found
+
+    def _circular(self, back: Sequence[Document], rest: Sequence[Document]) -> dict[str, str]:
+        """Groups of the rest with a document that would depend on itself while others are as they were."""
+        were, found = {id(each) for each in back}, dict[str, str]()
+        for circle in needs_in_a_circle([*back, *rest]):
+            names = " → ".join(each.name for each in (*circle, circle[0]))
+            for each in circle:
+                group = self._group_of(each)
+                if id(each) not in were and group is not None:
+                    found.setdefault(group, f"{each.name} would depend on itself: {names}")
+        return found
+
+    def _clashing(self, back: Sequence[Document], rest: Sequence[Document]) -> dict[str, str]:
         were, found = {id(each) for each in back}, dict[str, str]()
         for clash in (*claimed_twice([*back, *rest]), *ports_claimed_twice([*back, *rest])):
             pair = (clash.one, clash.other) if id(clash.other) in were else (clash.other, clash.one)
@@ -120,6 +156,12 @@ def groups(asked: DesiredState, good: DesiredState | None) -> Groups:
     return Groups(asked, good or desired_state(()), rules, of)
 
 
+def go_on_without(waiting: Collection[str], along: Collection[str], on_trial: Collection[str]) -> bool:
+    """Whether groups on trial go on without those that wait for what is not fetched yet: some of them neither wait nor stay as
+    they were `along` with these."""
+    return not set(on_trial).isdisjoint(waiting) and not set(on_trial) <= {*waiting, *along}
+
+
 def _baselines(state: DesiredState) -> dict[str, Document]:
     return {each.name: each for each in state.documents if isinstance(each.wanted, Baseline)}
 
@@ -144,5 +186,5 @@ def _with_members(rule: Document, names: Collection[str]) -> Document:
 
 
 def group_text(group: str) -> str:
-    """What a group is called in sentences."""
+    """The name of a group in sentences."""
     return f"group {group}" if group else "what is in no group"

@@ -30,8 +30,8 @@ LogMode = Literal["blocking", "non-blocking"]
 PullPolicy = Literal["IfNotPresent", "Always", "Never"]
 ImageVolumes = Literal["keep", "discard"]
 Condition = Literal["healthy", "started", "completed"]
-"""What a container waits for before it starts. `healthy`: the other is proven. `started`: the process of the other was
-started. `completed`: the other has ended with exit code 0."""
+"""The condition of another container that a container waits for before it starts. `healthy`: the other is proven.
+`started`: the process of the other was started. `completed`: the other has ended with exit code 0."""
 
 
 class Port(Struct, frozen=True, order=True):

@@ -35,22 +35,24 @@ class CheckSeen(Struct, frozen=True):
 class ContainerSeen(Struct, frozen=True):
     """One container as the engine reports it.
 
-    `name` is the name evenkeel gave (several instances may share it while one replaces another), `engine_name` the one
-    that is unique in the engine. `container` is `None` for containers of others, which are only known by name; `owner`
-    is the state directory of the evenkeel that created it. `unspoken` has, in words, the settings of an adopted one
-    that no spec can express and that a new container in its place does not have. `cut_off` says why it cannot be
-    reached over the network that it has to be on, "" when it can.
+        `name` is the name evenkeel gave (several instances may share it while one replaces another), `engine_name` the one
+        that is unique in the engine. `container` is `None` for containers of others, which are only known by name; `owner`
+        is the state directory of the evenkeel that created it. `unspoken` has, in words, the settings of an adopted one
+        that no spec can express and that a new container in its place does not have. `cut_off` says why it cannot be
+        reached over the network that it has to be on, "" when it can.
 
-    Times are seconds since the epoch, 0 when there is none. They are for people; nothing is decided by them, because
-    clocks are set. `lately_started`: its process is up for less than `LATELY_S`, by a clock that is never set.
-    `ended_with`: the exit code of its newest end, which the engine told as it happened and does not tell any more once
-    it is up again; `None` when it was not heard. `check` is the newest result of its check while it runs; `None` when
-    it has no check. `device_name` is the device's own name for a container on the network of its device; else "".
+        Times are seconds since the epoch, 0 when there is none. They are for people; nothing is decided by them, because
+        clocks are set. `lately_started`: its process is up for less than `LATELY_S`, by a clock that is never set.
+        `ended_with`: the exit code of its newest end, which the engine told as it happened and does not tell any more once
+        it is up again; `None` when it was not heard. `check` is the newest result of its check while it runs; `None` when
+    it has no check. `ended_alone`: it has ended with exit code 0 and by itself, as far as its engine has told of all
+        since its start; false where the look did not ask (`ContainersLook.ends`) or the engine does not know. `device_name` is
+        the device's own name for a container on the network of its device; else "".
 
-    `volumes` are those that it has because an image declares them: the places inside, and the volumes' names;
-    `other_volumes` are those of an adopted one that no spec can ask for. `vanishes`: the engine removes it when it
-    ends, and with it the volumes without a name that no other container has. `holds`: the id of the instance whose
-    volumes it was created to have; it never starts. `ports` are those that a container of others publishes.
+        `volumes` are those that it has because an image declares them: the places inside, and the volumes' names;
+        `other_volumes` are those of an adopted one that no spec can ask for. `vanishes`: the engine removes it when it
+        ends, and with it the volumes without a name that no other container has. `holds`: the id of the instance whose
+        volumes it was created to have; it never starts. `ports` are those that a container of others publishes.
     """
 
     id: str
@@ -69,6 +71,7 @@ class ContainerSeen(Struct, frozen=True):
     finished_at: float = 0.0
     lately_started: bool = False
     ended_with: int | None = None
+    ended_alone: bool = False
     address: str = ""
     owner: str = ""
     unspoken: tuple[str, ...] = ()
@@ -88,15 +91,18 @@ class ContainersLook(Look, frozen=True):
     `adopted` maps ids of instances that count as evenkeel's own, although it did not create them, to their subjects.
     `images` are references whose digest the registry is asked for. `checks` are the health checks now asked for, by
     subject: a network check is probed as it stands here, whatever the container was created with, and a subject without
-    one is not probed. `None` means the checks of the creation.
+    one is not probed. `None` means the checks of the creation. `ends` are ids of instances of which it matters whether they
+    have ended by themselves. `limits`: it matters which limits the kernel below the engine keeps.
     """
 
     adopted: dict[str, str] = field(default_factory=dict)
     images: tuple[str, ...] = ()
     checks: dict[str, Health] | None = None
+    ends: tuple[str, ...] = ()
+    limits: bool = False
 
     @property
-    def asked(self) -> str:
+    def engine(self) -> str:
         return "the engine, or a registry," if self.images and not self.here_only else "the engine"
 
 
@@ -124,11 +130,17 @@ Lack = Literal[
     "low-ports",
     "limits",
     "rights",
+    "log-path",
+    "restart-limit",
+    "split-seconds",
+    "memory-limits",
+    "swap-limits",
 ]
-"""What an engine cannot do, or does less of: links to other containers by names of one's own; taking away a variable that
+"""Abilities that an engine lacks, or has in part: links to other containers by names of one's own; taking away a variable that
 the image sets; one port out of a range; a limit of memory without one of swap; a domain name; options of a log besides its
 size; arguments with spaces in the command of a check. Without root also: addresses of containers that others reach; ports below
-1024; limits of memory; the rights of root."""
+1024; limits of memory; the rights of root. A folder of one's own for logs; a longest wait between two starts; parts of a second
+to end in. Where the kernel has no control groups for them: limits of memory, or of swap."""
 
 
 class ContainersSeen(Struct, frozen=True):

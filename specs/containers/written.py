@@ -66,7 +66,7 @@ class DeviceSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"
 
 
 class RestartSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What the engine does when the container's process ends."""
+    """The engine's reaction when the container's process ends."""
 
     policy: (
         Annotated[RestartPolicy, Meta(description="Default: `unless-stopped`; with `runOnce` it is `no`.")] | UnsetType
@@ -88,7 +88,8 @@ class ResourcesSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="cam
 
     memory: Annotated[Size, Meta(description="Most memory the container may use; at least `3M`.")] | UnsetType = UNSET
     memory_reservation: (
-        Annotated[Size, Meta(description="What it keeps when memory is short; less than `memory`.")] | UnsetType
+        Annotated[Size, Meta(description="The memory that it keeps when memory is short; less than `memory`.")]
+        | UnsetType
     ) = UNSET
     memory_swap: (
         Annotated[
@@ -176,7 +177,7 @@ class RunOnceSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel
 class VariableSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """A variable with a word about its value."""
 
-    value: Annotated[str, Meta(description="What it is.")]
+    value: Annotated[str, Meta(description="The value.")]
     secret: Annotated[bool, Meta(description="Nobody is shown the value, whatever they ask for.")] = False
 
 
@@ -210,7 +211,7 @@ class ContainerSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="cam
     image_volumes: Annotated[
         ImageVolumes,
         Meta(
-            description="What is in volumes that the image declares and `mounts` does not have: `keep` it, also when the "
+            description="The data in volumes that the image declares and `mounts` does not have: `keep` it, also when the "
             "container is replaced or removed, or `discard` it then."
         ),
     ] = "keep"

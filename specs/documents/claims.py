@@ -22,7 +22,7 @@ class Clash(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What both claim, as in `the path /etc/app.conf`."""
+        """The thing that both claim, as in `the path /etc/app.conf`."""
         return f"the {self.around.path} {self.around.value}" if self.around.path else self.around.value
 
 

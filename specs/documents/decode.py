@@ -14,7 +14,7 @@ import msgspec
 from evenkeel.specs.desired import Decoded, Document, Draft
 from evenkeel.specs.documents import written
 from evenkeel.specs.documents.kinds import KINDS, kind_of, reserved_labels
-from evenkeel.specs.problem import MOST_PROBLEMS, Flaw, Found, Path, Place, Problem, Severity, nearest, path_text
+from evenkeel.specs.problem import MOST_PROBLEMS, Flaw, Path, Place, Problem, Problems, Severity, nearest, path_text
 from evenkeel.specs.reading.secrecy import key_words, shown_address, shown_path
 from evenkeel.specs.reading.text import read_trees
 from evenkeel.specs.reading.tree import Tree, Value, nearest_position
@@ -38,7 +38,7 @@ def decode_file(content: bytes, file: str) -> Decoded:
     if line := compose.quadlet_line(content):
         return Decoded(problems=(compose.quadlet_problem(file, line),), nameless=True)
     trees, unreadable = read_trees(content, file)
-    problems = Found()
+    problems = Problems()
     problems.extend(unreadable)
     documents: list[Document] = []
     broken: list[Document] = []
@@ -69,7 +69,7 @@ def _name_of(value: Value) -> str:
     return name if isinstance(name, str) and not any(faults({"name": name}, written.MetadataSpec)) else ""
 
 
-def _decode_tree(tree: Tree, file: str, problems: Found) -> Sequence[Document]:
+def _decode_tree(tree: Tree, file: str, problems: Problems) -> Sequence[Document]:
     """The documents of a tree. With errors among its problems, the sound parts of the documents."""
     from evenkeel.specs.documents import compose
     from evenkeel.specs.kanto import desired as kanto

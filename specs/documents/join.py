@@ -9,11 +9,11 @@ from evenkeel.specs.containers.container import Container, runs_once
 from evenkeel.specs.containers.host_ports import taken_twice
 from evenkeel.specs.desired import Decoded, DesiredState, Document, SystemContainers, asked_at, desired_state
 from evenkeel.specs.documents.claims import claimed_twice
-from evenkeel.specs.documents.cycles import cycles
 from evenkeel.specs.documents.kinds import KINDS
+from evenkeel.specs.documents.needs import needs_in_a_circle
 from evenkeel.specs.documents.reference import Reference
 from evenkeel.specs.groups.baseline import Baseline
-from evenkeel.specs.problem import MOST_IN_ALL, Found, Problem, Severity, nearest, place_text
+from evenkeel.specs.problem import MOST_IN_ALL, Problem, Problems, Severity, nearest, place_text
 
 Documents = Mapping[tuple[str, str], Document]
 """Documents by kind and name, with the sound parts of broken ones."""
@@ -24,7 +24,7 @@ def desired_from(files: Sequence[Decoded], *, complete: bool = True) -> tuple[De
 
     Not `complete`: there are files that could not be read.
     """
-    problems = Found(MOST_IN_ALL)
+    problems = Problems(MOST_IN_ALL)
     for decoded in files:
         problems.extend(decoded.problems)
     first: dict[tuple[str, str], Document] = {}
@@ -136,16 +136,13 @@ def _references(documents: Documents, unread: set[str]) -> Iterable[Problem]:
     that cannot be read."""
     asked = {name for kind, name in documents if kind == "Container"}
     protected = {name for document in documents.values() for name in _protected_by(document)} - asked - unread
-    needs: dict[str, tuple[str, ...]] = {}
-    for (kind, name), document in documents.items():
-        for reference in KINDS[kind].refers(document.wanted):
+    for document in documents.values():
+        for reference in KINDS[document.kind].refers(document.wanted):
             yield from _missing(document, reference, asked, protected, unread)
             yield from _endless(document, reference, documents, protected)
-            if kind == "Container" and reference.is_need:
-                needs[name] = reference.names
-    for round_ in cycles(needs):
-        text = " → ".join((*round_, round_[0]))
-        place = asked_at(documents["Container", round_[0]], "dependsOn")
+    for circle in needs_in_a_circle(documents.values()):
+        text = " → ".join(each.name for each in (*circle, circle[0]))
+        place = asked_at(circle[0], "dependsOn")
         yield Problem(place, "spec.dependsOn", f"depends on itself: {text}", "remove one of these")
 
 

@@ -1,7 +1,7 @@
 """The written types as JSON Schema, for editors, and as rows, for the reference page.
 
 Both are derived from `specs.documents.kinds`, so that a new kind appears in them by itself. The schema describes one
-document; it holds what a schema can say (keys, types, ranges, patterns), and what it accepts may still contradict itself:
+document; it holds what a schema can say (keys, types, ranges, patterns), and an accepted document may still contradict itself:
 `specs.containers.normalise` has the last word. Only our own documents are described, Kanto's have their own tools.
 """
 
@@ -59,9 +59,9 @@ def json_schema() -> Schema:
         "type": "object",
         "properties": {
             "apiVersion": {"description": "The version of this format.", "const": API_VERSION},
-            "kind": {"description": "What the document asks for.", "enum": list(KINDS)},
+            "kind": {"description": "The kind of the subject.", "enum": list(KINDS)},
             "metadata": references["metadata"],
-            "spec": {"description": "What is asked for; its keys depend on `kind`.", "type": "object"},
+            "spec": {"description": "The wanted subject; its keys depend on `kind`.", "type": "object"},
         },
         "required": ["apiVersion", "kind", "metadata", "spec"],
         "additionalProperties": False,
@@ -83,10 +83,10 @@ def reference() -> tuple[KindRows, ...]:
     references, definitions = _components()
     shared = (
         Row("apiVersion", f"`{API_VERSION}`", "required", "The version of this format."),
-        Row("kind", _choices(list(KINDS)), "required", "What the document asks for."),
+        Row("kind", _choices(list(KINDS)), "required", "The kind of the subject."),
         *_rows(references["metadata"], definitions, "metadata"),
     )
-    kinds = [KindRows("", "What every document has.", shared)]
+    kinds = [KindRows("", "Common to every document.", shared)]
     for name in KINDS:
         definition = _definition(references[name], definitions) or {}
         rows = tuple(_rows(references[name], definitions, "spec"))

@@ -26,7 +26,7 @@ Text = Annotated[str, Meta(min_length=1)]
 
 
 class MetadataSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What identifies a document."""
+    """The identity of a document."""
 
     name: Name
     labels: Annotated[dict[str, str], Meta(description="Free texts; a container carries them as labels.")] = {}

@@ -1,4 +1,4 @@
-"""What a driver of files can be told to do, each to one path or to the store of contents.
+"""The actions of a driver of files, each on one path or on the store of contents.
 
 No action tells a content, and none of their facts a digest: a short content can be guessed from it.
 """
@@ -103,7 +103,7 @@ class Verify(Struct, frozen=True, tag="verify"):
 
 
 class Remove(Struct, frozen=True, tag="remove"):
-    """Remove a file that evenkeel has placed, with the temporary files beside it. What is no file stays. `told`,
+    """Remove a file that evenkeel has placed, with the temporary files beside it. Anything but a file stays. `told`,
     `told_units`: the containers and units that have to begin anew without it."""
 
     path: str

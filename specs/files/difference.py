@@ -1,4 +1,4 @@
-"""What differs for one file."""
+"""The difference of one file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from evenkeel.specs.files.file import File, Form, Unit
 from evenkeel.specs.plan import Difference
 
 Verb = Literal["create", "update", "finish", "remove", "blocked"]
-"""What a plan has in store for a file. `finish`: right already, but a proof or a clean-up is outstanding."""
+"""The verbs of a plan for a file. `finish`: right already, but a proof or a clean-up is outstanding."""
 
 STORED = "stored contents"
 """The subject of contents that nobody needs any more; no document has a name with a blank in it."""

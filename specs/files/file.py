@@ -70,7 +70,7 @@ class Form(Struct, frozen=True):
 
 
 def form_name(form: Form) -> str:
-    """What names a form in the memory: equal forms have equal names."""
+    """The name of a form in the memory: equal forms have equal names."""
     return f"link {form.link}" if form.link else f"{form.digest} {form.uid}:{form.gid} {form.mode:04o}"
 
 
@@ -82,7 +82,7 @@ def temporary_name(name: str, form: Form) -> str:
 
 
 def temporary_stem(name: str) -> str:
-    """What the names of all temporary files beside the file called `name` begin with; eight hex digits follow."""
+    """The beginning of the names of all temporary files beside the file called `name`; eight hex digits follow."""
     is_long = len(name.encode("utf-8", "surrogateescape")) > _LONGEST_STEM
     stem = digest_of(name.encode("utf-8", "surrogateescape"))[:32] if is_long else name
     return f".{stem}.evenkeel-"

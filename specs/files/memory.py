@@ -1,4 +1,4 @@
-"""What is remembered of files, because no look can tell it."""
+"""The memory of files: facts that no look can tell."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Renewal(Struct, frozen=True):
 class FilesMemory(Memory, frozen=True):
     """The facts of the files domain, by path.
 
-    `placed`: files that evenkeel has placed; what is there, and is a file, is its own. `begun` names the form that was about to
-    be placed and is not proven yet: where that is what is there, it is evenkeel's own, too, so that a crash right after the
+    `placed`: files that evenkeel has placed; a file that is there is its own. `begun` names the form that was about to
+    be placed and is not proven yet: a file of that form is evenkeel's own, too, so that a crash right after the
     switch ends with a proof and a notification. `prepared`: subjects of paths beside which temporary files may be.
     `originals`: what was there before evenkeel replaced it, with its content in the store. `stored`: digests of contents that
     were put into the store, so that the store is emptied before the domain is idle. `renewals`: units, by name, that have to

@@ -1,4 +1,4 @@
-"""What a driver of files may report, and what it is asked for."""
+"""Looks and observations of a driver of files."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Sought(Struct, frozen=True):
 
 
 class FilesLook(Look, frozen=True):
-    """What one look at the files has to find out."""
+    """The questions of one look at the files."""
 
     files: tuple[Sought, ...] = ()
 
     @property
-    def asked(self) -> str:
+    def engine(self) -> str:
         return "the file system"
 
 
@@ -45,7 +45,7 @@ def at_files(look: Look) -> FilesLook:
 
 
 class SourceSeen(Struct, frozen=True):
-    """What a source holds: its digest and size in bytes; or `why` it cannot be had, as what follows its name in a
+    """The content of a source: its digest and size in bytes; or `why` it cannot be had, as the words after its name in a
     sentence."""
 
     digest: str = ""
@@ -61,7 +61,7 @@ class TemporarySeen(Struct, frozen=True):
 
 
 class FileSeen(Struct, frozen=True):
-    """What is at one path. `form` is that of a file or a link, `size` in bytes. `temporaries` are beside it.
+    """The state of one path. `form` is that of a file or a link, `size` in bytes. `temporaries` are beside it.
 
     `uid` and `gid` are the numbers of the owner and the group that are asked for. `refused`: not "", why nothing can be
     placed there, whatever is there. `trouble`: why it is not known what is there. `missing`: the uppermost folder on

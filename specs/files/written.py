@@ -1,5 +1,5 @@
-"""What people may write of files: the shape behind `kind: File`. What it means is `specs.files.documents`, which also
-has the words for texts that do not have their form: the patterns here are for editors."""
+"""The written form of files: the shape behind `kind: File`. `specs.files.documents` gives it its meaning, and has the
+words for texts that do not have their form: the patterns here are for editors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ class FileSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
 
     path: Annotated[
         AbsolutePath,
-        Meta(description="The path on the host, without symbolic links on its way. Missing folders are made (`0755`)."),
+        Meta(
+            description="The path on the host, without symbolic links on its way. Missing folders are made (`0755`), but not in"
+            " the place of a file that is asked for, or was until now."
+        ),
     ]
     content: (
         Annotated[
@@ -87,7 +90,7 @@ class FileSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     notify: Annotated[
         tuple[Name | UnitSpec, ...],
         Meta(
-            description="What is restarted after the content, the owner or the mode was changed: names of containers, and "
+            description="Subjects to restart after the content, the owner or the mode was changed: names of containers, and "
             "`{unit: …}` or `{unit: …, reload: true}` for units of systemd. A "
             "unit that fails then is a failure of the revision."
         ),

@@ -14,6 +14,10 @@ ENDS = ("COMPLETED", "INCOMPLETE", "INCOMPLETE_INCONSISTENT", "IDENTIFICATION_FA
 """The final statuses of an operation (not of one baseline of it)."""
 
 
+_SPELLINGS = {"COMPLETE": "COMPLETED"}
+"""The original of Leda's agent has a word of its own for the end (self-update-agent.md §3)."""
+
+
 class HeardAction(NamedTuple):
     """One component's part. `progress` is per cent, 0 unknown."""
 
@@ -42,8 +46,13 @@ def heard_from(content: bytes) -> Heard | None:
         return None
     items = payload.get("actions")
     actions = tuple(_action(item) for item in (items if isinstance(items, list) else ()) if isinstance(item, dict))
+    status = _text(payload, "status")
     return Heard(
-        received.activity_id, _text(payload, "status"), _text(payload, "baseline"), _text(payload, "message"), actions
+        received.activity_id,
+        _SPELLINGS.get(status, status),
+        _text(payload, "baseline"),
+        _text(payload, "message"),
+        actions,
     )
 
 

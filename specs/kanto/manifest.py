@@ -3,7 +3,7 @@
 A manifest is the JSON that Kanto's deployment manager and Leda's auto-deployer read from a folder, one container to a file,
 in either of two spellings: `container_name`, `mount_points`, … or, as the engine writes its own state, `name`, `mounts`, …
 (container-management.md §3.1, §3.4; leda-image.md §2). Both programs write every field, so empty texts, empty lists and null
-mean "not given", and what the engine manages by itself is accepted and ignored.
+mean "not given", and fields that the engine manages by itself are accepted and ignored.
 
 Deliberate differences from Kanto: a name is required, because without one it makes a new container at every start (B12); a
 fixed `container_id` means nothing, because it would forbid every update (B11); `retry_timeout` is in nanoseconds, but a

@@ -1,7 +1,7 @@
 """Kanto's `config.json` → the settings of evenkeel, in their written form.
 
 Two sections mean something here: `connection` and `update_agent` (container-management.md §1.4, §4), of `manager`
-`default_ctrs_stop_timeout`, and of `deployment` the folder of manifests. `specs.kanto.left` names the rest, with
+`default_ctrs_stop_timeout`, and of `deployment` the folder of manifests. `specs.kanto.omissions` names the rest, with
 remedies. In the two sections Kanto ignores unknown keys, so that `verbose_inventory` of its own sample does nothing;
 here it does nothing either, and is a warning with the nearest key. Go takes keys in any case; a known key in another
 case is an error, because ignoring it could lead to another broker than Kanto's.

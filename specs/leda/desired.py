@@ -26,21 +26,21 @@ _ROOT: Path = ("payload",)
 
 
 class Manner(NamedTuple):
-    """The manner of reading a desired state. `schemes`: those of addresses that are allowed. `reboot`: who reboots the
-    device into what was activated."""
+    """The manner of reading a desired state. `schemes`: those of addresses that are allowed. `reboot`: the program that reboots
+    the device into the activated system."""
 
     schemes: tuple[str, ...] = ("https",)
     reboot: Rebooting = "others"
 
 
-class Asked(NamedTuple):
-    """What a message asks for. `passed_over`: settings of the component that nobody reads."""
+class SystemRequest(NamedTuple):
+    """The request in a message. `passed_over`: settings of the component that nobody reads."""
 
     system: OperatingSystem
     passed_over: tuple[str, ...] = ()
 
 
-def asked_system(payload: Mapping[str, object], flaws: list[Flaw], domain: str, manner: Manner) -> Asked | None:
+def asked_system(payload: Mapping[str, object], flaws: list[Flaw], domain: str, manner: Manner) -> SystemRequest | None:
     """The operating system that a payload asks for; `None`, and why, when it asks for none that can be had. The
     messages of flaws about what is missing are the original's (§5.2)."""
     found = next(((path, each) for path, each in mappings(payload, "domains", _ROOT) if each.get("id") == domain), None)
@@ -67,7 +67,7 @@ def asked_system(payload: Mapping[str, object], flaws: list[Flaw], domain: str, 
     system = _system(version, entries, path, flaws, manner)
     if any(not flaw.warning for flaw in flaws):
         return None
-    return Asked(system, tuple(key for key in entries if key not in _KEYS))
+    return SystemRequest(system, tuple(key for key in entries if key not in _KEYS))
 
 
 def _system(version: str, entries: Mapping[str, str], path: Path, flaws: list[Flaw], manner: Manner) -> OperatingSystem:

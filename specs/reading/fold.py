@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from evenkeel.specs.problem import Found, Path, Place, Problem, path_text
+from evenkeel.specs.problem import Path, Place, Problem, Problems, path_text
 from evenkeel.specs.reading.secrecy import key_words, shown_path
 from evenkeel.specs.reading.tree import MOST_DEPTH, MOST_VALUES, Position, Tree, Unreadable, Value
 
@@ -26,7 +26,7 @@ _BEGINS = "put texts that begin with *, & or ! into quotes"
 class Folder:
     """Folds events into values; one instance reads one file."""
 
-    def __init__(self, reader: Any, file: str, problems: Found) -> None:
+    def __init__(self, reader: Any, file: str, problems: Problems) -> None:
         from ruamel.yaml.nodes import ScalarNode
 
         self._node = ScalarNode

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from evenkeel.specs.problem import Found, Path, Place, Problem, path_text
+from evenkeel.specs.problem import Path, Place, Problem, Problems, path_text
 from evenkeel.specs.reading.secrecy import shown_path
 from evenkeel.specs.reading.sound import is_sound_text
 from evenkeel.specs.reading.tree import MOST_DEPTH, Tree, Value
@@ -44,7 +44,7 @@ def json_trees(text: str, value: Value, file: str, problems: list[Problem]) -> l
         return trees
     tree = Tree(value, trees[0].positions, trees[0].start, trees[0].doubled)
     unpaired = list(_unpaired(value, ())) if paired else []
-    found = Found()
+    found = Problems()
     for path in unpaired:
         place = Place(file, *tree.positions.get(path, tree.start))
         found.append(Problem(place, path_text(shown_path(path)), "half of a surrogate pair is no character"))

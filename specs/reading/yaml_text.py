@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from evenkeel.specs.problem import Found, Place, Problem
+from evenkeel.specs.problem import Place, Problem, Problems
 from evenkeel.specs.reading.fold import Folder
 from evenkeel.specs.reading.tree import Tree, Unreadable
 
@@ -42,7 +42,7 @@ class _Read(NamedTuple):
     """The result for a text: the documents before the place that was `refused`, and lesser problems in them."""
 
     trees: list[Tree]
-    problems: Found
+    problems: Problems
     refused: Problem | None = None
     is_no_yaml: bool = False
     """Whether the parser refused the text, and not a rule of evenkeel's."""
@@ -51,7 +51,7 @@ class _Read(NamedTuple):
 def _fold(events: Iterable[Any], reader: Any, text: str, file: str) -> _Read:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-    read = _Read([], Found())
+    read = _Read([], Problems())
     folder = Folder(reader, file, read.problems)
     try:
         read.trees.extend(tree for tree in folder.documents(iter(events)) if tree.value is not None)

@@ -100,8 +100,8 @@ class UpdateAgentSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="c
     report_values: Annotated[
         bool,
         Meta(
-            description="Whether reports have the values of variables and the words of commands, as Kanto's do. Whoever may "
-            "read the topic reads them; what a spec marks as secret is left out."
+            description="Whether reports have the values of variables and the words of commands, as Kanto's do. All who may "
+            "read the topic read them; values that a spec marks as secret are left out."
         ),
     ] = False
     operation_timeout: Annotated[Duration, Meta(description="An operation without command for so long is ended.")] = (

@@ -81,7 +81,7 @@ class BackoffSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel
 
 
 class EventsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What happened, one JSON object per line."""
+    """The entries, one JSON object per line."""
 
     file: Annotated[str, Meta(description="An absolute path; `-` is standard output; empty: none.")] = ""
     keep: Annotated[int, Meta(ge=100, le=10_000_000, description="Entries that the journal keeps.")] = 10_000
@@ -114,7 +114,12 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
     ] = False
     resync: Annotated[Duration, Meta(description="After this time everything is looked at again.")] = "60s"
     parallel: Annotated[
-        int, Meta(ge=1, le=32, description="Steps at work at once in a domain, proofs not counted.")
+        int,
+        Meta(
+            ge=1,
+            le=32,
+            description="Steps at work at once in a domain. Not counted are proofs, and one fetch from each further source.",
+        ),
     ] = 3
     timeouts: TimeoutsSpec = TimeoutsSpec()
     retries: Annotated[
@@ -147,7 +152,7 @@ class EngineSettings(Struct, frozen=True):
     daemon's environment is not known here."""
     token_realms: tuple[str, ...] = ()
     """The registry's own host, hosts below it, and those of Docker Hub and GitLab need not be listed. It is about what `plan`
-    asks itself; what a pull sends where is the engine's to decide."""
+    asks itself; the engine decides where a pull sends them."""
     owner: str = ""
     """A name for this evenkeel, in the labels of its containers. Default "": the real path of the state directory stands
     there. Two evenkeels on one engine whose state directories have the same path, each in a container of its own, need one."""
@@ -205,7 +210,8 @@ class Settings(Struct, frozen=True):
     resync: timedelta = timedelta(seconds=60)
     """Longest time for which a change that no event told of stays unseen. Shorter costs idle CPU."""
     parallel: int = 3
-    """Steps at work at once in a domain, proofs not counted. More rarely fetches faster over one thin link, and uses memory."""
+    """Steps at work at once in a domain. Not counted are proofs, and, as no registry waits for another one, one fetch from each
+    further registry. More rarely fetches faster over one thin link, and uses memory."""
     timeouts: Timeouts = Timeouts()
     retries: int = 5
     """Attempts of a disturbing phase before the revision counts as failed; fetching is tried for ever."""

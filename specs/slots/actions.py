@@ -1,4 +1,4 @@
-"""What a driver of slots can be told to do.
+"""The actions of a driver of slots.
 
 No action ever writes the booted slot. Facts and texts have addresses without their query, and never the content of a file of
 credentials. Slots are called by their names in the updater; `label` is their name in sentences.
@@ -17,6 +17,8 @@ INSTALL_S = 1800.0
 """Seconds that an install may take by itself: slow flash takes many minutes."""
 GOING_DOWN_S = 600.0
 """Seconds that a device may take to go down once it was told to, with services that take their time to end."""
+LATE_S = 30.0
+"""What a proof that begins late after a boot has beside the time for which the health has to hold."""
 _UPDATER = "the updater"
 _DAY_S = 86400.0
 _YEAR_S = 365 * _DAY_S
@@ -67,7 +69,8 @@ class Install(Struct, frozen=True, tag="install"):
     @property
     def traits(self) -> Traits:
         facts = {"action": "install", "version": self.system.version, "slot": self.slot}
-        text = f"install {self.system.version} into slot {self.label}"
+        rival = ", or another one that the updater chooses" if self.rivals else ""
+        text = f"install {self.system.version} into slot {self.label}{rival}"
         return Traits(text, facts, own_s=INSTALL_S, may_be_cut=self.keeps_primary, by=_UPDATER)
 
 
@@ -152,8 +155,10 @@ class Reboot(Struct, frozen=True, tag="reboot"):
 
 class Prove(Struct, frozen=True, tag="prove"):
     """Compare the booted slot and version with those that are to be booted, then watch until all that its health asks for
-    holds for long enough. It fails when the bootloader has fallen back to another slot, or at the `deadline`. `boot`: the id
-    of this boot. `away_s`: seconds from the activation to the first look after the boot, `None` when there was no reboot."""
+    holds for long enough. It fails when the bootloader has fallen back to another slot, or at the `deadline`, which counts from
+    the boot where the device was rebooted for this (`is_after_boot`), else from the beginning. `begun_s`: as in
+    `memory.Proving`, `None` for now. `boot`: the id of this boot. `away_s`: seconds from the activation to the first look after
+    the boot, `None` when nobody knows."""
 
     slot: str
     label: str
@@ -162,19 +167,24 @@ class Prove(Struct, frozen=True, tag="prove"):
     health: Health
     deadline: timedelta
     away_s: float | None = None
+    is_after_boot: bool = False
+    begun_s: float | None = None
 
     @property
     def traits(self) -> Traits:
         facts = {"action": "prove", "version": self.version, "slot": self.slot}
         text = f"prove slot {self.label} ({self.version})"
-        return Traits(text, facts, own_s=self.deadline.total_seconds(), may_be_cut=True, by=_UPDATER)
+        own_s = max(self.deadline.total_seconds(), self.health.stable_for.total_seconds() + LATE_S)
+        return Traits(text, facts, own_s=own_s, may_be_cut=True, by=_UPDATER)
 
 
 class MarkGood(Struct, frozen=True, tag="mark-good"):
-    """Tell the bootloader that the booted slot is good; or, where the rescue system runs, any slot."""
+    """Tell the bootloader that the booted slot is good; or, where the rescue system runs, any slot. `boot`: the id of this
+    boot: a proof in it ends the trial of the slot with this mark. "" for a mark that ends none."""
 
     slot: str
     label: str
+    boot: str = ""
 
     @property
     def traits(self) -> Traits:

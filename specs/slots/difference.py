@@ -1,4 +1,4 @@
-"""What differs between the operating system that is wanted and the slots."""
+"""The differences between the operating system that is wanted and the slots."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ class SlotsDifference(Difference, frozen=True):
     `streams`: installed from its address. `is_useless`: what is stored of it cannot be installed, and is discarded before.
     `settle`, `settle_label`: the slot to mark good at once, so that a loss of power boots it. `keeps_net`: mark the booted
     slot good before it is left, whatever it is worth: it boots, and the other one may not. `restore`: let the booted slot
-    boot next before anything else. `prove`, `mark_good`: of the booted one, or, after a fallback, of what was to be booted.
-    `bads`: names and labels of slots to mark bad. `keys`: bundles to discard. `boots`, `activations`, `at`, `boot`: as in
-    `memory.Trial`. `fallen`: as in `actions.Restore`. `fetch_size`: bytes to fetch, `None` when they are not known;
+    boot next before anything else; `is_stolen`: even before a download, because the updater has changed it by itself.
+    `prove`, `mark_good`: of the booted one, or, after a fallback, of what was to be booted. `bads`: names and labels of slots
+    to mark bad. `keys`: bundles to discard. `boots`, `activations`, `at`, `boot`: as in `memory.Trial`; `up_s`: as in
+    `observed.SlotsSeen`. `fallen`: as in `actions.Restore`. `fetch_size`: bytes to fetch, `None` when they are not known;
     `is_repair`: the wanted state is an old one, which others have changed.
     """
 
@@ -54,6 +55,7 @@ class SlotsDifference(Difference, frozen=True):
     settle_label: str = ""
     keeps_net: bool = False
     restore: bool = False
+    is_stolen: bool = False
     prove: bool = False
     mark_good: bool = False
     bads: tuple[tuple[str, str], ...] = ()
@@ -62,6 +64,7 @@ class SlotsDifference(Difference, frozen=True):
     activations: int = 0
     at: float = 0.0
     boot: str = ""
+    up_s: float = 0.0
     keeps_primary: bool = False
     fallen: tuple[str, str, str] = ("", "", "")
     reboot_s: float | None = None

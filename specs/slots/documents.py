@@ -53,6 +53,8 @@ def operating_system(metadata: MetadataSpec, spec: OperatingSystemSpec, flaws: F
         ca=ca,
         proxy=proxy,
         credentials=_text(spec.credentials),
+        client_cert=_text(spec.client_cert),
+        client_key=_text(spec.client_key),
         streams=spec.stream,
         health=health,
         deadline=deadline,
@@ -137,10 +139,15 @@ def _proxy_flaws(proxy: str) -> Iterator[Flaw]:
 
 
 def _server_flaws(spec: OperatingSystemSpec) -> Iterator[Flaw]:
-    """Keys that say how a server is asked, where the bundle is on the device."""
+    """Half of a certificate and its key, and keys that say how a server is asked, where none is asked so."""
+    of_tls = {"clientCert": _text(spec.client_cert), "clientKey": _text(spec.client_key)}
+    if any(of_tls.values()) and not all(of_tls.values()):
+        (given,), (missing,) = ([key for key, value in of_tls.items() if bool(value) is has] for has in (True, False))
+        hint = f"write `{missing}`, too, or leave both out"
+        yield Flaw((given,), f"is of no use without `{missing}`", hint, lacks=(missing,))
     if not spec.bundle.startswith("file://"):
         return
-    keys = {"ca": spec.ca, "proxy": spec.proxy, "credentials": spec.credentials, "stream": spec.stream or ""}
+    keys = {"ca": spec.ca, "proxy": spec.proxy, "credentials": spec.credentials, **of_tls, "stream": spec.stream or ""}
     for key, value in keys.items():
         if value and not isinstance(value, UnsetType):
             yield Flaw((key,), "has no effect, because the bundle is on the device", "leave it out", warning=True)

@@ -1,4 +1,4 @@
-"""What a check of the device has found."""
+"""A finding of a check of the device."""
 
 from __future__ import annotations
 

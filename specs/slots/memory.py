@@ -1,4 +1,4 @@
-"""What is remembered of slots, because no look can tell it: above all, what was true before a reboot."""
+"""The memory of slots: facts that no look can tell, above all those from before a reboot."""
 
 from __future__ import annotations
 
@@ -35,6 +35,16 @@ class Proof(Struct, frozen=True):
     boot: str
 
 
+class Proving(Struct, frozen=True):
+    """A proof that was begun: of a version, in a boot, when the device was up for so many seconds. It is the first one of this
+    boot, so that a restart of evenkeel gives no system more time. `has_failed`: it has ended so."""
+
+    version: str
+    boot: str
+    begun_s: float
+    has_failed: bool = False
+
+
 class Failure(Struct, frozen=True):
     """A version that has failed in a slot, and why, as a sentence."""
 
@@ -46,7 +56,8 @@ class SlotsMemory(Memory, frozen=True):
     """The facts of the slots domain, by names of slots, of subjects, or keys of bundles.
 
     `trial`: the slot that was activated and is not good yet; there is at most one. `installed`:
-    the version that evenkeel has written into a slot to its end. `proven`: the last proof of a slot. `ran`:
+    the version that evenkeel has written into a slot to its end. `proving`: the proof of a slot that was begun last, unless it
+    has ended well; `proven`: the last one that has. `ran`:
     the version that ran in a slot when another one was activated, because an updater knows nothing of what the factory has
     written. `failed`: what has failed in a slot, until something else is installed there. `reached`: the version that was
     proven for a subject last; what differs from it later is drift. `fetched`: bundles that were put into the store, so that it
@@ -58,6 +69,7 @@ class SlotsMemory(Memory, frozen=True):
 
     trial: dict[str, Trial] = field(default_factory=dict)
     installed: dict[str, str] = field(default_factory=dict)
+    proving: dict[str, Proving] = field(default_factory=dict)
     proven: dict[str, Proof] = field(default_factory=dict)
     ran: dict[str, str] = field(default_factory=dict)
     failed: dict[str, Failure] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What a driver of slots may report, and what it is asked for.
+"""The observation of a driver of slots, and its question.
 
 The nouns are those of RAUC (self-update-agent.md §12.3), because they fit any updater that writes whole slots: a slot belongs
 to a class, has a name for the bootloader, and its content has a state of its own. A slot is called by its `name`, as
@@ -65,14 +65,15 @@ class BundleSeen(Struct, frozen=True):
 
 
 class Abilities(Struct, frozen=True):
-    """What the updater can. `keeps_primary`: an install leaves the mark for the next boot as it is
+    """The abilities of an updater. `keeps_primary`: an install leaves the mark for the next boot as it is
     (`activate-installed=false`). Without it the updater marks what it has installed, and `Install` takes the mark back at
     once. `streams`: it installs from an address without storing the bundle. `inspects`: it tells the sizes of images before it
-    writes."""
+    writes. `passes_time`: the device is simulated, and does not wait for a window."""
 
     keeps_primary: bool = False
     streams: bool = False
     inspects: bool = False
+    passes_time: bool = False
 
 
 class SlotsSeen(Struct, frozen=True):
@@ -80,7 +81,8 @@ class SlotsSeen(Struct, frozen=True):
     running system is in none of them, `primary` where the bootloader has none that it would boot. `boot`: the id that the
     kernel has drawn at this boot. `operation`: "" while the updater is at rest, else what it does. `bundles`: those in the
     store; `free`: bytes that are free there, `None` when it is not known. `sizes`: bytes of bundles by
-    key, as far as their servers have told. `at`: the time of the look, in seconds since 1970."""
+    key, as far as their servers have told. `no_reboot`: why evenkeel cannot reboot the device, "" when it can. `at`: the time
+    of the look, in seconds since 1970; `up_s`: for so many seconds the device is up, without those that it was suspended."""
 
     engine: str
     subjects: tuple[str, ...] = ()
@@ -97,7 +99,9 @@ class SlotsSeen(Struct, frozen=True):
     bundles: tuple[BundleSeen, ...] = ()
     free: int | None = None
     sizes: Mapping[str, int] = {}
+    no_reboot: str = ""
     at: float = 0.0
+    up_s: float = 0.0
 
     def slot(self, name: str) -> SlotSeen | None:
         """The slot of this name."""
@@ -128,10 +132,10 @@ def fallback_text(seen: SlotsSeen, label: str, version: str) -> str:
 
 
 class SlotsLook(Look, frozen=True):
-    """What one look at the slots has to find out. `subjects`: names of documents; the one operating system has one."""
+    """The question of one look at the slots. `subjects`: names of documents; the one operating system has one."""
 
     subjects: tuple[str, ...] = ()
 
     @property
-    def asked(self) -> str:
+    def engine(self) -> str:
         return "the updater"

@@ -53,9 +53,9 @@ class Health(Struct, frozen=True):
 
 class OperatingSystem(Struct, frozen=True, tag="OperatingSystem"):
     """The operating system of the device. `bundle`: an address with https, http or file; "" for none. `sha256`: of the whole
-    bundle, as 64 hex digits; "" for any. `ca`, `credentials`: paths of files; `proxy`: an address; "" for none. `streams`: the
-    updater reads the bundle from its server while it installs, where it can. `deadline`: after a boot the system has to be
-    well within this time. `tries`: so many boots may fail before the revision does."""
+    bundle, as 64 hex digits; "" for any. `ca`, `credentials`, `client_cert`, `client_key`: paths of files; `proxy`: an address;
+    "" for none. `streams`: the updater reads the bundle from its server while it installs, where it can. `deadline`: after a
+    boot the system has to be well within this time. `tries`: so many boots may fail before the revision does."""
 
     domain: ClassVar[str] = "slots"
 
@@ -66,6 +66,8 @@ class OperatingSystem(Struct, frozen=True, tag="OperatingSystem"):
     ca: str = ""
     proxy: str = ""
     credentials: str = ""
+    client_cert: str = ""
+    client_key: str = ""
     streams: bool = False
     health: Health = Health()
     deadline: timedelta = timedelta(minutes=10)

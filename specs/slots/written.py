@@ -1,4 +1,4 @@
-"""What people may write of the operating system: the shape behind `kind: OperatingSystem`. What it means is
+"""The written form of an operating system: the shape behind `kind: OperatingSystem`. Its meaning is in
 `specs.slots.documents`, which also has the words for texts that do not have their form: the patterns here are for editors."""
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SystemHealthSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="
 
 
 class BootSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What is given to a system that is booted for the first time."""
+    """The time and the tries of a system that is booted for the first time."""
 
     deadline: Annotated[
         Duration,
@@ -96,7 +96,7 @@ class OperatingSystemSpec(Struct, frozen=True, forbid_unknown_fields=True, renam
             str,
             Meta(
                 extra_json_schema={"pattern": SHA256_PATTERN},
-                description="The SHA-256 of the whole bundle, compared after the download. The signature is checked anyway.",
+                description="The SHA-256 of the whole bundle, compared before the install. The signature is checked anyway.",
             ),
         ]
         | UnsetType
@@ -118,6 +118,23 @@ class OperatingSystemSpec(Struct, frozen=True, forbid_unknown_fields=True, renam
             Meta(
                 description="A file whose first line is `USER:PASSWORD` or `Bearer TOKEN`, for the server of the bundle. It is "
                 "read at each download, and never shown."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    client_cert: (
+        Annotated[
+            AbsolutePath,
+            Meta(description="A file with the certificate of this device, as PEM, for a server that asks for one."),
+        ]
+        | UnsetType
+    ) = UNSET
+    client_key: (
+        Annotated[
+            AbsolutePath,
+            Meta(
+                description="A file with the key of `clientCert`, as PEM, without a passphrase. It is read at each download, "
+                "and never shown."
             ),
         ]
         | UnsetType

@@ -45,6 +45,8 @@ class Kit(Protocol):
     driver: Logged[ContainersSeen]
     detaches: bool
     """Whether the network of mode bridge can be removed only when no container is on it, not even one that never ran."""
+    remembers: bool
+    """Whether its engine tells afterwards that a container has ended by itself."""
 
     def far(self, name: str) -> str:
         """Put an image into a registry and take it from the engine; the reference under which it can be pulled. `MISSING`
@@ -105,6 +107,7 @@ class MemoryKit:
     """The memory engine."""
 
     detaches = False
+    remembers = True
 
     def __init__(self) -> None:
         behaviours: Mapping[str, Image] = {
@@ -204,6 +207,7 @@ class DockerKit:
             dockerd.address, docker_config=config, ask_registries=lambda images, why: look_up(images, config, (), why)
         )
         self.detaches = isinstance(dockerd, Podman)
+        self.remembers = not isinstance(dockerd, Podman)
         self._committed = set[str]()
 
     def far(self, name: str) -> str:

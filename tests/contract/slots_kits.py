@@ -6,6 +6,7 @@ A kit is a device as it comes from the factory: system `FACTORY` runs from slot 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from pathlib import Path
 from typing import Protocol
 
@@ -45,6 +46,10 @@ class SlotsKit(Protocol):
         `unreachable` or `other-digest` at the download, or as in `Bundles.make`."""
         ...
 
+    def local(self, version: str, *, digest_fits: bool) -> OperatingSystem:
+        """Put a bundle on the device itself. `digest_fits`: its SHA-256 is the one that is asked for."""
+        ...
+
     def content(self, bootname: str) -> str:
         """The version of the system in a slot; "" when it is torn, or nobody knows."""
         ...
@@ -75,6 +80,10 @@ class SlotsKit(Protocol):
         """The unit `UNIT` fails."""
         ...
 
+    def forbid_reboots(self) -> None:
+        """evenkeel may not reboot the device any more."""
+        ...
+
     def take_updater_away(self) -> None: ...
 
     def bring_updater_back(self) -> None: ...
@@ -102,6 +111,11 @@ class MemorySlotsKit:
             has or version, compatible, flaw=flaws.get(fault, ""), boots=not panics, size=4_000_000
         )
         return OperatingSystem("os", version, address, "0" * 64 if fault == "other-digest" else "")
+
+    def local(self, version: str, *, digest_fits: bool) -> OperatingSystem:
+        address = f"file:///media/{version}.raucb"
+        self.world.served[address] = Bundle(version, flaw="" if digest_fits else "other digest")
+        return OperatingSystem("os", version, address, "0" * 64)
 
     def content(self, bootname: str) -> str:
         slot = self.world.slots[SLOTS[bootname]]
@@ -135,6 +149,9 @@ class MemorySlotsKit:
             running.bootname, Bundle(running.bundle.version, is_well=False), running.left
         )
 
+    def forbid_reboots(self) -> None:
+        self.memory.machine.blocked = "logind does not let this user reboot the device"
+
     def take_updater_away(self) -> None:
         self.memory.updater.away = "the updater is not there"
 
@@ -161,7 +178,7 @@ class RaucKit:
 
     def _engine(self) -> SlotsEngine:
         begun = self._folder / "begun.json"
-        updater = RaucUpdater(self._bus, [self.device.configuration], self.device.os_release, begun=begun)
+        updater = RaucUpdater(self._bus, [self.device.configuration], self.device.os_release, unfinished=begun)
         return SlotsEngine(updater, _Machine(self._bus, self.device), FolderStore(self._folder / "bundles", _PATIENCE))
 
     def system(self, version: str, fault: str = "", *, has: str = "", panics: bool = False) -> OperatingSystem:
@@ -174,6 +191,11 @@ class RaucKit:
             wrong = "" if fault in at_server else fault
             self._server.files[name] = self._bundle(has or version, wrong, panics=panics).path.read_bytes()
         return OperatingSystem("os", version, f"http://localhost:{port}{name}", sha256)
+
+    def local(self, version: str, *, digest_fits: bool) -> OperatingSystem:
+        path = self._bundle(version, "", panics=False).path
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest() if digest_fits else "0" * 64
+        return OperatingSystem("os", version, f"file://{path}", sha256)
 
     def _bundle(self, version: str, fault: str, *, panics: bool) -> RealBundle | JsonBundle:
         if isinstance(self.device, Rauc):
@@ -218,6 +240,9 @@ class RaucKit:
 
     def sicken(self) -> None:
         self._systemd.units[UNIT].active, self._systemd.units[UNIT].sub = "failed", "failed"
+
+    def forbid_reboots(self) -> None:
+        self._logind.can_reboot = "no"
 
     def take_updater_away(self) -> None:
         self.device.kill()

@@ -51,9 +51,9 @@ def ending(image: str, restart: Restart) -> Container:
     return container(image=image, restart=restart, stable_for=60 * SECOND)
 
 
-def job(image: str, **fields: Any) -> Container:
+def job(image: str, name: str = "web", **fields: Any) -> Container:
     """One that runs to its end."""
-    return container(image=image, **{"restart": Restart("no"), "run_once": 60 * SECOND} | fields)
+    return container(name, image, **{"restart": Restart("no"), "run_once": 60 * SECOND} | fields)
 
 
 async def reachable(kit: Kit, wanted: Container) -> Container:
@@ -117,6 +117,19 @@ async def test_an_engine_with_nothing_on_it(kit: Kit) -> None:
 async def test_looking_changes_nothing(kit: Kit) -> None:
     await done(kit, Create(container(), "web"), Start("web"))
     assert await kit.driver.observe() == await kit.driver.observe()
+
+
+async def test_an_end_that_was_its_own_is_told_where_that_is_asked(kit: Kit) -> None:
+    await done(kit, Create(job("hello-world:latest"), "web"), Start("web"))
+    await done(kit, Create(job("sleeper:1", name="db"), "db"), Start("db"))
+    await becomes(kit, "exited")
+    await kit.somebody("kill", "db")
+    await becomes(kit, "exited", "db")
+    ids = {each.engine_name: each.id for each in (await kit.driver.observe()).containers}
+    for asked in ([], ["web"], ["db"], ["web", "db"]):
+        found = (await kit.driver.observe(ContainersLook(ends=tuple(ids[name] for name in asked)))).containers
+        alone = [each.engine_name for each in found if each.ended_alone]
+        assert alone == (["web"] if "web" in asked and kit.remembers else [])
 
 
 # ── images ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -173,6 +174,13 @@ async def test_a_bundle_with_another_version_is_told_as_that(kit: SlotsKit) -> N
     assert outcome == Failed("the bundle has version 1.4.9, and 1.5.0 is asked for")
 
 
+async def test_the_sha256_of_a_bundle_on_the_device_is_compared(kit: SlotsKit) -> None:
+    outcome = await do(kit, Inspect(kit.local("1.5.0", digest_fits=False)))
+    assert isinstance(outcome, Failed)
+    assert re.fullmatch("the SHA-256 of the bundle is [0-9a-f]{12}…, not 000000000000… as asked for", outcome.message)
+    await done(kit, Inspect(kit.local("1.5.0", digest_fits=True)))
+
+
 @pytest.mark.parametrize(
     ("fault", "kind", "words"),
     [
@@ -199,6 +207,18 @@ async def test_the_booted_slot_is_never_written(kit: SlotsKit) -> None:
     assert (kit.content("A"), kit.next_boot()) == (FACTORY, "A")
 
 
+async def test_nor_is_the_last_one_that_a_loss_of_power_would_boot(kit: SlotsKit) -> None:
+    """INV-10: with a bootloader that tries a slot once, the booted one is bad until it is marked."""
+    system, before = kit.system("1.5.0"), kit.content("B")
+    await done(kit, Fetch(system))
+    kit.somebody_marks("bad", "A")
+    outcome = await do(kit, install(kit, system))
+    assert outcome == Failed("slot B is the last one that can be booted, and is not written")
+    assert (kit.content("B"), kit.next_boot()) == (before, "B")
+    await done(kit, MarkGood(A, "A"), install(kit, system))
+    assert kit.next_boot() == "A"
+
+
 async def test_a_bundle_that_was_not_fetched_is_not_installed(kit: SlotsKit) -> None:
     system = kit.system("1.5.0")
     for action in (Inspect(system), install(kit, system)):
@@ -221,7 +241,7 @@ async def test_the_power_goes_in_the_middle_of_an_install(kit: SlotsKit) -> None
     assert b.content != "ok"
     for version in ("1.5.0", "1.6.0"):
         assert isinstance(await do(kit, activate(version, seen)), Failed)
-    await done(kit, install(kit, two))
+    await done(kit, MarkGood(A, "A"), install(kit, two))
     assert (kit.content("B"), (await slot(kit, B)).version) == ("1.6.0", "1.6.0")
 
 
@@ -311,6 +331,12 @@ async def test_what_is_done_already_is_done(kit: SlotsKit) -> None:
         await done(kit, action, action)
     await done(kit, Restore(A, "A"), Restore(A, "A"), Discard((system.key,)), Discard((system.key,)))
     assert (kit.content("B"), kit.next_boot()) == ("1.5.0", "A")
+
+
+async def test_a_device_that_evenkeel_may_not_reboot(kit: SlotsKit) -> None:
+    assert (await kit.engine.observe()).no_reboot == ""
+    kit.forbid_reboots()
+    assert (await kit.engine.observe()).no_reboot == "logind does not let this user reboot the device"
 
 
 async def test_an_updater_that_is_away_and_comes_back(kit: SlotsKit) -> None:

@@ -176,7 +176,7 @@ async def test_what_no_spec_can_ask_for_is_left_where_an_operator_finds_it(
     assert await device.ask(wish) == Settled()
     assert kit.contents()[left] == "precious"
     assert left not in kit.volumes(NAME).values()
-    told = [each.message for each in device.journal.said() if each.kind == "step-done" and left in each.message]
+    told = [each.message for each in device.journal.entries() if each.kind == "step-done" and left in each.message]
     assert told
     assert all(f"the data at /logs stay in volume {left}" in each for each in told)
     await device.close()

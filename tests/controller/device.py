@@ -81,7 +81,7 @@ class Device:
         return condition.holds, condition.reason
 
     def said(self, *kinds: str) -> list[tuple[str, str]]:
-        return [(entry.kind, entry.message) for entry in self.journal.said() if not kinds or entry.kind in kinds]
+        return [(entry.kind, entry.message) for entry in self.journal.entries() if not kinds or entry.kind in kinds]
 
     def running(self) -> dict[str, str]:
         return {name: image.removeprefix("docker.io/library/") for name, image in self.engine.running().items()}

@@ -57,7 +57,7 @@ class DockerDevice(DeviceInside):
     def said(self) -> tuple[Feedback, ...]:
         if self.state.exists():
             with suppress(JournalError), closing(read_journal(self.state)) as journal:  # it may be about to be made
-                return journal.said(0, 100_000)
+                return journal.entries(0, 100_000)
         return ()
 
     def kinds(self) -> list[str]:

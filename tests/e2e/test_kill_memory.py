@@ -21,7 +21,7 @@ from tests.e2e.device import CLOCKS, SABOTEUR
 from tests.sampling import sampled
 from tests.until import until
 
-from evenkeel.controller.drivers.containers.memory import Kept, foreign_id
+from evenkeel.controller.drivers.containers.memory import WorldContainer, foreign_id
 from evenkeel.controller.journal.journal import read_journal
 from evenkeel.specs.containers.container import Port
 from evenkeel.specs.errors import JournalError
@@ -57,8 +57,8 @@ class Sabotaged(Device):
         paths = f"{SABOTEUR}:{self.environment()['PYTHONPATH']}"
         return self.start("run", PYTHONPATH=paths, **more)
 
-    def instances(self) -> dict[str, list[Kept]]:
-        found: dict[str, list[Kept]] = {}
+    def instances(self) -> dict[str, list[WorldContainer]]:
+        found: dict[str, list[WorldContainer]] = {}
         for kept in self.engine().world.containers.values():
             found.setdefault(kept.container.name if kept.container else "", []).append(kept)
         return found
@@ -83,7 +83,7 @@ class Sabotaged(Device):
     def said(self) -> tuple[Feedback, ...]:
         if self.state.exists():
             with suppress(JournalError), closing(read_journal(self.state)) as journal:
-                return journal.said(0, 10_000)
+                return journal.entries(0, 10_000)
         return ()
 
     def numbers(self) -> list[int]:

@@ -130,7 +130,8 @@ def test_watch_says_when_there_is_no_broker(device: Devices) -> None:
 
 def test_watch_ends_when_its_time_is_over(mosquitto: Mosquitto, device: Devices) -> None:
     it = device(mosquitto().port)
-    assert "watching containersupdate/desiredstatefeedback at " in it.run("watch", "--timeout", "3").stderr
+    topics = "containersupdate/desiredstatefeedback, selfupdate/desiredstatefeedback"
+    assert f"watching {topics} at " in it.run("watch", "--timeout", "3").stderr
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,9 @@ class Habits:
 
 class BundleServer:
     """`content` is under every path, where `files` has no other by path. `asked`: the requests so far; `sent`: the bytes of
-    bodies."""
+    bodies. `asks_back`: it wants a certificate of the one who asks, too."""
 
-    def __init__(self, content: bytes, certificates: Path | None = None) -> None:
+    def __init__(self, content: bytes, certificates: Path | None = None, *, asks_back: bool = False) -> None:
         self.content, self.etag = content, '"one"'
         self.files: dict[str, bytes] = {}
         self.habits = Habits()
@@ -55,6 +55,9 @@ class BundleServer:
         if certificates is not None:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._context.load_cert_chain(certificates / "server.crt", certificates / "server.key")
+        if certificates is not None and self._context is not None and asks_back:
+            self._context.verify_mode = ssl.CERT_REQUIRED
+            self._context.load_verify_locations(certificates / "ca.crt")
         self._serving = Serving("bundles", self._listen, self._serve)
 
     @property
@@ -144,8 +147,10 @@ class BundleServer:
 
 
 @contextmanager
-def bundle_server(content: bytes, certificates: Path | None = None) -> Iterator[BundleServer]:
-    server = BundleServer(content, certificates)
+def bundle_server(
+    content: bytes, certificates: Path | None = None, *, asks_back: bool = False
+) -> Iterator[BundleServer]:
+    server = BundleServer(content, certificates, asks_back=asks_back)
     server.start()
     try:
         yield server

@@ -63,7 +63,8 @@ class JsonBundle:
 
 class RaucDouble:
     """`minor`: it is RAUC 1.`minor`. `activates`: `activate-installed` of its system.conf. `streams`: built with streaming.
-    `served`: bundles by address; `headers`: what their server wants to see. `full`: writing fails for want of space."""
+    `served`: bundles by address; `asks_for`: what their server wants to see, headers or the files of a certificate
+    and its key. `full`: writing fails for want of space."""
 
     def __init__(
         self, address: str, folder: Path, minor: int = 15, *, activates: bool = True, streams: bool = True
@@ -78,7 +79,7 @@ class RaucDouble:
         self.os_release = folder / "os-release"
         self.values = {"ORDER": "A B", "A_OK": "1", "A_TRY": "0", "B_OK": "1", "B_TRY": "0"}
         self.served: dict[str, Path] = {}
-        self.headers: list[str] = []
+        self.asks_for: list[str] = []
         self.full = False
         self.configuration = folder / "system.conf"
         self.configuration.write_text(
@@ -248,8 +249,9 @@ class RaucDouble:
                 raise No(_ERROR, "remote bundle: configured without --enable-streaming")
             if source not in self.served:
                 raise No(_ERROR, "Failed to stream bundle: HTTP response code 404")
-            shown = given["http-headers"].value if "http-headers" in given else []
-            if self.headers and shown != self.headers:
+            shown = [*given["http-headers"].value] if "http-headers" in given else []
+            shown += [given[key].value for key in ("tls-cert", "tls-key") if key in given]
+            if self.asks_for and shown != self.asks_for:
                 raise No(_ERROR, "Failed to stream bundle: HTTP response code 401")
             path = self.served[source]
         try:

@@ -20,12 +20,13 @@ _SYSTEMD = "org.freedesktop.systemd1"
 @dataclass
 class Logind:
     """`inhibitors`: (what, who, why, mode, uid, pid). `reboots`: how often it was told to reboot. `refuses`: its reason.
-    `goes_down`: what happens then, in a thread of its own."""
+    `can_reboot`: its answer beforehand. `goes_down`: what happens then, in a thread of its own."""
 
     address: str
     inhibitors: list[tuple[str, str, str, str, int, int]] = field(default_factory=list)
     reboots: int = 0
     refuses: str = ""
+    can_reboot: str = "yes"
     goes_down: Callable[[], object] = lambda: None
 
     def __post_init__(self) -> None:
@@ -35,6 +36,8 @@ class Logind:
         match message.member, message.body:
             case "ListInhibitors", []:
                 return "a(ssssuu)", [[list(each) for each in self.inhibitors]]
+            case "CanReboot", []:
+                return "s", [self.can_reboot]
             case "Reboot", [bool()]:
                 if self.refuses:
                     raise No("org.freedesktop.DBus.Error.InteractiveAuthorizationRequired", self.refuses)

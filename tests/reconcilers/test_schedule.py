@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 import pytest
 from tests.sampling import examples
@@ -85,15 +86,25 @@ def test_one_source_never_takes_all_places() -> None:
     slow = [pull(f"slow.example/{name}:1") for name in "abc"]
     other = pull("z.example/a:1")
     work = schedule(*slow, other, places=3)
-    assert ids(work.begin()) == [slow[0].id, slow[1].id, other.id]
+    assert ids(work.begin()) == [slow[0].id, other.id, slow[1].id]
     work.ended(other, well=True)
     assert work.begin() == []
     work.ended(slow[0], well=True)
     assert ids(work.begin()) == [slow[2].id]
 
 
+@pytest.mark.parametrize("places", [1, 2, 3, 8])
+def test_no_source_waits_for_another_one(places: int) -> None:
+    """Each has a place of its own; the others are shared, and first come to those of which the fewest are at work."""
+    slow = [pull(f"{source}.example/{number}:1") for source in "ab" for number in range(3)]
+    last = pull("z.example/a:1")
+    begun = ids(schedule(*slow, last, places=places).begin())
+    assert begun[:3] == ["a.example/0:1", "b.example/0:1", "z.example/a:1"]
+    assert len(begun) == min(max(places, 3), 7)
+
+
 def test_what_is_tried_again_comes_after_what_was_not_tried_yet() -> None:
-    one, two, three = (pull(f"{name}.example/a:1") for name in "abc")
+    one, two, three = (pull(f"a.example/{name}:1") for name in "abc")
     work = schedule(one, two, three, places=1)
     assert ids(work.begin()) == [one.id]
     work.ended(one, well=False)
@@ -106,6 +117,37 @@ def test_what_is_tried_again_comes_after_what_was_not_tried_yet() -> None:
     assert work.has_ready(below=2)
     work.ended(three, well=True)
     assert ids(work.begin()) == [one.id]
+
+
+@pytest.mark.parametrize("seed", range(examples(30)))
+def test_fetches_from_a_source_take_no_longer_than_alone_one_by_one(seed: int) -> None:
+    """Sources of very different speed: each is done within the time of its own fetches, however slow others are, and no more
+    are at work than there are places and sources."""
+    dice = random.Random(seed)
+    places, sources = dice.randint(1, 5), [f"s{number}.example" for number in range(dice.randint(1, 8))]
+    slowness = {source: dice.choice((1, 1, 10, 1000)) for source in sources}
+    steps = [pull(f"{dice.choice(sources)}/{number}:1") for number in range(dice.randint(1, 40))]
+    dice.shuffle(steps)
+    seconds = {step.id: slowness[step.action.traits.source] * dice.randint(1, 20) for step in steps}
+    work, by_id = Schedule(Stage(Phase.DOWNLOAD, tuple(steps)), places), {step.id: step for step in steps}
+    now, running, ended = 0, dict[str, int](), dict[str, int]()
+    while True:
+        for step in work.begin():
+            running[step.id] = now + seconds[step.id]
+        of = Counter(by_id[each].action.traits.source for each in running)
+        assert max(of.values(), default=0) <= max(places - 1, 1)
+        assert len(running) <= places + len(sources) - 1
+        if not running:
+            break
+        now = min(running.values())
+        for each in [each for each, until in running.items() if until == now]:
+            del running[each]
+            ended[each] = now
+            work.ended(by_id[each], well=True)
+    assert ended.keys() == by_id.keys()
+    for source in sources:
+        own = [step.id for step in steps if step.action.traits.source == source]
+        assert max((ended[each] for each in own), default=0) <= sum(seconds[each] for each in own)
 
 
 def test_what_needs_a_step_begins_when_that_ends_well_at_last() -> None:

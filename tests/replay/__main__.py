@@ -11,7 +11,7 @@ def _write(original: Original) -> None:
     known = declared(original.file) if original.file.exists() else {}
     sections = {}
     for name, recording in recordings(original.agent).items():
-        found = original.differs(recording)
+        found = original.play(recording).differs
         if found:
             sections[name] = Declared(known[name].because if name in known else ("?",), found)
     write(sections, original.file)

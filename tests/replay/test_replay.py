@@ -36,8 +36,9 @@ def test_all_recordings_are_here(agent: str, many: int, lines: int) -> None:
 @each_recording
 def test_answers_are_those_of_the_original_or_differ_as_declared(original: Original, name: str) -> None:
     """After a change on purpose `python -m tests.replay` writes what differs now: read it before you commit it."""
-    found = original.differs(recordings(original.agent)[name])
-    assert "\n".join(found) == "\n".join(DECLARED[original.agent].get(name, _NOTHING).difference)
+    found = original.play(recordings(original.agent)[name])
+    assert "\n".join(found.differs) == "\n".join(DECLARED[original.agent].get(name, _NOTHING).difference)
+    assert not found.misplaced, "keys stand in another order than in the original"
 
 
 @each_original

@@ -86,7 +86,7 @@ class Files:
     async def _until(self, look: Callable[[], bool]) -> None:
         begun = time()
         while not look():
-            assert time() < begun + _LONGEST_S, (self.stage.journal.conditions(), self.stage.journal.said()[-20:])
+            assert time() < begun + _LONGEST_S, (self.stage.journal.conditions(), self.stage.journal.entries()[-20:])
             await asyncio.sleep(5)
 
 

@@ -181,6 +181,20 @@ def test_what_is_only_told_is_told_as_in_every_domain() -> None:
     assert "- stored bundles   remove     nobody needs it" in told
 
 
+def test_the_updater_chooses_where_several_slots_are_free() -> None:
+    """As under the rescue system: nobody can tell it which one to write."""
+    rescue = changed(UPDATE, runs="rescue.0", runs_label="rescue.0", before="", why="an unknown version runs")
+    free = changed(rescue, rivals=("rootfs.0",))
+    told = text(free, width=120)
+    assert "~ slot A or B   install    os-image   1.5.0   412 MB to fetch" in told
+    assert "the updater chooses the slot, because both of them are free" in told
+    assert "↻ reboot        into the slot that was written, about 40 s; good only after" in told
+    (subject,) = plan_value([planned(Plan("slots", (free,)), SEEN)])["subjects"]
+    assert subject["slot"] == {"name": "rootfs.1", "label": "B"}
+    assert subject["rivals"] == [{"name": "rootfs.0", "label": "A"}]
+    assert "chooses" not in text(rescue)
+
+
 def test_the_same_for_programs() -> None:
     (subject,) = plan_value([planned(Plan("slots", (UPDATE,)), SEEN)])["subjects"]
     assert {key: subject[key] for key in ("version", "slot", "runs", "fetch", "install", "reboot", "health")} == {

@@ -143,7 +143,7 @@ class Demo:
         self._check("what was good is at work", self._engine.running() == _UPDATED)
         self._check("last good is what it was", self._journal.digest("last-good") == good)
         self._check("the bad revision is remembered", bool(self._failure()))
-        kinds = [entry.kind for entry in self._journal.said(after)]
+        kinds = [entry.kind for entry in self._journal.entries(after)]
         self._check("it was said in order", _in_order(kinds, ("revision-failed", "rolling-back", "rolled-back")))
         await self._pause()
         self._tell("\nThis is what `evenkeel status` says about it now:")

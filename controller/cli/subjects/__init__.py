@@ -37,7 +37,7 @@ SUBJECTS = {
 """The kinds by their domains."""
 
 LISTED: dict[str, Listed] = {**{kind.many: kind.subjects for kind in SUBJECTS.values()}, "baselines": baselines}
-"""What `get` lists, by its word."""
+"""The lists of `get`, by word."""
 
 _WORDS = {word: kind for kind in SUBJECTS.values() for word in (kind.one, kind.many)}
 _LISTED_WORDS = {word: kind.many for word, kind in _WORDS.items()} | dict.fromkeys(

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from evenkeel.specs.containers.memory import ContainersMemory
     from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
     from evenkeel.specs.desired import DesiredState
-    from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.output import Output
     from evenkeel.specs.settings.settings import Settings
     from evenkeel.templates.style import Role
@@ -106,13 +105,12 @@ def _colour(column: str, cell: str) -> Role | None:
 async def description(settings: Settings, journal: Journal, name: str, *, show_values: bool) -> Description:
     """One container, with its instances, and the newest output of a check that is a command."""
     from evenkeel.controller.cli.reaching import open_domain
-    from evenkeel.controller.cli.subjects.facts import facts_of, unknown_subject
+    from evenkeel.controller.cli.subjects.facts import facts_of, look_at, unknown_subject
     from evenkeel.reconcilers.capabilities import watched
-    from evenkeel.reconcilers.containers.asked import asked_texts, otherwise
     from evenkeel.reconcilers.containers.instances import is_proven
     from evenkeel.reconcilers.containers.reveal import revealed_difference
     from evenkeel.reconcilers.containers.select import protects
-    from evenkeel.specs.codec import changed
+    from evenkeel.reconcilers.containers.settings import asked_texts, otherwise
     from evenkeel.specs.containers.difference import ContainerDifference
     from evenkeel.specs.containers.observed import ContainersSeen
     from evenkeel.specs.desired import DesiredState
@@ -121,15 +119,12 @@ async def description(settings: Settings, journal: Journal, name: str, *, show_v
     from evenkeel.templates.describe_text import Described
 
     facts = facts_of(settings, journal, _DOMAIN, name)
-    away: EvenkeelError | None = None
-    seen = ContainersSeen("")
     said: Mapping[str, Output] = {}
     domain: Containers
     async with open_domain(settings, _DOMAIN) as domain:
         decisions = domain.reconciler
-        want, memory = decisions.select(facts.state), journal.memories.of(decisions.memory)
+        want, memory, seen, away = await look_at(domain, journal, facts.state, ContainersSeen(""))
         try:
-            seen = await domain.driver.observe(changed(decisions.look(want, memory), here_only=True))
             said = await _said(domain, want, seen, name)
         except (Unavailable, TimedOut, Refused) as error:
             away = error

@@ -1,12 +1,15 @@
-"""What the journal, and the controller at work, tell of one subject, whatever its domain."""
+"""The facts about one subject of any domain, from the journal and the controller at work."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple
+
+from evenkeel.reconcilers.ports import Remembered, Seen, Want
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from evenkeel.controller.cycle.domain import Domain
     from evenkeel.controller.journal.journal import Journal, Role
     from evenkeel.specs.desired import DesiredState, Document
     from evenkeel.specs.errors import EvenkeelError
@@ -36,8 +39,33 @@ class Facts(NamedTuple):
     steps: tuple[StepAtWork, ...]
 
 
+class Sight(NamedTuple, Generic[Want, Seen, Remembered]):
+    """One look at a domain for a state. `away`: why it could not be looked at; then `seen` is empty."""
+
+    want: Want
+    memory: Remembered
+    seen: Seen
+    away: EvenkeelError | None
+
+
+async def look_at(
+    domain: Domain[Want, Seen, Remembered], journal: Journal, state: DesiredState, empty: Seen
+) -> Sight[Want, Seen, Remembered]:
+    """Look at this device alone, without registries. `empty`: an observation of nothing."""
+    from evenkeel.specs.codec import changed
+    from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+
+    decisions = domain.reconciler
+    want, memory = decisions.select(state), journal.memories.of(decisions.memory)
+    try:
+        seen = await domain.driver.observe(changed(decisions.look(want, memory), here_only=True))
+    except (Unavailable, TimedOut, Refused) as error:
+        return Sight(want, memory, empty, error)
+    return Sight(want, memory, seen, None)
+
+
 def facts_of(settings: Settings, journal: Journal, domain: str, name: str) -> Facts:
-    """What is told of the subject `name` of a domain. Raises JournalError."""
+    """The facts about the subject `name` of a domain. Raises JournalError."""
     from evenkeel.controller.cli.history import Wanted, entries
     from evenkeel.controller.cycle.in_force import failed_groups, role_in_force
     from evenkeel.reconcilers.transaction.groups import groups, has_groups
@@ -81,7 +109,7 @@ def facts_of(settings: Settings, journal: Journal, domain: str, name: str) -> Fa
 def unknown_subject(journal: Journal, domain: str, name: str, also: Collection[str]) -> EvenkeelError:
     """That nothing is known of a name, with the nearest of its domain, or the kind that it is of. `also`: further
     names of the domain."""
-    from evenkeel.controller.cli.known import asked_of, known_of
+    from evenkeel.controller.cli.names import asked_of, known_of
     from evenkeel.controller.cli.subjects import SUBJECTS, describe_hint
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.problem import likely, nearest

@@ -2,7 +2,7 @@
 placed.
 
 No content is told. A digest is told only where the document in force asks for the file, no revision that is known calls
-it secret, and what evenkeel has placed was no secret then: a short content can be guessed from it."""
+it secret, and the file that evenkeel has placed was no secret then: a short content can be guessed from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from evenkeel.controller.cycle.domain import Domain
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.reconcilers.files.select import FilesWanted
-    from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.files.file import File
     from evenkeel.specs.files.memory import FilesMemory
     from evenkeel.specs.files.observed import FileSeen, FilesSeen
@@ -58,28 +57,20 @@ async def listing(settings: Settings, journal: Journal, now: float, *, wide: boo
 async def description(settings: Settings, journal: Journal, name: str, *, show_values: bool) -> Description:
     """One file, with what is at its path and at former ones. No value of a file is ever shown."""
     from evenkeel.controller.cli.reaching import open_domain
-    from evenkeel.controller.cli.subjects.facts import facts_of, unknown_subject
-    from evenkeel.reconcilers.files.asked import asked_texts, otherwise
+    from evenkeel.controller.cli.subjects.facts import facts_of, look_at, unknown_subject
+    from evenkeel.reconcilers.files.settings import asked_texts, otherwise
     from evenkeel.reconcilers.files.telling import without_content
-    from evenkeel.specs.codec import changed
     from evenkeel.specs.desired import DesiredState
-    from evenkeel.specs.errors import Refused, TimedOut, Unavailable
     from evenkeel.specs.files.difference import of_files
     from evenkeel.specs.files.observed import FilesSeen
     from evenkeel.templates.describe_text import Described
     from evenkeel.templates.files_described import FileOwn
 
     facts = facts_of(settings, journal, _DOMAIN, name)
-    away: EvenkeelError | None = None
-    seen = FilesSeen("")
     domain: Files
     async with open_domain(settings, _DOMAIN) as domain:
         decisions = domain.reconciler
-        want, memory = decisions.select(facts.state), journal.memories.of(decisions.memory)
-        try:
-            seen = await domain.driver.observe(changed(decisions.look(want, memory), here_only=True))
-        except (Unavailable, TimedOut, Refused) as error:
-            away = error
+        want, memory, seen, away = await look_at(domain, journal, facts.state, FilesSeen(""))
     desired = decisions.select(journal.revision("desired") or DesiredState()).subjects
     file, wish = want.subjects.get(name), desired.get(name)
     all_asked = _all_asked(journal)
@@ -120,7 +111,7 @@ async def description(settings: Settings, journal: Journal, name: str, *, show_v
 
 def _all_asked(journal: Journal) -> tuple[File, ...]:
     """The files of all revisions that are known."""
-    from evenkeel.controller.cli.known import revisions
+    from evenkeel.controller.cli.names import revisions
     from evenkeel.reconcilers.files.select import select
 
     return tuple(file for state in revisions(journal) for file, _ in select(state).documents)

@@ -1,4 +1,4 @@
-"""What a domain's module offers the commands `get` and `describe`."""
+"""The port of the commands `get` and `describe` to the module of a domain."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class Description(NamedTuple):
 
 
 class Listed(Protocol):
-    """What can be listed; the modules beside this one implement it."""
+    """A kind of things that can be listed; the modules beside this one implement it."""
 
     async def listing(self, settings: Settings, journal: Journal, now: float, *, wide: bool) -> Listing:
-        """What is there, whoever made it. `now`: seconds since the epoch. Raises Unavailable, TimedOut, Refused."""
+        """All that is there, of any origin. `now`: seconds since the epoch. Raises Unavailable, TimedOut, Refused."""
         ...
 
 

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from evenkeel.controller.cycle.domain import Domain
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.reconcilers.slots.select import SlotsWanted
-    from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.settings.settings import Settings
     from evenkeel.specs.slots.memory import SlotsMemory
     from evenkeel.specs.slots.observed import SlotsSeen
@@ -50,25 +49,18 @@ async def listing(settings: Settings, journal: Journal, now: float, *, wide: boo
 async def description(settings: Settings, journal: Journal, name: str, *, show_values: bool) -> Description:
     """The operating system of this name, with all slots."""
     from evenkeel.controller.cli.reaching import open_domain
-    from evenkeel.controller.cli.subjects.facts import facts_of, unknown_subject
-    from evenkeel.reconcilers.slots.asked import asked_texts, otherwise
+    from evenkeel.controller.cli.subjects.facts import facts_of, look_at, unknown_subject
+    from evenkeel.reconcilers.slots.settings import asked_texts, otherwise
     from evenkeel.specs.desired import DesiredState
-    from evenkeel.specs.errors import Refused, TimedOut, Unavailable
     from evenkeel.specs.slots.observed import SlotsSeen
     from evenkeel.templates.describe_text import Described
     from evenkeel.templates.slots_described import SystemOwn
 
     facts = facts_of(settings, journal, DOMAIN, name)
-    away: EvenkeelError | None = None
-    seen = SlotsSeen("")
     domain: Slots
     async with open_domain(settings, DOMAIN) as domain:
         decisions = domain.reconciler
-        want, memory = decisions.select(facts.state), journal.memories.of(decisions.memory)
-        try:
-            seen = await domain.driver.observe(decisions.look(want, memory))
-        except (Unavailable, TimedOut, Refused) as error:
-            away = error
+        want, memory, seen, away = await look_at(domain, journal, facts.state, SlotsSeen(""))
     system = want.subjects.get(name)
     wish = decisions.select(journal.revision("desired") or DesiredState()).subjects.get(name)
     is_known = name in memory.reached or system is not None or wish is not None or facts.happened

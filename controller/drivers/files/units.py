@@ -21,7 +21,7 @@ _CGROUP = Path("/proc/self/cgroup")
 
 
 class Units(Protocol):
-    """What has the units."""
+    """The units of the device."""
 
     async def again(self, unit: Unit) -> None:
         """Restart or reload a unit and wait for the result. Raises Refused when it is not there, or fails; Unavailable or

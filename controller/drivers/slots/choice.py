@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SIMULATED = "memory-slots.json"
 """The file of a simulated device, in the state directory."""
-_BEGUN = Path("slots/begun.json")
+_UNFINISHED = Path("slots/begun.json")
 _NONE = "the settings say that this device has no slots (`slots.engine: none`)"
 
 
@@ -47,7 +47,7 @@ def open_slots(choice: Choice, witness: Witness) -> Driver[SlotsSeen]:
             from evenkeel.controller.drivers.slots.system import SystemMachine
 
             bus = choice.open_bus()
-            updater = RaucUpdater(bus, begun=choice.state / _BEGUN)
+            updater = RaucUpdater(bus, unfinished=choice.state / _UNFINISHED)
             return SlotsEngine(updater, SystemMachine(bus), FolderStore(choice.bundles), witness)
         case _:
             from evenkeel.controller.drivers.slots.absent import AbsentSlots
@@ -63,7 +63,7 @@ async def bundle_size(driver: Driver[SlotsSeen], system: OperatingSystem) -> int
 
 
 def check(slots: SlotsSettings, now: float) -> tuple[Finding, ...]:
-    """What is wrong with the configuration of the updater, beside what a look tells."""
+    """The faults in the configuration of the updater, beside those that a look tells."""
     if slots.engine != "rauc":
         return ()
     from evenkeel.controller.drivers.slots.rauc.checks import Device, check_device

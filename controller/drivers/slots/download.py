@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from evenkeel.controller.drivers.slots.partial import Origin, Partial
-from evenkeel.controller.drivers.slots.server import Access, Final, Passing, access, asked
+from evenkeel.controller.drivers.slots.server import Access, Final, Passing, access, get
 from evenkeel.controller.process.waiting import waiting_for
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.errors import Refused, Unavailable
@@ -27,6 +27,7 @@ Result = TypeVar("Result")
 
 RESERVE_BYTES = 16 * 1024**2
 """What a download leaves free, for the journal and others."""
+_LEFT = f"; evenkeel leaves {rough_size_text(RESERVE_BYTES)} free"
 _AT_ONCE_BYTES = 1024**2
 """The bytes that are written and hashed at once, while the next ones come."""
 _SHOWN_DIGITS = 12
@@ -89,7 +90,7 @@ class _Fetching:
         return self._part.size
 
     async def leave(self) -> None:
-        """What is there is kept for the next time."""
+        """Keep the part that is there for the next time."""
 
         def keep() -> None:
             with suppress(OSError, AssertionError):
@@ -100,15 +101,14 @@ class _Fetching:
 
     async def _persist(self, with_: Access, patience: Patience) -> None:
         """Until all of it is there."""
-        failures, pause_s = 0, patience.pause_s
+        failures, pause_s, most = 0, patience.pause_s, self._part.size
         while True:
-            before = self._part.size
             try:
                 await self._go_on(with_)
                 return
             except Passing as error:
-                if self._part.size > before:
-                    failures, pause_s = 0, patience.pause_s
+                if self._part.size > most:  # what was thrown away and comes again is no progress
+                    failures, pause_s, most = 0, patience.pause_s, self._part.size
                 failures += 1
                 if failures >= patience.tries or error.outside:
                     raise
@@ -118,7 +118,7 @@ class _Fetching:
     async def _go_on(self, with_: Access) -> None:
         """One request."""
         part = self._part
-        async with asked(self._system, with_, part.size, part.origin) as answer:
+        async with get(self._system, with_, part.size, part.origin) as answer:
             if answer.start < 0:
                 await self._in_thread(lambda: part.restart(Origin()))
                 raise Passing("the server has another content now")
@@ -128,8 +128,6 @@ class _Fetching:
             await self._in_thread(lambda: self._check_room(total))
             await self._take(answer.pieces, total)
             if total and part.size != total:
-                if part.size > total:
-                    await self._in_thread(lambda: part.restart(Origin()))
                 shown = f"{rough_size_text(part.size)} of {rough_size_text(total)}"
                 raise Passing(f"the download ended after {shown}")
 
@@ -155,14 +153,30 @@ class _Fetching:
         if writing is not None:
             await asyncio.wrap_future(writing)
             self._progress("fetching", self._part.size, total)
-        return self._thread.submit(self._part.write, content)
+        return self._thread.submit(self._write, content, total)
+
+    def _write(self, content: bytes, total: int) -> None:
+        """Raises Passing where the server sends more than it has told, or what is to be left free would not be. A body of
+        unknown length may have no end: it does not keep the room that it has taken."""
+        part, free = self._part, self._part.free()
+        if total and part.size + len(content) > total:
+            part.restart(Origin())
+            raise Passing(f"the server sends more than the {rough_size_text(total)} that it has told")
+        if len(content) + RESERVE_BYTES > free:
+            shown = (
+                f"{rough_size_text(part.size)} were fetched, of {rough_size_text(total) if total else 'unknown length'}"
+            )
+            if not total:
+                part.restart(Origin())
+            raise Passing(f"{shown}, and {rough_size_text(free)} are free in {part.target.parent}{_LEFT}", outside=True)
+        part.write(content)
 
     def _check_room(self, total: int) -> None:
         needed, free = max(0, total - self._part.size), self._part.free()
         if needed and needed + RESERVE_BYTES > free:
             place = self._part.target.parent
             shown = f"{rough_size_text(needed)} have to be fetched, and {rough_size_text(free)} are free in {place}"
-            raise Passing(f"{shown}; evenkeel leaves {rough_size_text(RESERVE_BYTES)} free", outside=True)
+            raise Passing(f"{shown}{_LEFT}", outside=True)
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

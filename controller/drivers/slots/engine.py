@@ -34,6 +34,7 @@ from evenkeel.specs.slots.actions import (
 from evenkeel.specs.slots.observed import SlotSeen, SlotsLook, SlotsSeen
 from evenkeel.specs.slots.system import OperatingSystem, Window
 
+_ON_THE_DEVICE = "file://"
 LOOK_S = 20.0
 """A look that takes longer is given up."""
 _AGAIN_S = 2.0
@@ -66,7 +67,9 @@ class SlotsEngine:
             boot=self.machine.boot(),
             bundles=tuple(self.store.bundles()),
             free=self.store.free(),
+            no_reboot=await self.machine.obstacle(),
             at=self.machine.now(),
+            up_s=self.machine.up_s(),
         )
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
@@ -124,6 +127,10 @@ class SlotsEngine:
             return Failed(f"the bundle is for {manifest.compatible}, and this device is {seen.compatible}")
         if system.version and manifest.version != system.version:  # a person may install whatever the bundle has
             return Failed(f"the bundle has version {manifest.version}, and {system.version} is asked for")
+        if system.sha256 and system.bundle.startswith(_ON_THE_DEVICE):
+            found = await self.store.digest(system)
+            if found != system.sha256:
+                return Failed(f"the SHA-256 of the bundle is {found[:12]}…, not {system.sha256[:12]}… as asked for")
         return Done(f"the bundle has version {manifest.version} and a valid signature")
 
     async def _install(self, action: Install, progress: Progress) -> Outcome:
@@ -132,6 +139,8 @@ class SlotsEngine:
         target = _slot(seen, slot)
         if slot == seen.booted or target.state != "inactive":
             return Failed(f"slot {action.label} is in use, and is never written")
+        if not _is_bootable_without(slot, seen):
+            return Failed(f"slot {action.label} is the last one that can be booted, and is not written")
         if target.is_readonly:
             return Failed(f"slot {action.label} is read-only")
         is_new = not (target.content == "ok" and target.version == system.version and has_waited)
@@ -170,21 +179,22 @@ class SlotsEngine:
 
     def _source(self, system: OperatingSystem, *, streams: bool) -> str:
         """The path or the address at which the updater finds the bundle."""
-        if system.bundle.startswith("file://"):
-            return system.bundle.removeprefix("file://")
+        if system.bundle.startswith(_ON_THE_DEVICE):
+            return system.bundle.removeprefix(_ON_THE_DEVICE)
         return system.bundle if streams else self.store.path(system.key)
 
     # ── changing over ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def _activate(self, action: Activate, progress: Progress) -> Outcome:
-        await self._opened(action.window, progress)
+        passed = await self._opened(action.window, progress)
         target = _slot(await self.updater.look(), action.slot)
         if not target.bootname:
             return Failed(f"slot {action.label} cannot be booted by itself")
         if target.content in ("pending", "failed") or target.version not in ("", action.version):
             has = f"{target.version or 'nothing whole'} ({target.content})"
             return Failed(f"slot {action.label} has {has}, and not {action.version}")
-        return await self._let_boot_next(action.slot, action.label)
+        outcome = await self._let_boot_next(action.slot, action.label)
+        return Done(f"{outcome.message}; {passed}") if passed and isinstance(outcome, Done) else outcome
 
     async def _choose(self, action: Choose) -> Outcome:
         target = _slot(await self.updater.look(), action.slot)
@@ -206,18 +216,39 @@ class SlotsEngine:
             progress(f"waits for a reboot into slot {action.label} by somebody else", 0, 0)
             await self._rebooted(before, None)
             return Done("somebody has rebooted the device")
-        await self._opened(action.window, progress)
-        seen = await self.updater.look()
-        if seen.primary != action.slot:
-            return Retry(f"slot {action.label} does not boot next any more")
-        while holding := await self.machine.inhibitors():
-            progress(f"the reboot waits: {'; '.join(holding)}", 0, 0)
+        clock = asyncio.get_running_loop().time
+        refused_at: float | None = None
+        while True:
+            try:
+                why = await self._hindrance(action, progress)
+                if isinstance(why, Retry):
+                    return why
+                if not why:
+                    progress("the device goes down", 0, 0)
+                    await self.machine.reboot()
+                    break
+                refused_at = None
+            except (Unavailable, TimedOut) as error:  # as while a shutdown is under way, which ends this process
+                refused_at = clock() if refused_at is None else refused_at
+                if clock() - refused_at >= GOING_DOWN_S:
+                    raise
+                why = error.message
+            progress(f"the reboot waits: {why}", 0, 0)
             await asyncio.sleep(_AGAIN_S)
-        progress("the device goes down", 0, 0)
-        await self.machine.reboot()
         if await self._rebooted(before, GOING_DOWN_S):
             return Done("the device was rebooted")
         return Retry(f"the device did not go down within {GOING_DOWN_S:g} s")
+
+    async def _hindrance(self, action: Reboot, progress: Progress) -> str | Retry:
+        """Why there is no reboot at this moment, in words; `Retry` when another plan is needed. All of it is looked at again
+        after each wait: meanwhile the window may have ended, or somebody may have set another mark."""
+        await self._opened(action.window, progress)
+        seen = await self.updater.look()
+        if seen.operation:  # the mark of the target may have changed, and what is written would be torn
+            return f"the updater is {seen.operation}"
+        if seen.primary != action.slot:
+            return Retry(f"slot {action.label} does not boot next any more")
+        return "; ".join(await self.machine.inhibitors())
 
     async def _rebooted(self, before: str, within_s: float | None) -> bool:
         """Wait for another boot than this one, which only a process on a simulated machine lives to see."""
@@ -230,11 +261,14 @@ class SlotsEngine:
         except TimeoutError:
             return False
 
-    async def _opened(self, window: Window | None, progress: Progress) -> None:
-        """Wait until the window is open. The wall clock may be set meanwhile, so it is asked again every minute."""
+    async def _opened(self, window: Window | None, progress: Progress) -> str:
+        """Wait until the window is open. "", or that a simulated device has passed over the time until then."""
+        passed = ""
         while window is not None and (wait_s := window.wait_s(self.machine.second_of_day())) > 0:
             progress(f"waits for {window.text}", 0, 0)
-            await asyncio.sleep(min(wait_s, 60.0))
+            if await self.machine.wait(wait_s):
+                passed = f"this device is simulated, and did not wait for {window.text}"
+        return passed
 
     async def _booted(self, slot: str, label: str, *, or_rescue: bool = False) -> None:
         """Raise Refused unless this slot is booted; or none of those that are booted in the ordinary course."""
@@ -263,6 +297,12 @@ def _written(seen: SlotsSeen, before: SlotsSeen, action: Install) -> SlotSeen:
         if (slot.installs, slot.installed_at) != (former.installs, former.installed_at):
             return slot
     return _slot(seen, action.slot)
+
+
+def _is_bootable_without(slot: str, seen: SlotsSeen) -> bool:
+    """Whether a loss of power would boot a slot while this one is written; or the rescue system runs, which boots anyway."""
+    is_rescue = all(each.name != seen.booted for each in seen.bootable)
+    return is_rescue or any(each.boot_status != "bad" for each in seen.bootable if each.name != slot)
 
 
 def _slot(seen: SlotsSeen, name: str) -> SlotSeen:

@@ -1,6 +1,6 @@
 """A file that grows while it is fetched, and is whole or not there under its own name.
 
-Beside `NAME` the part is `NAME.part`, and `NAME.part.json` has what it is a part of. What is not on the disk yet when the
+Beside `NAME` the part is `NAME.part`, and `NAME.part.json` names the whole. Bytes that are not on the disk yet when the
 power fails may be zeros afterwards: a later attempt goes on behind what was synced and recorded, and nowhere else.
 """
 

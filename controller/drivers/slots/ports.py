@@ -19,7 +19,7 @@ Mark = Literal["good", "bad", "active"]
 
 
 class Manifest(NamedTuple):
-    """What a bundle says of itself, once its signature was checked. `size`: bytes of its images, 0 when unknown."""
+    """A bundle's own description, once its signature was checked. `size`: bytes of its images, 0 when unknown."""
 
     compatible: str
     version: str
@@ -27,7 +27,7 @@ class Manifest(NamedTuple):
 
 
 class Updater(Protocol):
-    """What has the slots, such as RAUC with a bootloader."""
+    """The program that has the slots, such as RAUC with a bootloader."""
 
     async def look(self) -> SlotsSeen:
         """The slots and their marks, without what the machine and the store tell. It answers also while an install goes on,
@@ -68,12 +68,25 @@ class Machine(Protocol):
         """Seconds since 1970."""
         ...
 
+    def up_s(self) -> float:
+        """For so many seconds the device is up, without those that it was suspended."""
+        ...
+
     def second_of_day(self) -> float:
         """Seconds since midnight by the local clock."""
         ...
 
+    async def wait(self, seconds: float) -> bool:
+        """Wait for that long, or for a minute, because the local clock may be set meanwhile. A simulated device may pass over
+        all of it: True then."""
+        ...
+
     async def inhibitors(self) -> Sequence[str]:
         """Those who hold off a reboot now, and why, in sentences. Raises Unavailable."""
+        ...
+
+    async def obstacle(self) -> str:
+        """Why this process cannot reboot the device, in a sentence; "" when it can, or nobody has said in time."""
         ...
 
     async def reboot(self) -> None:
@@ -94,7 +107,7 @@ class Store(Protocol):
     """A folder with bundles, by their keys."""
 
     def bundles(self) -> Sequence[BundleSeen]:
-        """What is there, in order of key. Raises Unavailable."""
+        """The stored bundles, in order of key. Raises Unavailable."""
         ...
 
     def free(self) -> int | None:
@@ -112,6 +125,10 @@ class Store(Protocol):
 
     async def size(self, system: OperatingSystem) -> int:
         """The bytes of a bundle, as its server tells; 0 when it does not. Raises Refused, Unavailable or TimedOut."""
+        ...
+
+    async def digest(self, system: OperatingSystem) -> str:
+        """The SHA-256 of a bundle that is on the device already, at its `file` address, as hex digits. Raises Unavailable."""
         ...
 
     def discard(self, keys: Sequence[str]) -> None:

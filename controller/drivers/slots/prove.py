@@ -10,7 +10,7 @@ from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.errors import TimedOut, Unavailable
 from evenkeel.specs.plan import Done, Failed, Outcome
 from evenkeel.specs.reading.quantity import duration_text
-from evenkeel.specs.slots.actions import Prove
+from evenkeel.specs.slots.actions import LATE_S, Prove
 from evenkeel.specs.slots.observed import SlotsSeen, fallback_text
 from evenkeel.specs.slots.system import Health
 
@@ -23,8 +23,11 @@ async def prove(action: Prove, updater: Updater, machine: Machine, witness: Witn
     why = _mismatch(action, await updater.look())
     if why:
         return Failed(why)
-    clock = asyncio.get_running_loop().time
-    begun, stable_s = clock(), action.health.stable_for.total_seconds()
+    clock, stable_s = machine.up_s, action.health.stable_for.total_seconds()
+    begun = action.begun_s if action.begun_s is not None else clock()
+    ends = (0.0 if action.is_after_boot else begun) + action.deadline.total_seconds()
+    if action.is_after_boot:
+        ends = max(ends, begun + stable_s + LATE_S)
     well_since: float | None = None
     while True:
         unwell = await _unwell(action.health, machine, witness)
@@ -32,17 +35,23 @@ async def prove(action: Prove, updater: Updater, machine: Machine, witness: Witn
         well_since = None if unwell else now if well_since is None else well_since
         if well_since is not None and now - well_since >= stable_s:
             return Done(f"slot {action.label} is booted and was well for {duration_text(action.health.stable_for)}")
-        if now - begun >= action.deadline.total_seconds():
-            took = duration_text(action.deadline)
+        if now >= ends:
             what = unwell or f"it was not well for {duration_text(action.health.stable_for)} without a break"
-            return Failed(f"slot {action.label} ({action.version}) is not well {took} after its boot: {what}")
+            return Failed(f"slot {action.label} ({action.version}) is not well {_late_text(action, ends)}: {what}")
         progress(unwell or "is well", int(now - well_since) if well_since is not None else 0, int(stable_s))
         left_s = stable_s - (now - well_since) if well_since is not None else CHECK_S
         await asyncio.sleep(min(CHECK_S, max(left_s, 0.01)))
 
 
+def _late_text(action: Prove, ends: float) -> str:
+    if not action.is_after_boot:
+        return f"within {duration_text(action.deadline)}"
+    is_late = ends > action.deadline.total_seconds()
+    return f"{duration_text(action.deadline)} after its boot" + (", nor after that" if is_late else "")
+
+
 def _mismatch(action: Prove, seen: SlotsSeen) -> str:
-    """What is booted instead of what was to be booted; "" when it is."""
+    """The system that is booted instead of the one that was to be booted; "" when it is that one."""
     booted = seen.slot(seen.booted)
     if booted is None or booted.name != action.slot:
         return fallback_text(seen, action.label, action.version)
@@ -52,7 +61,7 @@ def _mismatch(action: Prove, seen: SlotsSeen) -> str:
 
 
 async def _unwell(health: Health, machine: Machine, witness: Witness) -> str:
-    """What of a health does not hold now, in words; "" when all does."""
+    """The parts of a health that do not hold now, in words; "" when all do."""
     try:
         units = await machine.inactive(health.units) if health.units else {}
         containers = await witness.unwell(health.containers) if health.containers else {}

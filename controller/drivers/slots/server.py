@@ -49,7 +49,8 @@ class Final(Exception):
 
 
 class Access(NamedTuple):
-    """What a server is asked with: an `Authorization` header or "", and the authorities that it is trusted by."""
+    """The credentials of a request: an `Authorization` header or "", and the authorities that it is trusted by, with the
+    certificate of this device, if it has one."""
 
     authorization: str
     trust: ssl.SSLContext
@@ -71,6 +72,8 @@ def access(system: OperatingSystem) -> Access:
     except (OSError, ssl.SSLError) as error:
         why = "it holds no certificate" if isinstance(error, ssl.SSLError) else system_words(error)
         raise Passing(f"the certificates of the server, {system.ca}: {why}", outside=True) from error
+    if system.client_cert:
+        _identify(trust, system)
     if not system.credentials:
         return Access("", trust)
     try:
@@ -80,6 +83,22 @@ def access(system: OperatingSystem) -> Access:
             f"the credentials for the server, {system.credentials}: {system_words(error)}", outside=True
         ) from error
     return Access(_authorization(content, system.credentials), trust)
+
+
+def _identify(trust: ssl.SSLContext, system: OperatingSystem) -> None:
+    """Load the certificate of this device. The library does not say which of the files it cannot read."""
+    for name, path in (("certificate", system.client_cert), ("key of the certificate", system.client_key)):
+        try:
+            read_bounded(Path(path), _MOST_CREDENTIALS)
+        except OSError as error:
+            raise Passing(f"the {name} of this device, {path}: {system_words(error)}", outside=True) from error
+    try:
+        trust.load_cert_chain(system.client_cert, system.client_key, password=lambda: "")  # never ask a terminal
+    except (OSError, ValueError) as error:
+        is_of_another = getattr(error, "reason", "") == "KEY_VALUES_MISMATCH"
+        why = "the key is that of another certificate" if is_of_another else "expected PEM without a passphrase"
+        files = f"{system.client_cert}, {system.client_key}"
+        raise Passing(f"the certificate of this device and its key, {files}: {why}", outside=True) from None
 
 
 def _authorization(content: bytes, path: str) -> str:
@@ -104,7 +123,7 @@ async def length(system: OperatingSystem, with_: Access) -> int:
 
 
 @asynccontextmanager
-async def asked(system: OperatingSystem, with_: Access, size: int, origin: Origin) -> AsyncIterator[Answer]:
+async def get(system: OperatingSystem, with_: Access, size: int, origin: Origin) -> AsyncIterator[Answer]:
     """The content from `size` on, of which `size` bytes of `origin` are there. A server that cannot continue begins anew."""
     headers = _headers(with_)
     if size:
@@ -198,9 +217,16 @@ async def _failures(system: OperatingSystem) -> AsyncIterator[None]:
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
         raise Final(f"{host} redirects to an address that is none") from error
     except httpx.RemoteProtocolError as error:
-        raise Passing(f"{host} ended the connection early") from error
+        raise Passing(f"{host} ended the connection early{_doubt(system)}") from error
     except (httpx.HTTPError, ssl.SSLError, ExceptionGroup) as error:
         raise Passing(f"{host}: {connection_cause(error, 'the connection ended')}") from error
+
+
+def _doubt(system: OperatingSystem) -> str:
+    """With TLS 1.3 a server says after the handshake that it wants a certificate of the device, or nothing."""
+    if not system.bundle.startswith("https:"):
+        return ""
+    return f"; does it {'trust' if system.client_cert else 'want'} a certificate of this device (`clientCert`)?"
 
 
 def _host(system: OperatingSystem) -> str:

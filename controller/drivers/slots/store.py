@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from evenkeel.controller.drivers.slots.download import Patience
 
 _ENDING = ".raucb"
+_PIECE_BYTES = 4 * 1024**2
 _NAME = re.compile(r"([0-9a-f]{32})\.raucb(\.part(\.json)?)?")
 
 
@@ -79,6 +80,19 @@ class FolderStore:
             raise Unavailable(element, str(error)) from error
         except Final as error:
             raise Refused(element, str(error)) from error
+
+    async def digest(self, system: OperatingSystem) -> str:
+        import hashlib  # OpenSSL behind it: a look can do without
+
+        found = hashlib.sha256()
+        try:
+            path = Path(system.bundle.removeprefix("file://"))
+            with await asyncio.to_thread(path.open, "rb") as file:
+                while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
+                    await asyncio.to_thread(found.update, piece)
+        except OSError as error:
+            raise self._unavailable(error) from error
+        return found.hexdigest()
 
     def discard(self, keys: Sequence[str]) -> None:
         try:

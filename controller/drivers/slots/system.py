@@ -8,13 +8,15 @@ import time
 from collections.abc import Mapping, Sequence
 
 from evenkeel.controller.dbus.bus import BusAnswer, SystemBus
-from evenkeel.controller.dbus.logind import objections, reboot
+from evenkeel.controller.dbus.logind import objections, obstacle, reboot
 from evenkeel.controller.dbus.systemd import unit
 from evenkeel.controller.process.boot import boot_id
-from evenkeel.specs.errors import Refused, Unavailable
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 
 CHECK_S = 60.0
 """A command of the gate that takes longer is ended, and counts as failed."""
+WAIT_S = 60.0
+"""The local clock is asked again so often."""
 _ELEMENT = "machine"
 
 
@@ -30,9 +32,16 @@ class SystemMachine:
     def now(self) -> float:
         return time.time()
 
+    def up_s(self) -> float:
+        return time.monotonic()  # on Linux it begins with the boot, and stands still while the device is suspended
+
     def second_of_day(self) -> float:
         local = time.localtime()
         return local.tm_hour * 3600.0 + local.tm_min * 60.0 + local.tm_sec
+
+    async def wait(self, seconds: float) -> bool:
+        await asyncio.sleep(min(seconds, WAIT_S))
+        return False
 
     async def inhibitors(self) -> Sequence[str]:
         try:
@@ -40,12 +49,26 @@ class SystemMachine:
         except BusAnswer as error:
             raise Unavailable(_ELEMENT, f"logind does not say who holds off a reboot: {error.message}") from error
 
+    async def obstacle(self) -> str:
+        try:
+            return await obstacle(self._bus)
+        except TimedOut:
+            return ""
+        except Unavailable as error:
+            return error.message
+        except BusAnswer as error:
+            return f"logind does not say whether it may: {error.message}"
+
     async def reboot(self) -> None:
         await asyncio.to_thread(os.sync)
         try:
             await reboot(self._bus)
         except BusAnswer as error:
-            raise Refused(_ELEMENT, f"logind refuses to reboot: {error.message}") from error
+            # It also refuses while a shutdown or a suspend is under way. Only what it would say at any time is final.
+            is_final = bool(await self.obstacle())
+            raise (Refused if is_final else Unavailable)(
+                _ELEMENT, f"logind refuses to reboot: {error.message}"
+            ) from error
 
     async def inactive(self, units: Sequence[str]) -> Mapping[str, str]:
         found: dict[str, str] = {}

@@ -68,7 +68,7 @@ class ContainerComponents:
     def needs(self, action: ActivityAction, want: ContainersWanted) -> Sequence[str]:
         return [need for container, _ in _only(action, want).documents for need in container.depends_on]
 
-    async def stands(self, action: ActivityAction, want: ContainersWanted, oversight: Oversight) -> Standing:
+    async def standing(self, action: ActivityAction, want: ContainersWanted, oversight: Oversight) -> Standing:
         """The standing of a component now. The end of one that is started again and again shows only with time."""
         seen = await self._driving.look_at(self._look(_only(action, want), action.subject), oversight)
         if isinstance(seen, str):
@@ -86,7 +86,7 @@ class ContainerComponents:
             self._watched[restless.id] = restless.restart_count
         return self._by(action, want, seen)
 
-    async def all_stand(
+    async def standings(
         self, actions: Sequence[ActivityAction], want: ContainersWanted, oversight: Oversight
     ) -> dict[str, Standing]:
         """The standing of several components by one and the same look, by subject. A restless one has to be watched
@@ -160,7 +160,7 @@ class ContainerComponents:
         """See `Components.put_up`. The look in which nothing was left to do is judged; without one there is another."""
         seen = await self._drive(action, want, command, oversight)
         if isinstance(seen, str):
-            return seen, await self.stands(action, want, oversight)
+            return seen, await self.standing(action, want, oversight)
         return "", await self._judged(action, want, seen, oversight.cut)
 
     async def _drive(

@@ -52,7 +52,7 @@ class _Containers:
         self._conduct, self._journal, self._driver = conduct, journal, driver
         self.identify = identification.identify
 
-    def kept(self, activity: Activity) -> DesiredState:
+    def state_to_keep(self, activity: Activity) -> DesiredState:
         return in_force(activity, wanted(self._conduct, activity.target).system)
 
     async def inventory(self) -> Inventory:

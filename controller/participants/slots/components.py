@@ -55,7 +55,7 @@ class SlotsComponents:
         """See `Components.put_up`. After the clean-up that is the reboot, and the proof of the new system."""
         is_open = at_the_end if command == "CLEANUP" else opens(command)
         why = await self._drive(action.subject, want, is_open, oversight)
-        return why, await self.stands(action, want, oversight)
+        return why, await self.standing(action, want, oversight)
 
     async def restore(
         self, action: ActivityAction, before: SlotsWanted, oversight: Oversight, *, gives_way: bool = False
@@ -69,13 +69,13 @@ class SlotsComponents:
         seen = await driving.drive(subject, want, is_open, _AS_COMMANDED, driving.patience_s, oversight)
         return seen if isinstance(seen, str) else ""
 
-    async def stands(self, action: ActivityAction, want: SlotsWanted, oversight: Oversight) -> Standing:
+    async def standing(self, action: ActivityAction, want: SlotsWanted, oversight: Oversight) -> Standing:
         seen = await self._driving.look_at(self._cycles.look(want), oversight)
         if isinstance(seen, str):
             return Standing("unknown", seen)
         return standing(action.subject, want, seen, commanded(self._cycles.memory()))
 
-    async def all_stand(
+    async def standings(
         self, actions: Sequence[ActivityAction], want: SlotsWanted, oversight: Oversight
     ) -> dict[str, Standing]:
-        return {action.subject: await self.stands(action, want, oversight) for action in actions}
+        return {action.subject: await self.standing(action, want, oversight) for action in actions}

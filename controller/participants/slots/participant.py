@@ -103,7 +103,7 @@ class _Slots:
     def _memory(self) -> SlotsMemory:
         return self._journal.memories.of(self._reconciler.memory)
 
-    def kept(self, activity: Activity) -> DesiredState:
+    def state_to_keep(self, activity: Activity) -> DesiredState:
         return in_force(activity, ())
 
     async def inventory(self) -> Inventory:

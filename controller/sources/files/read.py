@@ -19,7 +19,7 @@ from typing import NamedTuple
 from evenkeel.controller.sources.files import cache as parsed
 from evenkeel.specs.desired import Decoded, DesiredState
 from evenkeel.specs.documents.join import desired_from
-from evenkeel.specs.problem import MOST_IN_ALL, Found, Place, Problem, errors
+from evenkeel.specs.problem import MOST_IN_ALL, Place, Problem, Problems, errors
 from evenkeel.specs.reading.text import MOST_BYTES
 
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -114,7 +114,7 @@ def understand(contents: Contents, cache: Path | None = None, *, cache_readonly:
     if cache and stored:
         parsed.prune(cache, keys)
     desired, problems = desired_from(found, complete=not errors(contents.problems))
-    every = Found(MOST_IN_ALL)
+    every = Problems(MOST_IN_ALL)
     every.extend((*contents.problems, *problems))
     nothing = tuple(place for decoded in found for place in decoded.nothing)
     return Reading(desired, every.all(), contents.missing, contents.digest, contents.paths, nothing)

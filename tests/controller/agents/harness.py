@@ -362,7 +362,7 @@ class Device:
 
     def entries(self, kind: str) -> list[str]:
         """What was said in the journal."""
-        return [entry.message for entry in self.journal.said(limit=100_000) if entry.kind == kind]
+        return [entry.message for entry in self.journal.entries(limit=100_000) if entry.kind == kind]
 
     # ── the world ──────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -60,7 +60,7 @@ def test_nothing_that_is_said_over_mqtt_has_a_secret(
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
-    entries = [plain(entry) for entry in device.journal.said(limit=100_000)]
+    entries = [plain(entry) for entry in device.journal.entries(limit=100_000)]
     told = json.dumps([device.raw, entries, [plain(each) for each in device.journal.conditions()]], ensure_ascii=False)
     told += "\n".join(lines)
     assert "JWT=(hidden)" in told

@@ -161,12 +161,12 @@ def test_entries_of_steps_name_the_revision_and_the_cycle_of_their_own_stage() -
             await device.cycles.look_beside()
 
         device.engine.script.perform_s = 8.0
-        before = len(device.journal.said())
+        before = len(device.journal.entries())
         _, said = await asyncio.gather(hand(), device.command("a", "ACTIVATE"))
         assert statuses(said)[-1] == "ACTIVATION_SUCCESS"
         activity = device.journal.mailbox("containers").activity()
         assert activity is not None
-        entries = [entry for entry in device.journal.said()[before:] if entry.kind == "drift" or entry.step]
+        entries = [entry for entry in device.journal.entries()[before:] if entry.kind == "drift" or entry.step]
         by_revision = {(entry.subject, entry.revision) for entry in entries}
         assert by_revision == {("fog", in_force), *((name, activity.target.digest) for name in ("one", "two"))}
         cycles = {(entry.step, entry.cycle) for entry in entries if entry.subject != "fog"}

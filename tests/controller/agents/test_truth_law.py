@@ -30,7 +30,7 @@ from tests.truth import Truth
 from tests.virtual import WRONG_CLOCKS_S, run
 
 from evenkeel.controller.cycle.endings import Progressed, Settled
-from evenkeel.controller.drivers.containers.memory import Image, Kept
+from evenkeel.controller.drivers.containers.memory import Image, WorldContainer
 from evenkeel.controller.drivers.containers.memory.world import image_id
 from evenkeel.controller.loop.acceptance import Acceptance
 from evenkeel.reconcilers.agents.commands import IDENTIFIED_TEXT
@@ -500,7 +500,7 @@ class Witness:
         self.device.engine.catalogue[image] = Image(version=len(pushed), **behaviour)
 
 
-def _instance(kept: Kept) -> Instance:
+def _instance(kept: WorldContainer) -> Instance:
     return Instance(kept.image_id, kept.image, kept.container.resources.memory if kept.container else None)
 
 

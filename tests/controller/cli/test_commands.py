@@ -243,6 +243,7 @@ def test_examples_are_valid(device: Device, example: Path) -> None:
 
 def test_the_example_of_order_comes_about_in_order_and_a_pool_is_replaced_one_by_one(device: Device) -> None:
     text = (ROOT / "examples" / "containers" / "order.yaml").read_text()
+    text = re.sub(r"(?m)^  image: (?!.*/schema)", "  stableFor: 1s\n\\g<0>", text)
     device.write(text, file="order.yaml")
     shown = device.run("apply", "--yes").stdout
     places = [
@@ -516,7 +517,7 @@ def remembered(device: Device) -> tuple[object, ...]:
     try:
         desired = journal.digest("desired")
         roles = (journal.digest("message", "containers"), journal.digest("files"), desired, journal.origin("desired"))
-        return (*roles, journal.attempts.of(desired), memory(journal).adopted, journal.said())
+        return (*roles, journal.attempts.of(desired), memory(journal).adopted, journal.entries())
     finally:
         journal.close()
 

@@ -148,7 +148,7 @@ def test_no_output_has_a_secret(device: Device, tmp_path: Path) -> None:
     assert 'no (env.MARKED), "(env.DB_PASSWORD)"' in said
     journal = read_journal(device.state)
     said += json.dumps([plain(each) for each in journal.failures.all()], ensure_ascii=False)
-    said += json.dumps([plain(entry) for entry in journal.said(limit=100_000)], ensure_ascii=False)
+    said += json.dumps([plain(entry) for entry in journal.entries(limit=100_000)], ensure_ascii=False)
     said += json.dumps([plain(each) for each in journal.conditions()], ensure_ascii=False)
     journal.close()
     said += file.read_text()
@@ -263,7 +263,7 @@ def test_no_output_has_the_content_of_a_file(device: Device, tmp_path: Path) -> 
     hear("apply", "--yes", "--verbose", ok=0)
     hear_all()
     with closing(read_journal(device.state)) as journal:
-        kept = (*journal.said(limit=100_000), *journal.conditions(), *journal.failures.all())
+        kept = (*journal.entries(limit=100_000), *journal.conditions(), *journal.failures.all())
         said += [json.dumps(plain(each), ensure_ascii=False) for each in kept]
     told = "".join((*said, log.read_text()))
     for content in (*opens, *hiddens, theirs):

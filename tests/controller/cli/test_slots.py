@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.until import until
 
 from evenkeel.controller.drivers.slots.choice import SIMULATED
 from evenkeel.controller.drivers.slots.memory import Bundle, MemorySlots, memory_slots
+from evenkeel.controller.drivers.slots.memory.world import Slot
 
 from .command import Device, ended, spec
 
@@ -111,6 +113,21 @@ def test_what_a_plan_would_fail_at_is_told_before(device: Device) -> None:
     assert "the bundle of 2.0 needs 5.0 GB, and 4.0 GB are free" in device.run("plan", ok=2).stdout
 
 
+def window_in(hours: int) -> str:
+    """A window that opens in so many hours by the clock of the simulated device."""
+    hour = (time.gmtime().tm_hour + hours) % 24
+    return f"{hour:02}:00-{hour:02}:30"
+
+
+def test_a_rehearsal_does_not_wait_for_the_window(device: Device) -> None:
+    window = window_in(5)
+    device.write(system(more=f"  activation: {{window: '{window}'}}\n"))
+    assert f"Note: this device is simulated, and does not wait for {window}" in device.run("plan", ok=2).stdout
+    done = device.run("apply", "--yes").stdout
+    assert f"slot B boots next; this device is simulated, and did not wait for {window}" in " ".join(done.split())
+    assert listed(device)["B"]["state"] == "booted"
+
+
 def test_unknown_names_and_kinds(device: Device) -> None:
     device.write(system())
     device.run("apply", "--yes")
@@ -171,6 +188,38 @@ def test_a_bundle_and_the_other_slot_by_hand(device: Device) -> None:
     assert listed(device)["B"]["state"] == "booted"
 
 
+def test_a_bundle_for_a_slot_of_which_nothing_is_known(device: Device) -> None:
+    """RAUC has no record of what the factory has written."""
+    found = slots(device)
+    found.world.slots["rootfs.1"] = Slot("B", None, 1, "unknown", 0)
+    found.save()
+    serve(device, Bundle("9.9"), "file:///media/stick/os.raucb")
+    assert "installed 9.9 into slot B" in device.run("slots", "install", "/media/stick/os.raucb", "--yes").stdout
+    assert listed(device)["B"]["version"] == "9.9"
+
+
+@pytest.mark.parametrize("words", [("boot-other",), ("mark", "active", "B")])
+def test_the_booted_slot_is_marked_before_another_one_is_written_or_booted(
+    device: Device, words: tuple[str, ...]
+) -> None:
+    """A bootloader that tries a slot once has none left after each boot, until one is marked."""
+    found = slots(device)
+    found.cut_power()
+    found.world.mark("bad", "rootfs.1")
+    found.save()
+    assert {each["bootStatus"] for each in listed(device).values() if each["class"] == "rootfs"} == {"bad"}
+    serve(device, Bundle("9.9"), "file:///media/stick/os.raucb")
+    done = device.run("slots", "install", "/media/stick/os.raucb", "--yes").stdout
+    assert "slot A is marked good first, so that a loss of power boots it" in done
+    assert (listed(device)["A"]["bootStatus"], listed(device)["A"]["bootsNext"]) == ("good", True)
+    found = slots(device)
+    found.cut_power()
+    found.save()
+    assert (listed(device)["A"]["state"], listed(device)["A"]["bootStatus"]) == ("booted", "bad")
+    assert "slot A is marked good before it is left" in device.run("slots", *words, "--yes").stdout
+    assert listed(device)["A"]["bootStatus"] == "good"
+
+
 @pytest.mark.parametrize(
     ("bundle", "why"),
     [
@@ -229,7 +278,9 @@ def test_no_slot_is_changed_beside_a_controller(device: Device) -> None:
     until(device.is_settled)
     before = listed(device)
     for words in (("mark", "bad", "A"), ("boot-other",), ("install", "/x.raucb")):
-        assert "controller" in device.run("slots", *words, "--yes", ok=1).stderr
+        told = device.run("slots", *words, "--yes", ok=1).stderr
+        assert f"a controller (process {process.pid}) is at work here" in told
+        assert "to do it by hand, stop it first (`systemctl stop evenkeel`, where it is a service)" in told
     assert listed(device) == before
     assert ended(process, signal.SIGTERM)[0] == 0
 
@@ -284,6 +335,7 @@ def test_the_page_shows_what_the_commands_say(device: Device) -> None:
     whole = EXAMPLE.read_text().replace("stableFor: 5s", "stableFor: 100ms")
     device.write(whole, file="vehicle.yaml")
     plan = device.run("plan", ok=2, COLUMNS="112").stdout
+    plan = plan.replace("Note: this device is simulated, and does not wait for 02:00-04:30\n", "")
     assert " ".join(plan.replace("about 1 s", "about 40 s").split()) == " ".join(session("evenkeel plan").split())
     device.write(of_example("1.5.0"), file="vehicle.yaml")
     device.run("apply", "--yes")

@@ -16,16 +16,16 @@ from evenkeel.specs.containers.normalise import normal
 def test_gone_for_good_takes_several_looks_over_some_time() -> None:
     absences = Absences()
     for now_s in (0, 1, 2, 3, 299):
-        assert absences.gone(["a", "b"], ["b", "c"], now_s) == []
-    assert absences.gone(["a", "b"], ["b"], 300) == ["a"]
+        assert absences.after_look(["a", "b"], ["b", "c"], now_s) == []
+    assert absences.after_look(["a", "b"], ["b"], 300) == ["a"]
 
 
 def test_one_that_is_back_begins_anew() -> None:
     absences = Absences()
     for now_s in range(0, 290, 10):
-        absences.gone(["a", "b"], ["b"], now_s)
-    assert absences.gone(["a", "b"], ["a", "b"], 295) == []
-    assert absences.gone(["a", "b"], ["b"], 400) == []
+        absences.after_look(["a", "b"], ["b"], now_s)
+    assert absences.after_look(["a", "b"], ["a", "b"], 295) == []
+    assert absences.after_look(["a", "b"], ["b"], 400) == []
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 1000)), max_size=30))
@@ -33,7 +33,7 @@ def test_a_world_without_anything_known_proves_nothing(looks: list[tuple[bool, f
     absences, now_s = Absences(), 0.0
     for others, after_s in looks:
         now_s += after_s
-        assert absences.gone(["a", "b"], ["stranger"] if others else [], now_s) == []
+        assert absences.after_look(["a", "b"], ["stranger"] if others else [], now_s) == []
 
 
 def test_an_engine_without_its_disk_costs_no_adoption(on_stage: OnStage) -> None:

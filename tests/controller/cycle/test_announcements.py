@@ -10,7 +10,7 @@ from evenkeel.specs.containers.container import Resources
 
 
 def announced(device: Device) -> list[tuple[str, str, str]]:
-    entries = [entry for entry in device.journal.said() if entry.kind in ("plan", "drift")]
+    entries = [entry for entry in device.journal.entries() if entry.kind in ("plan", "drift")]
     return [(entry.kind, entry.subject, entry.message.partition(":")[0]) for entry in entries]
 
 
@@ -59,7 +59,9 @@ def test_a_revision_that_is_retried_is_announced_anew(on_device: OnDevice) -> No
         for tries in (1, 2, 3):
             await device.follow()
             assert device.running() == {"web": "web:1"}
-            plans = [each for each in device.journal.said() if each.kind == "plan" and each.revision == failing.digest]
+            plans = [
+                each for each in device.journal.entries() if each.kind == "plan" and each.revision == failing.digest
+            ]
             assert [each.message.partition(":")[0] for each in plans] == ["recreate"] * tries
             assert device.journal.attempts.forgive_all(failing.digest)
 

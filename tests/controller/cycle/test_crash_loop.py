@@ -86,7 +86,7 @@ def test_whoever_asks_hears_the_newest_end_from_the_controller(on_device: OnDevi
         await end(device, 2)
         assert stored(device) != newest(device)
         control = Control(device.state)
-        control.answer("failures", lambda: encode(device.journal.failures.held()))
+        control.answer("failures", lambda: encode(device.journal.failures.unwritten()))
         serving = asyncio.create_task(control.serve())
 
         def ask() -> LastFailure | None:

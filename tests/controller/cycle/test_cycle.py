@@ -20,7 +20,7 @@ from tests.virtual import now
 
 from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.endings import Progressed, Retrying, Settled, Stalled, Waiting
-from evenkeel.controller.drivers.containers.memory import Image, Kept, foreign_id
+from evenkeel.controller.drivers.containers.memory import Image, WorldContainer, foreign_id
 from evenkeel.controller.journal.file import FILE
 from evenkeel.controller.journal.intent import put_in_force
 from evenkeel.controller.journal.journal import open_journal
@@ -103,7 +103,7 @@ def test_drift_is_repaired_and_called_drift(on_device: OnDevice) -> None:
             ("drift", "create: it is asked for and not there"),
             ("drift", "start: it is not running (exit code 137)"),
         ]
-        assert device.conditions()["Settled"].since > device.journal.said()[0].at
+        assert device.conditions()["Settled"].since > device.journal.entries()[0].at
 
     on_device(work)
 
@@ -678,7 +678,7 @@ def test_quarantine_ends_with_other_content_and_comes_back_with_the_same(on_devi
         device.ask(container("web", "bad:1"))
         begun = device.journal.last_seq()
         assert isinstance(await device.follow(), Stalled)
-        assert "step-started" not in {entry.kind for entry in device.journal.said(after=begun)}
+        assert "step-started" not in {entry.kind for entry in device.journal.entries(after=begun)}
         assert device.running() == {"web": "web:2"}
         assert {good.digest, better.digest}.isdisjoint({bad.digest})
 
@@ -877,7 +877,7 @@ def test_an_update_in_place_is_rolled_back_in_place(on_device: OnDevice) -> None
         (id_,) = [kept.id for kept in device.engine.world.containers.values() if kept.engine_name == "web"]
         device.ask(container("web", resources=Resources(64 << 20)), container("db", "bad:1"))
         assert isinstance(await device.follow(), Stalled)
-        web: Kept = device.engine.world.containers[id_]
+        web: WorldContainer = device.engine.world.containers[id_]
         assert web.container == limited
         assert device.said("step-done").count(("step-done", "updated in place")) == 2
 
@@ -910,7 +910,7 @@ def test_a_tag_that_is_pushed_again_and_fails_is_gone_back_from(on_device: OnDev
 def test_every_step_is_said_with_what_it_belongs_to(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
         state = await device.reach(container("web"))
-        steps = [entry for entry in device.journal.said() if entry.kind in ("step-started", "step-done")]
+        steps = [entry for entry in device.journal.entries() if entry.kind in ("step-started", "step-done")]
         assert [(entry.kind, entry.phase) for entry in steps] == [
             (kind, phase)
             for phase in (Phase.DOWNLOAD, Phase.UPDATE, Phase.ACTIVATE, Phase.VERIFY)
@@ -921,7 +921,7 @@ def test_every_step_is_said_with_what_it_belongs_to(on_device: OnDevice) -> None
         }
         assert {entry.cycle for entry in steps} == {f"containers-{n}" for n in (1, 2, 3, 4)}
         assert steps[-1].seconds == 3.0
-        assert [entry.seq for entry in device.journal.said()] == list(range(1, device.journal.last_seq() + 1))
+        assert [entry.seq for entry in device.journal.entries()] == list(range(1, device.journal.last_seq() + 1))
 
     on_device(work)
 

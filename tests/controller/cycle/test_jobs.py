@@ -10,7 +10,7 @@ import pytest
 from tests.controller.device import Device, OnDevice, container
 
 from evenkeel.controller.cycle.endings import Settled, Stalled
-from evenkeel.controller.drivers.containers.memory import Image, Kept
+from evenkeel.controller.drivers.containers.memory import Image, WorldContainer
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, Resources, Restart
@@ -27,7 +27,7 @@ def job(image: str = "job:1", **fields: Any) -> Container:
 WEB = container("web", depends_on=("job",), conditions=(("job", "completed"),))
 
 
-def kept(device: Device, name: str = "job") -> Kept:
+def kept(device: Device, name: str = "job") -> WorldContainer:
     (found,) = [each for each in device.engine.simulation.present() if each.engine_name == engine_name(name)]
     return found
 
@@ -35,6 +35,17 @@ def kept(device: Device, name: str = "job") -> Kept:
 def runs(device: Device, name: str = "job") -> float:
     """A name of the newest run."""
     return kept(device, name).started_at
+
+
+async def left_at_work(device: Device) -> float:
+    """The job is begun, and its controller ends while it is at work; a name of its run."""
+    device.ask(job(), WEB)
+    following = asyncio.ensure_future(device.follow())
+    await asyncio.sleep(10.0)
+    device.stopping.set()
+    await following
+    device.stopping.clear()
+    return runs(device)
 
 
 def test_what_depends_on_the_end_of_a_job_starts_after_it(on_device: OnDevice) -> None:
@@ -66,7 +77,7 @@ def test_a_job_that_is_over_is_at_rest(on_device: OnDevice) -> None:
         ending = await device.follow()
         assert isinstance(ending, Settled)
         assert ending.ended == ("job",)
-        assert "job" not in {entry.subject for entry in device.journal.said() if entry.kind == "drift"}
+        assert "job" not in {entry.subject for entry in device.journal.entries() if entry.kind == "drift"}
 
     on_device(work, job=MIGRATES)
 
@@ -150,17 +161,39 @@ def test_a_job_that_fails_takes_its_revision_back(on_device: OnDevice, bad: Imag
 
 def test_a_job_whose_controller_ends_meanwhile_goes_on(on_device: OnDevice) -> None:
     async def work(device: Device) -> None:
-        device.ask(job(), WEB)
-        following = asyncio.ensure_future(device.follow())
-        await asyncio.sleep(10.0)
-        device.stopping.set()
-        await following
-        device.stopping.clear()
-        first = runs(device)
+        first = await left_at_work(device)
         device.start()
         assert isinstance(await device.follow(), Settled)
         assert runs(device) == first
         assert kept(device, "web").started_at - first >= 20.0
+
+    on_device(work, job=MIGRATES)
+
+
+def test_a_job_that_ends_by_itself_while_its_controller_is_away_is_over(on_device: OnDevice) -> None:
+    async def work(device: Device) -> None:
+        first = await left_at_work(device)
+        await asyncio.sleep(60.0)
+        device.start()
+        assert isinstance(await device.follow(), Settled)
+        assert runs(device) == first
+        assert kept(device, "web").started_at - first >= 60.0
+        assert ("step-done", "it ended with exit code 0") in device.said()
+
+    on_device(work, job=MIGRATES)
+
+
+def test_a_job_that_somebody_ends_while_its_controller_is_away_runs_again(on_device: OnDevice) -> None:
+    """Told to stop, it says that all is well."""
+
+    async def work(device: Device) -> None:
+        first = await left_at_work(device)
+        device.engine.kill("job", exit_code=0)
+        await asyncio.sleep(60.0)
+        device.start()
+        assert isinstance(await device.follow(), Settled)
+        assert runs(device) > first
+        assert kept(device, "web").started_at - runs(device) >= 20.0
 
     on_device(work, job=MIGRATES)
 

@@ -88,7 +88,7 @@ def test_a_crash_loop_leaves_the_history_in_the_journal() -> None:
             await asyncio.sleep(6.0)
 
     run(work())
-    entries = journal.said(limit=MANY * 4)
+    entries = journal.entries(limit=MANY * 4)
     assert len(entries) <= 60
     assert entries[0].message == "the update of yesterday"
     assert entries[-1].message == "all containers are well again"
@@ -157,7 +157,7 @@ def test_what_other_hands_stop_again_and_again_is_told_each_time_and_bounded(on_
 
     async def work(stage: Stage) -> None:
         def stop() -> None:
-            kept.append(len(stage.journal.said(limit=10_000)))
+            kept.append(len(stage.journal.entries(limit=10_000)))
             stage.engine.kill("web")
             stage.controller.look()
 

@@ -39,23 +39,17 @@ class Echo(Double):
         raise unknown_method(message)
 
 
-@pytest.fixture(scope="module")
-def daemon() -> Iterator[PrivateBus]:
-    with private_bus() as bus:
-        yield bus
-
-
 @pytest.fixture
-def echo(daemon: PrivateBus) -> Iterator[Echo]:
-    it = Echo(daemon.address)
+def echo(bus_daemon: PrivateBus) -> Iterator[Echo]:
+    it = Echo(bus_daemon.address)
     it.start()
     yield it
     it.close()
 
 
 @pytest.fixture
-async def bus(daemon: PrivateBus) -> AsyncIterator[SystemBus]:
-    it = SystemBus(daemon.address)
+async def bus(bus_daemon: PrivateBus) -> AsyncIterator[SystemBus]:
+    it = SystemBus(bus_daemon.address)
     yield it
     await it.close()
 
@@ -108,19 +102,19 @@ async def test_no_bus_at_all(tmp_path: Path) -> None:
 
 
 async def test_the_bus_ends_and_comes_back() -> None:
-    with private_bus() as daemon:
-        bus, echo, heard = SystemBus(daemon.address), Echo(daemon.address), list[Signal | None]()
+    with private_bus() as bus_daemon:
+        bus, echo, heard = SystemBus(bus_daemon.address), Echo(bus_daemon.address), list[Signal | None]()
         echo.start()
         async with bus.hearing(ECHO, "Spoke", heard.append):
             waiting = asyncio.create_task(bus.call(ECHO, "Wait"))
             await soon(lambda: len(echo._tasks) > 0)
-            daemon.kill()
+            bus_daemon.kill()
             with pytest.raises(Unavailable, match="the connection to D-Bus ended before an answer"):
                 await waiting
             await soon(lambda: heard == [None])
             with pytest.raises(Unavailable, match="there is no such socket"):
                 await bus.call(ECHO, "Echo")
-            daemon.start()
+            bus_daemon.start()
             await asyncio.to_thread(echo.close)
             echo.start()
             assert await bus.call(ECHO, "Echo", "s", "again") == ["again"]
@@ -129,13 +123,13 @@ async def test_the_bus_ends_and_comes_back() -> None:
 
 
 async def test_a_bus_that_is_frozen() -> None:
-    with private_bus() as daemon:
-        bus = SystemBus(daemon.address)
+    with private_bus() as bus_daemon:
+        bus = SystemBus(bus_daemon.address)
         assert await bus.owner(ECHO.name) == ""
-        daemon.freeze()
+        bus_daemon.freeze()
         with pytest.raises(TimedOut):
             await bus.call(ECHO, "Echo", timeout_s=0.1)
-        daemon.thaw()
+        bus_daemon.thaw()
         with pytest.raises(Absent):
             await bus.call(ECHO, "Echo")
         await bus.close()
@@ -162,8 +156,8 @@ async def test_signals_are_heard_from_the_moment_on(bus: SystemBus, echo: Echo) 
     assert len(spoken) == 1
 
 
-async def test_nothing_is_left_of_a_closed_connection(daemon: PrivateBus) -> None:
-    bus = SystemBus(daemon.address)
+async def test_nothing_is_left_of_a_closed_connection(bus_daemon: PrivateBus) -> None:
+    bus = SystemBus(bus_daemon.address)
     await bus.owner(ECHO.name)
     await bus.close()
     await bus.close()

@@ -16,30 +16,24 @@ from evenkeel.controller.dbus.systemd import Unit, again, unit
 from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
 
 
-@pytest.fixture(scope="module")
-def daemon() -> Iterator[PrivateBus]:
-    with private_bus() as bus:
-        yield bus
-
-
 @pytest.fixture
-async def bus(daemon: PrivateBus) -> AsyncIterator[SystemBus]:
-    it = SystemBus(daemon.address)
+async def bus(bus_daemon: PrivateBus) -> AsyncIterator[SystemBus]:
+    it = SystemBus(bus_daemon.address)
     yield it
     await it.close()
 
 
 @pytest.fixture
-def logind(daemon: PrivateBus) -> Iterator[Logind]:
-    it = Logind(daemon.address)
+def logind(bus_daemon: PrivateBus) -> Iterator[Logind]:
+    it = Logind(bus_daemon.address)
     it.double.start()
     yield it
     it.double.close()
 
 
 @pytest.fixture
-def systemd(daemon: PrivateBus) -> Iterator[Systemd]:
-    it = Systemd(daemon.address, {"web.service": FakeUnit()})
+def systemd(bus_daemon: PrivateBus) -> Iterator[Systemd]:
+    it = Systemd(bus_daemon.address, {"web.service": FakeUnit()})
     it.double.start()
     yield it
     it.double.close()
@@ -114,12 +108,12 @@ async def test_a_unit_that_does_not_come_to_an_end(bus: SystemBus, systemd: Syst
 
 
 async def test_systemd_goes_away_meanwhile() -> None:
-    with private_bus() as daemon:
-        bus, systemd = SystemBus(daemon.address), Systemd(daemon.address, {"web.service": FakeUnit(hangs=True)})
+    with private_bus() as bus_daemon:
+        bus, systemd = SystemBus(bus_daemon.address), Systemd(bus_daemon.address, {"web.service": FakeUnit(hangs=True)})
         systemd.double.start()
         waiting = asyncio.create_task(again(bus, "web.service", "restart"))
         await soon(lambda: systemd.units["web.service"].jobs)
-        daemon.kill()
+        bus_daemon.kill()
         with pytest.raises(Unavailable, match="ended before"):
             await waiting
         await asyncio.to_thread(systemd.double.close)

@@ -101,7 +101,7 @@ def test_no_message_is_stored_at_any_length(journal: Journal) -> None:
     entry = journal.say(Feedback("step-failed", long))
     journal.set_condition(Condition("Settled", False, "Retrying", long))
     attempt = journal.attempts.count("abc", long)
-    for message in (entry.message, journal.said()[0].message, journal.conditions()[0].message, attempt.why):
+    for message in (entry.message, journal.entries()[0].message, journal.conditions()[0].message, attempt.why):
         assert len(message) <= MOST_CHARACTERS
         assert message.startswith("begin")
         assert message.endswith("end")
@@ -151,7 +151,7 @@ def test_what_a_dead_sink_does_not_take_is_dropped_and_told(
         stage.at(430, setattr, stage.sink, "failure", None)
         caplog.set_level(logging.INFO, "evenkeel")
         await stage.play(450)
-        kept = stage.journal.said(limit=10**6)
+        kept = stage.journal.entries(limit=10**6)
         assert len(kept) <= 230
         taken = [entry.seq for entry in stage.sink.taken]
         missing = [number for number in range(1, taken[-1] + 1) if number not in taken]

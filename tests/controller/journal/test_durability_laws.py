@@ -150,7 +150,7 @@ def check_well(trial: Trial) -> None:
     assert journal.is_durable
     numbers = list(range(1, journal.last_seq() + 1))
     with closing(read_journal(trial.state)) as reader:
-        assert [entry.seq for entry in reader.said(limit=100_000)] == numbers, "no gap, and no number twice"
+        assert [entry.seq for entry in reader.entries(limit=100_000)] == numbers, "no gap, and no number twice"
         assert reader.digest("last-good") == asking(f"web:{trial.version}", "db:1").desired.digest
     assert [entry.seq for entry in stage.sink.taken] == numbers, "each entry once, in order"
 

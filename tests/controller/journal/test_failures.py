@@ -38,7 +38,7 @@ def last(device: Device, name: str) -> LastFailure:
 def told(device: Device) -> str:
     """Everything that is shown or sent without being asked for output."""
     attempts = [device.journal.attempts.of(device.journal.digest("desired"))]
-    return json.dumps(plain([*device.journal.said(), *device.journal.conditions(), *attempts]))
+    return json.dumps(plain([*device.journal.entries(), *device.journal.conditions(), *attempts]))
 
 
 def test_the_last_lines_of_who_failed_its_proof_outlive_it(on_device: OnDevice) -> None:
@@ -110,7 +110,7 @@ def test_who_is_about_to_be_removed_failed_in_no_revision_that_does_not_ask_for_
         failing = device.ask(container("web", "bad:1", restart=Restart("no")))
         assert isinstance(await device.follow(), Stalled)
         assert last(device, "old").output.lines == (SECRET,)
-        assert device.journal.failures.told(failing.digest, ["web: it ended"]) == ("web",)
+        assert device.journal.failures.with_output(failing.digest, ["web: it ended"]) == ("web",)
 
     on_device(work, bad=CRASHER, late=Image(exits_with=3, exits_after_s=10, output=SECRET))
 

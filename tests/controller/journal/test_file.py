@@ -62,7 +62,7 @@ def test_a_journal_survives_its_process(journal: Journal, state: Path) -> None:
     journal.close()
     again = open_journal(state)
     assert again.revision("desired") == asking("one")
-    assert [entry.message for entry in again.said()] == ["a"]
+    assert [entry.message for entry in again.entries()] == ["a"]
     again.close()
 
 
@@ -74,9 +74,9 @@ def test_two_connections_see_what_the_other_has_written(journal: Journal, state:
     assert not adopt(journal, "1234", "stranger")
     assert [journal.say(Feedback("plan", "a")).seq, other.say(Feedback("plan", "b")).seq] == [1, 2]
     reader = read_journal(state)
-    assert [entry.message for entry in reader.said()] == ["a", "b"]
+    assert [entry.message for entry in reader.entries()] == ["a", "b"]
     journal.say(Feedback("plan", "c"))
-    assert [entry.message for entry in reader.said()] == ["a", "b", "c"]
+    assert [entry.message for entry in reader.entries()] == ["a", "b", "c"]
     reader.close()
     other.close()
 
@@ -97,10 +97,10 @@ def test_nobody_hears_what_is_not_on_the_disk(journal: Journal) -> None:
 
     with pytest.raises(OSError, match="power loss"):
         both()
-    assert (journal.said(), heard) == ((), [])
+    assert (journal.entries(), heard) == ((), [])
     journal.put("desired", asking("one"), "files")
     both()
-    assert ([entry.message for entry in journal.said()], heard) == (["first", "second"], ["first", "second"])
+    assert ([entry.message for entry in journal.entries()], heard) == (["first", "second"], ["first", "second"])
     journal.once_kept(lambda: heard.append("outside"))
     assert heard[-1] == "outside"
 
@@ -136,7 +136,7 @@ def test_a_reader_creates_nothing(tmp_path: Path) -> None:
     absent = tmp_path / "absent"
     reader = read_journal(absent)
     assert reader.revision("desired") is None
-    assert reader.said() == ()
+    assert reader.entries() == ()
     reader.close()
     assert not absent.exists()
 
@@ -175,7 +175,7 @@ def test_a_journal_that_is_just_being_made_is_empty(state: Path) -> None:
     state.mkdir(parents=True)
     (state / FILE).touch()
     reader = read_journal(state)
-    assert reader.said() == ()
+    assert reader.entries() == ()
     reader.close()
 
 
@@ -248,7 +248,7 @@ def test_an_entry_that_cannot_be_read_keeps_its_number_and_holds_up_no_sink(jour
         journal.say(Feedback("settled", text))
     with closing(sqlite3.connect(state / FILE)) as connection, connection:
         connection.execute("UPDATE feedback SET body = x'00' WHERE seq = 2")
-    said = journal.said()
+    said = journal.entries()
     assert [(each.seq, each.kind) for each in said] == [(1, "settled"), (2, "state-lost"), (3, "settled")]
     assert said[1].message == "what was said under this number cannot be read"
 
@@ -267,7 +267,7 @@ def test_the_way_out_of_a_damaged_journal_leads_out(journal: Journal, state: Pat
     def use(open_it: Callable[[Path], Journal]) -> None:
         opened = open_it(state)
         try:
-            opened.said()
+            opened.entries()
             opened.put("desired", asking("one"), "files")
         finally:
             opened.close()
@@ -341,12 +341,12 @@ def test_nothing_acknowledged_is_lost_when_the_writer_is_killed(state: Path, aft
     writer.stdout.close()
 
     reader = read_journal(state)  # what is not checkpointed is in the log beside the file
-    kept = [entry.seq for entry in reader.said(limit=10**6)]
+    kept = [entry.seq for entry in reader.entries(limit=10**6)]
     reader.close()
     assert kept[: len(acknowledged)] == acknowledged
     assert len(kept) <= len(acknowledged) + 1
 
     again = open_journal(state)
-    assert [entry.seq for entry in again.said(limit=10**6)] == kept
+    assert [entry.seq for entry in again.entries(limit=10**6)] == kept
     assert again.say(Feedback("plan", "on")).seq == kept[-1] + 1
     again.close()

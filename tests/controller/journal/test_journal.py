@@ -22,7 +22,7 @@ def test_an_empty_journal_knows_nothing(journal: Journal) -> None:
     assert journal.revision("desired") is None
     assert journal.digest("desired") == ""
     assert journal.attempts.of("x") is None
-    assert journal.said() == ()
+    assert journal.entries() == ()
     assert journal.last_seq() == 0
     assert journal.conditions() == ()
     assert memory(journal).adopted == {}
@@ -172,9 +172,9 @@ def test_feedback_is_numbered_and_dated(journal: Journal, clock: Clock) -> None:
     clock.at = 1001.5
     second = journal.say(Feedback("settled", "b", seq=99, at=5.0))
     assert [(entry.seq, entry.at) for entry in (first, second)] == [(1, 1000.0), (2, 1001.5)]
-    assert journal.said() == (first, second)
-    assert journal.said(after=1) == (second,)
-    assert journal.said(limit=1) == (first,)
+    assert journal.entries() == (first, second)
+    assert journal.entries(after=1) == (second,)
+    assert journal.entries(limit=1) == (first,)
     assert journal.last_seq() == 2
 
 
@@ -182,7 +182,7 @@ def test_numbers_are_never_used_twice(journal: Journal, state: Path) -> None:
     for _ in range(5):
         journal.say(Feedback("plan", "a"))
     journal.trim(0, [])
-    assert journal.said() == ()
+    assert journal.entries() == ()
     journal.close()
     again = open_journal(state)
     assert again.say(Feedback("plan", "b")).seq == 6
@@ -195,10 +195,10 @@ def test_trimming_keeps_what_a_sink_waits_for(journal: Journal) -> None:
     journal.confirm("fast", 10)
     journal.confirm("slow", 4)
     journal.trim(3, ["fast", "slow"])
-    assert [entry.seq for entry in journal.said()] == [5, 6, 7, 8, 9, 10]
+    assert [entry.seq for entry in journal.entries()] == [5, 6, 7, 8, 9, 10]
     journal.confirm("slow", 9)
     journal.trim(3, ["fast", "slow"])
-    assert [entry.seq for entry in journal.said()] == [8, 9, 10]
+    assert [entry.seq for entry in journal.entries()] == [8, 9, 10]
     assert (journal.delivered("fast"), journal.delivered("slow"), journal.delivered("new")) == (10, 9, 0)
 
 
@@ -207,7 +207,7 @@ def test_a_sink_that_took_nothing_yet_waits_for_everything(journal: Journal) -> 
         journal.say(Feedback("plan", "a"))
     journal.confirm("fast", 5)
     journal.trim(1, ["fast", "new"])
-    assert [entry.seq for entry in journal.said()] == [1, 2, 3, 4, 5]
+    assert [entry.seq for entry in journal.entries()] == [1, 2, 3, 4, 5]
 
 
 def test_a_sink_that_is_not_configured_any_more_waits_for_nothing(journal: Journal) -> None:
@@ -216,9 +216,9 @@ def test_a_sink_that_is_not_configured_any_more_waits_for_nothing(journal: Journ
     journal.confirm("removed", 2)
     journal.confirm("fast", 5)
     journal.trim(1, ["fast"])
-    assert [entry.seq for entry in journal.said()] == [5]
+    assert [entry.seq for entry in journal.entries()] == [5]
     journal.trim(0, [])
-    assert journal.said() == ()
+    assert journal.entries() == ()
 
 
 def test_a_condition_is_stored_only_when_it_says_something_new(journal: Journal, clock: Clock) -> None:

@@ -92,7 +92,7 @@ def check_whole(journal: Journal) -> None:
     assert known.switch_s == {"web": 1.25}
     assert known.rejected == {"sha256:" + "b" * 64: "web: it ended with exit code 1"}
     assert memory(journal).adopted == {"4" * 64: "legacy"}
-    assert [(entry.seq, entry.kind) for entry in journal.said()] == [(2, "revision-accepted"), (3, "settled")]
+    assert [(entry.seq, entry.kind) for entry in journal.entries()] == [(2, "revision-accepted"), (3, "settled")]
     assert journal.delivered("jsonl:/var/log/evenkeel/events.jsonl") == 2
     assert {each.name: each.holds for each in journal.conditions()} == {"Settled": False, "SourceValid": True}
     activity = journal.mailbox("containers").activity()
@@ -115,7 +115,7 @@ def test_a_journal_of_version_4_is_whole(state: Path) -> None:
         check_whole(journal)
         assert journal.say(Feedback("started", "")).seq == 4
     with closing(open_journal(state)) as journal:
-        assert [entry.seq for entry in journal.said()] == [2, 3, 4], "nothing is migrated twice"
+        assert [entry.seq for entry in journal.entries()] == [2, 3, 4], "nothing is migrated twice"
     after = rows(state)
     for name, old in before.items():
         if name in ("feedback", "sqlite_sequence", *REMEMBERED):

@@ -48,15 +48,15 @@ def test_the_files_come_back_after_a_burst(tmp_path: Path) -> None:
         journal.say(Feedback("started", "after"))
         assert size(tmp_path) < MIB // 1.5
         assert journal.is_durable, "a file that was given back was not cut short"
-        assert [entry.message for entry in journal.said()] == ["before", "after"]
+        assert [entry.message for entry in journal.entries()] == ["before", "after"]
 
 
 def test_a_reader_hinders_it_only_while_it_reads(tmp_path: Path) -> None:
     with closing(keep_journal(tmp_path)) as journal:
         with closing(read_journal(tmp_path)) as reader:
-            assert reader.said() == ()
+            assert reader.entries() == ()
             reader._database.connection.execute("BEGIN")
-            assert reader.said() == ()
+            assert reader.entries() == ()
             burst(journal, 4)
         everyday_life(journal)
         assert size(tmp_path) < MIB // 1.5
@@ -71,7 +71,7 @@ def test_ten_thousand_entries_take_three_megabytes(tmp_path: Path) -> None:
                 for number in range(100):
                     journal.say(_ordinary(batch, number))
             journal.trim(10_000, ())
-        assert len(journal.said(limit=100_000)) == 10_000
+        assert len(journal.entries(limit=100_000)) == 10_000
         assert size(tmp_path) < 3 * MIB
 
 

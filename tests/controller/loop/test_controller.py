@@ -504,7 +504,7 @@ def test_what_everybody_has_is_dropped_at_some_time(on_stage: OnStage) -> None:
         kept = list[int]()
 
         def say_little() -> None:
-            kept.append(len(stage.journal.said(limit=10**6)))
+            kept.append(len(stage.journal.entries(limit=10**6)))
             for number in range(7):
                 stage.controller.say(Feedback("plan", str(number)))
 
@@ -539,7 +539,7 @@ def test_a_sink_of_other_days_keeps_nothing(on_stage: OnStage) -> None:
             stage.journal.say(Feedback("plan", str(number)))
         stage.journal.confirm("removed", 7)
         await stage.play(5)
-        assert len(stage.journal.said(limit=10**6)) <= 120
+        assert len(stage.journal.entries(limit=10**6)) <= 120
 
     on_stage(work, keep=100)
 
@@ -556,7 +556,7 @@ def test_who_says_more_than_a_sink_can_take_at_once_does_not_fill_the_journal(on
             if stage.journal.last_seq() < 3000:
                 for number in range(50):
                     stage.controller.say(Feedback("plan", str(number)))
-            most = max(most, len(stage.journal.said(limit=10**6)))
+            most = max(most, len(stage.journal.entries(limit=10**6)))
 
         stage.sink.take = slowly  # type: ignore[method-assign]
         stage.say(asking("web:1"))

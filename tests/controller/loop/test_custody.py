@@ -47,7 +47,7 @@ def disk() -> Iterator[Disk]:
 
 def numbers(state: Path) -> list[int]:
     with closing(read_journal(state)) as journal:
-        return [entry.seq for entry in journal.said(limit=100_000)]
+        return [entry.seq for entry in journal.entries(limit=100_000)]
 
 
 def check_whole(stage: Stage) -> None:
@@ -200,7 +200,7 @@ def test_another_journal_that_was_put_there_is_believed(on_stage: OnStage) -> No
         attempt = stage.journal.attempts.of(asking("web:1").desired.digest)
         assert attempt is not None
         assert attempt.failed
-        assert "state-restored" in [entry.kind for entry in stage.journal.said()]
+        assert "state-restored" in [entry.kind for entry in stage.journal.entries()]
 
     on_stage(work)
 
@@ -278,8 +278,8 @@ def test_a_journal_of_a_full_disk_is_read_and_written_back(tmp_path: Path, disk:
     assert journal.restore() is None
     assert journal.is_durable
     assert journal.revision("desired") == asking("web:2").desired
-    assert [said.seq for said in journal.said(limit=1000)] == list(range(1, 202))
-    assert journal.said(200)[0].message == "again"
+    assert [said.seq for said in journal.entries(limit=1000)] == list(range(1, 202))
+    assert journal.entries(200)[0].message == "again"
     assert entry.message == "again"
     journal.close()
 
@@ -395,7 +395,7 @@ def test_a_journal_that_may_not_be_read_is_believed_when_it_may(nobody: Path) ->
     (state / FILE).chmod(0o600)
     assert journal.restore() is None
     assert journal.revision("desired") == asking("web:2").desired
-    assert [entry.message for entry in journal.said(200)] == ["meanwhile"]
+    assert [entry.message for entry in journal.entries(200)] == ["meanwhile"]
     journal.close()
 
 
@@ -414,7 +414,7 @@ def test_a_controller_that_may_not_write_any_more_says_so(nobody: Path) -> None:
     assert journal.restore() is None
     journal.close()
     with closing(read_journal(state)) as reader:
-        assert [entry.message for entry in reader.said()] == ["before", "meanwhile"]
+        assert [entry.message for entry in reader.entries()] == ["before", "meanwhile"]
 
 
 # ── two that write ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -452,8 +452,8 @@ def test_what_an_operator_wrote_meanwhile_stands(tmp_path: Path, disk: Disk) -> 
     assert journal.revision("last-good") == asking("web:2").desired
     assert memory(journal).adopted == {"1234": "stranger", "5678": "other"}
     assert "1" in memory(journal).proven
-    assert [entry.kind for entry in journal.said(200)] == ["released", "plan"]
-    assert [entry.seq for entry in journal.said(limit=1000)] == list(range(1, 203))
+    assert [entry.kind for entry in journal.entries(200)] == ["released", "plan"]
+    assert [entry.seq for entry in journal.entries(limit=1000)] == list(range(1, 203))
     journal.close()
 
 
@@ -467,7 +467,7 @@ def test_a_transaction_that_fails_in_the_middle_is_done_in_memory_as_a_whole(tmp
             journal.say(Feedback("plan", f"{number} " * 100))
     disk.free()
     assert not journal.is_durable
-    assert [entry.seq for entry in journal.said(limit=5000)] == list(range(1, 3202))
+    assert [entry.seq for entry in journal.entries(limit=5000)] == list(range(1, 3202))
     assert journal.restore() is None
     assert numbers(tmp_path) == list(range(1, 3202))
     journal.close()

@@ -9,7 +9,7 @@ def test_a_topic_is_tried_again_after_times_that_double_up_to_a_minute() -> None
     denials, now, waits = Denials(), 100.0, []
     assert denials.due_in_s(now) is None
     for number in range(9):
-        assert denials.met("t", "not authorized", now) is (number == 0)
+        assert denials.add("t", "not authorized", now) is (number == 0)
         assert denials.waiting(now) == ("t",)
         wait_s = denials.due_in_s(now)
         assert wait_s is not None
@@ -26,12 +26,12 @@ def test_a_topic_is_tried_again_after_times_that_double_up_to_a_minute() -> None
 
 def test_another_connection_is_tried_at_once_and_topics_wait_for_themselves() -> None:
     denials = Denials()
-    denials.met("a", "not authorized", 0.0)
-    denials.met("b", "quota exceeded", 0.5)
+    denials.add("a", "not authorized", 0.0)
+    denials.add("b", "quota exceeded", 0.5)
     assert denials.waiting(1.2) == ("b",)
     denials.try_now()
     assert denials.waiting(0.6) == ()
-    denials.met("b", "quota exceeded", 0.6)
+    denials.add("b", "quota exceeded", 0.6)
     assert denials.due_in_s(0.6) == 2.0
 
 

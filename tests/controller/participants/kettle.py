@@ -88,7 +88,7 @@ class KettleComponents:
         oversight: Oversight,
     ) -> tuple[str, Standing]:
         why = await self.drive(action, want, command, oversight)
-        return why, await self.stands(action, want, oversight)
+        return why, await self.standing(action, want, oversight)
 
     async def restore(
         self, action: ActivityAction, before: str, oversight: Oversight, *, gives_way: bool = False
@@ -98,16 +98,16 @@ class KettleComponents:
             self._boot(before)
         return ""
 
-    async def stands(self, action: ActivityAction, want: str, oversight: Oversight) -> Standing:
+    async def standing(self, action: ActivityAction, want: str, oversight: Oversight) -> Standing:
         if not self._kettle.is_on:
             return Standing("unknown", "the kettle is off")
         at_work = self._kettle.firmware
         return Standing("proven") if at_work == want else Standing("away", f"{at_work} is at work, not {want}")
 
-    async def all_stand(
+    async def standings(
         self, actions: Sequence[ActivityAction], want: str, oversight: Oversight
     ) -> dict[str, Standing]:
-        return {action.subject: await self.stands(action, want, oversight) for action in actions}
+        return {action.subject: await self.standing(action, want, oversight) for action in actions}
 
 
 class KettleParticipant:
@@ -147,7 +147,7 @@ class KettleParticipant:
     async def close(self, activity: Activity, waits: Waits) -> Activity | None:
         return await self._phases.close(activity, waits)
 
-    def kept(self, activity: Activity) -> DesiredState:
+    def state_to_keep(self, activity: Activity) -> DesiredState:
         return activity.target
 
     async def inventory(self) -> Inventory:

@@ -414,6 +414,35 @@ def test_a21_nothing_boots_next_that_nobody_activated(play: Play, keeps_primary:
     play(story, world)
 
 
+def test_a21_nor_when_evenkeel_ends_before_it_has_taken_the_mark_back(play: Play) -> None:
+    """RAUC has made the new slot primary by itself, and evenkeel is killed right then."""
+    world = factory("1")
+    world.keeps_primary = False
+
+    async def story(device: Device) -> None:
+        await device.asks("a")
+        await device.commands("a", "DOWNLOAD")
+
+        async def hangs(mark: str, slot: str) -> None:
+            await asyncio.Event().wait()
+
+        device.engine.updater.mark = hangs  # type: ignore[method-assign]
+        device.link.deliver(COMMAND, command("a", "UPDATE"))
+        await asyncio.sleep(60)
+        assert device.primary == "B"
+        await device.dies()
+        device._boot()
+        await device.starts()
+        await asyncio.sleep(5)
+        assert device.primary == "A"
+        await device.reboots()
+        assert device.runs == "1"
+        assert statuses(await device.commands("a", "ACTIVATE"))[-1] == "ACTIVATION_SUCCESS"
+        assert device.primary == "B"
+
+    play(story, world)
+
+
 def test_a_lost_update_manager_leaves_nothing_half_done(play: Play) -> None:
     """The original forgets the operation at a restart, and nobody takes back what it began."""
 

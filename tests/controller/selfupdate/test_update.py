@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -217,6 +218,56 @@ def test_without_an_updater_the_answer_says_why(play: Play) -> None:
         (agent,) = answer.content["payload"]["softwareNodes"]
         assert agent["parameters"] == [{"key": "osUnknown", "value": "RAUC does not answer"}]
         assert not answer.retain
+
+    play(story)
+
+
+def test_reports_of_a_start_and_of_an_activity_are_told_apart(play: Play) -> None:
+    async def story(device: Device) -> None:
+        await device.asks("a")
+        await device.commands("a", *COMMANDS)
+        await device.reboots()
+        await asyncio.sleep(PROOF_S)
+        ids = [re.sub(r"\d+$", "", each.content["activityId"]) for each in device.states()]
+        versions = [each.content["payload"]["softwareNodes"][1]["version"] for each in device.states()]
+        assert (ids, versions) == (["initial-current-state-"] * 2 + ["a"], ["1", "2", "2"])
+        assert all(each.retain for each in device.states())
+
+    play(story)
+
+
+@pytest.mark.parametrize(("comes_back", "status"), [(True, "IDENTIFIED"), (False, "IDENTIFICATION_FAILED")])
+def test_a_desired_state_waits_for_the_updater(play: Play, comes_back: bool, status: str) -> None:
+    async def story(device: Device) -> None:
+        device.engine.updater.away = "RAUC does not answer"
+        said = await device.asks("a")
+        assert statuses(said) == ["IDENTIFYING"]
+        await asyncio.sleep(60)
+        if comes_back:
+            device.engine.updater.away = ""
+        await asyncio.sleep(120)
+        assert [each.status for each in device.said() if each.status != "IDENTIFYING"] == [status]
+
+    play(story)
+
+
+@pytest.mark.parametrize("number", range(len(COMMANDS)))
+def test_it_goes_on_after_a_loss_of_power(play: Play, number: int) -> None:
+    """After each command the power goes; the manager goes on with the next one."""
+
+    async def story(device: Device) -> None:
+        await device.asks("a")
+        await device.commands("a", *COMMANDS[:number])
+        await device.dies()
+        device.engine.cut_power()
+        device._boot()
+        await device.starts()
+        said = statuses(await device.commands("a", *COMMANDS[number:]))
+        assert not [each for each in said if each.endswith("FAILURE")], said
+        if device.runs == "1":
+            await device.reboots()
+        await asyncio.sleep(PROOF_S)
+        assert (device.runs, device.primary) == ("2", "B")
 
     play(story)
 

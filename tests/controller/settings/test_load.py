@@ -16,6 +16,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import SettingsError
 from evenkeel.specs.problem import Problem, problem_text
 from evenkeel.specs.settings.settings import Settings, settings_from
+from evenkeel.specs.settings.slots import SlotsSettings
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ EVERYTHING = """
 specs: [/a, /b/c.yaml]
 state: /s
 engine: {kind: docker, address: 'unix:///run/podman/podman.sock', network: mine, dockerConfig: /root/config.json}
-slots: {engine: rauc, store: /data/bundles, bus: 'unix:path=/run/other'}
+slots: {engine: rauc, store: /data/bundles, bus: 'unix:path=/run/other', markGood: always}
 systemContainers: [updater, agent, agent]
 emptySourceRemovesAll: true
 resync: 1m30s
@@ -98,7 +99,7 @@ def test_everything_can_be_set(file: Path) -> None:
     assert settings.specs == ("/a", "/b/c.yaml")
     assert settings.engine.docker_config == "/root/config.json"
     slots = settings.slots
-    assert (slots.engine, slots.store, slots.bus) == ("rauc", "/data/bundles", "unix:path=/run/other")
+    assert slots == SlotsSettings("rauc", "/data/bundles", "unix:path=/run/other", "always")
     assert settings.system_containers == ("agent", "updater")
     assert settings.empty_source_removes_all
     assert settings.resync == timedelta(seconds=90)

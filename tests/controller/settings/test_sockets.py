@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evenkeel.controller.settings.sockets import advice, usual, with_socket
+from evenkeel.controller.settings.sockets import advice, other_engine, usual, with_socket
 from evenkeel.specs.settings.settings import EngineKind, EngineSettings, Settings
 
 
@@ -66,3 +66,100 @@ def test_the_advice_names_what_was_tried_and_how_to_start_one(monkeypatch: pytes
         " `--user` the one without root; `engine.address` or `--docker-address` says where it is"
     )
     assert "tried" not in advice(EngineSettings("podman", "unix:///own.sock")), "nothing else was"
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "address", "told"),
+    [
+        ("docker", {}, "", ""),
+        ("docker", {"DOCKER_HOST": "unix:///none.sock"}, "", ""),  # it was tried
+        (
+            "docker",
+            {"DOCKER_HOST": "tcp://far:2375"},
+            "",
+            "; $DOCKER_HOST does not count: evenkeel reaches engines at sockets, unix:///…, not over tcp",
+        ),
+        (
+            "docker",
+            {"DOCKER_HOST": "ssh://me:hunter2@far"},
+            "",
+            "; $DOCKER_HOST does not count: evenkeel reaches engines at sockets, unix:///…, not over ssh",
+        ),
+        (
+            "docker",
+            {"DOCKER_HOST": "unix://here"},
+            "",
+            "; $DOCKER_HOST does not count: evenkeel reaches engines at sockets, unix:///…",
+        ),
+        (
+            "podman",
+            {"CONTAINER_HOST": "ssh://far", "DOCKER_HOST": "unix:///none.sock"},
+            "",
+            "; $CONTAINER_HOST does not count: evenkeel reaches engines at sockets, unix:///…, not over ssh",
+        ),
+        (
+            "docker",
+            {"DOCKER_HOST": "unix:///none.sock"},
+            "unix:///own.sock",
+            "; $DOCKER_HOST does not count: the settings name an address",
+        ),
+        ("docker", {"CONTAINER_HOST": "tcp://far", "DOCKER_HOST": "unix:///own.sock"}, "unix:///own.sock", ""),
+    ],
+)
+def test_a_variable_that_does_not_count_is_named_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, kind: EngineKind, given: dict[str, str], address: str, told: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    _, where, after = advice(found(kind, address)).partition("`--docker-address` says where it is")
+    assert where
+    assert after == told
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "version", "told"),
+    [
+        ("podman", {"DOCKER_HOST": "D"}, "podman 4.3.1", ""),
+        ("docker", {"DOCKER_HOST": "D"}, "docker 20.10.24", ""),
+        (
+            "podman",
+            {"DOCKER_HOST": "D"},
+            "docker 20.10.24",
+            "the engine is to be podman, and docker 20.10.24 answers at {D}, which $DOCKER_HOST names",
+        ),
+        (
+            "docker",
+            {"DOCKER_HOST": "D"},
+            "podman 4.3.1",
+            "the engine is to be docker, and podman 4.3.1 answers at {D}, which $DOCKER_HOST names",
+        ),
+        (
+            "podman",
+            {"DOCKER_HOST": "D", "CONTAINER_HOST": "N"},
+            "docker 20.10.24",
+            (
+                "the engine is to be podman, and docker 20.10.24 answers at {D}, which $DOCKER_HOST names;"
+                " $CONTAINER_HOST names {N}, and nothing is there"
+            ),
+        ),
+    ],
+)
+def test_another_engine_that_the_environment_names_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    kind: EngineKind,
+    given: dict[str, str],
+    version: str,
+    told: str,
+) -> None:
+    places = {"D": f"{tmp_path}/docker.sock", "N": f"{tmp_path}/none.sock"}
+    (tmp_path / "docker.sock").touch()
+    for name, value in given.items():
+        monkeypatch.setenv(name, f"unix://{places[value]}")
+    assert other_engine(found(kind), version) == told.format(**places)
+
+
+def test_any_engine_may_answer_where_the_settings_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///docker.sock")
+    assert other_engine(found("podman", "unix:///own.sock"), "docker 20.10.24") == ""
+    assert other_engine(found("memory"), "memory (simulated)") == ""

@@ -19,7 +19,7 @@ from tests.controller.cycle.test_cycle import Device
 from tests.virtual import run
 
 from evenkeel.controller.cycle.endings import Ending, Retrying, Settled, Stalled
-from evenkeel.controller.drivers.containers.memory import Kept
+from evenkeel.controller.drivers.containers.memory import WorldContainer
 from evenkeel.controller.sources.files import read_specs
 from evenkeel.specs.containers.actions import Create, End, Remove, Start
 from evenkeel.specs.plan import Failed, Retry
@@ -49,7 +49,7 @@ class Deployed(Device):
         self.journal.put("desired", reading.desired, "files")
         return await self.follow()
 
-    def kept(self, name: str) -> Kept:
+    def kept(self, name: str) -> WorldContainer:
         """The one container with this name."""
         (found,) = [each for each in self.engine.world.containers.values() if each.engine_name == name]
         return found

@@ -1,7 +1,7 @@
 """What random files ask for in random groups, what becomes of it by a model of the test's own, and the world that it is held
 against.
 
-A version tells how a subject behaves: `1`, `2` and `3` come up, all others do not.
+A version tells how a subject behaves: `1`, `2` and `slow` come up, all others do not. `slow` takes long to be fetched.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from .mixed import Mixed
 
 FILES, CONTAINERS = ("conf", "keys"), ("door", "horn", "lamp", "seat")
 GROUPS = ("body", "cabin")
-GOOD = ("1", "2", "3")
+SLOW = "slow"
+SLOW_S = 40.0
+GOOD = ("1", "2", SLOW)
 DIES, REFUSED, MISSING, UNREACHABLE = "dies", "refused", "missing", "unreachable"
 BAD = (DIES, REFUSED, MISSING, UNREACHABLE)
 REGISTRY = "docker.io/library/"
@@ -147,6 +149,8 @@ class Grouped(Mixed):
         self.done: list[tuple[str, str]] = self.power.done
         for name in CONTAINERS:
             self.engine.ill.add(f"{name}:{DIES}")
+            size = int(SLOW_S * self.engine.script.pull_rate)
+            self.engine.catalogue[f"{REGISTRY}{name}:{SLOW}"] = Image(size=size)
             self.engine.catalogue[f"{REGISTRY}{name}:{MISSING}"] = Image(pull="missing")
             self.engine.catalogue[f"{REGISTRY}{name}:{UNREACHABLE}"] = Image(pull="unreachable")
         self.engine.script.failures.append(_refused)

@@ -137,7 +137,7 @@ class Mixed:
         self.disk = files.system
         self.engine = Engine(self.power, self.content)
         self.files = Disk(self.power, files)
-        self._domains = [Domain(Files(), self.files), Domain(Containers(), self.engine)]
+        self.domains = [Domain(Files(), self.files), Domain(Containers(), self.engine)]
         self.journal: Journal = open_journal(state, now)
         self.start()
 
@@ -147,7 +147,7 @@ class Mixed:
         conduct = Conduct(tries=2, now=now, on_entry=self._hear)
         wake_ups = WakeUps(jitter=lambda: 0.5)
         self.controller = Controller(
-            self.journal, self._domains, self.source, (), timedelta(seconds=60), wake_ups, conduct=conduct
+            self.journal, self.domains, self.source, (), timedelta(seconds=60), wake_ups, conduct=conduct
         )
 
     def _hear(self, entry: Feedback) -> None:
@@ -208,7 +208,7 @@ class Mixed:
         return known.holds, known.reason
 
     def said(self, kind: str) -> list[Feedback]:
-        return [entry for entry in self.journal.said(limit=100_000) if entry.kind == kind]
+        return [entry for entry in self.journal.entries(limit=100_000) if entry.kind == kind]
 
 
 def asking(content: str | None, *images: str, **file: Any) -> Reading:

@@ -365,3 +365,29 @@ def test_an_engine_of_which_nothing_is_asked_holds_up_nothing_while_it_is_away(o
         assert mixed.running() == ["web:1"]
 
     on_mixed(work)
+
+
+def test_an_engine_that_is_away_from_the_beginning_is_why_nobody_knows_how_all_is(on_mixed: OnMixed) -> None:
+    """Found by a check: the file was written, proven and good, and `Settled` said for ever that it differs."""
+
+    async def work(mixed: Mixed) -> None:
+        mixed.ask("one", "web:1")
+        await mixed.play(200)
+        assert mixed.settled() == (True, "Converged")
+        mixed.start()
+        mixed.engine.script.unreachable = True
+        mixed.ask("two", "web:1")
+        await mixed.play(100)
+        assert mixed.content() == "two"
+        assert mixed.journal.digest("last-good") == mixed.journal.digest("desired")
+        known = mixed.journal.condition("Settled")
+        assert known is not None
+        assert (known.holds, known.reason) == (False, "Retrying")
+        assert "engine" in known.message
+        assert "differs" not in known.message
+        mixed.start()
+        mixed.at(50, setattr, mixed.engine.script, "unreachable", False)
+        await mixed.play(200)
+        assert mixed.settled() == (True, "Converged")
+
+    on_mixed(work)

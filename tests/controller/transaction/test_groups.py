@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from tests.controller.stage import Reading
 
+from evenkeel.controller.cycle.preview import preview
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.drivers.files.memory import Entry
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.files.file import File
 from evenkeel.specs.groups.baseline import Baseline
 
@@ -158,6 +162,75 @@ def test_a_group_that_cannot_be_fetched_holds_up_no_other(on_mixed: OnMixed) -> 
         mixed.start()
         await mixed.play(400)
         assert mixed.running() == ["lamp:2", "web:2"]
+        assert mixed.settled() == (True, "Converged")
+
+    on_mixed(work)
+
+
+def needing(version: str, *others: Container) -> Reading:
+    """`web` and `lamp`, in two groups; with a third container, `web` depends on that, which is in lamp's group."""
+    rest = grouped("one", f"lamp:{version}", drive=("web",), comfort=("lamp", "base"))
+    web = Container("web", f"web:{version}", depends_on=tuple(each.name for each in others))
+    more = [Document("Container", each.name, normal(each)) for each in (web, *others)]
+    return Reading(desired_state([*rest.desired.documents, *more]))
+
+
+@pytest.mark.parametrize("pull", [False, True])
+def test_what_depends_on_a_group_that_fails_or_waits_stays_as_it_was_with_it(on_mixed: OnMixed, *, pull: bool) -> None:
+    """Found by a check: web:2 ran, proven and good, without the container that it depends on."""
+    base = Container("base", "base:1", stable_for=timedelta(seconds=3))
+
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, needing("1"))
+        broken(mixed, "base:1", pull=pull)
+        mixed.source.readings.put_nowait(needing("2", base))
+        await mixed.play(400)
+        assert mixed.running() == ["lamp:1", "web:1"]
+        assert mixed.settled() == (False, "Retrying" if pull else "RolledBack")
+        mixed.engine.catalogue.clear()
+        mixed.engine.ill.clear()
+        mixed.journal.attempts.forgive_all(mixed.journal.digest("desired"))
+        mixed.start()
+        await mixed.play(800)
+        assert mixed.running() == ["base:1", "lamp:2", "web:2"]
+        assert mixed.settled() == (True, "Converged")
+
+    on_mixed(work)
+
+
+def test_a_group_that_waits_along_with_another_one_is_told_also_where_no_group_goes_on(on_mixed: OnMixed) -> None:
+    base = Container("base", "base:1", stable_for=timedelta(seconds=3))
+
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, needing("1"))
+        broken(mixed, "base:1", pull=True)
+        mixed.source.readings.put_nowait(needing("2", base))
+        await mixed.play(400)
+        settled = mixed.journal.condition("Settled")
+        assert settled is not None
+        assert dict(settled.waiting).keys() == {"comfort", "drive"}
+        assert settled.waiting["drive"].startswith("web depends on base, which group comfort does not have")
+
+    on_mixed(work)
+
+
+def test_a_group_that_changes_an_engine_that_is_away_holds_up_no_other(on_mixed: OnMixed) -> None:
+    """Found by a check: a file of another group was not written, for ever."""
+    groups, told = {"drive": ("conf",), "comfort": ("lamp",)}, list[object]()
+
+    async def work(mixed: Mixed) -> None:
+        def back() -> None:
+            known = mixed.journal.condition("Settled")
+            told.append((mixed.content(), mixed.running(), known and (known.holds, list(known.waiting))))
+            mixed.engine.script.unreachable = False
+
+        await settle(mixed, grouped("one", "lamp:1", **groups))
+        mixed.engine.script.unreachable = True
+        mixed.source.readings.put_nowait(grouped("two", "lamp:2", **groups))
+        mixed.at(100, back)
+        await mixed.play(400)
+        assert told == [("two", ["lamp:1"], (False, ["comfort"]))]
+        assert mixed.running() == ["lamp:2"]
         assert mixed.settled() == (True, "Converged")
 
     on_mixed(work)
@@ -436,5 +509,36 @@ def test_what_a_revision_has_stopped_for_good_does_not_run_while_another_group_g
         assert mixed.settled() == (False, "RolledBack")
         steps = [each.step for each in mixed.said("step-done") if each.seq > before and each.subject == "lamp"]
         assert [each.partition(":")[0] for each in steps] == ["stop", "remove"]
+
+    on_mixed(work)
+
+
+def test_a_plan_is_made_of_what_can_be_looked_at_where_nothing_else_is_asked_of_the_rest(on_mixed: OnMixed) -> None:
+    """Found by a check: `plan` and `apply` refused a change of files alone, which the controller made."""
+    groups = {"drive": ("conf",), "comfort": ("lamp",)}
+
+    async def work(mixed: Mixed) -> None:
+        await settle(mixed, grouped("one", "lamp:1", **groups))
+        mixed.engine.script.unreachable = True
+
+        async def planned(reading: Reading) -> tuple[list[str], str]:
+            found = await preview(mixed.domains, mixed.journal, reading.desired)
+            steps = [step.subject for each in found.plans for stage in each.plan.stages for step in stage.steps]
+            return sorted(set(steps)), "; ".join(found.notes)
+
+        for reading in (grouped("two", "lamp:1", **groups), asking("two", "lamp:1")):
+            subjects, notes = await planned(reading)
+            assert subjects == ["conf"]
+            assert "containers: nothing else is asked for than was good, and nobody could look" in notes
+        subjects, notes = await planned(grouped("two", "lamp:2", **groups))
+        assert subjects == ["conf"]
+        assert "group comfort waits: containers cannot be looked at" in notes
+        for reading in (
+            grouped("one", "lamp:1", **groups),
+            grouped("one", "lamp:2", **groups),
+            asking("two", "lamp:2"),
+        ):
+            with pytest.raises(Unavailable):
+                await planned(reading)
 
     on_mixed(work)

@@ -56,3 +56,48 @@ def test_a_file_that_moves_is_there_before_what_mounts_it(
         assert not mixed.said("revision-failed")
 
     on_mixed(work)
+
+
+@pytest.mark.parametrize("name", ["conf", "other"])
+def test_no_folder_takes_the_place_of_a_file_that_a_way_back_needs(on_mixed: OnMixed, name: str) -> None:
+    """Found by a check: the file went, a folder came in its place, and the way back had no place for the file."""
+    containers = {version: normal(Container("web", f"web:{version}")) for version in "12"}
+
+    def asked(version: str, *files: File) -> Reading:
+        web = Document("Container", "web", containers[version])
+        return Reading(desired_state([web, *(Document("File", each.name, each) for each in files)]))
+
+    async def work(mixed: Mixed) -> None:
+        mixed.source.readings.put_nowait(asked("1", File("conf", PATH, "one")))
+        await mixed.play(200)
+        assert mixed.settled() == (True, "Converged")
+        mixed.start()
+        mixed.engine.ill.add("web:2")
+        mixed.source.readings.put_nowait(asked("2", File(name, f"{PATH}/below", "two")))
+        await mixed.play(400)
+        assert mixed.running() == ["web:1"]
+        assert (mixed.content(), f"{PATH}/below" in mixed.disk.world.entries) == ("one", False)
+
+    on_mixed(work)
+
+
+def test_no_folder_takes_the_place_of_a_file_that_moves_away(on_mixed: OnMixed) -> None:
+    """Found by a check: the file was at its new path when a folder came at the former one, and the way back was blocked."""
+
+    def asked(version: str, path: str, other: str) -> Reading:
+        web = Document("Container", "web", normal(Container("web", f"web:{version}")))
+        files = File("conf", path, version), File("other", other, version)
+        return Reading(desired_state([web, *(Document("File", each.name, each) for each in files)]))
+
+    async def work(mixed: Mixed) -> None:
+        mixed.source.readings.put_nowait(asked("1", PATH, "/etc/q"))
+        await mixed.play(200)
+        mixed.start()
+        mixed.engine.ill.add("web:2")
+        mixed.source.readings.put_nowait(asked("2", NEW, f"{PATH}/below"))
+        await mixed.play(400)
+        assert mixed.running() == ["web:1"]
+        assert (mixed.content(), NEW in mixed.disk.world.entries) == ("1", False)
+        assert mixed.settled() == (False, "RolledBack")
+
+    on_mixed(work)

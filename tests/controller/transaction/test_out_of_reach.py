@@ -27,7 +27,7 @@ def test_others_are_updated_and_go_back_without_it(
         before = mixed.journal.last_seq()
         mixed.source.readings.put_nowait(grouped(content, "web:1", new, **groups))
         await mixed.play(300)
-        entries = [each for each in mixed.journal.said(limit=100_000) if each.seq > before]
+        entries = [each for each in mixed.journal.entries(limit=100_000) if each.seq > before]
         is_bad = new == "lamp:bad"
         assert mixed.running() == ["lamp:1" if is_bad else "lamp:2"]
         assert mixed.settled() == (False, "Retrying"), "of web"

@@ -164,7 +164,7 @@ class Two:
         return known.holds, known.reason
 
     def said(self, kind: str) -> list[Feedback]:
-        return [entry for entry in self.journal.said(limit=100_000) if entry.kind == kind]
+        return [entry for entry in self.journal.entries(limit=100_000) if entry.kind == kind]
 
     def refuse(self, engine: Engine, *images: str, how: str = "exits") -> None:
         """From now on these images are no good: they end at once, or (`how` is `pull`) cannot be fetched."""

@@ -18,7 +18,8 @@ from tests.virtual import now
 
 from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Waiting
-from evenkeel.controller.drivers.containers.memory import Image, Kept, MemoryEngine
+from evenkeel.controller.cycle.stage import StageLimits
+from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, WorldContainer
 from evenkeel.controller.journal.journal import Journal, open_journal
 from evenkeel.reconcilers.containers import Containers, compare
 from evenkeel.reconcilers.containers.naming import engine_name
@@ -58,10 +59,12 @@ class Watched:
         self.done: list[Action] = []
         self.proven: set[str] = set()
         self.to_fetch: tuple[Container, ...] = ()
+        self.group_of: dict[str, str] = {}
+        """The groups of containers; each waits for its own images alone."""
         self.kept_up: frozenset[str] = frozenset()
         self.cuts: list[Cut] = []
         self.power_gone = asyncio.Event()
-        self.untouchable: dict[str, Kept] = {}
+        self.untouchable: dict[str, WorldContainer] = {}
 
     async def observe(self, look: Look = Look()) -> ContainersSeen:
         return await self.engine.observe(look)
@@ -113,16 +116,24 @@ class Watched:
             self._check_removal(self.engine.world.containers.get(action.instance))
 
     def _check_fetched(self, action: Action) -> None:
-        """INV-04: when the first thing is disturbed, everything wanted is created already or can be."""
-        world = self.engine.world
+        """INV-04: when the first thing of a group is disturbed, everything wanted of it is created already or can be."""
+        world, group = self.engine.world, self.group_of.get(self._subject(action), "")
         for container in self.to_fetch:
+            if self.group_of.get(container.name, "") != group:
+                continue
             made = any(
                 kept.container is not None and (kept.container.name, kept.image) == (container.name, container.image)
                 for kept in world.containers.values()
             )
             assert made or container.image in world.images, f"{action} before {container.image} was fetched"
 
-    def _check_dependencies(self, starting: Kept) -> None:
+    def _subject(self, action: Action) -> str:
+        if isinstance(action, Create):
+            return action.container.name
+        kept = self.engine.simulation.named(action.traits.facts.get("instance", "")) if self.group_of else None
+        return kept.container.name if kept is not None and kept.container is not None else ""
+
+    def _check_dependencies(self, starting: WorldContainer) -> None:
         """INV-06: what a container depends on is proven, in the form in which it is wanted, before it starts; or was started,
         where that is enough. A job is proven when it has ended well."""
         wanted = {container.name: container for container in self.to_fetch}
@@ -145,7 +156,7 @@ class Watched:
                 for kept in self.engine.simulation.present()
             ), f"{starting.engine_name} starts before {name} is {condition}"
 
-    def _check_removal(self, removed: Kept | None) -> None:
+    def _check_removal(self, removed: WorldContainer | None) -> None:
         """INV-05: what was proven goes only when something of its name is proven and was at work, if the name matters."""
         if removed is None or removed.container is None or removed.id not in self.proven:
             return
@@ -170,12 +181,14 @@ class Bench:
         self.driver = Watched(self.engine)
         self.said: list[Feedback] = []
         self._folder, self._states = folder, 0
+        self.limits = StageLimits()
+        self._news, self._cut = asyncio.Event(), asyncio.Event()
         self.journal = self._open()
 
     def protect(self) -> None:
         """Put a system container of evenkeel's own and a stranger's container there, which must stay as they are."""
         plain = Container(name=SYSTEM, image="docker.io/library/system:1")
-        kept = Kept("0ff", SYSTEM, "sha256:system", plain, "running", plain.image)
+        kept = WorldContainer("0ff", SYSTEM, "sha256:system", plain, "running", plain.image)
         self.engine.world.containers[kept.id] = kept
         self.engine.put_foreign(changed(plain, name=STRANGER))
         self.driver.untouchable = {
@@ -184,7 +197,16 @@ class Bench:
 
     def cycles(self) -> Cycles:
         """A controller, as after a start."""
-        return Cycles(Containers((SYSTEM,)), self.driver, self.journal, self._say, now=now)
+        return Cycles(
+            Containers((SYSTEM,)),
+            self.driver,
+            self.journal,
+            self._say,
+            self.limits,
+            now=now,
+            wake=self._news.set,
+            interrupt=self._cut.set,
+        )
 
     async def converge(
         self, state: DesiredState, cuts: Sequence[Cut] = (), *, good: DesiredState | None = None
@@ -228,15 +250,18 @@ class Bench:
         await asyncio.gather(work, gone, return_exceptions=True)
 
     async def _follow(self, cycles: Cycles) -> Ending:
-        stopping = asyncio.Event()
         retries = 0
         for _ in range(300):
-            ending = await cycles.run(stopping)
+            self._news.clear()
+            self._cut.clear()
+            ending = await cycles.run(self._cut)
             if isinstance(ending, Retrying) and retries < 20:
                 retries += 1
                 await asyncio.sleep(max(ending.after_s, 10.0))
             elif isinstance(ending, Waiting) and ending.again_s:
                 await asyncio.sleep(ending.again_s)
+            elif not isinstance(ending, Progressed) and cycles.fetched_beside:
+                await self._news.wait()
             elif not isinstance(ending, Progressed):
                 return ending
         raise AssertionError(f"does not converge: {self.said[-12:]}")
@@ -249,7 +274,7 @@ class Bench:
         seen = await self.engine.observe(reconciler.look(want, memory))
         return reconciler.plan(reconciler.diff(want, seen, memory), seen, memory)
 
-    def own(self) -> list[Kept]:
+    def own(self) -> list[WorldContainer]:
         """What evenkeel may touch."""
         return [kept for kept in self.engine.world.containers.values() if kept.id not in self.driver.untouchable]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
 
 from evenkeel.reconcilers.containers import Containers
-from evenkeel.reconcilers.containers.foresight import Host, foreseen
+from evenkeel.reconcilers.containers.foresight import Host, foreseen, lessened
 from evenkeel.reconcilers.containers.lacks import needs_shell, refused, weakened
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import (
@@ -20,6 +21,7 @@ from evenkeel.specs.containers.container import (
     Port,
     Resources,
     Restart,
+    Stop,
     TcpProbe,
 )
 from evenkeel.specs.containers.memory import ContainersMemory
@@ -55,8 +57,17 @@ def test_what_cannot_be_is_refused_by_the_engines_that_lack_it(lack: Lack, asked
         ("domain-name", {"domain_name": "car.example"}, "car.example"),
         ("log-options", {"log": Log(max_files=7)}, "maxFiles"),
         ("log-options", {"log": Log(mode="non-blocking")}, "non-blocking"),
+        ("log-path", {"log": Log(path="/logs")}, "the path /logs of the log has no effect"),
+        (
+            "restart-limit",
+            {"restart": Restart("on-failure", 0, timedelta(seconds=90))},
+            "the timeout 1m30s of its restarts",
+        ),
+        ("split-seconds", {"stop": Stop(timeout=timedelta(seconds=1.5))}, "it is given 2s to end, not 1.5s"),
+        ("memory-limits", {"resources": Resources(1 << 26)}, "no control group for them"),
+        ("swap-limits", {"resources": Resources(1 << 26)}, "does not count swap"),
         ("exec-words", {"health": Health(ExecProbe(("sh", "-c", "true && true")))}, "/bin/sh"),
-        ("limits", {"resources": Resources(1 << 26)}, "limits of memory"),
+        ("limits", {"resources": Resources(1 << 26)}, "runs without root"),
         ("rights", {"privileged": True}, "not those of root"),
         ("rights", {"capabilities": ("SYS_TIME",)}, "not those of root"),
         ("rights", {"devices": (Device("/dev/a", "/dev/i2c-1"),)}, "/dev/i2c-1"),
@@ -86,7 +97,8 @@ def test_words_that_an_engine_would_split(word: str, needs: bool) -> None:
 def sentences(wanted: Container, seen: ContainersSeen) -> tuple[str, ...]:
     domain = Containers()
     want = domain.select(desired_state([Document("Container", wanted.name, wanted)]))
-    return foreseen(domain.plan(domain.diff(want, seen, ContainersMemory()), seen, ContainersMemory()), seen, Host())
+    plan = domain.plan(domain.diff(want, seen, ContainersMemory()), seen, ContainersMemory())
+    return (*foreseen(plan, seen, Host()), *lessened(plan, seen))
 
 
 def test_a_plan_tells_what_its_engine_cannot_do() -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from evenkeel.reconcilers.containers.remembering import begun, forgotten, known, remembered, taken_over
+from evenkeel.reconcilers.containers.remembering import forgotten, instances, memory_after, memory_before, taken_over
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Connect, ContainerAction, Create, End, Remove, Start, Update, Verify
 from evenkeel.specs.containers.container import Container, Resources, Restart, Stop, proof_name
@@ -37,7 +37,7 @@ def step(action: ContainerAction) -> Step:
     ],
 )
 def test_before_a_step(action: ContainerAction, after: ContainersMemory) -> None:
-    assert begun(step(action), PROVEN) == after
+    assert memory_before(step(action), PROVEN) == after
 
 
 STOPPED = changed(PROVEN, stopped=("1",), watched=("1",), proven={})
@@ -59,29 +59,29 @@ STOPPED = changed(PROVEN, stopped=("1",), watched=("1",), proven={})
     ],
 )
 def test_after_a_step(action: ContainerAction, outcome: Outcome, after: ContainersMemory) -> None:
-    assert remembered(step(action), outcome, STOPPED, 1.23456) == after
+    assert memory_after(step(action), outcome, STOPPED, 1.23456) == after
 
 
 def test_what_evenkeel_meets_is_numbered_once() -> None:
     memory = ContainersMemory()
     for action in (Verify("a", WEB), Start("b"), Verify("a", WEB)):
-        memory = begun(step(action), memory)
+        memory = memory_before(step(action), memory)
     assert memory.made == {"a": 1, "b": 2}
-    memory = remembered(step(Create(WEB, "web")), Done(instance="c"), forgotten(memory, ["b"]))
+    memory = memory_after(step(Create(WEB, "web")), Done(instance="c"), forgotten(memory, ["b"]))
     assert memory.made == {"a": 1, "c": 2}
 
 
 def test_of_switches_the_newest_stay() -> None:
     memory = changed(PROVEN, switch_s={f"c{number}": 1.0 for number in range(1000)})
-    memory = remembered(Step("s", "c100", Phase.ACTIVATE, Start("1")), Done(), memory, 2.0)
+    memory = memory_after(Step("s", "c100", Phase.ACTIVATE, Start("1")), Done(), memory, 2.0)
     assert (len(memory.switch_s), memory.switch_s["c100"], list(memory.switch_s)[-1]) == (1000, 2.0, "c100")
-    memory = remembered(Step("s", "new", Phase.ACTIVATE, Start("1")), Done(), memory, 0.0004)
+    memory = memory_after(Step("s", "new", Phase.ACTIVATE, Start("1")), Done(), memory, 0.0004)
     assert (len(memory.switch_s), memory.switch_s["new"], "c0" in memory.switch_s) == (1000, 0.0, False)
-    assert remembered(Step("s", "new", Phase.ACTIVATE, Start("1")), Done(), memory).switch_s == memory.switch_s
+    assert memory_after(Step("s", "new", Phase.ACTIVATE, Start("1")), Done(), memory).switch_s == memory.switch_s
 
 
 def test_an_adoption_is_known_until_it_is_gone() -> None:
     memory = taken_over(PROVEN, "9", "legacy")
     assert taken_over(memory, "9", "other") == memory, "it stays what it is"
-    assert known(memory) == ("1", "9")
+    assert instances(memory) == ("1", "9")
     assert forgotten(memory, ["9", "1"]) == ContainersMemory()

@@ -9,12 +9,13 @@ import pytest
 
 from evenkeel.reconcilers.ports import Former
 from evenkeel.reconcilers.slots import Slots
+from evenkeel.reconcilers.slots.checks import REBOOT_REMEDY
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.plan import Done, Failed, Outcome, Phase, Plan, Step
 from evenkeel.specs.slots.actions import Activate, Install, Reboot, Restore
 from evenkeel.specs.slots.difference import BUNDLES
-from evenkeel.specs.slots.memory import Failure, Proof, SlotsMemory, Trial
+from evenkeel.specs.slots.memory import UNCOUNTED, Failure, Proof, Proving, SlotsMemory, Trial
 from evenkeel.specs.slots.observed import Abilities, BundleSeen, SlotSeen, SlotsSeen
 from evenkeel.specs.slots.system import OperatingSystem, Window
 
@@ -78,6 +79,14 @@ def test_a_version_that_runs_already_is_proven_once() -> None:
     assert steps(plan) == ["prove"]
 
 
+def test_a_system_as_found_is_not_proven_by_a_health_that_nobody_has_asked_for() -> None:
+    """It is kept up while a first revision waits for another domain, whose document has a health of its own."""
+    look = seen(slot(A, "1"), slot(B))
+    assert planned(OperatingSystem("os", "1"), look, SlotsMemory()).differences == ()
+    back = SlotsMemory(trial={A: Trial("1", "boot-0", B)}, ran={A: "1"})
+    assert "prove" in steps(planned(OperatingSystem("os", "1"), look, back))
+
+
 def test_a_slot_that_has_the_version_is_not_written_again() -> None:
     assert steps(planned(SYSTEM, seen(slot(A, "1"), slot(B, "2")))) == ["activate", "reboot"]
 
@@ -122,6 +131,28 @@ def test_what_is_fetched_is_not_fetched_again() -> None:
 )
 def test_a_bundle_that_need_not_be_stored(system: OperatingSystem, can: Abilities) -> None:
     assert steps(planned(system, seen(slot(A, "1"), slot(B), can=can))) == WHOLE[1:]
+
+
+NO_LOGIND = "no org.freedesktop.login1 on D-Bus; is it installed and running?"
+
+
+def test_nothing_is_written_that_nobody_can_boot() -> None:
+    look = seen(slot(A, "1"), slot(B), no_reboot=NO_LOGIND)
+    plan = planned(SYSTEM, look)
+    assert steps(plan) == []
+    assert verb_and_why(plan) == (
+        "blocked",
+        f"evenkeel cannot reboot the device: {NO_LOGIND}; {REBOOT_REMEDY}",
+    )
+    assert steps(planned(SYSTEM, seen(slot(A, "1"), slot(B, "2"), no_reboot=NO_LOGIND))) == []
+    assert steps(planned(changed(SYSTEM, reboot="others"), look)) == WHOLE
+
+
+def test_the_way_back_is_marked_though_evenkeel_cannot_reboot() -> None:
+    """Somebody may switch the device off and on."""
+    memory = changed(SETTLED, trial={B: Trial("2", "boot-0", A)}, ran={A: "1"})
+    look = seen(slot(A, "1"), slot(B, "2"), booted=B, no_reboot=NO_LOGIND)
+    assert steps(planned(changed(SYSTEM, version="1"), look, memory)) == ["activate", "reboot"]
 
 
 def test_streaming_that_the_updater_cannot_do_is_a_download() -> None:
@@ -186,6 +217,21 @@ def test_a_fallback_is_told_by_the_boot_and_the_slot(trial: Trial, b: SlotSeen) 
     plan = planned(SYSTEM, seen(slot(A, "1"), b), changed(ON_TRIAL, trial={B: trial}))
     assert steps(plan) == ["prove"]
     assert verb_and_why(plan)[1].startswith("the bootloader fell back to slot A (1): slot B (2) did not boot")
+
+
+@pytest.mark.parametrize("trial", [Trial("2", "boot-0", A, UNCOUNTED), Trial("2", "boot-0", A, activations=1)])
+def test_that_the_other_slot_boots_next_is_no_fallback_where_this_one_was_tried(trial: Trial) -> None:
+    """A bootloader that tries a slot once has the booted one last, until it is marked good."""
+    look = seen(slot(A, "1", boot_status="bad"), slot(B, "2"), primary=B)
+    plan = planned(SYSTEM, look, changed(SETTLED, trial={B: trial}))
+    assert steps(plan) == ["settle", "activate", "reboot"]
+
+
+def test_what_evenkeel_has_written_and_nobody_activated_does_not_boot_next() -> None:
+    """Nobody asks for a system at the moment: an update manager has not yet sent the command."""
+    look = seen(slot(A, "1", boot_status="bad"), slot(B, "2"), primary=B)
+    assert steps(planned(None, look, SlotsMemory(installed={B: "2"}))) == ["settle"]
+    assert steps(planned(None, look, SlotsMemory())) == []
 
 
 def test_a_further_try_of_a_boot() -> None:
@@ -376,8 +422,8 @@ def test_the_window_and_the_reboot_of_others_are_the_drivers() -> None:
 def after(memory: SlotsMemory, plan: Plan, id_: str, outcome: Outcome | None) -> SlotsMemory:
     """The memory after a step; `None`: it has begun, and the process is dead."""
     step: Step = next(step for stage in plan.stages for step in stage.steps if step.id == id_)
-    begun = Slots().begun(step, memory)
-    return begun if outcome is None else Slots().remembered(step, outcome, begun)
+    begun = Slots().memory_before(step, memory)
+    return begun if outcome is None else Slots().memory_after(step, outcome, begun)
 
 
 def test_a_trial_is_remembered_before_the_mark() -> None:
@@ -446,6 +492,29 @@ def test_what_was_found_is_what_a_first_revision_goes_back_to() -> None:
         OperatingSystem("os", "1")
     ]
     assert Slots().superseded(differences, look, SETTLED) == ()
+
+
+FOUND = OperatingSystem("os", "1")
+"""The way back of a first revision has no bundle."""
+
+
+def test_a_system_as_it_was_found_is_neither_proven_nor_left_unmarked() -> None:
+    assert steps(planned(FOUND, seen(slot(A, "1"), slot(B, "1")), SlotsMemory())) == []
+    unmarked = seen(slot(A, "1", boot_status="bad"), slot(B, "1"))
+    assert steps(planned(FOUND, unmarked, SlotsMemory())) == ["settle"]
+    unwell = SlotsMemory(proving={A: Proving("1", "boot-1", 5.0, has_failed=True)})
+    assert steps(planned(FOUND, unmarked, unwell)) == []
+    assert steps(planned(FOUND, unmarked, changed(unwell, proving={A: Proving("0", "boot-1", 5.0, True)}))) == [
+        "settle"
+    ]
+
+
+def test_what_somebody_has_booted_beside_a_system_as_it_was_found_stays() -> None:
+    """INV-11"""
+    look = seen(slot(A, "1"), slot(B, "9"), booted=B)
+    assert verb_and_why(planned(FOUND, look, SlotsMemory()))[0] == "keep"
+    ours = SlotsMemory(proven={B: Proof("9", "boot-1")}, reached={"os": "9"}, ran={A: "1"})
+    assert steps(planned(FOUND, look, ours)) == ["activate", "reboot"]
 
 
 def test_only_what_ran_before_is_set_aside_when_its_boot_fails() -> None:

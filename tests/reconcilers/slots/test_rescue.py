@@ -26,6 +26,7 @@ def test_the_slot_is_activated_only_once_it_is_known_which_one_was_written() -> 
     assert [each for each in steps(plan) if each != "settle"] == ["fetch", "inspect", "install"]
     install = action(plan, "install")
     assert {install.slot, *install.rivals} == {A, B}
+    assert install.traits.text.endswith(", or another one that the updater chooses")
 
 
 def test_beside_a_booted_slot_there_is_no_choice() -> None:
@@ -37,7 +38,7 @@ def test_beside_a_booted_slot_there_is_no_choice() -> None:
 def test_the_slot_that_was_written_is_booted() -> None:
     step = install_step(broken(), SETTLED)
     rival = B if step.action.slot == A else A  # type: ignore[union-attr]
-    memory = Slots().remembered(step, Done("", rival), Slots().begun(step, SETTLED))
+    memory = Slots().memory_after(step, Done("", rival), Slots().memory_before(step, SETTLED))
     assert memory.installed == {rival: "2"}
     plan = planned(SYSTEM, broken("2") if rival == B else seen(slot(A, "2"), slot(B, "1"), "rescue.0"), memory)
     assert [each for each in steps(plan) if each != "settle"] == ["activate", "reboot"]
@@ -48,10 +49,10 @@ def test_an_updater_that_activates_by_itself_has_put_the_slot_on_trial() -> None
     can = Abilities(keeps_primary=False)
     step = install_step(broken(can=can), SETTLED)
     rival = B if step.action.slot == A else A  # type: ignore[union-attr]
-    memory = Slots().remembered(step, Done("", rival), Slots().begun(step, SETTLED))
+    memory = Slots().memory_after(step, Done("", rival), Slots().memory_before(step, SETTLED))
     assert list(memory.trial) == [rival]
     plan = planned(SYSTEM, broken("2", primary=rival, can=can), memory)
-    assert [each for each in steps(plan) if each != "settle"] == ["reboot"]
+    assert [each for each in steps(plan) if each != "settle"] == ["activate", "reboot"]
 
 
 def test_none_of_the_slots_that_may_be_written_is_trusted_from_then_on() -> None:
@@ -59,5 +60,5 @@ def test_none_of_the_slots_that_may_be_written_is_trusted_from_then_on() -> None
     proven = changed(
         SETTLED, proven={A: Proof("1", "boot-0"), B: Proof("1", "boot-0")}, ran={B: "1"}, installed={B: "1"}
     )
-    memory = Slots().begun(install_step(broken(), proven), proven)
+    memory = Slots().memory_before(install_step(broken(), proven), proven)
     assert (memory.proven, memory.ran, memory.installed) == ({}, {}, {})

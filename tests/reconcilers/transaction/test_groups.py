@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from evenkeel.reconcilers.transaction.groups import group_text, groups, has_groups
+from datetime import timedelta
+
+import pytest
+
+from evenkeel.reconcilers.transaction.groups import go_on_without, group_text, groups, has_groups
+from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import DesiredState, Document, SystemContainers, desired_state
@@ -105,3 +110,69 @@ def test_words() -> None:
     assert has_groups(GOOD)
     assert not has_groups(state(container("web", "1")))
     assert [group_text(each) for each in ("drive", "")] == ["group drive", "what is in no group"]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "along", "goes_on"),
+    [
+        ({"a"}, set(), True),
+        ({"a"}, {"b"}, False),
+        ({"a", "b"}, set(), False),
+        ({"a", "b", "other"}, set(), False),
+        ({"other"}, set(), False),
+        (set(), set(), False),
+    ],
+)
+def test_groups_go_on_without_those_that_wait_where_some_do_not(
+    waiting: set[str], along: set[str], goes_on: bool
+) -> None:
+    assert go_on_without(waiting, along, {"a", "b"}) is goes_on
+
+
+# ── what a document needs has to be there ──────────────────────────────────────────────────────────────────────────
+
+
+def needing(name: str, version: str, *needs: str) -> Document:
+    return Document("Container", name, normal(Container(name, f"{name}:{version}", depends_on=needs)))
+
+
+RULES = (rule("one", "x", "base"), rule("two", "app"))
+
+
+def test_a_group_that_needs_what_another_one_brings_stays_as_it_was_with_it() -> None:
+    """Found by a check: app was started without base, and was good."""
+    good = state(needing("app", "1"), container("x", "1"), *RULES)
+    asked = state(needing("app", "2", "base"), container("base", "1"), container("x", "2"), *RULES)
+    found = groups(asked, good)
+    assert found.along(["one"]) == {"two": "app depends on base, which group one does not have as it was"}
+    assert found.along(["two"]) == {}
+    assert found.without(["one", "two"]).subjects().keys() == good.subjects().keys()
+
+
+def test_a_group_that_takes_away_what_another_one_needs_as_it_was_stays_with_it() -> None:
+    good = state(needing("app", "1", "base"), container("base", "1"), container("x", "1"), *RULES)
+    asked = state(needing("app", "2"), container("x", "2"), *RULES)
+    found = groups(asked, good)
+    assert found.along(["two"]) == {"one": "base stays for app, as long as group two is as it was"}
+    assert found.along(["one"]) == {}
+
+
+def test_a_group_that_waits_for_the_end_of_what_does_not_end_as_it_was_stays_with_it() -> None:
+    base = Container("base", "base:1")
+    waits = Container("app", "app:2", depends_on=("base",), conditions=(("base", "completed"),))
+    good = state(needing("app", "1"), Document("Container", "base", normal(base)), *RULES)
+    job = normal(changed(base, run_once=timedelta(minutes=1)))
+    asked = state(Document("Container", "app", normal(waits)), Document("Container", "base", job), *RULES)
+    assert list(groups(asked, good).along(["one"])) == ["two"]
+
+
+def test_a_need_that_is_turned_round_keeps_both_as_they_were() -> None:
+    good = state(needing("app", "1", "base"), needing("base", "1"), *RULES)
+    asked = state(needing("app", "2"), needing("base", "2", "app"), *RULES)
+    assert list(groups(asked, good).along(["two"])) == ["one"]
+
+
+def test_a_system_container_that_is_needed_is_no_member_of_a_group() -> None:
+    good = state(needing("app", "1"), container("x", "1"), *RULES)
+    asked = state(needing("app", "2", "sys"), container("x", "2"), *RULES)
+    assert groups(asked, good).along(["one"]) == {}

@@ -88,3 +88,10 @@ def test_what_gets_lost_is_named(line: str, key: str) -> None:
     flaws: list[Flaw] = []
     kanto_payload(state, flaws)
     assert [flaw.path for flaw in flaws] == [("b", key)]
+
+
+def test_the_end_in_the_word_of_ledas_original() -> None:
+    heard = heard_from(
+        b'{"activityId": "a", "timestamp": 1, "payload": {"status": "COMPLETE", "message": "Self-update completed."}}'
+    )
+    assert heard == Heard("a", "COMPLETED", message="Self-update completed.")

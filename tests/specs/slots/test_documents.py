@@ -50,6 +50,8 @@ def test_everything() -> None:
             ca="/etc/ca.pem",
             proxy="http://proxy:3128",
             credentials="/etc/credentials",
+            clientCert="/etc/device.pem",
+            clientKey="/etc/device.key",
             health={
                 "units": ["b.service", "a.socket", "b.service"],
                 "containers": ["web"],
@@ -71,6 +73,8 @@ def test_everything() -> None:
         "/etc/ca.pem",
         "http://proxy:3128",
         "/etc/credentials",
+        "/etc/device.pem",
+        "/etc/device.key",
         False,
         Health(("a.socket", "b.service"), ("web",), ("/usr/bin/check", "all"), timedelta(seconds=90)),
         timedelta(minutes=5),
@@ -108,6 +112,12 @@ def test_everything() -> None:
             {"bundle": "file:///os.raucb", "ca": "/ca"},
             "spec.ca: has no effect, because the bundle is on the device (warning); leave",
         ),
+        (
+            {"clientCert": "/cert"},
+            "spec.clientCert: is of no use without `clientKey`; write `clientKey`, too, or leave",
+        ),
+        ({"clientCert": "cert", "clientKey": "/key"}, "spec.clientCert: the text `cert` does not fit"),
+        ({"clientKey": "/key"}, "spec.clientKey: is of no use without `clientCert`; write `clientCert`, too, or leave"),
         (
             {"proxy": "proxy:3128"},
             "spec.proxy: expected an address with http or https; write it as `http://proxy:3128`",

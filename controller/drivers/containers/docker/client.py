@@ -112,7 +112,7 @@ class EngineClient:
 
     async def get_list(self, path: str, item: type[Shape], query: Mapping[str, object] | None = None) -> list[Shape]:
         """The engine's answer to a question, a list. Some engines answer null when it is empty. An empty list, and null,
-        count when they come twice: what is gone in one answer alone would be made anew."""
+        count when they come twice: an instance that is absent from one answer alone would be made anew."""
         _, found = await self.call("GET", path, query)
         if not found:
             _, found = await self.call("GET", path, query)
@@ -252,7 +252,7 @@ class EngineClient:
         except (OSError, h11.RemoteProtocolError) as error:
             why = str(_WHY.get(type(error), error))
             if isinstance(error, FileNotFoundError | ConnectionRefusedError):
-                why = f"{why}; {self._advice}{passed_over(self._path)}"
+                why = f"{why}; {self._advice}{passed_over()}"
             raise Unavailable(self.element, f"{request}: {why}") from error
 
     def _kept(self) -> Wire | None:

@@ -16,6 +16,7 @@ from evenkeel.controller.drivers.containers.docker.observer import Observer
 from evenkeel.controller.drivers.containers.docker.parse import is_owner
 from evenkeel.controller.drivers.containers.docker.render import as_kept
 from evenkeel.reconcilers.containers import compare
+from evenkeel.reconcilers.containers.lacks import weakened
 from evenkeel.specs.containers.actions import Create
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.plan import Done, Failed, Outcome, Retry
@@ -54,8 +55,7 @@ async def create(
     if differs:
         return Failed(f"the engine made something else of it: {differs}")
     warnings = list(answer.get("Warnings") or [])
-    if container.log.path:
-        warnings.append("the engine keeps logs in its own folder; log.path has no effect")
+    warnings.extend(weakened(container, (await observer.kind()).lacks))
     return Done("; ".join(["created", *warnings]), answer["Id"])
 
 

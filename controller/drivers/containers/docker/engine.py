@@ -26,7 +26,7 @@ from evenkeel.controller.drivers.containers.docker.logs import last_output
 from evenkeel.controller.drivers.containers.docker.networks import Networks, attachment
 from evenkeel.controller.drivers.containers.docker.observer import LOOK_TIMEOUT_S, Observer
 from evenkeel.controller.drivers.containers.docker.places import has_our_volumes
-from evenkeel.controller.drivers.containers.docker.refusals import outcome, shown
+from evenkeel.controller.drivers.containers.docker.refusals import outcome, without_values
 from evenkeel.controller.drivers.containers.docker.registries import AskRegistries, Registries
 from evenkeel.controller.drivers.containers.docker.render import create_body, endpoint_body, update_body
 from evenkeel.controller.drivers.containers.verify import watch_until_proven
@@ -241,7 +241,7 @@ class DockerEngine:
                     return Retry(f"{answer.message}; {_DOUBLED.format(self._network)}", outside=True)
                 brought = [mount.destination for mount in found.seen.container.mounts]
                 told = outcome(answer.message, brought)
-                return changed(told, message=shown(told.message, found.seen.container))
+                return changed(told, message=without_values(told.message, found.seen.container))
         return Retry("its network could not be made", outside=True)
 
     async def _end(self, action: End) -> Outcome:
@@ -328,4 +328,4 @@ def _is_about_its_network(answer: EngineAnswer) -> bool:
 
 def _without_values(told: Outcome, action: Action) -> Outcome:
     container = action.container if isinstance(action, Create | Connect | Verify) else None
-    return changed(told, message=shown(told.message, container))
+    return changed(told, message=without_values(told.message, container))

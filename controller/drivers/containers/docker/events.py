@@ -111,14 +111,14 @@ class Ends:
 
     def __init__(self, element: str) -> None:
         self._element = element
-        self._killed, self._ended = False, asyncio.Event()
+        self._began, self._killed, self._ended = False, False, asyncio.Event()
         self.listening: asyncio.Task[None] | None = None
 
     def hear(self, event: object) -> None:
         """The next event."""
         match event:
             case {"Action": "start"}:
-                self._killed = False
+                self._began, self._killed = True, False
                 self._ended.clear()
             case {"Action": "kill"}:
                 self._killed = True
@@ -126,6 +126,14 @@ class Ends:
                 self._ended.set()
             case _:
                 pass
+
+    async def was_alone(self, timeout_s: float) -> bool:
+        """Whether the container ended by itself. False also when the engine does not remember its start any more, because the
+        engine itself, or too much else, began after it: then it does not tell of every `kill` since, either."""
+        try:
+            return not await self.was_killed(timeout_s) and self._began
+        except DriverError:
+            return False
 
     async def was_killed(self, timeout_s: float) -> bool:
         """Whether the engine killed the container before it ended: for somebody, or because the engine itself ends. Raises

@@ -23,7 +23,8 @@ from evenkeel.specs.containers.observed import Lack
 
 class Kind(NamedTuple):
     """The abilities of one kind of engine, as in `ContainersSeen`; `inspected` puts an inspection into Docker's words,
-    `asked` the body of a creation into those of the engine."""
+    `asked` the body of a creation into those of the engine. `log_ends_with_it`: its log of events begins with the engine, and
+    tells of each `kill`."""
 
     name: str
     in_place: Literal["finite", "none"]
@@ -31,6 +32,7 @@ class Kind(NamedTuple):
     lacks: tuple[Lack, ...]
     inspected: Callable[[answers.Inspected], answers.Inspected]
     asked: Callable[[dict[str, Any]], dict[str, Any]]
+    log_ends_with_it: bool
 
 
 def kind_of(server: str, version: answers.Version | None = None) -> Kind:
@@ -129,12 +131,15 @@ _USUAL: Mapping[str, tuple[object, ...]] = {
 }
 """Podman's defaults that differ from Docker's; they are no settings of a container."""
 
-DOCKER = Kind("docker", "finite", True, (), lambda found: found, lambda body: body)
+_BOTH: tuple[Lack, ...] = ("log-path", "restart-limit", "split-seconds")
+"""Keys of Kanto's that the API has no word for."""
+DOCKER = Kind("docker", "finite", True, _BOTH, lambda found: found, lambda body: body, log_ends_with_it=True)
 PODMAN = Kind(
     "podman",
     "none",
     True,
-    ("links", "unset-env", "port-ranges", "unlimited-swap", "domain-name", "log-options", "exec-words"),
+    ("links", "unset-env", "port-ranges", "unlimited-swap", "domain-name", "log-options", "exec-words", *_BOTH),
     _by_podman,
     _for_podman,
+    log_ends_with_it=False,
 )

@@ -95,7 +95,7 @@ class Networks:
         """The ids of all networks → their names."""
         return {entry["Id"]: entry["Name"] for entry in await self._client.get_list("/networks", NetworkEntry)}
 
-    async def kept(self) -> str:
+    async def find(self) -> str:
         """The id of the network for mode bridge, of several the one to use; "" when there is none."""
         ranked = await self._ranked()
         return ranked[0].id if ranked else ""

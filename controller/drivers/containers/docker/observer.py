@@ -12,14 +12,14 @@ listed and cannot be inspected would be missing from the observation, and made a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
 from evenkeel.controller.drivers.containers.docker import answers, parse
 from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, EngineClient
 from evenkeel.controller.drivers.containers.docker.configuration import Abilities
-from evenkeel.controller.drivers.containers.docker.events import NewestEnds, is_reason_to_look
+from evenkeel.controller.drivers.containers.docker.events import NewestEnds, ends_of, is_reason_to_look
 from evenkeel.controller.drivers.containers.docker.inherited import Inheritance, are_all_known
 from evenkeel.controller.drivers.containers.docker.interfaces import first_open_port
 from evenkeel.controller.drivers.containers.docker.kinds import DOCKER, Kind, kind_of, version_of
@@ -37,11 +37,13 @@ from evenkeel.controller.drivers.containers.docker.uptime import Uptimes
 from evenkeel.controller.drivers.containers.probe import Probes
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Health
-from evenkeel.specs.containers.observed import LATELY_S, ContainerSeen, ContainersLook, ContainersSeen
+from evenkeel.specs.containers.observed import LATELY_S, ContainerSeen, ContainersLook, ContainersSeen, Lack
 from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
 
 LOOK_TIMEOUT_S = 240.0
 """No look takes longer than a watchdog waits for one (`controller.loop.liveness`)."""
+_TELLS_WITHIN_S = 5.0
+"""The time in which an engine tells of what has happened already. It does so at once."""
 _NONSENSE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """The errors of reading, when values of the right type make no sense."""
 
@@ -117,7 +119,7 @@ class Observer:
                 id_ for id_, entry in ours.items() if look.subject in ("", adopted.get(id_) or parse.subject_of(entry))
             ]
             async with asyncio.TaskGroup() as group:
-                looks = [group.create_task(self._look_on(id_, adopted.get(id_, ""), look.checks)) for id_ in asked]
+                looks = [group.create_task(self._look_on(id_, adopted.get(id_, ""), look)) for id_ in asked]
             present = await self._told_cut_off([found for each in looks if (found := each.result()) is not None])
             asked_about = () if look.here_only else look.images
             remote = await self._registries.look_up(asked_about, fresh=look.fresh)
@@ -125,7 +127,7 @@ class Observer:
             engine=version,
             in_place=self._in_place(),
             reconnects=self._kind.reconnects,
-            lacks=self._kind.lacks,
+            lacks=(*self._kind.lacks, *await self._unlimited(look)),
             containers=tuple(sorted([*others, *present], key=lambda each: each.id)),
             images=by_reference,
             digests=digests,
@@ -199,22 +201,30 @@ class Observer:
     async def _list(self) -> list[answers.ContainerEntry]:
         return await self._client.get_list("/containers/json", answers.ContainerEntry, {"all": "1"})
 
-    async def _look_on(self, instance: str, subject: str, checks: Mapping[str, Health] | None) -> Inspection | None:
-        """One container with its health over time; `None` when it is gone meanwhile. `subject` as for `inspect`, `checks`
-        as for `Look`."""
+    async def _look_on(self, instance: str, subject: str, look: ContainersLook) -> Inspection | None:
+        """One container with its health over time; `None` when it is gone meanwhile. `subject` as for `inspect`."""
         found = await self.inspect(instance, subject)
         if found is None or found.seen.container is None:
             return found
-        check = found.seen.container.health if checks is None else checks.get(found.seen.name)
+        check = found.seen.container.health if look.checks is None else look.checks.get(found.seen.name)
+        if found.seen.id in look.ends and await self._ended_alone(found.seen):
+            found = found._replace(seen=changed(found.seen, ended_alone=True))
         up_s = self._uptimes.known_s(found.seen.id)
         return found._replace(seen=await self._probes.over_time(found.seen, check, up_s))
+
+    async def _ended_alone(self, seen: ContainerSeen) -> bool:
+        """See `ContainerSeen.ended_alone`. The log of an engine that keeps it from one life to the next proves nothing."""
+        if seen.state != "exited" or seen.exit_code or seen.error or not self._kind.log_ends_with_it:
+            return False
+        async with ends_of(self._client, seen.id, self.ends.hear) as ends:
+            return await ends.was_alone(_TELLS_WITHIN_S)
 
     async def _told_cut_off(self, found: Sequence[Inspection]) -> list[ContainerSeen]:
         """The containers, each with the reason why it is cut off from its network."""
         there, kept = None, ""
         self._networks_of |= {each.seen.id: frozenset(each.attachment.ids.values()) for each in found}
         if is_doubtful({each.seen.id: each.attachment for each in found}):
-            there, kept = await self._networks.there(), await self._networks.kept()
+            there, kept = await self._networks.there(), await self._networks.find()
         return [
             changed(each.seen, cut_off=cut_off(each.attachment, self._networks.name, there, kept)) for each in found
         ]
@@ -229,9 +239,16 @@ class Observer:
         lost_some = self._abilities is not None and not all(self._abilities)
         return "none" if lost_some else self._kind.in_place
 
+    async def _unlimited(self, look: ContainersLook) -> tuple[Lack, ...]:
+        """The limits that the kernel does not keep, where that matters to a look."""
+        if not look.limits or "limits" in self._kind.lacks:
+            return ()
+        keeps = await self._what_it_keeps()
+        return () if all(keeps) else ("swap-limits",) if keeps.memory else ("memory-limits",)
+
     async def _what_it_keeps(self) -> Abilities:
         """The limits that the kernel below the engine allows. It is a slow question, asked only when a container has
-        lost some."""
+        lost some or is to have some, once for each engine."""
         if self._abilities is None:
             found = await self._client.get("/info", answers.SystemAnswer)
             self._abilities = Abilities(found.get("MemoryLimit", False), found.get("SwapLimit", False))

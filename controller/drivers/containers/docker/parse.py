@@ -17,7 +17,7 @@ from evenkeel.controller.drivers.containers.docker.checks import health_of, newe
 from evenkeel.controller.drivers.containers.docker.configuration import Abilities, container_of, image_of
 from evenkeel.controller.drivers.containers.docker.places import other_volumes_of, volumes_of
 from evenkeel.controller.drivers.containers.docker.published import published
-from evenkeel.controller.drivers.containers.docker.refusals import shown
+from evenkeel.controller.drivers.containers.docker.refusals import without_values
 from evenkeel.controller.drivers.containers.docker.render import HOLDS_LABEL, NAME_LABEL, OWNER_LABEL, asked_from
 from evenkeel.controller.drivers.containers.docker.unspoken import unspoken
 from evenkeel.specs.containers.image import DIGEST_PATTERN, parse_image
@@ -106,7 +106,7 @@ def parse_container(
         health=health_of(state),
         check=newest_check(state, container.health),
         exit_code=state.get("ExitCode") or 0,
-        error=shown(state.get("Error") or "", container),
+        error=without_values(state.get("Error") or "", container),
         restart_count=inspected.get("RestartCount") or 0,
         created_at=parse_time(inspected.get("Created", "")),
         started_at=parse_time(state.get("StartedAt", "")),
@@ -124,7 +124,7 @@ def parse_container(
 
 def cannot_be_started(error: str) -> bool:
     """Whether a container can never be started again, as this failure of its start tells: the engine was killed in the
-    middle of an earlier start, and what that had begun is left over below it (measured, 20.10; only a reboot ends it)."""
+    middle of an earlier start, and the remains of that are below it (measured, 20.10; only a reboot ends it)."""
     return _TASK_IS_LEFT.search(error) is not None
 
 

@@ -1,7 +1,6 @@
-"""Engines that the `docker` command would use and evenkeel does not: those of the environment and of Docker's contexts.
+"""Engines that the `docker` command would use and evenkeel does not: those of Docker's contexts.
 
-An address in the settings counts before all of them, and one in the environment that is no socket never counts. An
-operator who has set one of them would look for the mistake in the wrong place when the engine is away, so the error
+An operator who has set one of them would look for the mistake in the wrong place when the engine is away, so the error
 names them.
 """
 
@@ -14,10 +13,9 @@ from pathlib import Path
 from evenkeel.controller.process.bounded import read_bounded
 
 
-def passed_over(path: str) -> str:
-    """The settings that do not count for an engine at the socket `path`, as the end of a sentence; "" when there are none."""
-    others = ("", path, f"unix://{path}")
-    found = [f"${name}" for name in ("DOCKER_HOST", "DOCKER_CONTEXT") if os.environ.get(name, "") not in others]
+def passed_over() -> str:
+    """The settings that do not count, as the end of a sentence; "" when there are none."""
+    found = ["$DOCKER_CONTEXT"] if os.environ.get("DOCKER_CONTEXT") else []
     if _context() not in ("", "default"):
         found.append("the context of the docker command")
     return f"; evenkeel does not look at {' and '.join(found)}" if found else ""

@@ -100,7 +100,7 @@ def outcome(message: str, mounted: Sequence[str] = ()) -> Outcome:
     return Failed(message) if _FINAL.search(lower) else Retry(message)
 
 
-def shown(message: str, container: Container | None) -> str:
+def without_values(message: str, container: Container | None) -> str:
     """The engine's message without values of this container: the same text for the same cause."""
     program = (container.command or ("",))[0] if container is not None else ""
     return start_cause(message, program) or redacted(_ENDPOINT_ID.sub("", message), container)

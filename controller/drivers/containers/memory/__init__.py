@@ -7,10 +7,10 @@ from evenkeel.controller.drivers.containers.memory.world import (
     BY_NAME,
     DISCONNECTED,
     Image,
-    Kept,
     Script,
     World,
+    WorldContainer,
     foreign_id,
 )
 
-__all__ = ["BY_NAME", "DISCONNECTED", "Image", "Kept", "MemoryEngine", "Script", "World", "foreign_id"]
+__all__ = ["BY_NAME", "DISCONNECTED", "Image", "MemoryEngine", "Script", "World", "WorldContainer", "foreign_id"]

@@ -17,15 +17,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from evenkeel.controller.drivers.containers.memory import vanishing, volumes
-from evenkeel.controller.drivers.containers.memory.saying import said
+from evenkeel.controller.drivers.containers.memory.saying import output_of
 from evenkeel.controller.drivers.containers.memory.simulation import IN_PLACE, Simulation
 from evenkeel.controller.drivers.containers.memory.view import observation
 from evenkeel.controller.drivers.containers.memory.world import (
     DISCONNECTED,
     Image,
-    Kept,
     Script,
     World,
+    WorldContainer,
     foreign_id,
     image_id,
     repo_digest,
@@ -119,7 +119,7 @@ class MemoryEngine:
         if self.script.unreachable:
             raise Unavailable("engine:memory", "is scripted to be unreachable")
         kept = self.simulation.named(instance)
-        return said(kept, self.simulation.behaviour(kept)) if kept else Output(unread="it is not there any more")
+        return output_of(kept, self.simulation.behaviour(kept)) if kept else Output(unread="it is not there any more")
 
     async def nudges(self) -> AsyncIterator[None]:
         while True:
@@ -214,14 +214,14 @@ class MemoryEngine:
 
     # ── other people's hands ───────────────────────────────────────────────────────────────────────────────────
 
-    def _named(self, name: str) -> Kept:
+    def _named(self, name: str) -> WorldContainer:
         return self.simulation.find(plain_name(name))
 
     def kill(self, name: str, exit_code: int = 137) -> None:
         """Somebody has the engine end a container's process. A restart policy does not start it again after that."""
         self._kill(self._named(name), exit_code)
 
-    def _kill(self, kept: Kept, exit_code: int, *, with_volumes: bool = True) -> None:
+    def _kill(self, kept: WorldContainer, exit_code: int, *, with_volumes: bool = True) -> None:
         killed = replace(kept, state="exited", exit_code=exit_code, finished_at=self._now(), was_killed=True)
         self.simulation.end(killed, with_volumes=with_volumes)
 
@@ -278,7 +278,9 @@ class MemoryEngine:
     ) -> None:
         """Somebody else runs a container. `unspoken`: its settings that no spec can say. `vanishes`: as with `--rm`."""
         id_ = foreign_id(container.name)
-        kept = Kept(id_, plain_name(container.name), image_id(container.image, 1), container, state, container.image)
+        kept = WorldContainer(
+            id_, plain_name(container.name), image_id(container.image, 1), container, state, container.image
+        )
         self.world.images.setdefault(container.image, 1)
         places = volumes.without_names(self.world.volumes, self.simulation.behaviour(kept).volumes, id_)
         up = replace(kept, created_at=self._now(), started_at=self._now(), up_at=uptime())

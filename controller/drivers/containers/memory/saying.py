@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evenkeel.controller.drivers.containers.memory.world import Image, Kept
+from evenkeel.controller.drivers.containers.memory.world import Image, WorldContainer
 from evenkeel.reconcilers.containers.causes import answer_cause, check_cause, is_good_answer
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, ExecProbe, Health, HttpProbe
@@ -11,7 +11,7 @@ from evenkeel.specs.containers.output import last_lines
 from evenkeel.specs.output import Output
 
 
-def said(kept: Kept, image: Image) -> Output:
+def output_of(kept: WorldContainer, image: Image) -> Output:
     """The output of a container since it was first started. As in real engines, output needs a log that can be read."""
     env, marked = (kept.container.env, kept.container.secrets) if kept.container is not None else ((), ())
     lines = last_lines(image.output, env, marked) if kept.started_at else ()

@@ -15,9 +15,9 @@ from evenkeel.controller.drivers.containers.memory.world import (
     BY_NAME,
     DISCONNECTED,
     Image,
-    Kept,
     Script,
     World,
+    WorldContainer,
     after_ends,
     image_id,
     made_up_size,
@@ -48,7 +48,7 @@ class Simulation:
     now: Now
     touched: Callable[[], None]
 
-    def present(self) -> list[Kept]:
+    def present(self) -> list[WorldContainer]:
         """All containers, after the processes that end by themselves have ended."""
         for kept in list(self.world.containers.values()):
             image = self.behaviour(kept)
@@ -64,11 +64,11 @@ class Simulation:
                 vanishing.end(self.world, ended)
         return list(self.world.containers.values())
 
-    def named(self, instance: str) -> Kept | None:
+    def named(self, instance: str) -> WorldContainer | None:
         """The container of this id or name in the engine, `None` when there is none."""
         return next((kept for kept in self.present() if instance in (kept.id, kept.engine_name)), None)
 
-    def find(self, instance: str) -> Kept:
+    def find(self, instance: str) -> WorldContainer:
         """The container of this id or name in the engine; Unavailable when there is none."""
         kept = self.named(instance)
         if kept is None:
@@ -80,7 +80,7 @@ class Simulation:
         default = Image(pull="missing") if self.script.shut_registry else Image(size=made_up_size(ref))
         return self.catalogue.get(ref, default)
 
-    def behaviour(self, kept: Kept) -> Image:
+    def behaviour(self, kept: WorldContainer) -> Image:
         """The behaviour of a container. The image that it was created from decides, although its tag may have been
         pushed again. One that runs once ends well where nothing else is known of its image."""
         offered = self.offered(kept.image)
@@ -90,12 +90,12 @@ class Simulation:
             return offered
         return self.world.pulled.get(kept.image_id, offered)
 
-    def put(self, kept: Kept) -> None:
+    def put(self, kept: WorldContainer) -> None:
         """Add or replace a container."""
         self.world.containers[kept.id] = kept
         self.touched()
 
-    def end(self, kept: Kept, *, with_volumes: bool = True) -> None:
+    def end(self, kept: WorldContainer, *, with_volumes: bool = True) -> None:
         """Replace a container by how it has ended; one that vanishes then is removed, `with_volumes` or without."""
         vanishing.end(self.world, kept, with_volumes=with_volumes)
         self.touched()
@@ -121,7 +121,9 @@ class Simulation:
         self.world.created += 1
         id_ = hashlib.sha256(f"{self.world.created} {action.engine_name}".encode()).hexdigest()[:12]
         content = image_id(container.image, self.world.images[container.image])
-        created = Kept(id_, action.engine_name, content, container, image=container.image, created_at=self.now())
+        created = WorldContainer(
+            id_, action.engine_name, content, container, image=container.image, created_at=self.now()
+        )
         declared = self.behaviour(created).volumes
         places = volumes.attached(self.world.volumes, container, declared, action.volumes, id_)
         self.put(replace(created, volumes=places))
@@ -145,7 +147,7 @@ class Simulation:
         self.put(replace(started, exit_code=0, error="", restart_count=0, was_killed=False))
         return Done("started", kept.id)
 
-    def _hindrance(self, kept: Kept) -> str:
+    def _hindrance(self, kept: WorldContainer) -> str:
         """The reason why a container cannot be started now although nothing is wrong with it; "" when it can."""
         for device in kept.container.devices if kept.container else ():
             if device.host_path in self.script.absent:
@@ -154,7 +156,7 @@ class Simulation:
         awake = [other for other in self.present() if other.id != kept.id and other.state in AWAKE]
         return next((taken for other in awake if (taken := taken_port(kept, other))), "")
 
-    def connected(self, kept: Kept) -> Kept:
+    def connected(self, kept: WorldContainer) -> WorldContainer:
         """The container on the network of mode bridge, which is made if it is gone."""
         if kept.container is None or kept.container.network == "host":
             return kept
@@ -163,7 +165,7 @@ class Simulation:
             self.world.network = self.world.networks
         return replace(kept, network=self.world.network)
 
-    def cut_off(self, kept: Kept) -> str:
+    def cut_off(self, kept: WorldContainer) -> str:
         """The reason why a container has no network though it should; "" when it has one."""
         if kept.container is None or kept.container.network == "host":
             return ""

@@ -7,22 +7,24 @@ import hashlib
 from dataclasses import replace
 
 from evenkeel.controller.drivers.containers.memory import volumes
-from evenkeel.controller.drivers.containers.memory.world import Kept, World
+from evenkeel.controller.drivers.containers.memory.world import World, WorldContainer
 from evenkeel.specs.codec import changed
 
 
-def hold(world: World, held: Kept, subject: str) -> None:
+def hold(world: World, held: WorldContainer, subject: str) -> None:
     """See that a container of `subject` has the volumes of `held`."""
     assert held.container is not None
     id_ = hashlib.sha256(f"holds {held.id} {world.created}".encode()).hexdigest()[:12]
     if not any(kept.holds == held.id for kept in world.containers.values()):
         container = changed(held.container, name=subject)
         name = f"{held.engine_name}.volumes"
-        holder = Kept(id_, name, held.image_id, container, image=held.image, volumes=held.volumes, holds=held.id)
+        holder = WorldContainer(
+            id_, name, held.image_id, container, image=held.image, volumes=held.volumes, holds=held.id
+        )
         world.containers[id_] = replace(holder, other_volumes=held.other_volumes)
 
 
-def end(world: World, ended: Kept, *, with_volumes: bool = True) -> None:
+def end(world: World, ended: WorldContainer, *, with_volumes: bool = True) -> None:
     """Keep a container that has just ended as it is, unless it vanishes. With an engine that ends itself its volumes
     stay."""
     if not ended.vanishes:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from evenkeel.controller.drivers.containers.memory.saying import check_in_force, failed_check, is_well
 from evenkeel.controller.drivers.containers.memory.simulation import Simulation
-from evenkeel.controller.drivers.containers.memory.world import DEVICE_NAME, FOREIGN, Kept, up_s
+from evenkeel.controller.drivers.containers.memory.world import DEVICE_NAME, FOREIGN, WorldContainer, up_s
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import ExecProbe
 from evenkeel.specs.containers.observed import LATELY_S, CheckSeen, ContainerSeen, ContainersLook, HealthSeen
 
 
-def observation(simulation: Simulation, kept: Kept, look: ContainersLook) -> ContainerSeen:
+def observation(simulation: Simulation, kept: WorldContainer, look: ContainersLook) -> ContainerSeen:
     """The observation of a container. An own container has its subject; a foreign one has a subject from
     `look.adopted`, or none."""
     container, behaviour = kept.container, simulation.behaviour(kept)
@@ -46,6 +46,7 @@ def observation(simulation: Simulation, kept: Kept, look: ContainersLook) -> Con
         started_at=kept.started_at,
         lately_started=kept.state == "running" and (up_s(kept) < LATELY_S or behaviour.flaps),
         ended_with=_end_heard(simulation, kept),
+        ended_alone=kept.id in look.ends and kept.state == "exited" and not (kept.exit_code or kept.was_killed),
         finished_at=kept.finished_at,
         unspoken=() if foreign else kept.unspoken,
         cut_off=cut_off,
@@ -58,7 +59,7 @@ def observation(simulation: Simulation, kept: Kept, look: ContainersLook) -> Con
     )
 
 
-def _end_heard(simulation: Simulation, kept: Kept) -> int | None:
+def _end_heard(simulation: Simulation, kept: WorldContainer) -> int | None:
     """The exit code of a container's newest end, if it was started again since; `None` when the end was not noticed."""
     is_back = kept.state == "running" and kept.restart_count > 0 and simulation.script.tells_ends
     return simulation.behaviour(kept).exits_with if is_back else None

@@ -60,7 +60,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Kept:
+class WorldContainer:
     """One container of the world. Times are seconds since the epoch; 0 is never. `up_at` is the time of its start by
     the clock of the event loop, which nobody sets. `network`: the number of the network that it is on; `BY_NAME` until
     it is first started, `DISCONNECTED` when it was disconnected. `other_volumes`, `vanishes` and `holds`: as in
@@ -97,7 +97,7 @@ class World:
 
     images: dict[str, int] = field(default_factory=dict)
     pulled: dict[str, Image] = field(default_factory=dict)
-    containers: dict[str, Kept] = field(default_factory=dict)
+    containers: dict[str, WorldContainer] = field(default_factory=dict)
     created: int = 0
     network: int = 0
     networks: int = 0
@@ -147,19 +147,19 @@ def uptime() -> float:
         return time.monotonic()
 
 
-def up_s(kept: Kept) -> float:
+def up_s(kept: WorldContainer) -> float:
     """For how many seconds its process is up. A start before that of the machine counts from the latter."""
     now = uptime()
     return now - kept.up_at if kept.up_at <= now else now
 
 
-def restarts(kept: Kept, image: Image) -> int:
+def restarts(kept: WorldContainer, image: Image) -> int:
     """The number of times that a container that keeps ending was started again by now, after waits that double each
     time, as Docker's do."""
     return max(1, int(math.log2(1 + up_s(kept) / max(image.exits_after_s, 0.1))))
 
 
-def after_ends(kept: Kept, image: Image) -> tuple[State, int]:
+def after_ends(kept: WorldContainer, image: Image) -> tuple[State, int]:
     """The state of a container that its engine starts again, and how often it was started again: at most as often as its
     policy allows. One that flaps waits for as long as it is up."""
     if not image.flaps:
@@ -169,7 +169,7 @@ def after_ends(kept: Kept, image: Image) -> tuple[State, int]:
     return ("restarting", (turns + 1) // 2) if turns % 2 else ("running", turns // 2)
 
 
-def taken_port(kept: Kept, other: Kept) -> str:
+def taken_port(kept: WorldContainer, other: WorldContainer) -> str:
     """The engine's message about a port that another container holds; "" when there is none."""
     for wanted in kept.container.ports if kept.container else ():
         for held in other.container.ports if other.container else ():

@@ -22,14 +22,20 @@ __all__ = ["Bundle", "MemorySlots", "World", "factory", "memory_slots"]
 
 
 class MemorySlots(SlotsEngine):
-    """The driver of a simulated device."""
+    """The driver of a simulated device. With `passes_time` it does not wait for a window."""
 
     updater: MemoryUpdater
     machine: MemoryMachine
     store: MemoryStore
 
     def __init__(
-        self, world: World, now: Now = system_now, kept: Path | None = None, witness: Witness | None = None
+        self,
+        world: World,
+        now: Now = system_now,
+        kept: Path | None = None,
+        witness: Witness | None = None,
+        *,
+        passes_time: bool = False,
     ) -> None:
         self.world, self._kept = world, kept
         self.updater = MemoryUpdater(world, self.save)
@@ -38,6 +44,7 @@ class MemorySlots(SlotsEngine):
         for each in (self.updater, self.store):
             each.piece_s *= world.pace
         self.machine.reboot_s *= world.pace
+        self.machine.passes_time = self.updater.passes_time = passes_time
         super().__init__(self.updater, self.machine, self.store, witness)
 
     def save(self) -> None:
@@ -54,8 +61,8 @@ class MemorySlots(SlotsEngine):
 def memory_slots(
     kept: Path | None = None, now: Now = system_now, *, readonly: bool = False, witness: Witness | None = None
 ) -> MemorySlots:
-    """The driver of a simulated device as it comes from the factory, or as it is kept in a file. With `readonly` the file stays
-    as it is. Raises DriverError when it holds no simulated device."""
+    """The driver of a simulated device as it comes from the factory, or as it is kept in a file. It does not wait for windows.
+    With `readonly` the file stays as it is. Raises DriverError when it holds no simulated device."""
     world = factory()
     if kept is not None and kept.exists():
         try:
@@ -63,4 +70,4 @@ def memory_slots(
         except ValueError as error:
             why = f"is damaged and holds no simulated slots; remove {kept} to begin with a new device"
             raise DriverError(f"file:{kept}", why) from error
-    return MemorySlots(world, now, None if readonly else kept, witness)
+    return MemorySlots(world, now, None if readonly else kept, witness, passes_time=True)

@@ -25,7 +25,7 @@ class MemoryUpdater:
     def __init__(self, world: World, save: Callable[[], None]) -> None:
         self._world, self._save = world, save
         self.away, self.piece_s = "", 0.2
-        self.streams = False
+        self.streams = self.passes_time = False
         self.fuse: Fuse = lambda moment: None
         self._changed = asyncio.Event()
         self._install: asyncio.Task[None] | None = None
@@ -35,14 +35,14 @@ class MemoryUpdater:
         world = self._world
         return SlotsSeen(
             "memory (simulated)",
-            slots=world.seen(),
+            slots=world.report(),
             booted=world.booted,
             primary=world.primary,
             compatible=COMPATIBLE,
             bootloader="grub" if world.attempts == 1 else "uboot",
             operation="installing" if self._is_installing() else "",
             last_error=world.last_error,
-            can=Abilities(world.keeps_primary, self.streams, inspects=True),
+            can=Abilities(world.keeps_primary, self.streams, inspects=True, passes_time=self.passes_time),
         )
 
     async def inspect(self, source: str, system: OperatingSystem) -> Manifest:

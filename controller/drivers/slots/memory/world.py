@@ -84,6 +84,8 @@ class World:
     capacity: int = 4_000_000_000
     pace: float = 1.0
     last_error: str = ""
+    up_since: tuple[str, float] = ("", 0.0)
+    """A boot, and when it was seen first, in seconds since 1970."""
     writing: str = ""
     """The slot that an install is writing."""
 
@@ -120,11 +122,11 @@ class World:
         self.booted = RESCUE_SLOT
 
     def running(self) -> Bundle | None:
-        """What runs; `None` for the rescue system."""
+        """The bundle that runs; `None` for the rescue system."""
         slot = self.slots.get(self.booted)
         return slot.bundle if slot is not None else None
 
-    def seen(self) -> tuple[SlotSeen, ...]:
+    def report(self) -> tuple[SlotSeen, ...]:
         """The slots as an updater reports them."""
         return (
             SlotSeen(RESCUE_SLOT, "rescue", device="/dev/vda3", state=self._state(RESCUE_SLOT)),

@@ -47,8 +47,8 @@ _UNSUPPORTED_KEY = re.compile(r"unsupported key: ([\w-]+)", re.IGNORECASE)
 
 
 class Methods(NamedTuple):
-    """What a RAUC can, by its own description. `inspects`: since 1.9; `has_artifacts`: since 1.13; `tells_version`: since
-    1.16."""
+    """The abilities of a RAUC, by its own description. `inspects`: since 1.9; `has_artifacts`: since 1.13; `tells_version`:
+    since 1.16."""
 
     inspects: bool = False
     has_artifacts: bool = False

@@ -35,7 +35,7 @@ class Tools(NamedTuple):
 
 
 def bootloader(settings: Configuration, bootnames: Sequence[str], tools: Tools) -> Iterator[Finding]:
-    """What is found about the bootloader of this configuration, whose slots have these names."""
+    """The findings about the bootloader of this configuration, whose slots have these names."""
     kind = settings.bootloader
     if not kind:
         remedy = "write `bootloader=grub`, or what the device has, into its section `[system]`"

@@ -1,6 +1,6 @@
 """Checks of a device with RAUC that D-Bus cannot answer: its configuration, the keyring, the place of its records.
 
-Nothing is changed. What cannot be looked at is `unknown`, and no fault.
+Nothing is changed. A fact that cannot be looked at is `unknown`, and no fault.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _DATA = "/data/rauc"
 
 
 class Device(NamedTuple):
-    """What the checks look at. `configurations`: places of system.conf; `root`: a path on the file system that is booted;
-    `store`: the folder of bundles."""
+    """The device that the checks look at. `configurations`: places of system.conf; `root`: a path on the file system that is
+    booted; `store`: the folder of bundles."""
 
     configurations: Sequence[Path] = CONFIGURATIONS
     root: Path = Path("/")
@@ -149,7 +149,7 @@ def _store(device: Device) -> Iterator[Finding]:
 
 
 def _file_system(path: Path) -> int | None:
-    """What tells the file system at a path, or at the nearest folder above it that is there."""
+    """The device number of the file system at a path, or at the nearest folder above it that is there."""
     for each in (path, *path.parents):
         try:
             return each.stat().st_dev

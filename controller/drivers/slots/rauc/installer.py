@@ -54,7 +54,7 @@ class Installer:
         return await self.bus.properties(PEER)
 
     async def methods(self) -> Methods:
-        """What this RAUC can; another one may come with a new process."""
+        """The abilities of this RAUC; another one may come with a new process."""
         owner = await self.bus.owner(PEER.name)
         if self._methods is None or self._methods[0] != owner:
             self._methods = owner, methods(await self.bus.described(PEER))

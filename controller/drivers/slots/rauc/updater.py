@@ -22,9 +22,9 @@ from evenkeel.controller.drivers.slots.rauc.answers import (
     slot_seen,
     trouble,
 )
-from evenkeel.controller.drivers.slots.rauc.begun import Begun
 from evenkeel.controller.drivers.slots.rauc.configuration import CONFIGURATIONS, Configuration, configuration
 from evenkeel.controller.drivers.slots.rauc.installer import Installer, Slots, is_progress, text, texts
+from evenkeel.controller.drivers.slots.rauc.unfinished import Unfinished
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import DriverError, Refused, Unavailable
@@ -41,8 +41,8 @@ _INSTALLING = "installing"
 
 
 class RaucUpdater:
-    """An `Updater`. `begun`: a file of evenkeel's own, for what RAUC does not keep. `configurations`: where `system.conf` may
-    be; `nbd`: what is there where the kernel can stream."""
+    """An `Updater`. `unfinished`: a file of evenkeel's own, for what RAUC does not keep. `configurations`: where
+    `system.conf` may be; `nbd`: what is there where the kernel can stream."""
 
     def __init__(
         self,
@@ -50,11 +50,11 @@ class RaucUpdater:
         configurations: Sequence[Path] = CONFIGURATIONS,
         os_release: Path = OS_RELEASE,
         nbd: Path = _NBD,
-        begun: Path | None = None,
+        unfinished: Path | None = None,
     ) -> None:
         self._bus, self._installer = bus, Installer(bus)
         self._configurations, self._os_release, self._nbd = configurations, os_release, nbd
-        self._begun = Begun(begun)
+        self._unfinished = Unfinished(unfinished)
         self._last: Slots | None = None
         self._looked = asyncio.Event()
 
@@ -96,7 +96,7 @@ class RaucUpdater:
     def _in_truth(self, slot: SlotSeen) -> SlotSeen:
         """A slot whose record is no more true, and one that the factory has written and that has none: the running system
         knows its own version."""
-        if slot.state == "inactive" and self._begun.is_torn(slot):
+        if slot.state == "inactive" and self._unfinished.is_torn(slot):
             return changed(slot, content="pending")
         if slot.state != "booted" or slot.version:
             return slot
@@ -135,14 +135,14 @@ class RaucUpdater:
         arguments = await self._access(source, system)
         if (await self._installer.methods()).inspects and system.key:
             arguments["transaction-id"] = text(_transaction(system.key))
-        await self._keep(lambda: self._begun.note(target))
+        await self._keep(lambda: self._unfinished.note(target))
         try:
             await self._installer.install(source, arguments, hear)
         except Refused:
             await self._forget_unwritten(slot)
             raise
         await self._take_back(primary, slot)
-        await self._keep(lambda: self._begun.forget(slot))
+        await self._keep(lambda: self._unfinished.forget(slot))
 
     async def _take_back(self, primary: str, slot: str) -> None:
         """By default RAUC makes primary what it has installed. Until the mark is what it was, a loss of power boots it."""
@@ -154,7 +154,7 @@ class RaucUpdater:
         """RAUC marks a slot bad before it writes it: one that is still good was not written."""
         slots = await self._installer.slots()
         if slots is not None and slots.told.get(slot, {}).get("boot-status") == "good":
-            await self._keep(lambda: self._begun.forget(slot))
+            await self._keep(lambda: self._unfinished.forget(slot))
 
     async def _keep(self, note: Callable[[], None]) -> None:
         try:
@@ -210,18 +210,20 @@ class RaucUpdater:
         await self._bus.close()
 
     async def _access(self, source: str, system: OperatingSystem) -> dict[str, object]:
-        """What RAUC needs to read an address by itself."""
+        """The options that RAUC needs to read an address by itself."""
         if not _is_address(source):
             return {}
-        given: dict[str, object] = {"tls-ca": text(system.ca)} if system.ca else {}
-        if system.credentials:
+        files = {"tls-ca": system.ca, "tls-cert": system.client_cert, "tls-key": system.client_key}
+        given: dict[str, object] = {key: text(path) for key, path in files.items() if path}
+        if system.credentials or system.client_cert:
             from evenkeel.controller.drivers.slots.server import Passing, access
 
             try:
                 with_ = await asyncio.to_thread(access, system)
             except Passing as error:
                 raise Unavailable(ELEMENT, str(error)) from error
-            given["http-headers"] = texts(f"Authorization: {with_.authorization}")
+            if with_.authorization:
+                given["http-headers"] = texts(f"Authorization: {with_.authorization}")
         return given
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import pytest
-from tests.engines.dbus import PrivateBus, private_bus
+from tests.engines.dbus import PrivateBus
 from tests.engines.systemd_double import FakeUnit, Systemd
 
 from evenkeel.controller.dbus.bus import SystemBus
@@ -50,18 +50,12 @@ class OnBus:
         return self._systemd.units[name].jobs
 
 
-@pytest.fixture(scope="module")
-def daemon() -> Iterator[PrivateBus]:
-    with private_bus() as bus:
-        yield bus
-
-
 @pytest.fixture(params=["simulated", "systemd"])
-async def kit(request: pytest.FixtureRequest, daemon: PrivateBus) -> AsyncIterator[Kit]:
+async def kit(request: pytest.FixtureRequest, bus_daemon: PrivateBus) -> AsyncIterator[Kit]:
     if request.param == "simulated":
         yield Simulated()
         return
-    systemd, bus = Systemd(daemon.address, {TIME.name: FakeUnit()}), SystemBus(daemon.address)
+    systemd, bus = Systemd(bus_daemon.address, {TIME.name: FakeUnit()}), SystemBus(bus_daemon.address)
     systemd.double.start()
     on_bus = OnBus(bus, systemd)
     yield on_bus
@@ -100,11 +94,11 @@ async def test_without_a_bus_it_is_tried_again(tmp_path: Path) -> None:
 
 
 async def test_evenkeel_does_not_restart_itself(
-    daemon: PrivateBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bus_daemon: PrivateBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "own_unit", lambda: "evenkeel.service")
     own = FakeUnit()
-    systemd, bus = Systemd(daemon.address, {"evenkeel.service": own}), SystemBus(daemon.address)
+    systemd, bus = Systemd(bus_daemon.address, {"evenkeel.service": own}), SystemBus(bus_daemon.address)
     systemd.double.start()
     failed = await renew(HostUnits(lambda: bus), Renew(Unit("evenkeel.service")))
     await bus.close()

@@ -142,9 +142,10 @@ class Bench:
         self.boots: list[str] = []
         """The slots that were booted."""
         self.may_boot_unasked = False
+        self.decisions = Slots()
 
     def cycles(self) -> Cycles[SlotsWanted, SlotsSeen, SlotsMemory]:
-        return Cycles(Slots(), self.driver, self.journal, self._say, tries=2, now=now)
+        return Cycles(self.decisions, self.driver, self.journal, self._say, tries=2, now=now)
 
     async def converge(self, state: DesiredState, cuts: Sequence[Cut] = ()) -> Ending:
         """Ask for a state and follow it to its end, through all reboots and cuts (counted from here)."""

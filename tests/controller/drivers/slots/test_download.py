@@ -6,8 +6,11 @@ import asyncio
 import hashlib
 import os
 import random
-from collections.abc import Iterator
-from contextlib import suppress
+import re
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from tests.until import soon
 from evenkeel.controller.drivers.slots import download as downloading
 from evenkeel.controller.drivers.slots import server as asking
 from evenkeel.controller.drivers.slots.download import Patience
+from evenkeel.controller.drivers.slots.partial import Partial
 from evenkeel.controller.drivers.slots.store import FolderStore
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.slots.observed import BundleSeen
@@ -228,6 +232,93 @@ async def test_too_little_room_is_told_before_anything_is_written(
     assert [bundle.size for bundle in store.bundles()] == [0]
 
 
+@asynccontextmanager
+async def raw_server(answer: Callable[[str], Iterator[bytes]]) -> AsyncIterator[OperatingSystem]:
+    """A server that sends what `answer` has for the head of a request, and then ends the connection."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        with suppress(ConnectionError):
+            for piece in answer(head):
+                writer.write(piece)
+                await writer.drain()
+        writer.close()
+
+    serving = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = serving.sockets[0].getsockname()[1]
+    async with serving:
+        yield OperatingSystem("os", "1.5.0", f"http://localhost:{port}/os.raucb", sha256=SHA256)
+
+
+def offset(head: str) -> int:
+    """Where the request wants to begin; -1 where it says nothing of that."""
+    found = re.search(r"range: bytes=(\d+)-", head, re.IGNORECASE)
+    return int(found[1]) if found else -1
+
+
+def endless(head: str) -> Iterator[bytes]:
+    yield b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+    while True:
+        yield bytes(65536)
+
+
+def endless_rest(head: str) -> Iterator[bytes]:
+    if offset(head) < 0:
+        yield b'HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\nETag: "a"\r\n\r\n' + bytes(1_500_000)
+        return
+    ranges = f"Content-Range: bytes {offset(head)}-2999999/3000000"
+    yield f'HTTP/1.1 206 Partial\r\nETag: "a"\r\n{ranges}\r\nTransfer-Encoding: chunked\r\n\r\n'.encode()
+    while True:
+        yield b"10000\r\n" + bytes(65536) + b"\r\n"
+
+
+ROOM = 40 * 1024**2
+
+
+@pytest.mark.parametrize(
+    ("answer", "words", "most"),
+    [
+        (endless, "were fetched, of unknown length, and .* are free in", 0),
+        (endless_rest, "ended the connection|sends more than", 3_000_000),
+    ],
+)
+async def test_a_body_without_an_end_does_not_fill_the_disk(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], Iterator[bytes]], words: str, most: int
+) -> None:
+    """What is to be left free for the journal is left free, and nothing is kept beyond the length that was told."""
+    full = list[int]()
+
+    def free(part: Partial) -> int:
+        full.append(ROOM - length(str(part.part)))
+        return full[-1]
+
+    monkeypatch.setattr(Partial, "free", free)
+    async with raw_server(answer) as it:
+        for _ in range(2):
+            with pytest.raises(Unavailable, match=words):
+                await asyncio.wait_for(store.fetch(it, silent), 60)
+            assert [bundle.size for bundle in store.bundles() if bundle.size > most] == []
+    assert min(full) >= downloading.RESERVE_BYTES - 1024**2
+
+
+async def test_what_is_thrown_away_and_comes_again_is_no_progress(store: FolderStore) -> None:
+    """The connection is cut, and the server answers with another range than the one that is asked for."""
+    asked = list[int]()
+
+    def answer(head: str) -> Iterator[bytes]:
+        asked.append(offset(head))
+        if offset(head) < 0:
+            yield b'HTTP/1.1 200 OK\r\nContent-Length: 30\r\nETag: "a"\r\n\r\n' + b"a" * 10
+        else:
+            yield b'HTTP/1.1 206 Partial\r\nETag: "a"\r\nContent-Range: bytes 5-29/30\r\nContent-Length: 25\r\n\r\n'
+            yield b"b" * 25
+
+    async with raw_server(answer) as it:
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(store.fetch(it, silent), 30)
+    assert asked == [-1, 10, -1]
+
+
 async def test_credentials_go_to_their_server_only(server: BundleServer, store: FolderStore, tmp_path: Path) -> None:
     credentials = tmp_path / "credentials"
     credentials.write_text("fleet:s3cret\n")
@@ -279,6 +370,42 @@ async def test_https_by_an_authority_of_its_own(store: FolderStore, tmp_path: Pa
             server.habits.goes = plain.url
             with pytest.raises(Refused, match="sends the download on to a place without encryption"):
                 await store.fetch(system(server, ca=it.ca, version="1.7.0"), silent)
+
+
+def lock_key(key: Path, locked: Path) -> None:
+    command = ["openssl", "pkey", "-in", key, "-aes256", "-passout", "pass:hunter2", "-out", locked]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+async def test_a_certificate_of_the_device(store: FolderStore, tmp_path: Path) -> None:
+    make_certificates(tmp_path)
+
+    def path(name: str) -> str:
+        return str(tmp_path / name)
+
+    (tmp_path / "secret.key").write_text("hunter2")
+    await asyncio.to_thread(lock_key, tmp_path / "client.key", tmp_path / "locked.key")
+    with bundle_server(CONTENT, tmp_path, asks_back=True) as server:
+        asked = partial(system, server, ca=path("ca.crt"))
+        it = asked(client_cert=path("client.crt"), client_key=path("client.key"))
+        await store.fetch(it, silent)
+        assert stored(store, it) == CONTENT
+        for cert, key, words in (
+            ("", "", "does it want a certificate of this device"),
+            ("nothing", "client.key", "the certificate of this device, .*/nothing: no such file or directory"),
+            (
+                "client.crt",
+                "nothing",
+                "the key of the certificate of this device, .*/nothing: no such file or directory",
+            ),
+            ("client.crt", "server.key", "the key is that of another certificate"),
+            ("client.crt", "secret.key", "expected PEM without a passphrase"),
+            ("client.crt", "locked.key", "expected PEM without a passphrase"),
+        ):
+            files = {"client_cert": path(cert), "client_key": path(key)} if cert else {}
+            with pytest.raises(Unavailable, match=words) as caught:
+                await store.fetch(asked(**files, version="1.6.0"), silent)
+            assert "hunter2" not in str(caught.value)
 
 
 async def test_a_proxy_is_asked(server: BundleServer, store: FolderStore) -> None:

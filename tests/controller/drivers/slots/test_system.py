@@ -6,12 +6,12 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.engines.dbus import PrivateBus, private_bus
+from tests.engines.dbus import PrivateBus
 from tests.engines.systemd_double import FakeUnit, Logind, Systemd
 from tests.until import soon
 
@@ -22,31 +22,62 @@ from evenkeel.controller.drivers.slots.system import SystemMachine
 from evenkeel.specs.errors import Refused, Unavailable
 
 
-@pytest.fixture(scope="module")
-def daemon() -> Iterator[PrivateBus]:
-    with private_bus() as bus:
-        yield bus
-
-
 @pytest.fixture
-async def machine(daemon: PrivateBus) -> AsyncIterator[SystemMachine]:
-    bus = SystemBus(daemon.address)
+async def machine(bus_daemon: PrivateBus) -> AsyncIterator[SystemMachine]:
+    bus = SystemBus(bus_daemon.address)
     yield SystemMachine(bus)
     await bus.close()
 
 
-async def test_a_reboot_and_who_holds_it_off(machine: SystemMachine, daemon: PrivateBus) -> None:
-    logind = Logind(daemon.address, [("shutdown", "apt", "installing packages", "block", 0, 77)])
+async def test_a_reboot_and_who_holds_it_off(machine: SystemMachine, bus_daemon: PrivateBus) -> None:
+    logind = Logind(bus_daemon.address, [("shutdown", "apt", "installing packages", "block", 0, 77)])
     logind.double.start()
     try:
         assert list(await machine.inhibitors()) == ["apt (process 77): installing packages"]
         await machine.reboot()
         assert logind.reboots == 1
-        logind.refuses = "Access denied"
-        with pytest.raises(Refused, match="logind refuses to reboot: Access denied"):
-            await machine.reboot()
     finally:
         logind.double.close()
+
+
+@pytest.mark.parametrize(("can_reboot", "kind"), [("no", Refused), ("challenge", Refused), ("yes", Unavailable)])
+async def test_a_reboot_that_logind_refuses(
+    machine: SystemMachine, bus_daemon: PrivateBus, can_reboot: str, kind: type[Exception]
+) -> None:
+    """While a shutdown or a suspend is under way it refuses, too: that passes."""
+    logind = Logind(bus_daemon.address, can_reboot=can_reboot, refuses="There's already a shutdown in progress")
+    logind.double.start()
+    try:
+        with pytest.raises(kind, match="logind refuses to reboot: There's already a shutdown in progress"):
+            await machine.reboot()
+        assert logind.reboots == 0
+    finally:
+        logind.double.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("yes", ""),
+        ("inhibitor-blocked", ""),
+        ("no", "logind does not let this user reboot the device"),
+        ("challenge", "logind does not let this user reboot the device without a password"),
+        ("na", "logind says that this device cannot be rebooted"),
+    ],
+)
+async def test_whether_there_can_be_a_reboot(
+    machine: SystemMachine, bus_daemon: PrivateBus, answer: str, why: str
+) -> None:
+    logind = Logind(bus_daemon.address, can_reboot=answer)
+    logind.double.start()
+    try:
+        assert await machine.obstacle() == why
+    finally:
+        logind.double.close()
+
+
+async def test_without_logind_there_can_be_none(machine: SystemMachine) -> None:
+    assert await machine.obstacle() == "no org.freedesktop.login1 on D-Bus; is it installed and running?"
 
 
 async def test_no_systemd_at_all(machine: SystemMachine) -> None:
@@ -55,13 +86,13 @@ async def test_no_systemd_at_all(machine: SystemMachine) -> None:
             await asked
 
 
-async def test_units_that_are_not_active(machine: SystemMachine, daemon: PrivateBus) -> None:
+async def test_units_that_are_not_active(machine: SystemMachine, bus_daemon: PrivateBus) -> None:
     units = {
         "web.service": FakeUnit(),
         "sick.service": FakeUnit("failed", "failed"),
         "slow.service": FakeUnit("activating", "start"),
     }
-    systemd = Systemd(daemon.address, units)
+    systemd = Systemd(bus_daemon.address, units)
     systemd.double.start()
     try:
         assert await machine.inactive(["web.service"]) == {}

@@ -307,22 +307,19 @@ async def test_a_new_connection_that_is_dropped_is_not_tried_again(server: Serve
     [
         ({}, "", ""),
         ({}, "default", ""),
-        ({"DOCKER_HOST": "tcp://far:2375"}, "", "; evenkeel does not look at $DOCKER_HOST"),
         ({"DOCKER_CONTEXT": "far"}, "", "; evenkeel does not look at $DOCKER_CONTEXT"),
         ({}, "far", "; evenkeel does not look at the context of the docker command"),
         (
-            {"DOCKER_HOST": "ssh://me:hunter2@far"},
+            {"DOCKER_CONTEXT": "near"},
             "far",
-            "; evenkeel does not look at $DOCKER_HOST and the context of the docker command",
+            "; evenkeel does not look at $DOCKER_CONTEXT and the context of the docker command",
         ),
     ],
 )
 async def test_where_docker_would_look_is_said_while_the_engine_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], context: str, told: str
 ) -> None:
-    """DOCKER_HOST was passed over without a word (U18)."""
-    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
@@ -333,8 +330,7 @@ async def test_where_docker_would_look_is_said_while_the_engine_is_away(
 
 
 async def test_says_why_the_engine_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     missing = EngineClient(f"unix://{tmp_path}/none.sock")
     with pytest.raises(Unavailable) as caught:

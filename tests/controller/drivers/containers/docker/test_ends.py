@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.engines.dockerd import Dockerd
 from tests.until import soon
 
 from evenkeel.controller.cycle.endings import Settled
-from evenkeel.controller.drivers.containers.docker.events import NewestEnds
+from evenkeel.controller.drivers.containers.docker.events import Ends, NewestEnds
 from evenkeel.specs.containers.actions import Create, Start, Verify
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.plan import Done, Failed
@@ -57,6 +58,26 @@ def test_what_tells_of_no_exit_code_is_passed_over(event: object) -> None:
     ends = NewestEnds()
     ends.hear(event)
     assert ends.code("web", 100.0) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "alone"),
+    [
+        ("start die", True),
+        ("start kill die start die", True),
+        ("start die start kill die", False),
+        ("start kill die", False),
+        ("die", False),  # an engine remembers so many events
+        ("start", False),
+        ("", False),
+    ],
+)
+async def test_an_end_is_its_own_when_all_since_its_start_is_told(told: str, alone: bool) -> None:
+    ends = Ends("engine:docker")
+    ends.listening = asyncio.ensure_future(asyncio.sleep(0.0))
+    for action in told.split():
+        ends.hear({"Action": action})
+    assert await ends.was_alone(0.05) is alone
 
 
 async def test_the_first_end_of_one_that_is_up_again_is_told(clean_dockerd: Dockerd, rig: Rig) -> None:

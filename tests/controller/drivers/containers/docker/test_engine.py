@@ -310,7 +310,7 @@ async def test_no_log_and_a_command_and_a_log_path_that_means_nothing(clean_dock
     assert clean_dockerd.inspect("quiet")["HostConfig"]["LogConfig"]["Type"] == "none"
     assert clean_dockerd.inspect("quiet")["Config"]["Cmd"] == ["/bin/sleep", "1000"]
     said = [entry.message for entry in rig.said if entry.kind == "step-done" and entry.subject == "kept"]
-    assert "created; the engine keeps logs in its own folder; log.path has no effect" in said
+    assert "created; the path /logs of the log has no effect: this engine keeps logs in a folder of its own" in said
 
 
 async def test_a_missing_source_is_refused_and_nothing_is_made_of_it(

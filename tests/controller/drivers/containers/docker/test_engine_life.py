@@ -260,6 +260,34 @@ async def test_a_job_that_is_over_stays_over_and_one_that_its_engine_ended_runs_
     assert clean_dockerd.inspect("long")["State"]["ExitCode"] == 0
 
 
+@pytest.mark.parametrize(
+    "end", ["its own", "stopped by hand", "before its engine ended", "before its engine was killed"]
+)
+async def test_a_job_whose_end_nobody_saw_is_over_only_when_its_engine_tells_that_it_was_its_own(
+    clean_dockerd: Dockerd, rig: Rig, end: str
+) -> None:
+    """evenkeel is away meanwhile. All of them end with exit code 0; of those that its engine does not remember nobody knows
+    whether the engine, or a loss of power, has ended them."""
+    command = ("sh", "-c", "trap 'exit 0' TERM; sleep 2 & wait")
+    job = container("job", command=command, restart=Restart("no"), run_once=timedelta(minutes=1))
+    work = asyncio.create_task(rig.converge(job))
+    await soon(lambda: any(entry.step == "verify:job" for entry in rig.said) or work.done())
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    begun = clean_dockerd.inspect("job")["State"]["StartedAt"]
+    if end == "stopped by hand":
+        clean_dockerd.api("POST", "/containers/job/stop")
+    await soon(lambda: clean_dockerd.containers() == {"job": "exited"})
+    assert clean_dockerd.inspect("job")["State"]["ExitCode"] == 0
+    if end == "before its engine ended":
+        await asyncio.to_thread(clean_dockerd.restart)
+    if end == "before its engine was killed":
+        await asyncio.to_thread(clean_dockerd.kill)
+        await asyncio.to_thread(clean_dockerd.start)
+    assert await rig.converge(job) == Settled(ended=("job",)), [(each.kind, each.message) for each in rig.said]
+    assert (clean_dockerd.inspect("job")["State"]["StartedAt"] == begun) is (end == "its own")
+
+
 @pytest.mark.parametrize(("before_s", "after_s"), [(3600.0, 0.0), (0.0, -3600.0), (0.0, 3600.0)])
 async def test_who_was_killed_is_told_whatever_is_done_to_the_clock(
     clean_dockerd: Dockerd, rig: Rig, monkeypatch: pytest.MonkeyPatch, before_s: float, after_s: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evenkeel.controller.drivers.containers.docker.refusals import outcome, shown
+from evenkeel.controller.drivers.containers.docker.refusals import outcome, without_values
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.plan import Failed, Retry
@@ -154,11 +154,11 @@ NOT_RUN = "failed to create shim: OCI runtime create failed: unable to start con
 )  # fmt: skip
 def test_a_program_that_is_not_there_is_named(command: tuple[str, ...], message: str, said: str) -> None:
     """N9: it read `exec: "(command[0])": stat (command[0]): no such file or directory`."""
-    assert shown(message, normal(Container("web", "web:1", command=command))) == said
+    assert without_values(message, normal(Container("web", "web:1", command=command))) == said
 
 
 def test_a_port_that_is_taken_reads_the_same_at_each_try() -> None:
     """N10: each try had another id of its endpoint, so that five tries were five lines of 64 digits."""
     message = "driver failed programming external connectivity on endpoint web ({}): Bind for 0.0.0.0:80 failed"
-    told = {shown(message.format(digit * 64), None) for digit in "abc123"}
+    told = {without_values(message.format(digit * 64), None) for digit in "abc123"}
     assert told == {"driver failed programming external connectivity on endpoint web: Bind for 0.0.0.0:80 failed"}

@@ -17,4 +17,4 @@ def silent(message: str, done: int, total: int) -> None:
 
 def updater_of(rauc: Rauc) -> RaucUpdater:
     bus = SystemBus(rauc.bus.address)
-    return RaucUpdater(bus, [rauc.configuration], rauc.os_release, begun=rauc.folder / "evenkeel" / "begun.json")
+    return RaucUpdater(bus, [rauc.configuration], rauc.os_release, unfinished=rauc.folder / "evenkeel" / "begun.json")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from evenkeel.controller.drivers.slots.rauc.answers import booted_version, has_no_primary, methods, slot_seen, trouble
-from evenkeel.controller.drivers.slots.rauc.begun import Begun
 from evenkeel.controller.drivers.slots.rauc.configuration import Configuration, configuration
+from evenkeel.controller.drivers.slots.rauc.unfinished import Unfinished
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.slots.observed import SlotSeen
 
@@ -130,12 +130,12 @@ def test_answers_of_a_wrong_type_are_left_out() -> None:
 def test_what_was_begun_outlives_the_process(tmp_path: Path) -> None:
     file = tmp_path / "state" / "begun.json"
     slot = SlotSeen("rootfs.1", "rootfs", installs=3, installed_at="2026-11-27T00:00:00Z")
-    Begun(file).note(slot)
-    again = Begun(file)
+    Unfinished(file).note(slot)
+    again = Unfinished(file)
     assert again.is_torn(slot)
     assert not again.is_torn(SlotSeen("rootfs.1", "rootfs", installs=4, installed_at="2026-11-27T00:01:00Z"))
     assert not again.is_torn(SlotSeen("rootfs.0", "rootfs", installs=3, installed_at="2026-11-27T00:00:00Z"))
     again.forget("rootfs.1")
-    assert not Begun(file).is_torn(slot)
+    assert not Unfinished(file).is_torn(slot)
     file.write_text("damaged")
-    assert not Begun(file).is_torn(slot)
+    assert not Unfinished(file).is_torn(slot)

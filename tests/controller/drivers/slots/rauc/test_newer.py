@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engines.dbus import PrivateBus, private_bus
+from tests.engines.certificates import make_certificates
+from tests.engines.dbus import PrivateBus
 from tests.engines.rauc_double import RaucDouble
 
 from evenkeel.controller.dbus.bus import SystemBus
@@ -27,18 +28,12 @@ def silent(message: str, done: int, total: int) -> None:
     """Nobody looks at the progress."""
 
 
-@pytest.fixture(scope="module")
-def daemon() -> Iterator[PrivateBus]:
-    with private_bus() as bus:
-        yield bus
-
-
 @pytest.fixture
-def make(daemon: PrivateBus, tmp_path: Path) -> Iterator[Make]:
+def make(bus_daemon: PrivateBus, tmp_path: Path) -> Iterator[Make]:
     made: list[RaucDouble] = []
 
     def one(minor: int = 15, **more: Any) -> RaucDouble:
-        made.append(RaucDouble(daemon.address, tmp_path, minor, **more))
+        made.append(RaucDouble(bus_daemon.address, tmp_path, minor, **more))
         made[-1].start()
         return made[-1]
 
@@ -48,8 +43,8 @@ def make(daemon: PrivateBus, tmp_path: Path) -> Iterator[Make]:
 
 
 @pytest.fixture
-async def updater(daemon: PrivateBus, tmp_path: Path) -> AsyncIterator[RaucUpdater]:
-    it = RaucUpdater(SystemBus(daemon.address), [tmp_path / "system.conf"], tmp_path / "os-release", tmp_path)
+async def updater(bus_daemon: PrivateBus, tmp_path: Path) -> AsyncIterator[RaucUpdater]:
+    it = RaucUpdater(SystemBus(bus_daemon.address), [tmp_path / "system.conf"], tmp_path / "os-release", tmp_path)
     yield it
     await it.close()
 
@@ -129,7 +124,7 @@ async def test_trouble_that_may_pass(make: Make, updater: RaucUpdater) -> None:
 
 async def test_streaming_with_credentials(make: Make, updater: RaucUpdater, tmp_path: Path) -> None:
     rauc = make()
-    rauc.served, rauc.headers = {ADDRESS: rauc.bundle("1.5.0").path}, ["Authorization: Bearer abc"]
+    rauc.served, rauc.asks_for = {ADDRESS: rauc.bundle("1.5.0").path}, ["Authorization: Bearer abc"]
     with pytest.raises(Unavailable, match="HTTP response code 401"):
         await updater.inspect(ADDRESS, SYSTEM)
     (tmp_path / "credentials").write_text("Bearer abc\n")
@@ -139,9 +134,24 @@ async def test_streaming_with_credentials(make: Make, updater: RaucUpdater, tmp_
     assert rauc.content("B") == "1.5.0"
 
 
-async def test_no_streaming_where_the_kernel_cannot(make: Make, daemon: PrivateBus, tmp_path: Path) -> None:
+async def test_streaming_with_a_certificate_of_the_device(make: Make, updater: RaucUpdater, tmp_path: Path) -> None:
+    make_certificates(tmp_path)
+    rauc, files = make(), [str(tmp_path / "client.crt"), str(tmp_path / "client.key")]
+    rauc.served, rauc.asks_for = {ADDRESS: rauc.bundle("1.5.0").path}, files
+    with pytest.raises(Unavailable, match="HTTP response code 401"):
+        await updater.inspect(ADDRESS, SYSTEM)
+    system = OperatingSystem("os", "1.5.0", ADDRESS, client_cert=files[0], client_key=files[1], streams=True)
+    assert (await updater.inspect(ADDRESS, system)).version == "1.5.0"
+    await updater.install(ADDRESS, system, "rootfs.1", silent)
+    assert rauc.content("B") == "1.5.0"
+    (tmp_path / "client.key").unlink()
+    with pytest.raises(Unavailable, match=r"the key of the certificate of this device, .*: no such file or directory"):
+        await updater.inspect(ADDRESS, system)
+
+
+async def test_no_streaming_where_the_kernel_cannot(make: Make, bus_daemon: PrivateBus, tmp_path: Path) -> None:
     make(15)
-    updater = RaucUpdater(SystemBus(daemon.address), [tmp_path / "system.conf"], nbd=tmp_path / "nothing")
+    updater = RaucUpdater(SystemBus(bus_daemon.address), [tmp_path / "system.conf"], nbd=tmp_path / "nothing")
     assert not (await updater.look()).can.streams
     await updater.close()
 
@@ -206,7 +216,9 @@ async def test_a_cut_install_goes_on_and_is_not_begun_again(make: Make, updater:
     assert (slot.version, slot.installs) == ("1.5.0", 1)
 
 
-async def test_nobody_else_says_that_an_install_has_ended(make: Make, updater: RaucUpdater, daemon: PrivateBus) -> None:
+async def test_nobody_else_says_that_an_install_has_ended(
+    make: Make, updater: RaucUpdater, bus_daemon: PrivateBus
+) -> None:
     """Every user of the bus may send signals to everybody."""
     rauc = make()
     await updater.look()
@@ -215,7 +227,7 @@ async def test_nobody_else_says_that_an_install_has_ended(make: Make, updater: R
     await asyncio.to_thread(rauc.wait_at, "half")
     assert updater._bus._bus is not None
     ours = updater._bus._bus.unique_name
-    send = ("dbus-send", f"--bus={daemon.address}", "--type=signal", f"--dest={ours}", "/")
+    send = ("dbus-send", f"--bus={bus_daemon.address}", "--type=signal", f"--dest={ours}", "/")
     process = await asyncio.create_subprocess_exec(*send, "de.pengutronix.rauc.Installer.Completed", "int32:0")
     assert await process.wait() == 0
     await asyncio.sleep(0.2)

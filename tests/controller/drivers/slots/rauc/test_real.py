@@ -252,7 +252,7 @@ async def test_nor_after_a_failure_but_after_one_that_has_written_nothing(rauc: 
 
 async def test_nothing_is_begun_that_cannot_be_noted(rauc: Rauc) -> None:
     (rauc.folder / "file").touch()
-    it = RaucUpdater(SystemBus(rauc.bus.address), [rauc.configuration], begun=rauc.folder / "file" / "begun.json")
+    it = RaucUpdater(SystemBus(rauc.bus.address), [rauc.configuration], unfinished=rauc.folder / "file" / "begun.json")
     with pytest.raises(Unavailable, match=r"file exists|not a directory"):
         await it.install(str(rauc.bundles.make("1.5.0").path), SYSTEM, "rootfs.1", silent)
     assert rauc.content("B") == "0.0.0"

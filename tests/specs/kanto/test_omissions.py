@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sampling import examples
 
-from evenkeel.specs.kanto.left import left_over
+from evenkeel.specs.kanto.omissions import omissions
 from evenkeel.specs.kanto.settings import kanto_settings
 from evenkeel.specs.problem import Flaw, path_text
 
@@ -58,7 +58,7 @@ def config(keys: set[tuple[str, str]]) -> dict[str, Any]:
 
 
 def told(value: Any) -> str:
-    return "\n".join(f"{path_text(flaw.path)}: {flaw.message}; {flaw.hint}" for flaw in left_over(value))
+    return "\n".join(f"{path_text(flaw.path)}: {flaw.message}; {flaw.hint}" for flaw in omissions(value))
 
 
 def carried(value: dict[str, Any]) -> dict[str, Any]:

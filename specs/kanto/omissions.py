@@ -97,7 +97,7 @@ _CARRIED = {
 _LOOKED_AT = ("connection", "update_agent")
 
 
-def left_over(value: Value) -> Iterator[Flaw]:
+def omissions(value: Value) -> Iterator[Flaw]:
     """A warning for every key that is given and not carried over; the paths are those of Kanto's configuration."""
     if not isinstance(value, dict):
         return

@@ -18,7 +18,7 @@ _MOST_STATES = 2
 Role = TypeVar("Role")
 
 
-class Known(Generic[Role]):
+class Revisions(Generic[Role]):
     """Contents by digest, and the digest, source and activity of each role."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Known(Generic[Role]):
         return self._contents.get(digest)
 
     def state(self, digest: str, decode: Callable[[bytes], DesiredState]) -> DesiredState:
-        """The state in the content that was learnt under that digest. What `decode` raises is raised, and nothing kept."""
+        """The state in the content that was learnt under that digest. Raises what `decode` raises, and keeps nothing then."""
         state = self._states.pop(digest, None)
         if state is None:
             state = decode(self._contents[digest])

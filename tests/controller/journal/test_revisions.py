@@ -8,7 +8,7 @@ import pytest
 from tests.controller.journal.rig import asking
 
 from evenkeel.controller.journal.journal import Journal, open_journal
-from evenkeel.controller.journal.known import Known
+from evenkeel.controller.journal.revisions import Revisions
 from evenkeel.specs.codec import decode, encode
 from evenkeel.specs.desired import DesiredState
 
@@ -25,7 +25,7 @@ class Decoding:
 
 
 def test_cycles_that_go_between_two_states_decode_each_once() -> None:
-    known, decoding = Known[str](), Decoding()
+    known, decoding = Revisions[str](), Decoding()
     states = {role: asking(role) for role in ("desired", "last-good")}
     for _ in range(10):
         for role, state in states.items():
@@ -35,7 +35,7 @@ def test_cycles_that_go_between_two_states_decode_each_once() -> None:
 
 
 def test_the_two_states_that_were_read_last_are_kept() -> None:
-    known, decoding = Known[str](), Decoding()
+    known, decoding = Revisions[str](), Decoding()
     first, second, third = states = [asking(name) for name in ("one", "two", "three")]
     for state in states:
         known.learn(state.digest, state.digest, encode(state), "files", "")
@@ -49,7 +49,7 @@ def test_the_two_states_that_were_read_last_are_kept() -> None:
 
 
 def test_a_state_without_a_role_is_not_kept() -> None:
-    known, decoding = Known[str](), Decoding()
+    known, decoding = Revisions[str](), Decoding()
     one, two = asking("one"), asking("two")
     for state in (one, two, one):
         known.learn("desired", state.digest, encode(state), "files", "")
@@ -58,7 +58,7 @@ def test_a_state_without_a_role_is_not_kept() -> None:
 
 
 def test_a_state_that_cannot_be_decoded_is_never_kept() -> None:
-    known, decoding = Known[str](), Decoding()
+    known, decoding = Revisions[str](), Decoding()
     known.learn("desired", "a", b"{", "files", "")
     for _ in range(2):
         with pytest.raises(ValueError, match="truncated"):

@@ -1,4 +1,4 @@
-"""Slots into which an install was begun: what RAUC before 1.10 does not know after a loss of power, or a failure.
+"""Slots into which an install was begun: RAUC before 1.10 does not know them after a loss of power, or a failure.
 
 Such a RAUC keeps the record of the former content, `ok` and all, until an install has ended well (rauc pull request 1158). Thus
 the record is noted before: while a slot still has this one, its content is not what the record says.
@@ -18,7 +18,7 @@ _Record = tuple[int, str]
 """How often the slot was installed, and when for the last time."""
 
 
-class Begun:
+class Unfinished:
     """`file`: where it is kept; `None` forgets with the process. All methods block."""
 
     def __init__(self, file: Path | None) -> None:

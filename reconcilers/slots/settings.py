@@ -20,6 +20,8 @@ def asked_texts(system: OperatingSystem) -> tuple[tuple[str, str], ...]:
         ("ca", system.ca, ""),
         ("proxy", shown_address(system.proxy), ""),
         ("credentials", system.credentials, ""),
+        ("clientCert", system.client_cert, ""),
+        ("clientKey", system.client_key, ""),
         ("stream", "true" if system.streams else "", ""),
         ("health.units", ", ".join(health.units), ""),
         ("health.containers", ", ".join(health.containers), ""),
