@@ -1,9 +1,9 @@
 """Evaluating CEL: the one place that knows the library. Pure.
 
 The library is loaded when the first precondition is read, because it takes 13 MiB, and it is an extra of the package, because
-few devices need it (docs/adr/0027-cel.md). Each value is a variable of CEL whose name may have dots. A value that does not count
-is left out: reading it is an error, and an error counts as far as the result depends on it, as CEL defines it for `||`, `&&`
-and `?:`.
+few devices need it (docs/adr/0027-cel.md). Each value is a variable of CEL whose name may have dots. A value that does not
+count is left out: reading it is an error, and an error counts as far as the result depends on it, as CEL defines it for `||`,
+`&&` and `?:`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from evenkeel.reconcilers.preconditions.tokens import chains, tokens
 from evenkeel.specs.preconditions.precondition import Fault
 
 if TYPE_CHECKING:
-    from cel_expr_python.cel import Env
+    from cel_expr_python.cel import Env  # type: ignore[import-untyped]
 
 MISSING = Fault(0, "CEL is not installed", "install it with `pip install 'evenkeel[preconditions]'`")
 
 _LIBRARY_ERRORS = (RuntimeError, TypeError, ValueError, OverflowError)
 _PLACE = re.compile(r"ERROR: <input>:(-?[0-9]+):(-?[0-9]+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
-_OVERLOAD = re.compile(r"(?:found no matching overload for|No matching overloads found ?:) '?_?([^'( ]+?)_?'? ?(?:applied to '(.*)'|(\(.*\)))")
+_OVERLOAD = re.compile(
+    r"(?:found no matching overload for|No matching overloads found ?:) '?_?([^'( ]+?)_?'? ?(?:applied to '(.*)'|(\(.*\)))"
+)
 _CODE = re.compile(r"^[A-Z_]+: | ?\[[A-Z_]+\]$")
 _MEMBER = re.compile(r'Key not found in map : "?(.*?)"?$')
 
@@ -38,7 +40,9 @@ def check(text: str, names: Sequence[str]) -> Fault | None:
         return MISSING
     except _LIBRARY_ERRORS as error:
         return _fault(str(error), text, names)
-    return None if is_bool else Fault(1, "expected a condition that is true or false", "compare it, for example with `==`")
+    return (
+        None if is_bool else Fault(1, "expected a condition that is true or false", "compare it, for example with `==`")
+    )
 
 
 def evaluate(texts: Sequence[str], names: Sequence[str], values: Mapping[str, Any]) -> Iterator[bool | str]:
@@ -56,7 +60,7 @@ def evaluate(texts: Sequence[str], names: Sequence[str], values: Mapping[str, An
 
 
 def _env(names: Sequence[str]) -> Env:
-    from cel_expr_python import cel
+    from cel_expr_python import cel  # type: ignore[import-untyped]
 
     return cel.NewEnv(variables=dict.fromkeys(names, cel.Type.DYN))
 
@@ -68,7 +72,11 @@ def _result(env: Env, text: str, values: Mapping[str, Any]) -> bool | str:
     kind = str(result.type().name())
     if kind == "BOOL":
         return bool(result.value())
-    return _why(str(result.value())) if kind == "ERROR" else f"it is of the type {kind.lower()}, and neither true nor false"
+    return (
+        _why(str(result.value()))
+        if kind == "ERROR"
+        else f"it is of the type {kind.lower()}, and neither true nor false"
+    )
 
 
 def _why(message: str) -> str:

@@ -122,7 +122,11 @@ class _Reader:
     def _call(self, function: re.Match[str], depth: int) -> tuple[_Part, int]:
         name = function[1]
         if name not in _JOINED:
-            hint = f"write `{name.upper()}`" if name.upper() in _JOINED else "in CEL, `!` is the negation, and `==` compares"
+            hint = (
+                f"write `{name.upper()}`"
+                if name.upper() in _JOINED
+                else "in CEL, `!` is the negation, and `==` compares"
+            )
             raise _Bad(function.start(), f"no function has the name `{name}`; there are AND and OR", hint)
         parts, at = self.list_at(function.end(), depth + 1)
         if self._sign(at) != ")":

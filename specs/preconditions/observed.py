@@ -21,7 +21,7 @@ MOST_CONTENT = 65_536
 MOST_VALUE = 4096
 """The most bytes of one value, as JSON."""
 MOST_PARTS = 256
-"""The most scalars and collections within one value. Together with the bounds of a text they bound the time of an evaluation."""
+"""The most scalars and collections within one value. With the bounds of a text they bound the time of an evaluation."""
 
 _SHOWN = 60
 _INT64 = 2**63
