@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
+from itertools import zip_longest
 from typing import NamedTuple
 
 from evenkeel.reconcilers.preconditions.tokens import tokens
@@ -56,8 +57,7 @@ class _Part(NamedTuple):
 def is_kanto(text: str) -> bool:
     """Whether a text is meant in Kanto's form: it has something that no CEL has."""
     words = tokens(text)
-    following = [*words[1:], None]
-    for word, after in zip(words, following, strict=True):
+    for word, after in zip_longest(words, words[1:]):
         if word.kind == "sign" and (word.text == "=" or (word.text == "," and word.depth == 0)):
             return True
         if word.text in _JOINED and after is not None and after.text == "(":

@@ -23,14 +23,14 @@ ROOT: Path = ("updateManager", "values")
 
 _LONGEST_NAME = 100
 _LONGEST_TOPIC = 65_535
-_RESERVED = frozenset(
-    ("as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop")
-    + ("namespace", "null", "package", "return", "true", "var", "void", "while", "AND", "OR")
+_RESERVED = re.findall(
+    r"\w+",
+    "as break const continue else false for function if import in let loop namespace null package return true var void"
+    " while AND OR",
 )
 """Words of CEL, and Kanto's functions: no part of a name."""
-_TAKEN = frozenset(
-    ("bool", "bytes", "cel", "double", "duration", "dyn", "google", "int", "list", "map", "null_type", "string")
-    + ("timestamp", "type", "uint")
+_TAKEN = re.findall(
+    r"\w+", "bool bytes cel double duration dyn google int list map null_type string timestamp type uint"
 )
 """Names of CEL's own, which a value cannot have."""
 
