@@ -9,11 +9,12 @@ eclipse-kanto/update-manager: "List of comma-separated precondition expressions"
     operator   = "=" / "!=" / ">" / ">=" / "<" / "<="
     value      = "true" / "false" / number / quoted text / word
 
-A word is a text without quotes, up to the next comma or parenthesis. Blanks mean nothing, but those within a word. A number is
-compared as a number: `version=1.10` is true for 1.1, and `version="1.10"` compares texts.
+A word is a text without quotes, up to the next comma or parenthesis; the name of a value is none, because two values are
+compared in CEL only. Blanks mean nothing, but those within a word. A number is compared as a number: `version=1.10` is true for
+1.1, and `version="1.10"` compares texts.
 
 The two forms have no text in common: one with `=`, with a comma outside of parentheses, or with the functions AND and OR is no
-CEL.
+CEL. Every other text is CEL, also `mode!=OFF`, which CEL refuses: a mistyped name must not become a word that differs from all.
 """
 
 from __future__ import annotations
@@ -147,6 +148,10 @@ class _Reader:
             return _number(text, at), word.end()
         if "\\" in text or not text.isprintable():
             raise _Bad(at, "a word has neither backslashes nor unprintable characters", "put it into quotes")
+        if text in self._names:
+            raise _Bad(
+                at, f"`{text}` is a value, and Kanto's form compares with words", "compare two values in CEL, with `==`"
+            )
         return json.dumps(text, ensure_ascii=False), word.end()
 
     def _blanks(self, at: int) -> int:

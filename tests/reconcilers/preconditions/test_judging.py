@@ -97,6 +97,8 @@ FAULTS = [
     "!vehicle.parked=true",
     "vehicle-1.parked=true",
     "vehicle.speed=99999999999999999999",
+    "vehicle.speed=report, night=true",
+    "device.mode!=MAINTENANCE",
     f"{'AND(' * 20}night=true{')' * 20}",
     r"device.mode=a\b",
     ",",
@@ -117,7 +119,9 @@ def test_each_reason_says_what_is_so_at_present(snapshot: SnapshotAssertion) -> 
 
 def test_each_fault_has_a_place_and_a_hint(snapshot: SnapshotAssertion) -> None:
     faults = {text: read(text, PRESENT) for text in FAULTS}
-    texts = {ascii(text): fault.text if isinstance(fault, Fault) else "it can be read" for text, fault in faults.items()}
+    texts = {
+        ascii(text): fault.text if isinstance(fault, Fault) else "it can be read" for text, fault in faults.items()
+    }
     assert "it can be read" not in texts.values()
     assert texts == snapshot
     assert all(text in unmet(written, PRESENT) for written, text in zip(FAULTS, texts.values(), strict=True))
