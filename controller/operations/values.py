@@ -15,7 +15,7 @@ import logging
 import os
 import stat
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing, suppress
 from pathlib import Path
 from posixpath import dirname
@@ -112,9 +112,9 @@ class Values:
         up_s = self._clock().up_s
         return {name: self._observed(source, up_s) for name, source in self._sources.items()}
 
-    async def changes(self) -> AsyncIterator[None]:
+    async def changes(self) -> AsyncGenerator[None, None]:
         """Something whenever a value may count otherwise than before: another value, one that has become stale, unknown or
-        known. Without end. Values that only grow older are no change."""
+        known. Without end. Values that only grow older are no change. Close it (`aclosing`), because it watches folders."""
         woken = asyncio.Event()
         self._woken.add(woken)
         watch = asyncio.create_task(self._watch(woken)) if self._folders() else None

@@ -94,9 +94,7 @@ def _name_flaws(name: str, names: Mapping[str, object]) -> Iterator[Flaw]:
         yield Flaw(path, "a name has letters, digits, `_`, and dots between its parts", hint)
         return
     if (word := next((part for part in name.split(".") if part in _RESERVED), "")) or name.split(".")[0] in _TAKEN:
-        yield Flaw(
-            path, f"`{word or name.split('.')[0]}` is a word of CEL", f"write for example `{name}_value`"
-        )
+        yield Flaw(path, f"`{word or name.split('.')[0]}` is a word of CEL", f"write for example `{name}_value`")
     if outer := next((each for each in names if name.startswith(f"{each}.")), ""):
         message = f"`{outer}` is a value, too, so that `{name}` might be a part of it"
         yield Flaw(path, message, "give one of them another name")
