@@ -291,12 +291,14 @@ PLANTED = {
             "controller/drivers/x.py": "import httpx",
             "controller/sinks/x.py": "from paho.mqtt import client",
             "controller/sources/x.py": "import watchfiles",
+            "reconcilers/preconditions/x.py": "import cel_expr_python",
         },
         [
             "evenkeel.controller.wiring -> h11 (l.1)",
             "evenkeel.controller.drivers.x -> httpx (l.1)",
             "evenkeel.controller.sinks.x -> paho (l.1)",
             "evenkeel.controller.sources.x -> watchfiles (l.1)",
+            "evenkeel.reconcilers.preconditions.x -> cel_expr_python (l.1)",
         ],
     ),
     ROOMS: (
