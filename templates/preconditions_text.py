@@ -31,7 +31,7 @@ def precondition_lines(
         yield f"{about}: {paint('cannot be read', 'bad', style)}: {one_line(precondition.text)}"
         yield cut(f"    {one_line(written)}", width)
         return
-    if not precondition.conditions:
+    if not precondition.clauses:
         return
     if unmet:
         yield f"{about}: {paint('do not hold now', 'change', style)}: {one_line(unmet)}"

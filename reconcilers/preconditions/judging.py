@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from evenkeel.reconcilers.preconditions.cel import evaluate
 from evenkeel.reconcilers.preconditions.reading import read
 from evenkeel.specs.preconditions.observed import Observed, observed_text
-from evenkeel.specs.preconditions.precondition import Condition, Fault, Precondition
+from evenkeel.specs.preconditions.precondition import Clause, Fault, Precondition
 from evenkeel.specs.visible import one_line, shortened
 
 _LONGEST_REASON = 1000
-_LONGEST_CONDITION = 120
+_LONGEST_CLAUSE = 120
 _NOT_OBSERVED = Observed(unknown="nothing has looked at it")
 
 
@@ -28,32 +28,30 @@ def unmet(text: str, present: Mapping[str, Observed]) -> str:
 
 
 def judge(precondition: Precondition, present: Mapping[str, Observed]) -> str:
-    """Why a precondition does not hold: each condition that does not, with the present values of all that it names. "" when it
+    """Why a precondition does not hold: each clause that does not, with the present values of all that it names. "" when it
     holds."""
-    conditions = precondition.conditions
-    if not conditions:
+    clauses = precondition.clauses
+    if not clauses:
         return ""
-    observed = {name: present.get(name, _NOT_OBSERVED) for name in precondition.names}
+    observed = {name: present.get(name, _NOT_OBSERVED) for name in preclause.names}
     values = {name: each.value for name, each in observed.items() if each.counts}
-    results = evaluate([condition.cel for condition in conditions], precondition.names, values)
+    results = evaluate([clause.cel for clause in clauses], preclause.names, values)
     reasons = [
-        _reason(condition, result, observed)
-        for condition, result in zip(conditions, results, strict=True)
-        if result is not True
+        _reason(clause, result, observed) for clause, result in zip(clauses, results, strict=True) if result is not True
     ]
     return one_line(shortened("; ".join(dict.fromkeys(reasons)), _LONGEST_REASON))
 
 
-def _reason(condition: Condition, result: bool | str, observed: Mapping[str, Observed]) -> str:
-    """Why one condition does not hold. The name of a value says it all where the condition is nothing else, or where its only
+def _reason(clause: Clause, result: bool | str, observed: Mapping[str, Observed]) -> str:
+    """Why one clause does not hold. The name of a value says it all where the clause is nothing else, or where its only
     value does not count."""
-    names = condition.names
+    names = clause.names
     present = ", ".join(f"{name} is {observed_text(observed[name])}" for name in names)
     lacking = [name for name in names if not observed[name].counts]
-    is_name = condition.cel.lstrip("! ") in names and not isinstance(result, str)
+    is_name = clause.cel.lstrip("! ") in names and not isinstance(result, str)
     if is_name or (names and len(lacking) == len(names)):
         return present
-    cel = f"`{shortened(condition.cel, _LONGEST_CONDITION)}`"
+    cel = f"`{shortened(clause.cel, _LONGEST_CLAUSE)}`"
     if isinstance(result, str) and not lacking:
         cannot = f"{cel} cannot be evaluated: {result}"
         return f"{cannot} ({present})" if present else cannot

@@ -1,4 +1,4 @@
-"""A text of preconditions → its conditions in CEL, or what is wrong with it. Pure."""
+"""A text of preconditions → its clauses in CEL, or what is wrong with it. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from evenkeel.reconcilers.preconditions.bounds import bounds
 from evenkeel.reconcilers.preconditions.cel import check
 from evenkeel.reconcilers.preconditions.kanto import is_kanto, translated
 from evenkeel.reconcilers.preconditions.tokens import conjuncts, needed, tokens, without_comments
-from evenkeel.specs.preconditions.precondition import Condition, Fault, Form, Precondition
+from evenkeel.specs.preconditions.precondition import Clause, Fault, Form, Precondition
 from evenkeel.specs.reading.sound import is_sound_text
 
 
 def read(text: str, names: Collection[str]) -> Precondition | Fault:
-    """The preconditions of a baseline. `names`: of the values that there are. A text of blanks has no conditions."""
+    """The preconditions of a baseline. `names`: of the values that there are. A text of blanks has no clauses."""
     if not is_sound_text(text) or "\0" in text:
         return Fault(0, "it has characters that no text may have")
     if fault := bounds(text):
@@ -27,5 +27,5 @@ def read(text: str, names: Collection[str]) -> Precondition | Fault:
     known = sorted(names)
     if fault := check(cel, known):
         return fault if form == "CEL" else Fault(0, fault.message, fault.hint)
-    conditions = tuple(Condition(part, needed(tokens(part), known)) for part in conjuncts(cel))
-    return Precondition(text, form, cel.strip(), conditions)
+    clauses = tuple(Clause(part, needed(tokens(part), known)) for part in conjuncts(cel))
+    return Precondition(text, form, cel.strip(), clauses)

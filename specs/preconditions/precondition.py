@@ -10,25 +10,25 @@ Form = Literal["CEL", "Kanto"]
 """The language it was written in."""
 
 
-class Condition(Struct, frozen=True):
-    """One of the conditions that have to hold together: its text in CEL, and the names of the values in it."""
+class Clause(Struct, frozen=True):
+    """A part that has to hold, together with the others: its text in CEL, and the names of the values in it."""
 
     cel: str
     names: tuple[str, ...] = ()
 
 
 class Precondition(Struct, frozen=True):
-    """`text`: as it was written. `cel`: in CEL. `conditions`: its parts; it holds when all of them do."""
+    """`text`: as it was written. `cel`: in CEL. `clauses`: its parts; it holds when all of them do."""
 
     text: str
     form: Form
     cel: str
-    conditions: tuple[Condition, ...] = ()
+    clauses: tuple[Clause, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all values that it needs, each once, in their order."""
-        return tuple(dict.fromkeys(name for condition in self.conditions for name in condition.names))
+        return tuple(dict.fromkeys(name for clause in self.clauses for name in clause.names))
 
 
 class Fault(Struct, frozen=True):

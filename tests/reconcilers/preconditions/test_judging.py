@@ -8,7 +8,7 @@ from syrupy.assertion import SnapshotAssertion
 from evenkeel.reconcilers.preconditions.judging import judge, unmet
 from evenkeel.reconcilers.preconditions.reading import read
 from evenkeel.specs.preconditions.observed import Observed
-from evenkeel.specs.preconditions.precondition import Condition, Fault, Precondition
+from evenkeel.specs.preconditions.precondition import Clause, Fault, Precondition
 
 from .device import PRESENT
 
@@ -134,13 +134,14 @@ def test_a_form_is_told_and_translated() -> None:
         "Kanto",
         'device.mode == "MAINTENANCE" && (device.battery > 75 || device.pluggedIn == true)',
         (
-            Condition('device.mode == "MAINTENANCE"', ("device.mode",)),
-            Condition(
+            Clause('device.mode == "MAINTENANCE"', ("device.mode",)),
+            Clause(
                 "(device.battery > 75 || device.pluggedIn == true)",
                 ("device.battery", "device.pluggedIn"),
             ),
         ),
     )
+    assert isinstance(precondition, Precondition)
     assert precondition.names == ("device.mode", "device.battery", "device.pluggedIn")
 
 

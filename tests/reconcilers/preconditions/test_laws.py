@@ -232,7 +232,7 @@ def test_kantos_form_and_its_translation_agree(
     assert isinstance(again, Precondition)
     if precondition.form == "Kanto":
         assert again.form == "CEL"
-    assert (again.conditions, judge(again, present)) == (precondition.conditions, judge(precondition, present))
+    assert (again.clauses, judge(again, present)) == (precondition.clauses, judge(precondition, present))
 
 
 @settings(max_examples=120, deadline=None)
