@@ -40,8 +40,19 @@ def _fallen(group: Group, conduct: Conduct) -> Group:
     failed = [share for share in group.shares if share.reached in FAILED]
     if group.back or not failed:
         return group
-    why = "; ".join(f"{share.domain}: {share.why}" for share in failed)
-    return changed(group, back=True, why=why)
+    return taken_back(group, "; ".join(f"{share.domain}: {share.why}" for share in failed))
+
+
+def taken_back(group: Group, why: str) -> Group:
+    """A group that goes back from now on. A share whose agent has said its last word cannot: Leda's agent says COMPLETED as soon
+    as its system has booted."""
+
+    def one(share: Share) -> Share:
+        if share.reached not in CLEANED or not share.begun:
+            return share
+        return changed(share, boot="", stuck=share.stuck or "its agent had ended its part before")
+
+    return changed(group, back=True, why=why, shares=tuple(map(one, group.shares)))
 
 
 # ── forward ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -158,7 +169,7 @@ def _backward(share: Share, group: Group, conduct: Conduct) -> Command | None:
     if share.command not in ("", "DOWNLOAD") or share.reached in CLEANED:
         return None
     if share.reached in TAKEN_BACK:
-        is_back = all(each.reached in (*TAKEN_BACK, *CLEANED) for each in group.shares)
+        is_back = all(each.reached in (*TAKEN_BACK, *CLEANED) and not each.boot for each in group.shares)
         return "CLEANUP" if is_back else None
     rank = conduct.rank_of(share.domain)
     later = [each for each in group.shares if conduct.rank_of(each.domain) > rank]
@@ -176,8 +187,9 @@ def _without_agent(share: Share, group: Group) -> Share:
 
 
 def _rebooting(operation: Operation, conduct: Conduct) -> tuple[Operation, tuple[Effect, ...]]:
-    """One reboot for all groups: once nothing is under way any more that it would disturb."""
-    due = _domains(operation, lambda share: share.boot == "due" and share.reached == "ACTIVATION_SUCCESS")
+    """One reboot for all groups: once nothing is under way any more that it would disturb. A group that goes back from a system
+    that has booted needs another one."""
+    due = _domains(operation, _needs_reboot)
     if not due or operation.reboots or any(part.asks for part in operation.parts):
         return operation, ()
     if any(share.command for group in operation.groups for share in group.shares) or operation.question:
@@ -185,15 +197,21 @@ def _rebooting(operation: Operation, conduct: Conduct) -> tuple[Operation, tuple
     return changed(operation, reboots=True), (Reboot(due),)
 
 
+def _needs_reboot(share: Share) -> bool:
+    return share.boot == "back" or (share.boot == "due" and share.reached == "ACTIVATION_SUCCESS")
+
+
 def after_boot(operation: Operation) -> tuple[Operation, tuple[Effect, ...]]:
     """The device has booted: which system runs is asked, before anything else is done with its domain."""
-    domains = _domains(operation, lambda share: share.boot in ("due", "booted"))
+    domains = _domains(operation, lambda share: share.boot in ("due", "booted", "back", "returned"))
     for domain in domains:
         operation = with_shares(operation, domain, _booted)
     return changed(operation, reboots=False), tuple(AskState(domain) for domain in domains)
 
 
 def _booted(share: Share) -> Share:
+    if share.boot in ("back", "returned"):
+        return changed(share, boot="returned")
     is_activated = share.boot == "due" and share.reached == "ACTIVATION_SUCCESS"
     return changed(share, boot="booted") if is_activated or share.boot == "booted" else changed(share, boot="")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evenkeel.reconcilers.agents.request import joined
+from evenkeel.reconcilers.counted import joined
 from evenkeel.reconcilers.operations.parts import shares_of
 from evenkeel.specs.operations.operation import Group, Operation, Status
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from evenkeel.reconcilers.operations.parts import shares_of, with_part, with_shares
-from evenkeel.reconcilers.operations.statuses import ANSWERS, SYNONYMS, WORKING
+from evenkeel.reconcilers.operations.statuses import ANSWERS, SYNONYMS, TAKEN_BACK, WORKING
 from evenkeel.specs.codec import changed
 from evenkeel.specs.operations.events import Heard
 from evenkeel.specs.operations.operation import DomainPart, Operation, Reached, Share, ToldAction
@@ -79,6 +79,8 @@ def _identified(operation: Operation, part: DomainPart, *, has_actions: bool) ->
     def anew(share: Share) -> Share:
         if id(share) not in backs:
             return changed(share, reached="IDENTIFIED", command="", heard=False)
+        if share.reached in TAKEN_BACK:
+            return changed(share, command="", heard=False)
         if share.begun:
             return changed(share, reached="ROLLBACK_FAILURE", command="", heard=False, stuck=_FORGOTTEN)
         return changed(share, reached="ROLLBACK_SUCCESS", command="", heard=False)
@@ -123,10 +125,18 @@ def _answered(share: Share, part: DomainPart, message: Heard) -> Share:
     command, reached = ANSWERS[message.status]
     if share.command != command and not (part.asks and share.command == ""):
         return share
+    if reached == "ROLLBACK_SUCCESS":
+        return went_back(share)
     if not reached.endswith("_FAILURE"):
         return changed(share, reached=reached, command="", heard=False)
     known = part if not message.actions else changed(part, actions=merged(part.actions, message.actions))
     return failed(share, reached, failure_text(known, message.message))
+
+
+def went_back(share: Share) -> Share:
+    """A share that was taken back. From a system that has booted the way leads over another reboot."""
+    boot = "back" if share.boot in ("booted", "verified") else ""
+    return changed(share, reached="ROLLBACK_SUCCESS", command="", heard=False, boot=boot)
 
 
 def failed(share: Share, reached: Reached, why: str) -> Share:
@@ -136,4 +146,4 @@ def failed(share: Share, reached: Reached, why: str) -> Share:
         return changed(share, reached=reached, command="", heard=False, why=share.why or why)
     if not share.begun:
         return changed(share, reached="ROLLBACK_SUCCESS", command="", heard=False)
-    return changed(share, reached=reached, command="", heard=False, stuck=why)
+    return changed(share, reached=reached, command="", heard=False, boot="", stuck=why)

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from evenkeel.reconcilers.operations.advancing import advance, after_boot
+from evenkeel.reconcilers.operations.advancing import advance, after_boot, taken_back, wanted_consent
 from evenkeel.reconcilers.operations.ending import ending_text, identification_text, is_over, verdict
 from evenkeel.reconcilers.operations.grouping import groups
-from evenkeel.reconcilers.operations.hearing import failed, heard
+from evenkeel.reconcilers.operations.hearing import failed, heard, went_back
 from evenkeel.reconcilers.operations.parts import shares_of, with_groups, with_part, with_shares
 from evenkeel.reconcilers.operations.statuses import CLEANED, FAILURES
 from evenkeel.specs.codec import changed
@@ -94,7 +94,7 @@ def _met(operation: Operation, event: Event, conduct: Conduct) -> Step:
                 with_groups(operation, lambda each: changed(each, unmet=unmet) if each.title == title else each), ()
             )
         case Elapsed(timer):
-            return _elapsed(operation, timer)
+            return _elapsed(operation, timer, conduct)
         case Cancelled(why):
             return Step(_taken_back(changed(operation, cancelled=why), why), ())
         case Unsent(domain, why):
@@ -163,7 +163,11 @@ def _reported(operation: Operation, event: Reported) -> Step:
 
     def one(share: Share) -> Share:
         if share.command == "ROLLBACK" and not share.heard:
-            return changed(share, reached="ROLLBACK_SUCCESS", command="")
+            return went_back(share)
+        if share.boot == "returned":
+            stays = ", ".join(action.component for action in part.actions if action.component not in others)
+            why = f"after the reboot {stays} is still what was to be taken back" if stays else ""
+            return changed(share, boot="", stuck=share.stuck or why)
         if share.boot != "booted":
             return share
         if not others:
@@ -171,7 +175,7 @@ def _reported(operation: Operation, event: Reported) -> Step:
         runs = ", ".join(f"{component} is {version or 'not reported'}" for component, version in others.items())
         return changed(share, boot="", reached="ACTIVATION_FAILURE", why=f"after the reboot {runs}")
 
-    was_booted = any(share.boot == "booted" for share in shares_of(operation, event.domain))
+    was_booted = any(share.boot in ("booted", "returned") for share in shares_of(operation, event.domain))
     operation = with_shares(operation, event.domain, one)
     return _asked_again(operation, [event.domain]) if was_booted else Step(operation, ())
 
@@ -187,18 +191,16 @@ def _answered(operation: Operation, event: Answered, conduct: Conduct) -> Step:
 
 
 def _refused(operation: Operation, why: str, conduct: Conduct) -> Step:
-    from evenkeel.reconcilers.operations.advancing import wanted_consent
-
     asked = operation.question
 
     def one(group: Group) -> Group:
         waits = wanted_consent(group, operation, conduct) == asked
-        return changed(group, back=True, why=why) if waits and not group.back else group
+        return taken_back(group, why) if waits and not group.back else group
 
     return Step(changed(with_groups(operation, one), question=""), (WithdrawQuestion(),))
 
 
-def _elapsed(operation: Operation, timer: Timer) -> Step:
+def _elapsed(operation: Operation, timer: Timer, conduct: Conduct) -> Step:
     silent = f"its agent did not answer within {timer.seconds:g} s"
     match timer.kind:
         case "identification":
@@ -211,6 +213,8 @@ def _elapsed(operation: Operation, timer: Timer) -> Step:
             why = f"{silent}, after the reboot"
 
             def unverified(share: Share) -> Share:
+                if share.boot == "returned":
+                    return changed(share, boot="", stuck=share.stuck or why)
                 return (
                     changed(share, boot="", reached="ACTIVATION_FAILURE", why=why) if share.boot == "booted" else share
                 )
@@ -224,9 +228,8 @@ def _elapsed(operation: Operation, timer: Timer) -> Step:
             end = "COMPLETED" if well and not backs else "INCOMPLETE"
             operation = with_part(operation, timer.about, end=end)
         case "consent":
-            command = operation.question
-            if command:
-                return Step(operation, ())
+            if timer.about == operation.question:
+                return _refused(operation, f"the owner did not answer within {timer.seconds:g} s", conduct)
     return Step(operation, ())
 
 
@@ -250,7 +253,7 @@ def _taken_back(operation: Operation, why: str) -> Operation:
 
     def one(group: Group) -> Group:
         is_done = group.opened == "CLEANUP" or all(share.reached in CLEANED for share in group.shares)
-        return group if group.back or is_done else changed(group, back=True, why=why)
+        return group if group.back or is_done else taken_back(group, why)
 
     return with_groups(operation, one)
 
@@ -272,7 +275,7 @@ def _asked_again(operation: Operation, domains: Sequence[str]) -> Step:
         part = operation.part(domain)
         if part is None or part.end or part.failed:
             continue
-        if any(share.boot == "booted" for share in shares_of(operation, domain)):
+        if any(share.boot in ("booted", "returned") for share in shares_of(operation, domain)):
             effects.append(AskState(domain))
             continue
         operation = with_part(operation, domain, asks=True, again=True)
@@ -286,7 +289,7 @@ def _resumed(operation: Operation, *, rebooted: bool) -> Step:
     work on this device alone is begun again. After a reboot its agents have begun anew, too."""
     question: tuple[Effect, ...] = (AskOwner(operation.question),) if operation.question else ()
     if not rebooted:
-        due = tuple(dict.fromkeys(s.domain for g in operation.groups for s in g.shares if s.boot == "due"))
+        due = tuple(dict.fromkeys(s.domain for g in operation.groups for s in g.shares if s.boot in ("due", "back")))
         return Step(operation, (Reboot(due),) if operation.reboots else question)
     operation, asks = after_boot(operation)
     asked = _asked_again(operation, [part.domain for part in operation.parts])

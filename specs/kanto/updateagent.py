@@ -109,11 +109,13 @@ class Command(Struct, frozen=True):
 
 class Received(NamedTuple):
     """An envelope that arrived: its payload (`None` when there is none), in which keys are spelled as Kanto spells
-    them, and all problems. With problems the payload may be incomplete; `activity_id` is right if it was readable."""
+    them, and all problems. With problems the payload may be incomplete; `activity_id` is right if it was readable.
+    `timestamp_ms`: 0 without one."""
 
     activity_id: str
     payload: Value
     problems: tuple[Problem, ...]
+    timestamp_ms: int = 0
 
 
 def feedback_bytes(activity_id: str, timestamp_ms: int, feedback: Struct) -> bytes:
@@ -194,7 +196,7 @@ def read_envelope(content: bytes, topic: str = "", *, answer: bool = False) -> R
         Problem(place, _short(path_text(shown_path(flaw.path))), flaw.message, flaw.hint)
         for flaw in flaws[:MOST_FAULTS]
     )
-    return Received(activity_id, payload, tuple(problems))
+    return Received(activity_id, payload, tuple(problems), timestamp if isinstance(timestamp, int) else 0)
 
 
 def read_command(content: bytes, topic: str = "") -> Command | tuple[Problem, ...]:

@@ -11,13 +11,15 @@ from evenkeel.specs.kanto.activity import Command
 class Conduct(NamedTuple):
     """`reboots`: the domains whose activation needs a reboot. `rank`: the order of domains in ACTIVATE, the lowest first; a
     domain without a rank is last. `consent`: the commands for which the owner is asked. `failures`: a failure takes back
-    its group ("together"), or ends its own domain alone ("independent", as the original). `settle_s`: for how long an
+    its group ("together"), or ends its own domain alone ("independent", as the original). `unknown_domains`: a domain without
+    an agent is named and passed over ("skip", as the original), or nothing is done ("fail"). `settle_s`: for how long an
     agent that has cleaned up may say how it ended."""
 
     reboots: Sequence[str] = ()
     rank: Mapping[str, int] = {}
     consent: Sequence[Command] = ()
     failures: Literal["together", "independent"] = "together"
+    unknown_domains: Literal["skip", "fail"] = "skip"
     phase_timeout_s: float = 600.0
     consent_timeout_s: float = 1800.0
     settle_s: float = 5.0

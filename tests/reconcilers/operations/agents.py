@@ -30,8 +30,11 @@ class Agent:
         fails: str = "",
         silent: str = "",
         boots_badly: bool = False,
+        stays: bool = False,
     ) -> None:
+        """`stays`: what was activated boots again, although it was taken back."""
         self.domain, self.kind, self._fails, self._silent, self._boots_badly = domain, kind, fails, silent, boots_badly
+        self._stays = stays
         self.component = f"{domain}:os-image" if kind == "leda" or domain == "self-update" else f"{domain}:app"
         self.runs, self.next = "1", "1"
         self.status = ""
@@ -89,7 +92,7 @@ class Agent:
             self.next = "2"
             self.runs = self.runs if self.reboots else "2"
         elif command == "ROLLBACK":
-            self.next = "1"
+            self.next = "2" if self._stays else "1"
             self.runs = self.runs if self.reboots else "1"
 
     def _end(self, how: str) -> Iterator[Heard]:
