@@ -44,8 +44,8 @@ def _fallen(group: Group, conduct: Conduct) -> Group:
 
 
 def taken_back(group: Group, why: str) -> Group:
-    """A group that goes back from now on. A share whose agent has said its last word cannot: Leda's agent says COMPLETED as soon
-    as its system has booted."""
+    """A group that goes back from now on. A share whose agent has said its last word cannot: Leda's agent says
+    COMPLETED as soon as its system has booted."""
 
     def one(share: Share) -> Share:
         if share.reached not in CLEANED or not share.begun:

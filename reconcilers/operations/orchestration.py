@@ -7,7 +7,7 @@ COMPLETED is said only when every domain has said so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from evenkeel.reconcilers.operations.advancing import advance, after_boot, taken_back, wanted_consent
@@ -74,11 +74,13 @@ def after(operation: Operation, event: Event, conduct: Conduct) -> Step:
     return _gone_on(step, conduct, tells=isinstance(event, Heard) and step.operation != operation)
 
 
-def superseded(operation: Operation, by: str) -> Step:
-    """An operation that gives way to another one, which its agents are told next. They keep what was activated."""
+def superseded(operation: Operation, by: str, follows: Collection[str]) -> Step:
+    """An operation that gives way to another one, which is about the domains `follows`. Their agents keep what was
+    activated, and are told the other one next; those of other domains are freed."""
     withdrawn = (WithdrawQuestion(),) if operation.question else ()
     step = _ended(changed(operation, question=""), "SUPERSEDED", f"{by} takes its place")
-    return Step(step.operation, (*withdrawn, *step.effects))
+    freed = [effect for effect in _freed(operation) if effect.domain not in follows]
+    return Step(step.operation, (*withdrawn, *freed, *step.effects))
 
 
 def _met(operation: Operation, event: Event, conduct: Conduct) -> Step:
@@ -140,10 +142,15 @@ def _ended(operation: Operation, status: Status, message: str) -> Step:
 def _given_up(operation: Operation, effects: Sequence[Effect], status: Status, message: str) -> Step:
     """Before anything was begun: agents that have accepted the desired state are freed of it, also one of Leda's, which only
     ROLLBACK frees (B-19). Nobody waits for their answers."""
-    accepted = [part.domain for part in operation.parts if not part.failed and not part.end]
-    freed = [SendCommand(domain, command) for domain in accepted for command in ("ROLLBACK", "CLEANUP")]
     ended = _ended(operation, status, message)
-    return Step(ended.operation, (*effects, *freed, *ended.effects))
+    return Step(ended.operation, (*effects, *_freed(operation), *ended.effects))
+
+
+def _freed(operation: Operation) -> Iterator[SendCommand]:
+    for part in operation.parts:
+        if not part.failed and not part.end:
+            yield SendCommand(part.domain, "ROLLBACK")
+            yield SendCommand(part.domain, "CLEANUP")
 
 
 # ── events ─────────────────────────────────────────────────────────────────────────────────────────────────────────

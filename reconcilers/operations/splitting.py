@@ -1,7 +1,8 @@
 """One desired state as the slices of its domains (update-manager.md §2.3, §6.2). Pure.
 
-A slice has one domain, and of each baseline those components that belong to it. Like the original, everything empty is left out.
-What the original loses without a word is told here: a wrong type, a domain that stands there twice, a domain without an agent.
+A slice has one domain, and of each baseline those components that belong to it. Like the original, everything empty is
+left out. What the original loses without a word is told here: a wrong type, a domain that stands there twice, a domain
+without an agent.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from evenkeel.specs.operations.operation import BaselinePart, DomainPart
 from evenkeel.specs.problem import Flaw, Path, nearest, path_text, problem_text
 from evenkeel.specs.reading.secrecy import shown_address, shown_path
 from evenkeel.specs.reading.walk import faults
-
 
 _UNKNOWN = "unknown key"
 _DOMAIN_KEYS, _COMPONENT_KEYS = ("id", "config", "components"), ("id", "version", "config")

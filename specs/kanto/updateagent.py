@@ -55,7 +55,7 @@ class FeedbackMessage(Struct, frozen=True, omit_defaults=True):
     """The progress of an operation, or of one baseline of it."""
 
     baseline: str = ""
-    status: Status | Literal[""] = ""
+    status: Status | Literal["RUNNING", ""] = ""
     message: str = ""
     actions: tuple[Action, ...] = ()
 
@@ -159,7 +159,24 @@ def shortened_feedback(content: bytes, most: int) -> bytes:
     return msgspec.json.encode(value)
 
 
-def inventory_bytes(activity_id: str, timestamp_ms: int, inventory: Struct) -> bytes:
+def desired_bytes(activity_id: str, timestamp_ms: int, slice_: bytes) -> bytes:
+    """A message for an agent's `desiredstate`; `slice_` is its payload as JSON."""
+    return encode(Envelope(activity_id, timestamp_ms, msgspec.Raw(slice_)))
+
+
+def command_bytes(activity_id: str, timestamp_ms: int, command: CommandName, baseline: str = "") -> bytes:
+    """A message for an agent's `desiredstate/command`."""
+    return encode(
+        Envelope(activity_id, timestamp_ms, {"command": command} | ({"baseline": baseline} if baseline else {}))
+    )
+
+
+def question_bytes(activity_id: str, timestamp_ms: int) -> bytes:
+    """A message for an agent's `currentstate/get` (update-manager.md §2.8)."""
+    return encode(Envelope(activity_id, timestamp_ms))
+
+
+def inventory_bytes(activity_id: str, timestamp_ms: int, inventory: object) -> bytes:
     """A message for `currentstate`, in Kanto's shape or another agent's."""
     return encode(Envelope(activity_id, timestamp_ms, inventory))
 

@@ -1,6 +1,8 @@
-"""Update agents as an update manager sees them: evenkeel's own, Kanto's and Leda's original. Pure; each says and forgets what it does.
+"""Update agents as an update manager sees them: evenkeel's own, Kanto's and Leda's original. Pure; each says and
+forgets what it does.
 
-Kanto's and Leda's are those of update-manager.md §9: a way back that is refused or silent, no memory over a restart, `COMPLETE`.
+Kanto's and Leda's are those of update-manager.md §9: a way back that is refused or silent, no memory over a restart,
+`COMPLETE`.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ _BACK_AFTER = ("DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_FAILURE", "ACTI
 
 
 class Agent:
-    """One agent, which brings its component from version "1" to "2". `runs`: what runs; `next`: what would run after a reboot."""
+    """One agent, which brings its component from version "1" to "2". `runs`: what runs; `next`: what would run after a
+    reboot."""
 
     def __init__(
         self,

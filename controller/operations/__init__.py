@@ -1,0 +1,1 @@
+"""The update manager of the device: one desired state over the agents of all domains."""

@@ -1,0 +1,232 @@
+"""The update manager as a role of the device's connection.
+
+Agents of other devices are heard over the broker, those of this one as they store their messages: these go on while no
+broker is there. Nothing here waits for an agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from evenkeel.controller.journal.journal import Journal
+from evenkeel.controller.loop.defects import Defects
+from evenkeel.controller.operations.conduct import ManagerConduct, ManagerTopics
+from evenkeel.controller.operations.manager import Lines, UpdateManager
+from evenkeel.controller.operations.reboot import Reboots
+from evenkeel.reconcilers.operations.inventory import read_report
+from evenkeel.reconcilers.operations.waiting import timers
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.kanto.heard import heard_from
+from evenkeel.specs.kanto.updateagent import read_command, read_envelope, shortened_feedback
+from evenkeel.specs.operations.events import Elapsed, Timer
+from evenkeel.specs.problem import problems_text
+from evenkeel.specs.reading.wire import MOST_BYTES, rescued_activity
+
+if TYPE_CHECKING:
+    from evenkeel.controller.mqtt import Message
+
+_SHORTER = (1000, 200, 0)
+"""The lengths, in characters, to which texts are shortened in feedback that is too large for the broker."""
+
+
+class _Told(NamedTuple):
+    """A message of an agent of this device."""
+
+    domain: str
+    topic: str
+    payload: bytes
+
+
+class ManagerRole:
+    """A `Role` of the router: one update manager."""
+
+    name = "update manager"
+
+    def __init__(
+        self,
+        conduct: ManagerConduct,
+        topics: ManagerTopics,
+        lines: Lines,
+        manager: UpdateManager,
+        reboots: Reboots,
+        journal: Journal,
+        defects: Defects,
+        say: Callable[[Feedback], None],
+    ) -> None:
+        self._conduct, self._own, self._lines, self._manager = conduct, topics, lines, manager
+        self._reboots, self._journal, self._defects, self._say = reboots, journal, defects, say
+        self._domains = {
+            topic: domain for domain, each in lines.topics.items() for topic in (each.feedback, each.state)
+        }
+        """Topic → the domain whose agent speaks there."""
+        self._told: deque[_Told] = deque()
+        self._hears = asyncio.Event()
+        for domain in lines.local:
+            for topic in (lines.topics[domain].feedback, lines.topics[domain].state):
+                journal.outbox.listen(topic, self._listener(domain, topic))
+
+    def _listener(self, domain: str, topic: str) -> Callable[[bytes], None]:
+        def hear(payload: bytes) -> None:
+            self._told.append(_Told(domain, topic, payload))
+            self._hears.set()
+
+        return hear
+
+    # ── of the connection ──────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def topics(self) -> Sequence[str]:
+        remote = [topic for topic, domain in self._domains.items() if domain not in self._lines.local]
+        return (self._own.desired, self._own.command, self._own.get, self._own.answer, *remote)
+
+    def has_room(self) -> bool:
+        return not self._journal.outbox.is_full(self._own.feedback)
+
+    def arrived(self, message: Message) -> None:
+        topic, own = message.topic, self._own
+        if topic in self._domains:
+            self._hear(self._domains[topic], topic, message.payload, retained=message.retained)
+        elif topic == own.desired:
+            self._desired(message)
+        elif message.retained:
+            self._ignore(topic, "a retained message is stale here; it counts only when it is sent")
+        elif topic == own.command:
+            command = read_command(message.payload, topic)
+            if isinstance(command, tuple):
+                self._ignore(topic, problems_text(command, "; "))
+            else:
+                self._manager.cancel(command.activity_id, command.command)
+        elif topic == own.answer:
+            self._answer(message.payload)
+        else:
+            received = read_envelope(message.payload, topic)
+            if received.problems:
+                self._ignore(topic, problems_text(received.problems, "; "))
+            else:
+                self._manager.reports.ask(received.activity_id)
+
+    def _desired(self, message: Message) -> None:
+        mail = self._journal.mailbox(self._conduct.domain)
+        if message.retained:
+            if mail.knows_retained(message.topic, message.payload):
+                return
+            mail.remember_retained(message.topic, message.payload)
+        if message.cut_from:
+            why = f"the message is larger than {MOST_BYTES // 1024**2} MiB: {message.cut_from} bytes"
+            self._manager.refuse(rescued_activity(message.payload), why)
+        elif not message.payload:
+            self._ignore(message.topic, "it is empty, as when a retained desired state is cleared at the broker")
+        else:
+            self._manager.desired(message.payload)
+
+    def _answer(self, payload: bytes) -> None:
+        received = read_envelope(payload, self._own.answer)
+        value = received.payload if isinstance(received.payload, dict) else {}
+        if received.problems:
+            self._ignore(self._own.answer, problems_text(received.problems, "; "))
+            return
+        status, command = value.get("status"), value.get("command")
+        self._manager.answer(
+            received.activity_id,
+            command if isinstance(command, str) else "",
+            status if isinstance(status, str) else "",
+            payload,
+        )
+
+    def _hear(self, domain: str, topic: str, payload: bytes, *, retained: bool = False) -> None:
+        if topic == self._lines.topics[domain].feedback:
+            told = heard_from(payload)
+            if told is None:
+                self._ignore(topic, f"it is no feedback: {payload[:200]!r}")
+            elif not retained:
+                self._manager.heard(domain, told)
+            return
+        report = read_report(payload, topic)
+        if isinstance(report, str):
+            self._ignore(topic, report)
+        else:
+            self._manager.reported(domain, report, retained=retained)
+
+    def set_aside(self, message: Message, why: str) -> None:
+        self._journal.mailbox(self._conduct.domain).set_aside(message.topic, message.payload, why)
+
+    def shorter(self, topic: str, payload: bytes) -> Iterator[bytes]:
+        """Feedback with shorter and shorter texts: its sender needs the status in any case."""
+        for most in _SHORTER if topic == self._own.feedback else ():
+            yield shortened_feedback(payload, most)
+
+    async def introduce(self) -> None:
+        self._manager.reports.introduce()
+
+    async def serve(self) -> None:
+        self._manager.resume()
+        async with asyncio.TaskGroup() as group:
+            for work in (self._hear_own, self._time, self._report, self._narrate, self._reboot):
+                part = f"{self.name}, {work.__name__.strip('_')}"
+                group.create_task(self._defects.supervise(part, work))
+
+    def _ignore(self, topic: str, why: str) -> None:
+        self._say(Feedback("message-ignored", why, place=topic))
+
+    # ── beside it ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _hear_own(self) -> None:
+        """Agents of this device, as they tell."""
+        while True:
+            await self._hears.wait()
+            self._hears.clear()
+            while self._told:
+                told = self._told.popleft()
+                self._hear(told.domain, told.topic, told.payload)
+                await asyncio.sleep(0)
+
+    async def _time(self) -> None:
+        """The timers of the operation."""
+        clock, running = asyncio.get_running_loop().time, dict[tuple[str, Timer], float]()
+        while True:
+            operation, now_s = self._manager.operation, clock()
+            wanted = timers(operation, self._conduct.decisions) if operation is not None else ()
+            id_ = operation.id if operation is not None else ""
+            running = {(id_, each): running.get((id_, each), now_s + each.seconds) for each in wanted}
+            over = [key for key, at in running.items() if at <= now_s]
+            if over:
+                del running[over[0]]
+                self._manager.elapsed(Elapsed(over[0][1]))
+                continue
+            self._manager.changed.clear()
+            await _first(self._manager.changed, min(running.values()) - now_s if running else None)
+
+    async def _report(self) -> None:
+        reports = self._manager.reports
+        while True:
+            reports.changed.clear()
+            await _first(reports.changed, reports.due_in_s())
+            if reports.due_in_s() == 0.0:
+                with self._journal.at_once():
+                    reports.work()
+
+    async def _narrate(self) -> None:
+        narrator = self._manager.narrator
+        while True:
+            due_in_s = narrator.due_in_s()
+            if due_in_s is None:
+                await self._manager.told.wait()
+                self._manager.told.clear()
+            else:
+                await asyncio.sleep(due_in_s)
+                narrator.flush()
+
+    async def _reboot(self) -> None:
+        await self._reboots.serve(self._manager)
+
+
+async def _first(event: asyncio.Event, seconds: float | None) -> None:
+    """Wait for an event, for so many seconds at most."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
