@@ -76,8 +76,8 @@ def manager_role(
     machine: Machine,
     now: Now = system_now,
 ) -> ManagerRole:
-    """The update manager. `agents`: those of this device, by their domains on the wire; all others of its conduct are reached over
-    the broker. `machine`: the device, which it may reboot."""
+    """The update manager. `agents`: those of this device, by their domains on the wire; all others of its conduct are
+    reached over the broker. `machine`: the device, which it may reboot."""
     from functools import partial
 
     from evenkeel.controller.agents.conduct import topics_of
@@ -90,6 +90,7 @@ def manager_role(
     def hand(role: AgentRole, topic: str, payload: bytes) -> None:
         router.hand(role, Message(topic, payload, retained=False, duplicate=False, acknowledge=lambda: None))
 
+    conduct = conduct._replace(decisions=conduct.decisions._replace(keeps=tuple(agents)))
     topics = manager_topics(conduct.domain)
     lines = Lines(
         {domain: topics_of(domain) for domain in conduct.agents},

@@ -46,7 +46,7 @@ class Outbox:
 
     def listen(self, topic: str, hear: Callable[[bytes], None]) -> None:
         """Call `hear` with each message that is stored for a topic, in the write that stores it: another role of this device
-        listens to it. `hear` writes nothing and may not raise."""
+        listens to it. `hear` may write, too, and nothing else."""
         self._listeners[topic] = hear
 
     def send(self, *messages: Outgoing) -> None:

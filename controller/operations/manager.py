@@ -1,8 +1,8 @@
 """The update manager: operations are begun, every event is met, and its effects are carried out.
 
 `reconcilers.operations.orchestration` decides. An operation and the messages that follow from an event are stored in
-one write, so that no crash separates them. What agents tell is not stored: a manager that begins anew asks the agents
-of this device again, and a broker keeps the messages of the others until they are acknowledged.
+one write, so that no crash separates them. What agents of this device tell is stored with their activities, and a broker
+keeps the messages of the others until they are acknowledged.
 """
 
 from __future__ import annotations
@@ -227,8 +227,6 @@ class UpdateManager:
         rebooted = stored.boot != self._boot()
         self._say(Feedback("operation", f"{name_of(stored.operation.id)}: goes on" + ", after a reboot" * rebooted))
         self.meet(Resumed(rebooted))
-        for domain in self._lines.local if not rebooted else ():
-            self.meet(Restarted(domain))
 
     @at_once
     def meet(self, event: Event) -> None:

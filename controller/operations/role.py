@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING
 
-from evenkeel.controller.journal.journal import Journal
+from evenkeel.controller.journal.journal import Journal, at_once
+from evenkeel.controller.journal.mailbox import MOST_TRIES, Incoming
 from evenkeel.controller.loop.defects import Defects
 from evenkeel.controller.operations.conduct import ManagerConduct, ManagerTopics
 from evenkeel.controller.operations.manager import Lines, UpdateManager
@@ -30,14 +32,6 @@ if TYPE_CHECKING:
 
 _SHORTER = (1000, 200, 0)
 """The lengths, in characters, to which texts are shortened in feedback that is too large for the broker."""
-
-
-class _Told(NamedTuple):
-    """A message of an agent of this device."""
-
-    domain: str
-    topic: str
-    payload: bytes
 
 
 class ManagerRole:
@@ -62,18 +56,22 @@ class ManagerRole:
             topic: domain for domain, each in lines.topics.items() for topic in (each.feedback, each.state)
         }
         """Topic → the domain whose agent speaks there."""
-        self._told: deque[_Told] = deque()
+        self._mail = journal.mailbox(f"{conduct.domain} agents")
+        """Feedback of the agents of this device: stored with their activities, so that no crash separates the two."""
+        self._reports: deque[tuple[str, bytes]] = deque()
+        """Topic and content of reports of these agents. They are asked for again."""
         self._hears = asyncio.Event()
         for domain in lines.local:
-            for topic in (lines.topics[domain].feedback, lines.topics[domain].state):
-                journal.outbox.listen(topic, self._listener(domain, topic))
+            journal.outbox.listen(lines.topics[domain].feedback, partial(self._keep, lines.topics[domain].feedback))
+            journal.outbox.listen(lines.topics[domain].state, partial(self._note, lines.topics[domain].state))
 
-    def _listener(self, domain: str, topic: str) -> Callable[[bytes], None]:
-        def hear(payload: bytes) -> None:
-            self._told.append(_Told(domain, topic, payload))
-            self._hears.set()
+    def _keep(self, topic: str, payload: bytes) -> None:
+        self._mail.take_in(topic, payload)
+        self._hears.set()
 
-        return hear
+    def _note(self, topic: str, payload: bytes) -> None:
+        self._reports.append((topic, payload))
+        self._hears.set()
 
     # ── of the connection ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -176,12 +174,24 @@ class ManagerRole:
     async def _hear_own(self) -> None:
         """Agents of this device, as they tell."""
         while True:
+            while (message := self._mail.incoming()) is not None and self._journal.is_durable:
+                if message.tries < MOST_TRIES:
+                    self._mail.begin_try(message)
+                    self._hear_stored(message)
+                else:
+                    self._mail.set_aside(message.topic, message.payload, "evenkeel broke on it again and again")
+                    self._mail.record(None, dealt_with=message)
+                await asyncio.sleep(0)
+            while self._reports:
+                topic, payload = self._reports.popleft()
+                self._hear(self._domains[topic], topic, payload)
             await self._hears.wait()
             self._hears.clear()
-            while self._told:
-                told = self._told.popleft()
-                self._hear(told.domain, told.topic, told.payload)
-                await asyncio.sleep(0)
+
+    @at_once
+    def _hear_stored(self, message: Incoming) -> None:
+        self._hear(self._domains[message.topic], message.topic, message.payload)
+        self._mail.record(None, dealt_with=message)
 
     async def _time(self) -> None:
         """The timers of the operation."""

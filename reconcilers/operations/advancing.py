@@ -149,7 +149,8 @@ def _commanded(operation: Operation, conduct: Conduct) -> tuple[Operation, tuple
 
 
 def _sent(share: Share, command: Command, conduct: Conduct) -> Share:
-    boot = "due" if command == "ACTIVATE" and share.domain in conduct.reboots else share.boot
+    is_first = command == "ACTIVATE" and share.domain in conduct.reboots and share.boot == ""
+    boot = "due" if is_first else share.boot
     return changed(
         share, command=command, heard=False, begun=share.begun or command in ("UPDATE", "ACTIVATE"), boot=boot
     )

@@ -88,7 +88,7 @@ def _met(operation: Operation, event: Event, conduct: Conduct) -> Step:
         case Heard():
             return Step(heard(operation, event), ())
         case Reported():
-            return _reported(operation, event)
+            return _reported(operation, event, conduct)
         case Answered():
             return _answered(operation, event, conduct)
         case Judged(title, unmet):
@@ -104,7 +104,7 @@ def _met(operation: Operation, event: Event, conduct: Conduct) -> Step:
         case Restarted(domain):
             return _asked_again(operation, [domain])
         case Resumed(rebooted):
-            return _resumed(operation, rebooted=rebooted)
+            return _resumed(operation, conduct, rebooted=rebooted)
 
 
 def _gone_on(step: Step, conduct: Conduct, *, tells: bool) -> Step:
@@ -156,7 +156,7 @@ def _freed(operation: Operation) -> Iterator[SendCommand]:
 # ── events ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _reported(operation: Operation, event: Reported) -> Step:
+def _reported(operation: Operation, event: Reported, conduct: Conduct) -> Step:
     """The state of an agent counts after the reboot, and while it is silent about its way back: Leda's agent goes back without
     a word, and answers questions only when it has (§9). An agent whose system has booted is asked again then."""
     part = operation.part(event.domain)
@@ -169,7 +169,7 @@ def _reported(operation: Operation, event: Reported) -> Step:
     }
 
     def one(share: Share) -> Share:
-        if share.command == "ROLLBACK" and not share.heard:
+        if share.command == "ROLLBACK" and not share.heard and len(others) == len(part.actions):
             return went_back(share)
         if share.boot == "returned":
             stays = ", ".join(action.component for action in part.actions if action.component not in others)
@@ -184,7 +184,8 @@ def _reported(operation: Operation, event: Reported) -> Step:
 
     was_booted = any(share.boot in ("booted", "returned") for share in shares_of(operation, event.domain))
     operation = with_shares(operation, event.domain, one)
-    return _asked_again(operation, [event.domain]) if was_booted else Step(operation, ())
+    forgets = was_booted and event.domain not in conduct.keeps
+    return _asked_again(operation, [event.domain]) if forgets else Step(operation, ())
 
 
 def _answered(operation: Operation, event: Answered, conduct: Conduct) -> Step:
@@ -291,13 +292,13 @@ def _asked_again(operation: Operation, domains: Sequence[str]) -> Step:
     return Step(operation, tuple(effects))
 
 
-def _resumed(operation: Operation, *, rebooted: bool) -> Step:
-    """The manager has begun anew. Its messages and those for it are kept, by its outbox and by the broker; so only what was at
-    work on this device alone is begun again. After a reboot its agents have begun anew, too."""
+def _resumed(operation: Operation, conduct: Conduct, *, rebooted: bool) -> Step:
+    """The manager has begun anew. Its messages and those for it are kept, by the journal and by the broker; so only what was at
+    work on this device alone is begun again. A reboot of the device may be one of its neighbours, too."""
     question: tuple[Effect, ...] = (AskOwner(operation.question),) if operation.question else ()
     if not rebooted:
         due = tuple(dict.fromkeys(s.domain for g in operation.groups for s in g.shares if s.boot in ("due", "back")))
         return Step(operation, (Reboot(due),) if operation.reboots else question)
     operation, asks = after_boot(operation)
-    asked = _asked_again(operation, [part.domain for part in operation.parts])
+    asked = _asked_again(operation, [part.domain for part in operation.parts if part.domain not in conduct.keeps])
     return Step(asked.operation, (*dict.fromkeys((*asks, *asked.effects)), *question))

@@ -1,8 +1,8 @@
-"""A device with an update manager, both of evenkeel's agents, and agents of other control units: a whole controller on virtual time,
-a broker in memory, simulated slots and containers.
+"""A device with an update manager, both of evenkeel's agents, and agents of other control units: a whole controller on
+virtual time, a broker in memory, simulated slots and containers.
 
-What outlives a process is here: slots, containers, other control units, and the directory of the journal. `restarts` and `reboots`
-end the process and begin another one.
+What outlives a process is here: slots, containers, other control units, and the directory of the journal. `restarts`
+and `reboots` end the process and begin another one.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def demand(
     others: Mapping[str, str] | None = None,
     baselines: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
-    """A message for `vehicleupdate/desiredstate`: versions of the operating system, of the container `web`, and of the application
-    of other control units."""
+    """A message for `vehicleupdate/desiredstate`: versions of the operating system, of the container `web`, and of the
+    application of other control units."""
     domains: list[dict[str, Any]] = []
     if os:
         config = [{"key": "image", "value": f"https://updates.example/v{os}.raucb"}]

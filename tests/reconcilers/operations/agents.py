@@ -21,6 +21,10 @@ _AFTER = {"DOWNLOAD": "IDENTIFIED", "UPDATE": "DOWNLOAD_SUCCESS", "ACTIVATE": "U
 _BACK_AFTER = ("DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS")
 
 
+Kind = Literal["local", "evenkeel", "kanto", "leda"]
+"""`local`: evenkeel's own on the device of the manager."""
+
+
 class Agent:
     """One agent, which brings its component from version "1" to "2". `runs`: what runs; `next`: what would run after a
     reboot."""
@@ -28,7 +32,7 @@ class Agent:
     def __init__(
         self,
         domain: str,
-        kind: Literal["evenkeel", "kanto", "leda"] = "evenkeel",
+        kind: Kind = "local",
         *,
         fails: str = "",
         silent: str = "",
@@ -49,9 +53,6 @@ class Agent:
 
     def slice(self) -> Iterator[Heard]:
         """The desired state arrives."""
-        if self.status and self.kind == "evenkeel":
-            yield self._say(self.status)
-            return
         yield self._say("IDENTIFYING")
         if self._silent == "IDENTIFY":
             return
@@ -104,7 +105,7 @@ class Agent:
 
     def restart(self) -> None:
         """The process begins anew."""
-        if self.kind != "evenkeel":
+        if self.kind in ("kanto", "leda"):
             self.status = ""
 
     def boot(self) -> None:

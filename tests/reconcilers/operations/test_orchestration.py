@@ -146,7 +146,7 @@ def test_an_operation_can_be_stored() -> None:
 
 def test_interrupted_anywhere_it_comes_to_the_same_end() -> None:
     """The manager dies before and after each effect, in every pair of kinds, with every failure."""
-    kinds = ("evenkeel", "kanto", "leda")
+    kinds = ("local", "evenkeel", "kanto", "leda")
     count = 0
     for one, two, fails in itertools.product(kinds, kinds, ("", "DOWNLOAD", "UPDATE", "ACTIVATE", "late")):
 
