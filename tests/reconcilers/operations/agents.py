@@ -51,6 +51,10 @@ class Agent:
     def reboots(self) -> bool:
         return self.domain == "self-update"
 
+    def fail(self, command: str) -> None:
+        """This command fails from now on."""
+        self._fails = command
+
     def slice(self) -> Iterator[Heard]:
         """The desired state arrives."""
         yield self._say("IDENTIFYING")
