@@ -3,8 +3,9 @@
 Level-based: each command follows from how far a share is and from what is open, and from nothing else. So an agent that has
 begun anew catches up, and a manager that has begun anew goes on where it was.
 
-A phase opens for a group when all its shares are through the one before. In ACTIVATE the domains come one rank after another,
-so that what needs a reboot has booted before the next is touched. On the way back the order is the other one.
+A phase opens for a group when all its shares are through the one before. In ACTIVATE and CLEANUP the domains come one
+rank after another: what needs a reboot has booted before the next is touched, and is marked good before the next gives
+up what it would need on the way back. That way has the other order.
 """
 
 from __future__ import annotations
@@ -160,7 +161,12 @@ def _forward(share: Share, group: Group, conduct: Conduct) -> Command | None:
     command = NEXT.get(share.reached)
     if share.command or command is None or PHASES.index(command) > PHASES.index(group.opened):
         return None
-    if command == "ACTIVATE" and conduct.rank_of(share.domain) > group.turn:
+    rank = conduct.rank_of(share.domain)
+    if command == "ACTIVATE" and rank > group.turn:
+        return None
+    if command == "CLEANUP" and not all(
+        each.reached in CLEANED for each in group.shares if conduct.rank_of(each.domain) < rank
+    ):
         return None
     return command
 
@@ -181,7 +187,8 @@ def _without_agent(share: Share, group: Group) -> Share:
     """The share of a domain whose agent has said its last word: it takes no more commands."""
     if share.reached in CLEANED:
         return share
-    return changed(share, reached="CLEANUP_FAILURE", command="", heard=False, why=share.why)
+    boot = "back" if share.boot in ("booted", "verified") and group.back else share.boot
+    return changed(share, reached="CLEANUP_FAILURE", command="", heard=False, boot=boot)
 
 
 # ── the reboot ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -203,8 +210,11 @@ def _needs_reboot(share: Share) -> bool:
 
 
 def after_boot(operation: Operation) -> tuple[Operation, tuple[Effect, ...]]:
-    """The device has booted: which system runs is asked, before anything else is done with its domain."""
-    domains = _domains(operation, lambda share: share.boot in ("due", "booted", "back", "returned"))
+    """The device has booted: which system runs is asked, before anything else is done with its domain. A system that is not
+    marked good yet may have gone again since it was seen."""
+    domains = _domains(
+        operation, lambda share: (share.boot != "" and share.reached not in CLEANED) or share.boot == "back"
+    )
     for domain in domains:
         operation = with_shares(operation, domain, _booted)
     return changed(operation, reboots=False), tuple(AskState(domain) for domain in domains)
@@ -213,8 +223,10 @@ def after_boot(operation: Operation) -> tuple[Operation, tuple[Effect, ...]]:
 def _booted(share: Share) -> Share:
     if share.boot in ("back", "returned"):
         return changed(share, boot="returned")
-    is_activated = share.boot == "due" and share.reached == "ACTIVATION_SUCCESS"
-    return changed(share, boot="booted") if is_activated or share.boot == "booted" else changed(share, boot="")
+    if share.reached in CLEANED:
+        return share
+    is_activated = share.boot != "due" or share.reached == "ACTIVATION_SUCCESS"
+    return changed(share, boot="booted" if is_activated and share.boot else "")
 
 
 def _domains(operation: Operation, is_meant: Callable[[Share], bool]) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from evenkeel.specs.operations.operation import Group, Operation, Status
 
 
 def is_over(operation: Operation) -> bool:
-    """Whether every domain has said its last word."""
-    return all(part.end or part.failed for part in operation.parts)
+    """Whether every domain has said its last word, and no reboot is due."""
+    reboots = any(share.boot in ("back", "returned") for group in operation.groups for share in group.shares)
+    return all(part.end or part.failed for part in operation.parts) and not reboots
 
 
 def verdict(operation: Operation) -> Status:

@@ -15,7 +15,6 @@ from evenkeel.specs.operations.events import Heard
 from evenkeel.specs.operations.operation import DomainPart, Operation, Reached, Share, ToldAction
 
 _SILENT = "its agent gave no reason"
-_FORGOTTEN = "its agent has begun anew and does not know any more what ran before"
 
 
 def heard(operation: Operation, message: Heard) -> Operation:
@@ -74,16 +73,11 @@ def _identified(operation: Operation, part: DomainPart, *, has_actions: bool) ->
     if not has_actions:
         return _reached_all(with_part(operation, part.domain, asks=False, end="COMPLETED"), part.domain)
     operation = with_part(operation, part.domain, asks=False, again=False)
-    backs = {id(share) for group in operation.groups if group.back for share in group.shares}
 
     def anew(share: Share) -> Share:
-        if id(share) not in backs:
-            return changed(share, reached="IDENTIFIED", command="", heard=False)
-        if share.reached in TAKEN_BACK:
-            return changed(share, command="", heard=False)
-        if share.begun:
-            return changed(share, reached="ROLLBACK_FAILURE", command="", heard=False, stuck=_FORGOTTEN)
-        return changed(share, reached="ROLLBACK_SUCCESS", command="", heard=False)
+        """What was taken back stays so; all else begins anew, also on the way back."""
+        reached = share.reached if share.reached in TAKEN_BACK else "IDENTIFIED"
+        return changed(share, reached=reached, command="", heard=False)
 
     return with_shares(operation, part.domain, anew)
 

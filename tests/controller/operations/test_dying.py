@@ -1,4 +1,4 @@
-"""The process, or the whole device, ends at any moment of an operation: the end is told once, and what is told is what is there."""
+"""The process, or the whole device, ends at any moment of an operation: its end is told once, and is true."""
 
 from __future__ import annotations
 

@@ -46,6 +46,7 @@ class Agent:
         self.runs, self.next = "1", "1"
         self.status = ""
         self.commands: list[str] = []
+        self._begun = False
 
     @property
     def reboots(self) -> bool:
@@ -63,7 +64,7 @@ class Agent:
         if self._fails == "IDENTIFY":
             yield Heard(self.domain, "IDENTIFICATION_FAILED", message="no such thing")
             return
-        if self.runs == "2":
+        if self.runs == "2" and not (self.status and self.kind == "evenkeel"):
             yield Heard(self.domain, "COMPLETED" if self.kind == "leda" else "IDENTIFIED")
             return
         self.status = "IDENTIFIED"
@@ -78,7 +79,7 @@ class Agent:
             return
         refused = command in _AFTER and self.status != _AFTER[command]
         if command == "ROLLBACK" and self.status not in _BACK_AFTER:
-            refused = self.kind == "kanto" or self.status == "IDENTIFIED"
+            refused = self.kind == "kanto" or not self._begun
         if refused:
             yield self._say(_BADLY[command], f"{command} is possible only after another status")
             return
@@ -89,7 +90,7 @@ class Agent:
             if command == "CLEANUP":
                 yield from self._end("INCOMPLETE")
             return
-        was, self.status = self.status, _WELL[command]
+        was, self.status, self._begun = self.status, _WELL[command], command != "CLEANUP"
         self._do(command)
         yield self._say(self.status)
         if command == "CLEANUP":
