@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from evenkeel.controller.loop.controller import Controller
     from evenkeel.controller.loop.ports import Serving
     from evenkeel.controller.mqtt.router import Router
-    from evenkeel.controller.operations.conduct import ManagerConduct
+    from evenkeel.controller.operations.conduct import OperationsConduct
     from evenkeel.controller.operations.reboot import Machine
-    from evenkeel.controller.operations.role import ManagerRole
+    from evenkeel.controller.operations.role import OperationsRole
     from evenkeel.controller.participants.participant import Participant
     from evenkeel.specs.settings.settings import Settings
 
@@ -67,38 +67,38 @@ def agent_roles(
         yield _self_update_role(settings, by_name["slots"], build)
 
 
-def manager_role(
-    conduct: ManagerConduct,
+def operations_role(
+    conduct: OperationsConduct,
     agents: Mapping[str, AgentRole],
     journal: Journal,
     controller: Controller,
     router: Router,
     machine: Machine,
     now: Now = system_now,
-) -> ManagerRole:
-    """The update manager. `agents`: those of this device, by their domains on the wire; all others of its conduct are
+) -> OperationsRole:
+    """The update orchestrator. `agents`: those of this device, by their domains on the wire; all others of its conduct are
     reached over the broker. `machine`: the device, which it may reboot."""
     from functools import partial
 
     from evenkeel.controller.agents.conduct import topics_of
     from evenkeel.controller.mqtt import Message
-    from evenkeel.controller.operations.conduct import manager_topics
-    from evenkeel.controller.operations.manager import Lines, UpdateManager
+    from evenkeel.controller.operations.conduct import operations_topics
+    from evenkeel.controller.operations.orchestrator import Lines, Orchestrator
     from evenkeel.controller.operations.reboot import Reboots
-    from evenkeel.controller.operations.role import ManagerRole
+    from evenkeel.controller.operations.role import OperationsRole
 
     def hand(role: AgentRole, topic: str, payload: bytes) -> None:
         router.hand(role, Message(topic, payload, retained=False, duplicate=False, acknowledge=lambda: None))
 
     conduct = conduct._replace(decisions=conduct.decisions._replace(keeps=tuple(agents)))
-    topics = manager_topics(conduct.domain)
+    topics = operations_topics(conduct.domain)
     lines = Lines(
         {domain: topics_of(domain) for domain in conduct.agents},
         {domain: partial(hand, role) for domain, role in agents.items() if domain in conduct.agents},
     )
-    manager = UpdateManager(conduct, topics, lines, journal, controller.say, router.wake, machine.boot, now)
+    orchestrator = Orchestrator(conduct, topics, lines, journal, controller.say, router.wake, machine.boot, now)
     reboots = Reboots(machine, conduct.reboots_after_s, controller.say)
-    return ManagerRole(conduct, topics, lines, manager, reboots, journal, controller.defects, controller.say)
+    return OperationsRole(conduct, topics, lines, orchestrator, reboots, journal, controller.defects, controller.say)
 
 
 class _Builder:

@@ -9,7 +9,7 @@ from evenkeel.controller.agents.conduct import topic_prefix
 from evenkeel.specs.operations.conduct import Conduct
 
 
-class ManagerConduct(NamedTuple):
+class OperationsConduct(NamedTuple):
     """`domain`: the name of the update manager on the wire. `agents`: domain → seconds for which a report of its state
     is waited for. `decisions`: what the pure part has to know. `running_every_s`: at most about two messages of RUNNING
     are sent in this time; 0 sends none. `state_delay_s`: news from agents are gathered for so long. `reboots_after_s`:
@@ -26,8 +26,8 @@ class ManagerConduct(NamedTuple):
     version: str = ""
 
 
-class ManagerTopics(NamedTuple):
-    """The topics of an update manager towards its backend (update-manager.md §1.2)."""
+class OperationsTopics(NamedTuple):
+    """The topics of an update manager towards its backend (update-orchestrator.md §1.2)."""
 
     desired: str
     command: str
@@ -38,10 +38,10 @@ class ManagerTopics(NamedTuple):
     question: str
 
 
-def manager_topics(domain: str) -> ManagerTopics:
+def operations_topics(domain: str) -> OperationsTopics:
     """The topics of an update manager's domain."""
     prefix = topic_prefix(domain)
     desired, state, consent = f"{prefix}/desiredstate", f"{prefix}/currentstate", f"{prefix}/ownerconsent"
-    return ManagerTopics(
+    return OperationsTopics(
         desired, f"{desired}/command", f"{state}/get", f"{consent}feedback", state, f"{desired}feedback", consent
     )

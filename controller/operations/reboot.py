@@ -1,6 +1,6 @@
 """The reboot that an operation needs: announced, after a pause, and in order.
 
-The original writes to the sysrq trigger without a sync (update-manager.md §3.9). Here the machine is told, as by a
+The original writes to the sysrq trigger without a sync (update-orchestrator.md §3.9). Here the machine is told, as by a
 person: what runs is ended in order, and who holds off a shutdown is waited for. A reboot that is due is part of the
 stored operation, so that a crash before it leaves it due.
 """
@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from evenkeel.controller.operations.manager import UpdateManager
+from evenkeel.controller.operations.orchestrator import Orchestrator
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.kanto.activity import name_of
@@ -35,46 +35,46 @@ class Reboots:
     def __init__(self, machine: Machine, after_s: float | None, say: Callable[[Feedback], None]) -> None:
         self._machine, self._after_s, self._say = machine, after_s, say
 
-    async def serve(self, manager: UpdateManager) -> None:
+    async def serve(self, orchestrator: Orchestrator) -> None:
         """Reboot whenever an operation needs it; until cancelled."""
         while True:
-            await manager.needs_reboot.wait()
-            if not _is_due(manager):
-                manager.needs_reboot.clear()
+            await orchestrator.needs_reboot.wait()
+            if not _is_due(orchestrator):
+                orchestrator.needs_reboot.clear()
                 continue
-            boot, id_ = self._machine.boot(), manager.operation.id if manager.operation is not None else ""
+            boot, id_ = self._machine.boot(), orchestrator.operation.id if orchestrator.operation is not None else ""
             if self._after_s is None:
                 self._tell(
-                    manager, id_, "the device has to be rebooted now, and evenkeel may not do it (`reboot.enable`)"
+                    orchestrator, id_, "the device has to be rebooted now, and evenkeel may not do it (`reboot.enable`)"
                 )
-                manager.needs_reboot.clear()
+                orchestrator.needs_reboot.clear()
                 continue
-            self._tell(manager, id_, f"the device is rebooted in {self._after_s:g} s")
+            self._tell(orchestrator, id_, f"the device is rebooted in {self._after_s:g} s")
             await asyncio.sleep(self._after_s)
-            if _is_due(manager):
-                await self._reboot(manager, id_, boot)
+            if _is_due(orchestrator):
+                await self._reboot(orchestrator, id_, boot)
 
-    async def _reboot(self, manager: UpdateManager, id_: str, boot: str) -> None:
+    async def _reboot(self, orchestrator: Orchestrator, id_: str, boot: str) -> None:
         try:
             blockers = await self._machine.inhibitors()
             if blockers:
-                self._tell(manager, id_, f"the reboot waits: {'; '.join(blockers)}")
+                self._tell(orchestrator, id_, f"the reboot waits: {'; '.join(blockers)}")
             else:
                 await self._machine.reboot()
         except Refused as error:
-            manager.meet(Cancelled(f"the device cannot be rebooted: {error.message}"))
+            orchestrator.meet(Cancelled(f"the device cannot be rebooted: {error.message}"))
             return
         except (Unavailable, TimedOut) as error:
-            self._tell(manager, id_, f"the reboot waits: {error.message}")
+            self._tell(orchestrator, id_, f"the reboot waits: {error.message}")
         if self._machine.boot() != boot:  # a simulated device boots while this process goes on
-            manager.meet(Resumed(rebooted=True))
+            orchestrator.meet(Resumed(rebooted=True))
         else:
             await asyncio.sleep(_AGAIN_S)
 
-    def _tell(self, manager: UpdateManager, id_: str, text: str) -> None:
+    def _tell(self, orchestrator: Orchestrator, id_: str, text: str) -> None:
         self._say(Feedback("operation", f"{name_of(id_)}: {text}"))
-        manager.announce(text)
+        orchestrator.announce(text)
 
 
-def _is_due(manager: UpdateManager) -> bool:
-    return manager.operation is not None and manager.operation.reboots
+def _is_due(orchestrator: Orchestrator) -> bool:
+    return orchestrator.operation is not None and orchestrator.operation.reboots

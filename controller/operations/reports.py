@@ -1,4 +1,4 @@
-"""The current states of the agents, and the report of all of them (update-manager.md §5).
+"""The current states of the agents, and the report of all of them (update-orchestrator.md §5).
 
 A question is passed on to all agents. The report follows when all have answered, or the time of the late ones is over:
 of those the last known state counts. Several questions may be open at once, and nothing waits for them (B-03). News
@@ -17,7 +17,7 @@ from evenkeel.specs.kanto.updateagent import inventory_bytes
 
 
 class Reports:
-    """The states of the agents of one update manager. `agents`: domain → seconds for which an answer is waited for. `ask`:
+    """The states of the agents of one update orchestrator. `agents`: domain → seconds for which an answer is waited for. `ask`:
     sends the question of an activity to a domain. `publish`: stores a report. `late`: called with the domains that did not
     answer, and for how long they were waited for."""
 
@@ -57,7 +57,7 @@ class Reports:
         self._close_answered()
         self.changed.set()
 
-    def heard(self, domain: str, report: Report) -> None:
+    def add(self, domain: str, report: Report) -> None:
         """A report of an agent. An older one than is known is passed over; one without a time is the newest (the
         original passes it over, and is left with an old state)."""
         known_ms = self._states[domain][0] if domain in self._states else 0

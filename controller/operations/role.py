@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.journal.mailbox import MOST_TRIES, Incoming
 from evenkeel.controller.loop.defects import Defects
-from evenkeel.controller.operations.conduct import ManagerConduct, ManagerTopics
-from evenkeel.controller.operations.manager import Lines, UpdateManager
+from evenkeel.controller.operations.conduct import OperationsConduct, OperationsTopics
+from evenkeel.controller.operations.orchestrator import Lines, Orchestrator
 from evenkeel.controller.operations.reboot import Reboots
 from evenkeel.reconcilers.operations.inventory import read_report
 from evenkeel.reconcilers.operations.waiting import timers
@@ -34,23 +34,23 @@ _SHORTER = (1000, 200, 0)
 """The lengths, in characters, to which texts are shortened in feedback that is too large for the broker."""
 
 
-class ManagerRole:
-    """A `Role` of the router: one update manager."""
+class OperationsRole:
+    """A `Role` of the router: one update orchestrator."""
 
     name = "update manager"
 
     def __init__(
         self,
-        conduct: ManagerConduct,
-        topics: ManagerTopics,
+        conduct: OperationsConduct,
+        topics: OperationsTopics,
         lines: Lines,
-        manager: UpdateManager,
+        orchestrator: Orchestrator,
         reboots: Reboots,
         journal: Journal,
         defects: Defects,
         say: Callable[[Feedback], None],
     ) -> None:
-        self._conduct, self._own, self._lines, self._manager = conduct, topics, lines, manager
+        self._conduct, self._own, self._lines, self._orchestrator = conduct, topics, lines, orchestrator
         self._reboots, self._journal, self._defects, self._say = reboots, journal, defects, say
         self._domains = {
             topic: domain for domain, each in lines.topics.items() for topic in (each.feedback, each.state)
@@ -96,7 +96,7 @@ class ManagerRole:
             if isinstance(command, tuple):
                 self._ignore(topic, problems_text(command, "; "))
             else:
-                self._manager.cancel(command.activity_id, command.command)
+                self._orchestrator.cancel(command.activity_id, command.command)
         elif topic == own.answer:
             self._answer(message.payload)
         else:
@@ -104,7 +104,7 @@ class ManagerRole:
             if received.problems:
                 self._ignore(topic, problems_text(received.problems, "; "))
             else:
-                self._manager.reports.ask(received.activity_id)
+                self._orchestrator.reports.ask(received.activity_id)
 
     def _desired(self, message: Message) -> None:
         mail = self._journal.mailbox(self._conduct.domain)
@@ -114,11 +114,11 @@ class ManagerRole:
             mail.remember_retained(message.topic, message.payload)
         if message.cut_from:
             why = f"the message is larger than {MOST_BYTES // 1024**2} MiB: {message.cut_from} bytes"
-            self._manager.refuse(rescued_activity(message.payload), why)
+            self._orchestrator.refuse(rescued_activity(message.payload), why)
         elif not message.payload:
             self._ignore(message.topic, "it is empty, as when a retained desired state is cleared at the broker")
         else:
-            self._manager.desired(message.payload)
+            self._orchestrator.desired(message.payload)
 
     def _answer(self, payload: bytes) -> None:
         received = read_envelope(payload, self._own.answer)
@@ -127,7 +127,7 @@ class ManagerRole:
             self._ignore(self._own.answer, problems_text(received.problems, "; "))
             return
         status, command = value.get("status"), value.get("command")
-        self._manager.answer(
+        self._orchestrator.answer(
             received.activity_id,
             command if isinstance(command, str) else "",
             status if isinstance(status, str) else "",
@@ -140,13 +140,13 @@ class ManagerRole:
             if told is None:
                 self._ignore(topic, f"it is no feedback: {payload[:200]!r}")
             elif not retained:
-                self._manager.heard(domain, told)
+                self._orchestrator.feedback(domain, told)
             return
         report = read_report(payload, topic)
         if isinstance(report, str):
             self._ignore(topic, report)
         else:
-            self._manager.reported(domain, report, retained=retained)
+            self._orchestrator.reported(domain, report, retained=retained)
 
     def set_aside(self, message: Message, why: str) -> None:
         self._journal.mailbox(self._conduct.domain).set_aside(message.topic, message.payload, why)
@@ -157,10 +157,10 @@ class ManagerRole:
             yield shortened_feedback(payload, most)
 
     async def introduce(self) -> None:
-        self._manager.reports.introduce()
+        self._orchestrator.reports.introduce()
 
     async def serve(self) -> None:
-        self._manager.resume()
+        self._orchestrator.resume()
         async with asyncio.TaskGroup() as group:
             for work in (self._hear_own, self._time, self._report, self._narrate, self._reboot):
                 part = f"{self.name}, {work.__name__.strip('_')}"
@@ -197,20 +197,20 @@ class ManagerRole:
         """The timers of the operation."""
         clock, running = asyncio.get_running_loop().time, dict[tuple[str, Timer], float]()
         while True:
-            operation, now_s = self._manager.operation, clock()
+            operation, now_s = self._orchestrator.operation, clock()
             wanted = timers(operation, self._conduct.decisions) if operation is not None else ()
             id_ = operation.id if operation is not None else ""
             running = {(id_, each): running.get((id_, each), now_s + each.seconds) for each in wanted}
             over = [key for key, at in running.items() if at <= now_s]
             if over:
                 del running[over[0]]
-                self._manager.elapsed(Elapsed(over[0][1]))
+                self._orchestrator.elapsed(Elapsed(over[0][1]))
                 continue
-            self._manager.changed.clear()
-            await _first(self._manager.changed, min(running.values()) - now_s if running else None)
+            self._orchestrator.changed.clear()
+            await _first(self._orchestrator.changed, min(running.values()) - now_s if running else None)
 
     async def _report(self) -> None:
-        reports = self._manager.reports
+        reports = self._orchestrator.reports
         while True:
             reports.changed.clear()
             await _first(reports.changed, reports.due_in_s())
@@ -219,18 +219,18 @@ class ManagerRole:
                     reports.work()
 
     async def _narrate(self) -> None:
-        narrator = self._manager.narrator
+        narrator = self._orchestrator.narrator
         while True:
             due_in_s = narrator.due_in_s()
             if due_in_s is None:
-                await self._manager.told.wait()
-                self._manager.told.clear()
+                await self._orchestrator.told.wait()
+                self._orchestrator.told.clear()
             else:
                 await asyncio.sleep(due_in_s)
                 narrator.flush()
 
     async def _reboot(self) -> None:
-        await self._reboots.serve(self._manager)
+        await self._reboots.serve(self._orchestrator)
 
 
 async def _first(event: asyncio.Event, seconds: float | None) -> None:

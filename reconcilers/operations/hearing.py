@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from evenkeel.reconcilers.operations.parts import shares_of, with_part, with_shares
 from evenkeel.reconcilers.operations.statuses import ANSWERS, SYNONYMS, TAKEN_BACK, WORKING
 from evenkeel.specs.codec import changed
-from evenkeel.specs.operations.events import Heard
+from evenkeel.specs.operations.events import AgentFeedback
 from evenkeel.specs.operations.operation import DomainPart, Operation, Reached, Share, ToldAction
 
 _SILENT = "its agent gave no reason"
 
 
-def heard(operation: Operation, message: Heard) -> Operation:
+def with_feedback(operation: Operation, message: AgentFeedback) -> Operation:
     """The operation after a message of feedback about it."""
     part = operation.part(message.domain)
     if part is None or part.end:
@@ -90,7 +90,7 @@ def _reached_all(operation: Operation, domain: str) -> Operation:
     return with_shares(operation, domain, well)
 
 
-def _ended(operation: Operation, part: DomainPart, status: str, message: Heard) -> Operation:
+def _ended(operation: Operation, part: DomainPart, status: str, message: AgentFeedback) -> Operation:
     """The agent's last word. COMPLETED while it identifies means that nothing is to be done (Leda's agent, §9)."""
     shares = tuple(shares_of(operation, part.domain))
     if status == "COMPLETED":
@@ -115,7 +115,7 @@ def _at_work(share: Share, status: str) -> Share:
     return changed(share, heard=True) if share.command == WORKING[status] else share
 
 
-def _answered(share: Share, part: DomainPart, message: Heard) -> Share:
+def _answered(share: Share, part: DomainPart, message: AgentFeedback) -> Share:
     command, reached = ANSWERS[message.status]
     if share.command != command and not (part.asks and share.command == ""):
         return share

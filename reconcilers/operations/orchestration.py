@@ -13,12 +13,13 @@ from typing import NamedTuple
 from evenkeel.reconcilers.operations.advancing import advance, after_boot, taken_back, wanted_consent
 from evenkeel.reconcilers.operations.ending import ending_text, identification_text, is_over, verdict
 from evenkeel.reconcilers.operations.grouping import groups
-from evenkeel.reconcilers.operations.hearing import failed, heard, went_back
+from evenkeel.reconcilers.operations.hearing import failed, went_back, with_feedback
 from evenkeel.reconcilers.operations.parts import shares_of, with_groups, with_part, with_shares
 from evenkeel.reconcilers.operations.statuses import CLEANED, FAILURES
 from evenkeel.specs.codec import changed
 from evenkeel.specs.operations.conduct import Conduct
 from evenkeel.specs.operations.events import (
+    AgentFeedback,
     Answered,
     AskOwner,
     AskState,
@@ -27,7 +28,6 @@ from evenkeel.specs.operations.events import (
     Elapsed,
     Ended,
     Event,
-    Heard,
     Judged,
     Reboot,
     Reported,
@@ -71,7 +71,7 @@ def after(operation: Operation, event: Event, conduct: Conduct) -> Step:
     if operation.status in ENDS:
         return Step(operation, ())
     step = _met(operation, event, conduct)
-    return _gone_on(step, conduct, tells=isinstance(event, Heard) and step.operation != operation)
+    return _gone_on(step, conduct, tells=isinstance(event, AgentFeedback) and step.operation != operation)
 
 
 def superseded(operation: Operation, by: str, follows: Collection[str]) -> Step:
@@ -85,8 +85,8 @@ def superseded(operation: Operation, by: str, follows: Collection[str]) -> Step:
 
 def _met(operation: Operation, event: Event, conduct: Conduct) -> Step:
     match event:
-        case Heard():
-            return Step(heard(operation, event), ())
+        case AgentFeedback():
+            return Step(with_feedback(operation, event), ())
         case Reported():
             return _reported(operation, event, conduct)
         case Answered():
@@ -214,7 +214,9 @@ def _elapsed(operation: Operation, timer: Timer, conduct: Conduct) -> Step:
         case "identification":
             for part in operation.parts:
                 if part.asks:
-                    operation = heard(operation, Heard(part.domain, "IDENTIFICATION_FAILED", message=silent))
+                    operation = with_feedback(
+                        operation, AgentFeedback(part.domain, "IDENTIFICATION_FAILED", message=silent)
+                    )
         case "phase":
             return Step(_timed_out(operation, timer), ())
         case "boot":
@@ -269,7 +271,7 @@ def _taken_back(operation: Operation, why: str) -> Operation:
 def _unsent(operation: Operation, domain: str, why: str) -> Operation:
     part = operation.part(domain)
     if part is not None and part.asks:
-        return heard(operation, Heard(domain, "IDENTIFICATION_FAILED", message=why))
+        return with_feedback(operation, AgentFeedback(domain, "IDENTIFICATION_FAILED", message=why))
     return with_shares(operation, domain, lambda s: failed(s, FAILURES[s.command], why) if s.command else s)
 
 

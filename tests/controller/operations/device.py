@@ -29,13 +29,13 @@ from evenkeel.controller.loop.queue import WakeUps
 from evenkeel.controller.loop.worker import Conduct as LoopConduct
 from evenkeel.controller.mqtt.router import Router
 from evenkeel.controller.mqtt.session import is_of
-from evenkeel.controller.operations.conduct import ManagerConduct
+from evenkeel.controller.operations.conduct import OperationsConduct
 from evenkeel.controller.process.clock import Uptime
-from evenkeel.controller.serving import agent_roles, manager_role
+from evenkeel.controller.serving import agent_roles, operations_role
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.slots import Slots
 from evenkeel.specs.operations.conduct import Conduct
-from evenkeel.specs.operations.events import Heard
+from evenkeel.specs.operations.events import AgentFeedback
 from evenkeel.specs.settings.mqtt import MqttSettings
 from evenkeel.specs.settings.self_update import SelfUpdateAgentSettings
 from evenkeel.specs.settings.settings import Settings, UpdateAgentSettings
@@ -106,7 +106,7 @@ class Device:
     ) -> None:
         self._state = state
         self.others = {agent.domain: agent for agent in agents}
-        self.conduct = ManagerConduct(
+        self.conduct = OperationsConduct(
             "vehicle", dict.fromkeys((*local, *self.others), 30.0), decisions, version="1.0", **conduct
         )
         self._settings = Settings(
@@ -147,7 +147,7 @@ class Device:
         roles = tuple(agent_roles(self._settings, self.journal, self.domains, controller, router, now, self._clock))
         names = {"containers": "containers", "slots": "self-update"}
         local = {names[role.domain]: role for role in roles}
-        manager = manager_role(self.conduct, local, self.journal, controller, router, self.slots.machine, now)
+        manager = operations_role(self.conduct, local, self.journal, controller, router, self.slots.machine, now)
         for role in (*roles, manager):
             router.add(role)
         return Serving(roles, router.serve)
@@ -222,7 +222,7 @@ class Device:
             elif topic == f"{prefix}/currentstate/get":
                 self.reports(agent, id_)
 
-    def _tell(self, prefix: str, id_: str, all_of_it: Iterator[Heard]) -> None:
+    def _tell(self, prefix: str, id_: str, all_of_it: Iterator[AgentFeedback]) -> None:
         for told in all_of_it:
             actions = [
                 {"component": {"id": each.component, "version": each.version}, "status": each.status}

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from evenkeel.reconcilers.operations.statuses import ANSWERS, WORKING
-from evenkeel.specs.operations.events import Heard
+from evenkeel.specs.operations.events import AgentFeedback
 from evenkeel.specs.operations.operation import ToldAction
 
 _WORKING = {command: status for status, command in WORKING.items()}
@@ -56,21 +56,21 @@ class Agent:
         """This command fails from now on."""
         self._fails = command
 
-    def slice(self) -> Iterator[Heard]:
+    def slice(self) -> Iterator[AgentFeedback]:
         """The desired state arrives."""
         yield self._say("IDENTIFYING")
         if self._silent == "IDENTIFY":
             return
         if self._fails == "IDENTIFY":
-            yield Heard(self.domain, "IDENTIFICATION_FAILED", message="no such thing")
+            yield AgentFeedback(self.domain, "IDENTIFICATION_FAILED", message="no such thing")
             return
         if self.runs == "2" and not (self.status and self.kind == "evenkeel"):
-            yield Heard(self.domain, "COMPLETED" if self.kind == "leda" else "IDENTIFIED")
+            yield AgentFeedback(self.domain, "COMPLETED" if self.kind == "leda" else "IDENTIFIED")
             return
         self.status = "IDENTIFIED"
         yield self._say("IDENTIFIED")
 
-    def command(self, command: str) -> Iterator[Heard]:
+    def command(self, command: str) -> Iterator[AgentFeedback]:
         self.commands.append(command)
         if not self.status or self._silent == command:
             return
@@ -104,7 +104,7 @@ class Agent:
             self.next = "2" if self._stays else "1"
             self.runs = self.runs if self.reboots else "1"
 
-    def _end(self, how: str) -> Iterator[Heard]:
+    def _end(self, how: str) -> Iterator[AgentFeedback]:
         self.status = ""
         yield self._say("COMPLETE" if how == "COMPLETED" and self.kind == "leda" else how)
 
@@ -120,6 +120,6 @@ class Agent:
         self.runs = self.next
         self.restart()
 
-    def _say(self, status: str, message: str = "") -> Heard:
+    def _say(self, status: str, message: str = "") -> AgentFeedback:
         told = ToldAction(self.component, "2", status if status in ANSWERS else "IDENTIFIED")
-        return Heard(self.domain, status, "", message, (told,))
+        return AgentFeedback(self.domain, status, "", message, (told,))

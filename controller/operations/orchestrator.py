@@ -14,7 +14,7 @@ from typing import NamedTuple
 from evenkeel.controller.agents.conduct import Topics
 from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.journal.outbox import Outgoing
-from evenkeel.controller.operations.conduct import ManagerConduct, ManagerTopics
+from evenkeel.controller.operations.conduct import OperationsConduct, OperationsTopics
 from evenkeel.controller.operations.narrator import Narrator
 from evenkeel.controller.operations.reports import Reports
 from evenkeel.controller.process.clock import Now
@@ -25,9 +25,10 @@ from evenkeel.reconcilers.operations.splitting import Demand, read_demand
 from evenkeel.specs.codec import encode
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.kanto.activity import name_of
-from evenkeel.specs.kanto.heard import Heard as HeardFeedback
+from evenkeel.specs.kanto.heard import Heard as Told
 from evenkeel.specs.kanto.updateagent import Envelope, command_bytes, desired_bytes, question_bytes
 from evenkeel.specs.operations.events import (
+    AgentFeedback,
     Answered,
     AskOwner,
     AskState,
@@ -36,7 +37,6 @@ from evenkeel.specs.operations.events import (
     Elapsed,
     Ended,
     Event,
-    Heard,
     Reboot,
     Reported,
     Restarted,
@@ -50,6 +50,12 @@ from evenkeel.specs.operations.operation import ENDS, Operation, Status, ToldAct
 
 _TOO_MANY = "too many desired states wait here already; send it again later"
 _MOST_WAITING = 16
+_REASONS: Mapping[Status, str] = {
+    "COMPLETED": "Completed",
+    "INCOMPLETE": "Incomplete",
+    "IDENTIFICATION_FAILED": "IdentificationFailed",
+    "SUPERSEDED": "Superseded",
+}
 
 
 class Lines(NamedTuple):
@@ -60,13 +66,13 @@ class Lines(NamedTuple):
     local: Mapping[str, Callable[[str, bytes], None]]
 
 
-class UpdateManager:
+class Orchestrator:
     """The operations of one update manager, one at a time."""
 
     def __init__(
         self,
-        conduct: ManagerConduct,
-        topics: ManagerTopics,
+        conduct: OperationsConduct,
+        topics: OperationsTopics,
         lines: Lines,
         journal: Journal,
         say: Callable[[Feedback], None],
@@ -191,20 +197,20 @@ class UpdateManager:
         why = "" if status == "APPROVED" else f"the owner answered {status or 'nothing'} to {question}"
         self.meet(Answered(question, not why, why))
 
-    def heard(self, domain: str, told: HeardFeedback) -> None:
+    def feedback(self, domain: str, told: Told) -> None:
         """Feedback of an agent. That of other activities is about somebody else's commands."""
         self._is_there(domain)
         running = self._operation
         if running is not None and running.id == told.activity_id:
             actions = tuple(ToldAction(*each) for each in told.actions if each.component)
-            self.meet(Heard(domain, told.status, told.baseline, told.message, actions))
+            self.meet(AgentFeedback(domain, told.status, told.baseline, told.message, actions))
 
     def reported(self, domain: str, report: Report, *, retained: bool = False) -> None:
         """A report of an agent's current state. One that the broker kept may be from before a reboot, and answers nothing. An
         agent that introduces itself may have forgotten the operation."""
         if not retained:
             self._is_there(domain)
-        self.reports.heard(domain, report)
+        self.reports.add(domain, report)
         running = self._operation
         if running is None or retained:
             return
@@ -289,9 +295,9 @@ class UpdateManager:
     def _tell_end(self, operation: Operation, status: Status, message: str) -> None:
         text = f"{name_of(operation.id)}: {status}" + (f", {message}" if message else "")
         self._say(Feedback("operation", text))
-        reason = "".join(word.capitalize() for word in status.split("_"))
-        self._journal.drop_condition("OperationCompleted")
-        self._journal.set_condition(Condition("OperationCompleted", status == "COMPLETED", reason, f"operation {text}"))
+        self._journal.drop_condition("OperationCompleted")  # each end is news with a time of its own
+        condition = Condition("OperationCompleted", status == "COMPLETED", _REASONS[status], f"operation {text}")
+        self._journal.set_condition(condition)
 
     def _send(self, domain: str, what: str, payload: bytes) -> None:
         topic = str(getattr(self._lines.topics[domain], what))
