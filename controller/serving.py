@@ -6,7 +6,7 @@ because a controller without a broker must not load any of this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.process.clock import Clock, Now, system_clock, system_now
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from evenkeel.controller.loop.controller import Controller
     from evenkeel.controller.loop.ports import Serving
     from evenkeel.controller.mqtt.router import Router
+    from evenkeel.controller.operations.conduct import OperationsConduct
+    from evenkeel.controller.operations.reboot import Machine
+    from evenkeel.controller.operations.role import OperationsRole
     from evenkeel.controller.participants.participant import Participant
     from evenkeel.specs.settings.settings import Settings
 
@@ -62,6 +65,40 @@ def agent_roles(
         yield _containers_role(settings, by_name["containers"], build)
     if settings.self_update_agent.enable:
         yield _self_update_role(settings, by_name["slots"], build)
+
+
+def operations_role(
+    conduct: OperationsConduct,
+    agents: Mapping[str, AgentRole],
+    journal: Journal,
+    controller: Controller,
+    router: Router,
+    machine: Machine,
+    now: Now = system_now,
+) -> OperationsRole:
+    """The update orchestrator. `agents`: those of this device, by their domains on the wire; all others of its conduct are
+    reached over the broker. `machine`: the device, which it may reboot."""
+    from functools import partial
+
+    from evenkeel.controller.agents.conduct import topics_of
+    from evenkeel.controller.mqtt import Message
+    from evenkeel.controller.operations.conduct import operations_topics
+    from evenkeel.controller.operations.orchestrator import Lines, Orchestrator
+    from evenkeel.controller.operations.reboot import Reboots
+    from evenkeel.controller.operations.role import OperationsRole
+
+    def hand(role: AgentRole, topic: str, payload: bytes) -> None:
+        router.hand(role, Message(topic, payload, retained=False, duplicate=False, acknowledge=lambda: None))
+
+    conduct = conduct._replace(decisions=conduct.decisions._replace(keeps=tuple(agents)))
+    topics = operations_topics(conduct.domain)
+    lines = Lines(
+        {domain: topics_of(domain) for domain in conduct.agents},
+        {domain: partial(hand, role) for domain, role in agents.items() if domain in conduct.agents},
+    )
+    orchestrator = Orchestrator(conduct, topics, lines, journal, controller.say, router.wake, machine.boot, now)
+    reboots = Reboots(machine, conduct.reboots_after_s, controller.say)
+    return OperationsRole(conduct, topics, lines, orchestrator, reboots, journal, controller.defects, controller.say)
 
 
 class _Builder:

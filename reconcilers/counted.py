@@ -7,6 +7,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 _FEW = 3
 _MOST_SENTENCES = 12
 
+_LONGEST_REASON, _LONGEST_MESSAGE = 2_000, 30_000
+"""In characters. A broker may refuse longer messages, and nobody reads them."""
+
 
 def listed(names: Collection[str], most: int = _FEW) -> str:
     """Names in order: `a, b, c and 27 more` where there are more than `most`, and at least two more."""
@@ -44,3 +47,16 @@ def _sentences(
     if len(sentences) > _MOST_SENTENCES:
         sentences[_MOST_SENTENCES:] = [f"and {len(sentences) - _MOST_SENTENCES} more of this kind"]
     return "; ".join(sentences)
+
+
+def joined(reasons: Sequence[str]) -> str:
+    """The reasons as one text of bounded length. Long foreign texts are cut short, and reasons that do not fit are
+    counted."""
+    parts, length = [], 0
+    for reason in reasons:
+        parts.append(reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…")
+        length += len(parts[-1])
+        if length > _LONGEST_MESSAGE and len(parts) < len(reasons):
+            parts.append(f"and {len(reasons) - len(parts)} more")
+            break
+    return "; ".join(parts)

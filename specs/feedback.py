@@ -37,6 +37,7 @@ Kind = Literal[
     "left-over",
     "adopted",
     "activity",
+    "operation",
     "message-ignored",
     "message-refused",
     "released",
@@ -111,6 +112,8 @@ ConditionName = Literal[
     "ContentCurrent",
     "CleanedUp",
     "ActivityCompleted",
+    "AgentReachable",
+    "OperationCompleted",
     "StateWritable",
     "Defect",
 ]

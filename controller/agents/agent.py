@@ -25,7 +25,7 @@ from evenkeel.controller.agents.idle import IdleTime
 from evenkeel.controller.agents.precedence import Precedence, has_id
 from evenkeel.controller.agents.reports import Reports
 from evenkeel.controller.journal.journal import Journal, at_once
-from evenkeel.controller.journal.mailbox import Incoming
+from evenkeel.controller.journal.mailbox import MOST_TRIES, Incoming
 from evenkeel.controller.journal.unreadable import set_aside_unreadable
 from evenkeel.controller.participants.participant import Participant
 from evenkeel.controller.process.clock import Clock, Now, system_clock, system_now
@@ -41,8 +41,6 @@ from evenkeel.specs.kanto.activity import Activity, Status, name_of
 from evenkeel.specs.problem import problems_text
 from evenkeel.specs.reading.wire import rescued_activity
 
-MOST_TRIES = 3
-"""A message or a command that breaks so often is answered and not tried again."""
 END_AGAIN_S = 300.0
 """The pause between two looks at an activity whose end has to wait. Each is written down, and a reboot may be days away."""
 _MOST_SHOWN = 200

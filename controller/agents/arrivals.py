@@ -16,7 +16,7 @@ from evenkeel.controller.agents.precedence import Precedence, has_id
 from evenkeel.controller.agents.reports import Reports
 from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.journal.mailbox import Mailbox
-from evenkeel.reconcilers.agents.request import joined
+from evenkeel.reconcilers.counted import joined
 from evenkeel.specs.codec import encode
 from evenkeel.specs.kanto import updateagent
 from evenkeel.specs.kanto.activity import Activity

@@ -18,7 +18,8 @@ from evenkeel.controller.journal.mailbox import Incoming, Mailbox
 from evenkeel.controller.participants.participant import Identified, Participant, Waits
 from evenkeel.controller.process.clock import Now
 from evenkeel.reconcilers.agents.identify import baselines, begin_again
-from evenkeel.reconcilers.agents.request import Request, joined
+from evenkeel.reconcilers.agents.request import Request
+from evenkeel.reconcilers.counted import joined
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.kanto.activity import Activity, name_of
 

@@ -35,6 +35,7 @@ from evenkeel.controller.journal.file import Trouble
 from evenkeel.controller.journal.mailbox import Mailbox
 from evenkeel.controller.journal.memories import Memories
 from evenkeel.controller.journal.migrations import checksum
+from evenkeel.controller.journal.operations import Operations
 from evenkeel.controller.journal.outbox import Outbox
 from evenkeel.controller.journal.revisions import Revisions
 from evenkeel.controller.process.boot import boot_id
@@ -84,6 +85,7 @@ class Journal:
         self.set_condition, self.drop_condition = conditions.set, conditions.drop
         self.unreadable_conditions = conditions.unreadable
         self.attempts = Attempts(database)
+        self.operations = Operations(database)
         self.memories = Memories(database, self.attempts, self.failures)
         self._known = Revisions[tuple[Role, str]]()
         self.on_loss: Callable[[], object] = _nothing

@@ -22,6 +22,8 @@ MOST_WAITING, MOST_WAITING_BYTES = 1000, 64 * 1024**2
 """Bounds of the inbox. Beyond either, messages are left to the broker until some have been dealt with."""
 
 
+MOST_TRIES = 3
+"""A message or a command that breaks so often is answered and not tried again."""
 _REMEMBERED = 64
 """Messages of one topic that were dealt with. A broker delivers a message again that was not acknowledged, and it has
 at most a window of those under way."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from evenkeel.specs.errors import JournalError
 
-VERSION = 9
+VERSION = 10
 OLDEST = 4
 """The first version that a released evenkeel wrote."""
 
@@ -38,6 +38,7 @@ CREATE TABLE condition (domain TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT 
 CREATE TABLE activity (domain TEXT PRIMARY KEY, body BLOB NOT NULL, checksum BLOB NOT NULL) STRICT;
 CREATE TABLE activity_part (domain TEXT NOT NULL, field TEXT NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL,
                             PRIMARY KEY (domain, field, place)) STRICT;
+CREATE TABLE operation (domain TEXT PRIMARY KEY, body BLOB NOT NULL, boot TEXT NOT NULL, checksum BLOB NOT NULL) STRICT;
 CREATE TABLE inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL, at REAL NOT NULL,
                     packet INTEGER NOT NULL, begun INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,
                     tried_in TEXT NOT NULL DEFAULT '', domain TEXT NOT NULL DEFAULT '') STRICT;
@@ -166,6 +167,11 @@ def _to_9(connection: sqlite3.Connection) -> None:
         connection.execute(f"DROP TABLE old_{table}")
 
 
+def _to_10(connection: sqlite3.Connection) -> None:
+    """The operations of an update manager."""
+    connection.execute(_statement("CREATE TABLE operation "))
+
+
 _OF_CONTAINERS = "('EngineReachable', 'Healthy', 'ContentCurrent', 'CleanedUp', 'ActivityCompleted')"
 
 
@@ -175,7 +181,14 @@ def _statement(beginning: str) -> str:
     return next(each.strip() for each in SCHEMA.split(";") if each.strip().startswith(beginning))
 
 
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {5: _to_5, 6: _to_6, 7: _to_7, 8: _to_8, 9: _to_9}
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
+    5: _to_5,
+    6: _to_6,
+    7: _to_7,
+    8: _to_8,
+    9: _to_9,
+    10: _to_10,
+}
 """By version: the step that leads to it from the one before."""
 
 

@@ -8,7 +8,7 @@ its own. Published messages are put together again, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from evenkeel.controller.journal.database import Database, Transaction
@@ -42,6 +42,12 @@ class Outbox:
         self._acknowledged: tuple[object, int] | None = None
         """A message that the broker has acknowledged, by the place where it is stored and its number; not forgotten there
         yet."""
+        self._listeners: dict[str, Callable[[bytes], None]] = {}
+
+    def listen(self, topic: str, hear: Callable[[bytes], None]) -> None:
+        """Call `hear` with each message that is stored for a topic, in the write that stores it: another role of this device
+        listens to it. `hear` may write, too, and nothing else."""
+        self._listeners[topic] = hear
 
     def send(self, *messages: Outgoing) -> None:
         """Store messages to be published, in this order."""
@@ -56,6 +62,8 @@ class Outbox:
                     "INSERT INTO outbox (topic, payload, retain, latest, actions, version) VALUES (?, ?, ?, ?, ?, ?)",
                     (*row, self._tell(connection, actions) if actions else 0),
                 )
+                if message.topic in self._listeners:
+                    self._listeners[message.topic](message.payload)
 
     def _tell(self, connection: Transaction, actions: Sequence[bytes]) -> int:
         """Store the actions that differ from those that were told last; the version that has all of them."""

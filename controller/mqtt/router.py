@@ -96,17 +96,21 @@ class Router:
         if role is not None:
             self._unstored = message
             await self._wait_for_room(role)
-            part = f"{role.name}, messages"
-            try:
-                role.arrived(message)
-            except JournalError:
-                raise
-            except Exception as error:  # noqa: BLE001 - it breaks one message of one role, and is told as a defect
-                role.set_aside(message, self._supervisor.report(part, error))
-            else:
-                self._supervisor.passed(part)
+            self.hand(role, message)
             self._unstored = None
         await message.done()
+
+    def hand(self, role: Role, message: Message) -> None:
+        """Hand a message to a role. Raises JournalError when it cannot be stored."""
+        part = f"{role.name}, messages"
+        try:
+            role.arrived(message)
+        except JournalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - it breaks one message of one role, and is told as a defect
+            role.set_aside(message, self._supervisor.report(part, error))
+        else:
+            self._supervisor.passed(part)
 
     async def _wait_for_room(self, role: Role) -> None:
         """Wait until the mailbox of a role has room. Messages without an acknowledgement wait at the broker."""

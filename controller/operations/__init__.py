@@ -1,1 +1,1 @@
-"""The update manager: what it sees of the device and of its agents."""
+"""The update manager of the device: one desired state over the agents of all domains."""

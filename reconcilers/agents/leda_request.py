@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from evenkeel.reconcilers.agents.request import Request, joined
+from evenkeel.reconcilers.agents.request import Request
+from evenkeel.reconcilers.counted import joined
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.kanto import updateagent

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from evenkeel.reconcilers.agents.in_force import with_present_tags
+from evenkeel.reconcilers.counted import joined
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.kanto import updateagent
@@ -18,9 +19,6 @@ from evenkeel.specs.kanto.inventory import image_version
 from evenkeel.specs.kanto.manner import Manner
 from evenkeel.specs.problem import Flaw, Place, path_text, problem_text
 from evenkeel.specs.reading.secrecy import shown_address, shown_path
-
-_LONGEST_REASON, _LONGEST_MESSAGE = 2_000, 30_000
-"""In characters. A broker may refuse longer messages, and nobody reads them."""
 
 
 class Request(NamedTuple):
@@ -64,19 +62,6 @@ def read_request(payload: bytes, topic: str, domain: str, manner: Manner) -> Req
         baselines=kanto.baselines(value, domain),
         notes=joined([*(_reason(value, flaw) for flaw in flaws), *_other_versions(value, state)]),
     )
-
-
-def joined(reasons: Sequence[str]) -> str:
-    """The reasons as one text of bounded length. Long foreign texts are cut short, and reasons that do not fit are
-    counted."""
-    parts, length = [], 0
-    for reason in reasons:
-        parts.append(reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…")
-        length += len(parts[-1])
-        if length > _LONGEST_MESSAGE and len(parts) < len(reasons):
-            parts.append(f"and {len(reasons) - len(parts)} more")
-            break
-    return "; ".join(parts)
 
 
 def _reason(value: Mapping[str, Any], flaw: Flaw) -> str:

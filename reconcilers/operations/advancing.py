@@ -3,8 +3,9 @@
 Level-based: each command follows from how far a share is and from what is open, and from nothing else. So an agent that has
 begun anew catches up, and a manager that has begun anew goes on where it was.
 
-A phase opens for a group when all its shares are through the one before. In ACTIVATE the domains come one rank after another,
-so that what needs a reboot has booted before the next is touched. On the way back the order is the other one.
+A phase opens for a group when all its shares are through the one before. In ACTIVATE and CLEANUP the domains come one
+rank after another: what needs a reboot has booted before the next is touched, and is marked good before the next gives
+up what it would need on the way back. That way has the other order.
 """
 
 from __future__ import annotations
@@ -40,8 +41,19 @@ def _fallen(group: Group, conduct: Conduct) -> Group:
     failed = [share for share in group.shares if share.reached in FAILED]
     if group.back or not failed:
         return group
-    why = "; ".join(f"{share.domain}: {share.why}" for share in failed)
-    return changed(group, back=True, why=why)
+    return taken_back(group, "; ".join(f"{share.domain}: {share.why}" for share in failed))
+
+
+def taken_back(group: Group, why: str) -> Group:
+    """A group that goes back from now on. A share whose agent has said its last word cannot: Leda's agent says
+    COMPLETED as soon as its system has booted."""
+
+    def one(share: Share) -> Share:
+        if share.reached not in CLEANED or not share.begun:
+            return share
+        return changed(share, boot="", stuck=share.stuck or "its agent had ended its part before")
+
+    return changed(group, back=True, why=why, shares=tuple(map(one, group.shares)))
 
 
 # ── forward ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -138,7 +150,8 @@ def _commanded(operation: Operation, conduct: Conduct) -> tuple[Operation, tuple
 
 
 def _sent(share: Share, command: Command, conduct: Conduct) -> Share:
-    boot = "due" if command == "ACTIVATE" and share.domain in conduct.reboots else share.boot
+    is_first = command == "ACTIVATE" and share.domain in conduct.reboots and share.boot == ""
+    boot = "due" if is_first else share.boot
     return changed(
         share, command=command, heard=False, begun=share.begun or command in ("UPDATE", "ACTIVATE"), boot=boot
     )
@@ -148,7 +161,12 @@ def _forward(share: Share, group: Group, conduct: Conduct) -> Command | None:
     command = NEXT.get(share.reached)
     if share.command or command is None or PHASES.index(command) > PHASES.index(group.opened):
         return None
-    if command == "ACTIVATE" and conduct.rank_of(share.domain) > group.turn:
+    rank = conduct.rank_of(share.domain)
+    if command == "ACTIVATE" and rank > group.turn:
+        return None
+    if command == "CLEANUP" and not all(
+        each.reached in CLEANED for each in group.shares if conduct.rank_of(each.domain) < rank
+    ):
         return None
     return command
 
@@ -158,7 +176,7 @@ def _backward(share: Share, group: Group, conduct: Conduct) -> Command | None:
     if share.command not in ("", "DOWNLOAD") or share.reached in CLEANED:
         return None
     if share.reached in TAKEN_BACK:
-        is_back = all(each.reached in (*TAKEN_BACK, *CLEANED) for each in group.shares)
+        is_back = all(each.reached in (*TAKEN_BACK, *CLEANED) and not each.boot for each in group.shares)
         return "CLEANUP" if is_back else None
     rank = conduct.rank_of(share.domain)
     later = [each for each in group.shares if conduct.rank_of(each.domain) > rank]
@@ -169,15 +187,17 @@ def _without_agent(share: Share, group: Group) -> Share:
     """The share of a domain whose agent has said its last word: it takes no more commands."""
     if share.reached in CLEANED:
         return share
-    return changed(share, reached="CLEANUP_FAILURE", command="", heard=False, why=share.why)
+    boot = "back" if share.boot in ("booted", "verified") and group.back else share.boot
+    return changed(share, reached="CLEANUP_FAILURE", command="", heard=False, boot=boot)
 
 
 # ── the reboot ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _rebooting(operation: Operation, conduct: Conduct) -> tuple[Operation, tuple[Effect, ...]]:
-    """One reboot for all groups: once nothing is under way any more that it would disturb."""
-    due = _domains(operation, lambda share: share.boot == "due" and share.reached == "ACTIVATION_SUCCESS")
+    """One reboot for all groups: once nothing is under way any more that it would disturb. A group that goes back from a system
+    that has booted needs another one."""
+    due = _domains(operation, _needs_reboot)
     if not due or operation.reboots or any(part.asks for part in operation.parts):
         return operation, ()
     if any(share.command for group in operation.groups for share in group.shares) or operation.question:
@@ -185,17 +205,28 @@ def _rebooting(operation: Operation, conduct: Conduct) -> tuple[Operation, tuple
     return changed(operation, reboots=True), (Reboot(due),)
 
 
+def _needs_reboot(share: Share) -> bool:
+    return share.boot == "back" or (share.boot == "due" and share.reached == "ACTIVATION_SUCCESS")
+
+
 def after_boot(operation: Operation) -> tuple[Operation, tuple[Effect, ...]]:
-    """The device has booted: which system runs is asked, before anything else is done with its domain."""
-    domains = _domains(operation, lambda share: share.boot in ("due", "booted"))
+    """The device has booted: which system runs is asked, before anything else is done with its domain. A system that is not
+    marked good yet may have gone again since it was seen."""
+    domains = _domains(
+        operation, lambda share: (share.boot != "" and share.reached not in CLEANED) or share.boot == "back"
+    )
     for domain in domains:
         operation = with_shares(operation, domain, _booted)
     return changed(operation, reboots=False), tuple(AskState(domain) for domain in domains)
 
 
 def _booted(share: Share) -> Share:
-    is_activated = share.boot == "due" and share.reached == "ACTIVATION_SUCCESS"
-    return changed(share, boot="booted") if is_activated or share.boot == "booted" else changed(share, boot="")
+    if share.boot in ("back", "returned"):
+        return changed(share, boot="returned")
+    if share.reached in CLEANED:
+        return share
+    is_activated = share.boot != "due" or share.reached == "ACTIVATION_SUCCESS"
+    return changed(share, boot="booted" if is_activated and share.boot else "")
 
 
 def _domains(operation: Operation, is_meant: Callable[[Share], bool]) -> tuple[str, ...]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evenkeel.reconcilers.agents.request import joined
+from evenkeel.reconcilers.counted import joined
 from evenkeel.reconcilers.operations.parts import shares_of
 from evenkeel.specs.operations.operation import Group, Operation, Status
 
 
 def is_over(operation: Operation) -> bool:
-    """Whether every domain has said its last word."""
-    return all(part.end or part.failed for part in operation.parts)
+    """Whether every domain has said its last word, and no reboot is due."""
+    reboots = any(share.boot in ("back", "returned") for group in operation.groups for share in group.shares)
+    return all(part.end or part.failed for part in operation.parts) and not reboots
 
 
 def verdict(operation: Operation) -> Status:

@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from evenkeel.reconcilers.operations.parts import shares_of, with_part, with_shares
-from evenkeel.reconcilers.operations.statuses import ANSWERS, SYNONYMS, WORKING
+from evenkeel.reconcilers.operations.statuses import ANSWERS, SYNONYMS, TAKEN_BACK, WORKING
 from evenkeel.specs.codec import changed
-from evenkeel.specs.operations.events import Heard
+from evenkeel.specs.operations.events import AgentFeedback
 from evenkeel.specs.operations.operation import DomainPart, Operation, Reached, Share, ToldAction
 
 _SILENT = "its agent gave no reason"
-_FORGOTTEN = "its agent has begun anew and does not know any more what ran before"
 
 
-def heard(operation: Operation, message: Heard) -> Operation:
+def with_feedback(operation: Operation, message: AgentFeedback) -> Operation:
     """The operation after a message of feedback about it."""
     part = operation.part(message.domain)
     if part is None or part.end:
@@ -74,14 +73,11 @@ def _identified(operation: Operation, part: DomainPart, *, has_actions: bool) ->
     if not has_actions:
         return _reached_all(with_part(operation, part.domain, asks=False, end="COMPLETED"), part.domain)
     operation = with_part(operation, part.domain, asks=False, again=False)
-    backs = {id(share) for group in operation.groups if group.back for share in group.shares}
 
     def anew(share: Share) -> Share:
-        if id(share) not in backs:
-            return changed(share, reached="IDENTIFIED", command="", heard=False)
-        if share.begun:
-            return changed(share, reached="ROLLBACK_FAILURE", command="", heard=False, stuck=_FORGOTTEN)
-        return changed(share, reached="ROLLBACK_SUCCESS", command="", heard=False)
+        """What was taken back stays so; all else begins anew, also on the way back."""
+        reached = share.reached if share.reached in TAKEN_BACK else "IDENTIFIED"
+        return changed(share, reached=reached, command="", heard=False)
 
     return with_shares(operation, part.domain, anew)
 
@@ -94,7 +90,7 @@ def _reached_all(operation: Operation, domain: str) -> Operation:
     return with_shares(operation, domain, well)
 
 
-def _ended(operation: Operation, part: DomainPart, status: str, message: Heard) -> Operation:
+def _ended(operation: Operation, part: DomainPart, status: str, message: AgentFeedback) -> Operation:
     """The agent's last word. COMPLETED while it identifies means that nothing is to be done (Leda's agent, §9)."""
     shares = tuple(shares_of(operation, part.domain))
     if status == "COMPLETED":
@@ -119,14 +115,22 @@ def _at_work(share: Share, status: str) -> Share:
     return changed(share, heard=True) if share.command == WORKING[status] else share
 
 
-def _answered(share: Share, part: DomainPart, message: Heard) -> Share:
+def _answered(share: Share, part: DomainPart, message: AgentFeedback) -> Share:
     command, reached = ANSWERS[message.status]
     if share.command != command and not (part.asks and share.command == ""):
         return share
+    if reached == "ROLLBACK_SUCCESS":
+        return went_back(share)
     if not reached.endswith("_FAILURE"):
         return changed(share, reached=reached, command="", heard=False)
     known = part if not message.actions else changed(part, actions=merged(part.actions, message.actions))
     return failed(share, reached, failure_text(known, message.message))
+
+
+def went_back(share: Share) -> Share:
+    """A share that was taken back. From a system that has booted the way leads over another reboot."""
+    boot = "back" if share.boot in ("booted", "verified") else ""
+    return changed(share, reached="ROLLBACK_SUCCESS", command="", heard=False, boot=boot)
 
 
 def failed(share: Share, reached: Reached, why: str) -> Share:
@@ -136,4 +140,4 @@ def failed(share: Share, reached: Reached, why: str) -> Share:
         return changed(share, reached=reached, command="", heard=False, why=share.why or why)
     if not share.begun:
         return changed(share, reached="ROLLBACK_SUCCESS", command="", heard=False)
-    return changed(share, reached=reached, command="", heard=False, stuck=why)
+    return changed(share, reached=reached, command="", heard=False, boot="", stuck=why)

@@ -7,18 +7,19 @@ COMPLETED is said only when every domain has said so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from evenkeel.reconcilers.operations.advancing import advance, after_boot
+from evenkeel.reconcilers.operations.advancing import advance, after_boot, taken_back, wanted_consent
 from evenkeel.reconcilers.operations.ending import ending_text, identification_text, is_over, verdict
 from evenkeel.reconcilers.operations.grouping import groups
-from evenkeel.reconcilers.operations.hearing import failed, heard
+from evenkeel.reconcilers.operations.hearing import failed, went_back, with_feedback
 from evenkeel.reconcilers.operations.parts import shares_of, with_groups, with_part, with_shares
 from evenkeel.reconcilers.operations.statuses import CLEANED, FAILURES
 from evenkeel.specs.codec import changed
 from evenkeel.specs.operations.conduct import Conduct
 from evenkeel.specs.operations.events import (
+    AgentFeedback,
     Answered,
     AskOwner,
     AskState,
@@ -27,7 +28,6 @@ from evenkeel.specs.operations.events import (
     Elapsed,
     Ended,
     Event,
-    Heard,
     Judged,
     Reboot,
     Reported,
@@ -71,22 +71,24 @@ def after(operation: Operation, event: Event, conduct: Conduct) -> Step:
     if operation.status in ENDS:
         return Step(operation, ())
     step = _met(operation, event, conduct)
-    return _gone_on(step, conduct, tells=isinstance(event, Heard) and step.operation != operation)
+    return _gone_on(step, conduct, tells=isinstance(event, AgentFeedback) and step.operation != operation)
 
 
-def superseded(operation: Operation, by: str) -> Step:
-    """An operation that gives way to another one, which its agents are told next. They keep what was activated."""
+def superseded(operation: Operation, by: str, follows: Collection[str]) -> Step:
+    """An operation that gives way to another one, which is about the domains `follows`. Their agents keep what was
+    activated, and are told the other one next; those of other domains are freed."""
     withdrawn = (WithdrawQuestion(),) if operation.question else ()
     step = _ended(changed(operation, question=""), "SUPERSEDED", f"{by} takes its place")
-    return Step(step.operation, (*withdrawn, *step.effects))
+    freed = [effect for effect in _freed(operation) if effect.domain not in follows]
+    return Step(step.operation, (*withdrawn, *freed, *step.effects))
 
 
 def _met(operation: Operation, event: Event, conduct: Conduct) -> Step:
     match event:
-        case Heard():
-            return Step(heard(operation, event), ())
+        case AgentFeedback():
+            return Step(with_feedback(operation, event), ())
         case Reported():
-            return _reported(operation, event)
+            return _reported(operation, event, conduct)
         case Answered():
             return _answered(operation, event, conduct)
         case Judged(title, unmet):
@@ -94,7 +96,7 @@ def _met(operation: Operation, event: Event, conduct: Conduct) -> Step:
                 with_groups(operation, lambda each: changed(each, unmet=unmet) if each.title == title else each), ()
             )
         case Elapsed(timer):
-            return _elapsed(operation, timer)
+            return _elapsed(operation, timer, conduct)
         case Cancelled(why):
             return Step(_taken_back(changed(operation, cancelled=why), why), ())
         case Unsent(domain, why):
@@ -102,7 +104,7 @@ def _met(operation: Operation, event: Event, conduct: Conduct) -> Step:
         case Restarted(domain):
             return _asked_again(operation, [domain])
         case Resumed(rebooted):
-            return _resumed(operation, rebooted=rebooted)
+            return _resumed(operation, conduct, rebooted=rebooted)
 
 
 def _gone_on(step: Step, conduct: Conduct, *, tells: bool) -> Step:
@@ -140,16 +142,21 @@ def _ended(operation: Operation, status: Status, message: str) -> Step:
 def _given_up(operation: Operation, effects: Sequence[Effect], status: Status, message: str) -> Step:
     """Before anything was begun: agents that have accepted the desired state are freed of it, also one of Leda's, which only
     ROLLBACK frees (B-19). Nobody waits for their answers."""
-    accepted = [part.domain for part in operation.parts if not part.failed and not part.end]
-    freed = [SendCommand(domain, command) for domain in accepted for command in ("ROLLBACK", "CLEANUP")]
     ended = _ended(operation, status, message)
-    return Step(ended.operation, (*effects, *freed, *ended.effects))
+    return Step(ended.operation, (*effects, *_freed(operation), *ended.effects))
+
+
+def _freed(operation: Operation) -> Iterator[SendCommand]:
+    for part in operation.parts:
+        if not part.failed and not part.end:
+            yield SendCommand(part.domain, "ROLLBACK")
+            yield SendCommand(part.domain, "CLEANUP")
 
 
 # ── events ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _reported(operation: Operation, event: Reported) -> Step:
+def _reported(operation: Operation, event: Reported, conduct: Conduct) -> Step:
     """The state of an agent counts after the reboot, and while it is silent about its way back: Leda's agent goes back without
     a word, and answers questions only when it has (§9). An agent whose system has booted is asked again then."""
     part = operation.part(event.domain)
@@ -162,8 +169,12 @@ def _reported(operation: Operation, event: Reported) -> Step:
     }
 
     def one(share: Share) -> Share:
-        if share.command == "ROLLBACK" and not share.heard:
-            return changed(share, reached="ROLLBACK_SUCCESS", command="")
+        if share.command == "ROLLBACK" and not share.heard and len(others) == len(part.actions):
+            return went_back(share)
+        if share.boot == "returned":
+            stays = ", ".join(action.component for action in part.actions if action.component not in others)
+            why = f"after the reboot {stays} is still what was to be taken back" if stays else ""
+            return changed(share, boot="", stuck=share.stuck or why)
         if share.boot != "booted":
             return share
         if not others:
@@ -171,9 +182,10 @@ def _reported(operation: Operation, event: Reported) -> Step:
         runs = ", ".join(f"{component} is {version or 'not reported'}" for component, version in others.items())
         return changed(share, boot="", reached="ACTIVATION_FAILURE", why=f"after the reboot {runs}")
 
-    was_booted = any(share.boot == "booted" for share in shares_of(operation, event.domain))
+    was_booted = any(share.boot in ("booted", "returned") for share in shares_of(operation, event.domain))
     operation = with_shares(operation, event.domain, one)
-    return _asked_again(operation, [event.domain]) if was_booted else Step(operation, ())
+    forgets = was_booted and event.domain not in conduct.keeps
+    return _asked_again(operation, [event.domain]) if forgets else Step(operation, ())
 
 
 def _answered(operation: Operation, event: Answered, conduct: Conduct) -> Step:
@@ -187,30 +199,32 @@ def _answered(operation: Operation, event: Answered, conduct: Conduct) -> Step:
 
 
 def _refused(operation: Operation, why: str, conduct: Conduct) -> Step:
-    from evenkeel.reconcilers.operations.advancing import wanted_consent
-
     asked = operation.question
 
     def one(group: Group) -> Group:
         waits = wanted_consent(group, operation, conduct) == asked
-        return changed(group, back=True, why=why) if waits and not group.back else group
+        return taken_back(group, why) if waits and not group.back else group
 
     return Step(changed(with_groups(operation, one), question=""), (WithdrawQuestion(),))
 
 
-def _elapsed(operation: Operation, timer: Timer) -> Step:
+def _elapsed(operation: Operation, timer: Timer, conduct: Conduct) -> Step:
     silent = f"its agent did not answer within {timer.seconds:g} s"
     match timer.kind:
         case "identification":
             for part in operation.parts:
                 if part.asks:
-                    operation = heard(operation, Heard(part.domain, "IDENTIFICATION_FAILED", message=silent))
+                    operation = with_feedback(
+                        operation, AgentFeedback(part.domain, "IDENTIFICATION_FAILED", message=silent)
+                    )
         case "phase":
             return Step(_timed_out(operation, timer), ())
         case "boot":
             why = f"{silent}, after the reboot"
 
             def unverified(share: Share) -> Share:
+                if share.boot == "returned":
+                    return changed(share, boot="", stuck=share.stuck or why)
                 return (
                     changed(share, boot="", reached="ACTIVATION_FAILURE", why=why) if share.boot == "booted" else share
                 )
@@ -224,9 +238,8 @@ def _elapsed(operation: Operation, timer: Timer) -> Step:
             end = "COMPLETED" if well and not backs else "INCOMPLETE"
             operation = with_part(operation, timer.about, end=end)
         case "consent":
-            command = operation.question
-            if command:
-                return Step(operation, ())
+            if timer.about == operation.question:
+                return _refused(operation, f"the owner did not answer within {timer.seconds:g} s", conduct)
     return Step(operation, ())
 
 
@@ -250,7 +263,7 @@ def _taken_back(operation: Operation, why: str) -> Operation:
 
     def one(group: Group) -> Group:
         is_done = group.opened == "CLEANUP" or all(share.reached in CLEANED for share in group.shares)
-        return group if group.back or is_done else changed(group, back=True, why=why)
+        return group if group.back or is_done else taken_back(group, why)
 
     return with_groups(operation, one)
 
@@ -258,7 +271,7 @@ def _taken_back(operation: Operation, why: str) -> Operation:
 def _unsent(operation: Operation, domain: str, why: str) -> Operation:
     part = operation.part(domain)
     if part is not None and part.asks:
-        return heard(operation, Heard(domain, "IDENTIFICATION_FAILED", message=why))
+        return with_feedback(operation, AgentFeedback(domain, "IDENTIFICATION_FAILED", message=why))
     return with_shares(operation, domain, lambda s: failed(s, FAILURES[s.command], why) if s.command else s)
 
 
@@ -272,7 +285,7 @@ def _asked_again(operation: Operation, domains: Sequence[str]) -> Step:
         part = operation.part(domain)
         if part is None or part.end or part.failed:
             continue
-        if any(share.boot == "booted" for share in shares_of(operation, domain)):
+        if any(share.boot in ("booted", "returned") for share in shares_of(operation, domain)):
             effects.append(AskState(domain))
             continue
         operation = with_part(operation, domain, asks=True, again=True)
@@ -281,13 +294,13 @@ def _asked_again(operation: Operation, domains: Sequence[str]) -> Step:
     return Step(operation, tuple(effects))
 
 
-def _resumed(operation: Operation, *, rebooted: bool) -> Step:
-    """The manager has begun anew. Its messages and those for it are kept, by its outbox and by the broker; so only what was at
-    work on this device alone is begun again. After a reboot its agents have begun anew, too."""
+def _resumed(operation: Operation, conduct: Conduct, *, rebooted: bool) -> Step:
+    """The manager has begun anew. Its messages and those for it are kept, by the journal and by the broker; so only what was at
+    work on this device alone is begun again. A reboot of the device may be one of its neighbours, too."""
     question: tuple[Effect, ...] = (AskOwner(operation.question),) if operation.question else ()
     if not rebooted:
-        due = tuple(dict.fromkeys(s.domain for g in operation.groups for s in g.shares if s.boot == "due"))
+        due = tuple(dict.fromkeys(s.domain for g in operation.groups for s in g.shares if s.boot in ("due", "back")))
         return Step(operation, (Reboot(due),) if operation.reboots else question)
     operation, asks = after_boot(operation)
-    asked = _asked_again(operation, [part.domain for part in operation.parts])
+    asked = _asked_again(operation, [part.domain for part in operation.parts if part.domain not in conduct.keeps])
     return Step(asked.operation, (*dict.fromkeys((*asks, *asked.effects)), *question))

@@ -33,7 +33,7 @@ def _timers(operation: Operation, conduct: Conduct) -> Iterator[Timer]:
                 yield Timer("phase", f"{share.command} of {group.title}", conduct.phase_timeout_s)
             if share.command == "ROLLBACK" and not share.heard:
                 yield Timer("silence", share.domain, conduct.settle_s)
-            if share.boot == "booted":
+            if share.boot in ("booted", "returned"):
                 yield Timer("boot", share.domain, conduct.phase_timeout_s)
     for part in operation.parts:
         shares = tuple(shares_of(operation, part.domain))

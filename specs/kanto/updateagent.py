@@ -55,7 +55,7 @@ class FeedbackMessage(Struct, frozen=True, omit_defaults=True):
     """The progress of an operation, or of one baseline of it."""
 
     baseline: str = ""
-    status: Status | Literal[""] = ""
+    status: Status | Literal["RUNNING", ""] = ""
     message: str = ""
     actions: tuple[Action, ...] = ()
 
@@ -109,11 +109,13 @@ class Command(Struct, frozen=True):
 
 class Received(NamedTuple):
     """An envelope that arrived: its payload (`None` when there is none), in which keys are spelled as Kanto spells
-    them, and all problems. With problems the payload may be incomplete; `activity_id` is right if it was readable."""
+    them, and all problems. With problems the payload may be incomplete; `activity_id` is right if it was readable.
+    `timestamp_ms`: 0 without one."""
 
     activity_id: str
     payload: Value
     problems: tuple[Problem, ...]
+    timestamp_ms: int = 0
 
 
 def feedback_bytes(activity_id: str, timestamp_ms: int, feedback: Struct) -> bytes:
@@ -157,7 +159,24 @@ def shortened_feedback(content: bytes, most: int) -> bytes:
     return msgspec.json.encode(value)
 
 
-def inventory_bytes(activity_id: str, timestamp_ms: int, inventory: Struct) -> bytes:
+def desired_bytes(activity_id: str, timestamp_ms: int, slice_: bytes) -> bytes:
+    """A message for an agent's `desiredstate`; `slice_` is its payload as JSON."""
+    return encode(Envelope(activity_id, timestamp_ms, msgspec.Raw(slice_)))
+
+
+def command_bytes(activity_id: str, timestamp_ms: int, command: CommandName, baseline: str = "") -> bytes:
+    """A message for an agent's `desiredstate/command`."""
+    return encode(
+        Envelope(activity_id, timestamp_ms, {"command": command} | ({"baseline": baseline} if baseline else {}))
+    )
+
+
+def question_bytes(activity_id: str, timestamp_ms: int) -> bytes:
+    """A message for an agent's `currentstate/get` (update-manager.md §2.8)."""
+    return encode(Envelope(activity_id, timestamp_ms))
+
+
+def inventory_bytes(activity_id: str, timestamp_ms: int, inventory: object) -> bytes:
     """A message for `currentstate`, in Kanto's shape or another agent's."""
     return encode(Envelope(activity_id, timestamp_ms, inventory))
 
@@ -194,7 +213,7 @@ def read_envelope(content: bytes, topic: str = "", *, answer: bool = False) -> R
         Problem(place, _short(path_text(shown_path(flaw.path))), flaw.message, flaw.hint)
         for flaw in flaws[:MOST_FAULTS]
     )
-    return Received(activity_id, payload, tuple(problems))
+    return Received(activity_id, payload, tuple(problems), timestamp if isinstance(timestamp, int) else 0)
 
 
 def read_command(content: bytes, topic: str = "") -> Command | tuple[Problem, ...]:

@@ -13,7 +13,7 @@ from evenkeel.specs.kanto.activity import Command
 from evenkeel.specs.operations.operation import Status, ToldAction
 
 
-class Heard(NamedTuple):
+class AgentFeedback(NamedTuple):
     """An agent told a status. `baseline`: the one that it is about, "" for all."""
 
     domain: str
@@ -76,7 +76,7 @@ class Cancelled(NamedTuple):
     why: str
 
 
-Event = Heard | Reported | Unsent | Restarted | Resumed | Answered | Judged | Elapsed | Cancelled
+Event = AgentFeedback | Reported | Unsent | Restarted | Resumed | Answered | Judged | Elapsed | Cancelled
 
 
 class Timer(NamedTuple):

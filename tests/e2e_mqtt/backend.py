@@ -17,7 +17,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from tests.engines.broker import leave
 from tests.until import PATIENCE_S
-from tests.update_manager.double import Published, UpdateManager, Verdict
+from tests.update_manager.double import Orchestrator, Published, Verdict
 
 from .commanding import ENDS
 
@@ -95,9 +95,9 @@ class Backend:
         self._self = Connection(port, "backend", (f"{self._double.prefix}/currentstate",), self._queue)
         self._is_ready = {self._self: False, self._manager: False}
 
-    def _begin(self) -> tuple[UpdateManager, Connection]:
+    def _begin(self) -> tuple[Orchestrator, Connection]:
         """A new process of the Update Manager."""
-        double = UpdateManager(
+        double = Orchestrator(
             time.time,
             domain=f"um{self._agent}",
             agent=self._agent,

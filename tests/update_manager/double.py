@@ -67,7 +67,7 @@ class _Operation:
     actions: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-class UpdateManager:
+class Orchestrator:
     """One process of it, connected from `connect` on. `now` in seconds; `verdicts` are the ends of its operations."""
 
     def __init__(

@@ -12,7 +12,7 @@ from tests.virtual import now, run
 
 from evenkeel.controller.drivers.slots.memory import Bundle
 
-from .double import Published, UpdateManager, Verdict
+from .double import Orchestrator, Published, Verdict
 
 pytestmark = pytest.mark.virtual
 
@@ -24,7 +24,7 @@ class Vehicle:
 
     def __init__(self, state: Path) -> None:
         self.device = Device(state)
-        self.manager = UpdateManager(now, agent="self-update", phase_timeout_s=600.0)
+        self.manager = Orchestrator(now, agent="self-update", phase_timeout_s=600.0)
         self._read = 0
 
     async def starts(self) -> None:

@@ -23,7 +23,7 @@ from tests.virtual import now
 
 from evenkeel.controller.cycle.endings import Progressed, Retrying
 
-from .double import Published, UpdateManager, Verdict
+from .double import Orchestrator, Published, Verdict
 
 Who = Literal[
     "manager", "agent", "agent at work", "agent and manager", "broker", "broker with its disk", "engine", "engine for long",
@@ -97,7 +97,7 @@ class World:
         self.clocks: Iterator[float] = repeat(0.0)
         """By how much the clock of the device is ahead, from each message to the next."""
         self._desired = desired
-        self._manager: UpdateManager | None = None
+        self._manager: Orchestrator | None = None
         self._broker_up = self._agent_up = True
         self._to_agent: deque[_Message] = deque()
         self._to_manager: deque[_Message] = deque()
@@ -258,7 +258,7 @@ class World:
         self._start_manager()
 
     def _start_manager(self) -> None:
-        self._manager = UpdateManager(now, phase_timeout_s=PHASE_TIMEOUT_S)
+        self._manager = Orchestrator(now, phase_timeout_s=PHASE_TIMEOUT_S)
         if self._broker_up:
             self._managers_own += self._manager.connect()
         self._news.set()
@@ -363,7 +363,7 @@ class World:
 
     # ── the truth ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _judge_manager(self, manager: UpdateManager) -> None:
+    def _judge_manager(self, manager: Orchestrator) -> None:
         """Its new verdicts. One after a wait that timed out says nothing about the device, and follows no CLEANUP; and
         IDENTIFICATION_FAILED says that nothing was done, whatever had been done before."""
         for verdict in manager.verdicts:

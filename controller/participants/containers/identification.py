@@ -11,9 +11,9 @@ from evenkeel.controller.participants.containers.components import ContainerDriv
 from evenkeel.controller.participants.containers.conduct import ContainersConduct, wanted
 from evenkeel.controller.participants.participant import Identified, Waits
 from evenkeel.reconcilers.agents.identify import RunningInstance, identify
-from evenkeel.reconcilers.agents.request import joined
 from evenkeel.reconcilers.containers.observation import at_work, content_of, digest_of, restoring, unanswered
 from evenkeel.reconcilers.containers.select import ContainersWanted
+from evenkeel.reconcilers.counted import joined
 from evenkeel.reconcilers.ports import Reconciler
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.memory import ContainersMemory

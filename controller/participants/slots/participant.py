@@ -14,7 +14,7 @@ from evenkeel.controller.participants.slots.components import SlotsComponents
 from evenkeel.controller.participants.slots.conduct import SlotsConduct, SlotsCycles, SlotsDriving
 from evenkeel.reconcilers.agents.commands import IDENTIFIED_TEXT
 from evenkeel.reconcilers.agents.in_force import in_force
-from evenkeel.reconcilers.agents.request import joined
+from evenkeel.reconcilers.counted import joined
 from evenkeel.reconcilers.ports import Driver, Reconciler
 from evenkeel.reconcilers.slots.select import SlotsWanted
 from evenkeel.reconcilers.slots.standing import commanded, is_outstanding

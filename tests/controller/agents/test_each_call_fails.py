@@ -20,10 +20,10 @@ from tests.sampling import sampled
 from tests.truth import Truth
 from tests.virtual import run
 
-from evenkeel.controller.agents.agent import MOST_TRIES
 from evenkeel.controller.cycle.endings import Progressed, Settled
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
 from evenkeel.controller.drivers.containers.memory.world import image_id
+from evenkeel.controller.journal.mailbox import MOST_TRIES
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.observed import ContainersSeen

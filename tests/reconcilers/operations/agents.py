@@ -1,6 +1,8 @@
-"""Update agents as an update manager sees them: evenkeel's own, Kanto's and Leda's original. Pure; each says and forgets what it does.
+"""Update agents as an update manager sees them: evenkeel's own, Kanto's and Leda's original. Pure; each says and
+forgets what it does.
 
-Kanto's and Leda's are those of update-manager.md §9: a way back that is refused or silent, no memory over a restart, `COMPLETE`.
+Kanto's and Leda's are those of update-manager.md §9: a way back that is refused or silent, no memory over a restart,
+`COMPLETE`.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from evenkeel.reconcilers.operations.statuses import ANSWERS, WORKING
-from evenkeel.specs.operations.events import Heard
+from evenkeel.specs.operations.events import AgentFeedback
 from evenkeel.specs.operations.operation import ToldAction
 
 _WORKING = {command: status for status, command in WORKING.items()}
@@ -19,46 +21,56 @@ _AFTER = {"DOWNLOAD": "IDENTIFIED", "UPDATE": "DOWNLOAD_SUCCESS", "ACTIVATE": "U
 _BACK_AFTER = ("DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS")
 
 
+Kind = Literal["local", "evenkeel", "kanto", "leda"]
+"""`local`: evenkeel's own on the device of the manager."""
+
+
 class Agent:
-    """One agent, which brings its component from version "1" to "2". `runs`: what runs; `next`: what would run after a reboot."""
+    """One agent, which brings its component from version "1" to "2". `runs`: what runs; `next`: what would run after a
+    reboot."""
 
     def __init__(
         self,
         domain: str,
-        kind: Literal["evenkeel", "kanto", "leda"] = "evenkeel",
+        kind: Kind = "local",
         *,
         fails: str = "",
         silent: str = "",
         boots_badly: bool = False,
+        stays: bool = False,
     ) -> None:
+        """`stays`: what was activated boots again, although it was taken back."""
         self.domain, self.kind, self._fails, self._silent, self._boots_badly = domain, kind, fails, silent, boots_badly
+        self._stays = stays
         self.component = f"{domain}:os-image" if kind == "leda" or domain == "self-update" else f"{domain}:app"
         self.runs, self.next = "1", "1"
         self.status = ""
         self.commands: list[str] = []
+        self._begun = False
 
     @property
     def reboots(self) -> bool:
         return self.domain == "self-update"
 
-    def slice(self) -> Iterator[Heard]:
+    def fail(self, command: str) -> None:
+        """This command fails from now on."""
+        self._fails = command
+
+    def slice(self) -> Iterator[AgentFeedback]:
         """The desired state arrives."""
-        if self.status and self.kind == "evenkeel":
-            yield self._say(self.status)
-            return
         yield self._say("IDENTIFYING")
         if self._silent == "IDENTIFY":
             return
         if self._fails == "IDENTIFY":
-            yield Heard(self.domain, "IDENTIFICATION_FAILED", message="no such thing")
+            yield AgentFeedback(self.domain, "IDENTIFICATION_FAILED", message="no such thing")
             return
-        if self.runs == "2":
-            yield Heard(self.domain, "COMPLETED" if self.kind == "leda" else "IDENTIFIED")
+        if self.runs == "2" and not (self.status and self.kind == "evenkeel"):
+            yield AgentFeedback(self.domain, "COMPLETED" if self.kind == "leda" else "IDENTIFIED")
             return
         self.status = "IDENTIFIED"
         yield self._say("IDENTIFIED")
 
-    def command(self, command: str) -> Iterator[Heard]:
+    def command(self, command: str) -> Iterator[AgentFeedback]:
         self.commands.append(command)
         if not self.status or self._silent == command:
             return
@@ -67,7 +79,7 @@ class Agent:
             return
         refused = command in _AFTER and self.status != _AFTER[command]
         if command == "ROLLBACK" and self.status not in _BACK_AFTER:
-            refused = self.kind == "kanto" or self.status == "IDENTIFIED"
+            refused = self.kind == "kanto" or not self._begun
         if refused:
             yield self._say(_BADLY[command], f"{command} is possible only after another status")
             return
@@ -78,7 +90,7 @@ class Agent:
             if command == "CLEANUP":
                 yield from self._end("INCOMPLETE")
             return
-        was, self.status = self.status, _WELL[command]
+        was, self.status, self._begun = self.status, _WELL[command], command != "CLEANUP"
         self._do(command)
         yield self._say(self.status)
         if command == "CLEANUP":
@@ -89,16 +101,16 @@ class Agent:
             self.next = "2"
             self.runs = self.runs if self.reboots else "2"
         elif command == "ROLLBACK":
-            self.next = "1"
+            self.next = "2" if self._stays else "1"
             self.runs = self.runs if self.reboots else "1"
 
-    def _end(self, how: str) -> Iterator[Heard]:
+    def _end(self, how: str) -> Iterator[AgentFeedback]:
         self.status = ""
         yield self._say("COMPLETE" if how == "COMPLETED" and self.kind == "leda" else how)
 
     def restart(self) -> None:
         """The process begins anew."""
-        if self.kind != "evenkeel":
+        if self.kind in ("kanto", "leda"):
             self.status = ""
 
     def boot(self) -> None:
@@ -108,6 +120,6 @@ class Agent:
         self.runs = self.next
         self.restart()
 
-    def _say(self, status: str, message: str = "") -> Heard:
+    def _say(self, status: str, message: str = "") -> AgentFeedback:
         told = ToldAction(self.component, "2", status if status in ANSWERS else "IDENTIFIED")
-        return Heard(self.domain, status, "", message, (told,))
+        return AgentFeedback(self.domain, status, "", message, (told,))

@@ -44,6 +44,31 @@ def test_a_boot_that_falls_back_touches_no_container_and_is_told() -> None:
     assert world.runs() == {"containers": "1", "self-update": "1"}
 
 
+def test_an_agent_that_ended_with_its_system_cannot_take_it_back_and_is_named() -> None:
+    world = World([Agent("containers", fails="ACTIVATE"), Agent("self-update", "leda")])
+    world.run()
+    assert world.end[0] == "INCOMPLETE"
+    assert "self-update could not be taken back: its agent had ended its part before" in world.end[1]
+    assert world.runs() == {"containers": "1", "self-update": "2"}
+
+
+def test_containers_that_are_not_well_on_the_new_system_take_it_back_by_another_reboot() -> None:
+    world = World([Agent("containers", fails="ACTIVATE"), Agent("self-update")])
+    world.run()
+    assert world.end == ("INCOMPLETE", "containers: ACTIVATE went wrong")
+    assert world.runs() == {"containers": "1", "self-update": "1"}
+    assert [each for each in world.done if each in ("reboot", "self-update ROLLBACK", "self-update CLEANUP")] == [
+        "reboot", "self-update ROLLBACK", "reboot", "self-update CLEANUP",
+    ]  # fmt: skip
+
+
+def test_a_system_that_stays_after_it_was_taken_back_is_named() -> None:
+    world = World([Agent("containers", fails="ACTIVATE"), Agent("self-update", stays=True)])
+    world.run()
+    assert world.end[0] == "INCOMPLETE"
+    assert "self-update could not be taken back: after the reboot self-update:os-image is still" in world.end[1]
+
+
 @pytest.mark.parametrize("fails", ["DOWNLOAD", "UPDATE", "ACTIVATE"])
 @pytest.mark.parametrize("kind", ["evenkeel", "leda"])
 def test_a_failure_takes_all_domains_back_in_reverse_order(fails: str, kind: str) -> None:
@@ -121,12 +146,14 @@ def test_an_operation_can_be_stored() -> None:
 
 def test_interrupted_anywhere_it_comes_to_the_same_end() -> None:
     """The manager dies before and after each effect, in every pair of kinds, with every failure."""
-    kinds = ("evenkeel", "kanto", "leda")
+    kinds = ("local", "evenkeel", "kanto", "leda")
     count = 0
-    for one, two, fails in itertools.product(kinds, kinds, ("", "DOWNLOAD", "UPDATE", "ACTIVATE")):
+    for one, two, fails in itertools.product(kinds, kinds, ("", "DOWNLOAD", "UPDATE", "ACTIVATE", "late")):
 
         def world(one: str = one, two: str = two, fails: str = fails) -> World:
-            return World([Agent("self-update", one, fails=fails), Agent("containers", two)])  # type: ignore[arg-type]
+            which, fault = ("containers", "ACTIVATE") if fails == "late" else ("self-update", fails)
+            agents = {"self-update": one, "containers": two}
+            return World([Agent(name, kind, fails=fault if name == which else "") for name, kind in agents.items()])  # type: ignore[arg-type]
 
         told = world()
         told.run()

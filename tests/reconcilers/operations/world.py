@@ -47,7 +47,8 @@ class World:
         answers: Callable[[Command], bool] = lambda command: True,
     ) -> None:
         self.agents = {agent.domain: agent for agent in agents}
-        self.conduct, self._answers = conduct, answers
+        keeps = [agent.domain for agent in agents if agent.kind == "local"]
+        self.conduct, self._answers = conduct._replace(keeps=keeps), answers
         self.said: list[tuple[str, str]] = []
         self.done: list[str] = []
         """Commands in the order in which they were carried out, and the reboot."""

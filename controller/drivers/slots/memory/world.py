@@ -29,7 +29,7 @@ Flaw = Literal[
     "no bundle",
     "no room",
 ]
-"""What is wrong with a bundle: at the download as far as `other digest`, then when it is inspected, and `no room` in the slot
+"""The faults of a bundle: at the download as far as `other digest`, then when it is inspected, and `no room` in the slot
 when it is installed."""
 
 

@@ -1,0 +1,348 @@
+"""The update manager: operations are begun, every event is met, and its effects are carried out.
+
+`reconcilers.operations.orchestration` decides. An operation and the messages that follow from an event are stored in
+one write, so that no crash separates them. What agents of this device tell is stored with their activities, and a broker
+keeps the messages of the others until they are acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from evenkeel.controller.agents.conduct import Topics
+from evenkeel.controller.journal.journal import Journal, at_once
+from evenkeel.controller.journal.outbox import Outgoing
+from evenkeel.controller.operations.conduct import OperationsConduct, OperationsTopics
+from evenkeel.controller.operations.narrator import Narrator
+from evenkeel.controller.operations.reports import Reports
+from evenkeel.controller.process.clock import Now
+from evenkeel.reconcilers.counted import joined
+from evenkeel.reconcilers.operations.inventory import Report, versions
+from evenkeel.reconcilers.operations.orchestration import Step, after, begin, superseded
+from evenkeel.reconcilers.operations.splitting import Demand, read_demand
+from evenkeel.specs.codec import encode
+from evenkeel.specs.feedback import Condition, Feedback
+from evenkeel.specs.kanto.activity import name_of
+from evenkeel.specs.kanto.heard import Heard as Told
+from evenkeel.specs.kanto.updateagent import Envelope, command_bytes, desired_bytes, question_bytes
+from evenkeel.specs.operations.events import (
+    AgentFeedback,
+    Answered,
+    AskOwner,
+    AskState,
+    Cancelled,
+    Effect,
+    Elapsed,
+    Ended,
+    Event,
+    Reboot,
+    Reported,
+    Restarted,
+    Resumed,
+    Say,
+    SendCommand,
+    SendSlice,
+    WithdrawQuestion,
+)
+from evenkeel.specs.operations.operation import ENDS, Operation, Status, ToldAction
+
+_TOO_MANY = "too many desired states wait here already; send it again later"
+_MOST_WAITING = 16
+_REASONS: Mapping[Status, str] = {
+    "COMPLETED": "Completed",
+    "INCOMPLETE": "Incomplete",
+    "IDENTIFICATION_FAILED": "IdentificationFailed",
+    "SUPERSEDED": "Superseded",
+}
+
+
+class Lines(NamedTuple):
+    """The ways to the agents. `topics`: of each domain's agent. `local`: the domains whose agents are on this device, with a
+    function that hands them a message; the others are reached over the broker."""
+
+    topics: Mapping[str, Topics]
+    local: Mapping[str, Callable[[str, bytes], None]]
+
+
+class Orchestrator:
+    """The operations of one update manager, one at a time."""
+
+    def __init__(
+        self,
+        conduct: OperationsConduct,
+        topics: OperationsTopics,
+        lines: Lines,
+        journal: Journal,
+        say: Callable[[Feedback], None],
+        wake_sender: Callable[[], None],
+        boot: Callable[[], str],
+        now: Now,
+    ) -> None:
+        """`boot`: the id of this boot of the device."""
+        self._conduct, self._topics, self._lines, self._journal = conduct, topics, lines, journal
+        self._say, self._wake_sender, self._boot, self._now = say, wake_sender, boot, now
+        self._waiting = journal.mailbox(f"{conduct.domain} operations")
+        """Desired states that wait for the end of the one at work."""
+        self._operation: Operation | None = None
+        self._answer = b""
+        """The last answer of the owner. The same again, as a broker may deliver it, answers no other question (B-13)."""
+        self.narrator = Narrator(topics.feedback, conduct.running_every_s, self._publish, now)
+        self.reports = Reports(
+            (conduct.domain, conduct.version),
+            conduct.agents,
+            conduct.state_delay_s,
+            self._ask_state,
+            lambda payload: self._publish(Outgoing(topics.state, payload, retain=True, latest=True)),
+            self._is_late,
+            now,
+        )
+        self.changed = asyncio.Event()
+        """Set when timers may have changed."""
+        self.told = asyncio.Event()
+        """Set when something was told, so that RUNNING may be due."""
+        self.needs_reboot = asyncio.Event()
+        """Set when a reboot may be due."""
+
+    @property
+    def operation(self) -> Operation | None:
+        """The open operation."""
+        return self._operation
+
+    # ── desired states ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    @at_once
+    def desired(self, payload: bytes) -> None:
+        """Take in a desired state: it begins, waits, takes the place of the one at work, or is refused. The one at work again
+        changes nothing, and is told how far it is (INT-4)."""
+        demand, running = self._read(payload), self._operation
+        is_same = running is not None and running.id == demand.activity_id
+        if demand.reasons and is_same:
+            self._ignore(self._topics.desired, f"{joined(demand.reasons)}; the operation of this id goes on")
+        elif demand.reasons:
+            self._refuse(demand.activity_id, joined(demand.reasons))
+        elif running is None:
+            self._begin(demand)
+        elif is_same and running.content == demand.content:
+            self.narrator.tell(running, running.status, running.notes)
+        elif self._conduct.supersedes or is_same:
+            self._operation = None
+            follows = [part.domain for part in demand.parts]
+            self._follow(superseded(running, name_of(demand.activity_id), follows), goes_on=is_same)
+            self._begin(demand)
+        else:
+            self._queue(demand, payload)
+
+    def refuse(self, activity_id: str, why: str) -> None:
+        """Refuse a desired state that cannot be read at all."""
+        if self._operation is None or self._operation.id != activity_id:
+            self._refuse(activity_id, why)
+
+    def _read(self, payload: bytes) -> Demand:
+        return read_demand(payload, self._topics.desired, self._conduct.agents, self._conduct.decisions)
+
+    def _queue(self, demand: Demand, payload: bytes) -> None:
+        waiting = [self._waiting.waiting_message(number) for number in self._waiting.waiting_on(self._topics.desired)]
+        known = [self._read(message.payload) for message in waiting]
+        if any((each.activity_id, each.content) == (demand.activity_id, demand.content) for each in known):
+            return
+        if len(waiting) >= _MOST_WAITING:
+            self._refuse(demand.activity_id, _TOO_MANY)
+            return
+        self._waiting.take_in(self._topics.desired, payload)
+        assert self._operation is not None
+        text = f"{name_of(demand.activity_id)}: waits for the end of {name_of(self._operation.id)}"
+        self._say(Feedback("operation", text))
+
+    def _begin(self, demand: Demand) -> None:
+        self._say(Feedback("operation", f"{name_of(demand.activity_id)}: begins"))
+        step = begin(demand.activity_id, demand.content, demand.parts, demand.baselines, demand.notes)
+        self._follow(step)
+
+    @at_once
+    def _begin_next(self) -> None:
+        while self._operation is None and (message := self._waiting.incoming()) is not None:
+            self._waiting.record(None, dealt_with=message)
+            demand = self._read(message.payload)
+            if demand.reasons:  # the agents are others now
+                self._refuse(demand.activity_id, joined(demand.reasons))
+            else:
+                self._begin(demand)
+
+    def _refuse(self, activity_id: str, why: str) -> None:
+        self._say(Feedback("operation", f"{name_of(activity_id)}: IDENTIFICATION_FAILED, {why}"))
+        self.narrator.refuse(activity_id, "IDENTIFICATION_FAILED", why)
+
+    # ── what is told ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def cancel(self, activity_id: str, command: str) -> None:
+        """Somebody commands from outside: ROLLBACK or CLEANUP end the operation, and take everything back."""
+        running = self._operation
+        if running is None or running.id != activity_id:
+            self._ignore(self._topics.command, f"{command} for {name_of(activity_id)}, which is not at work")
+        elif command not in ("ROLLBACK", "CLEANUP"):
+            self._ignore(self._topics.command, f"{command}: an update manager gives this command itself")
+        else:
+            self.meet(Cancelled(f"it was cancelled by {command}"))
+
+    def answer(self, activity_id: str, command: str, status: str, payload: bytes) -> None:
+        """The owner's answer. `command`: the one that it is about, "" where the answer does not say it."""
+        running = self._operation
+        question = running.question if running is not None and running.id == activity_id else ""
+        if not question or command not in ("", question) or payload == self._answer:
+            self._ignore(self._topics.answer, f"{status} for {name_of(activity_id)} answers no open question")
+            return
+        self._answer = payload
+        why = "" if status == "APPROVED" else f"the owner answered {status or 'nothing'} to {question}"
+        self.meet(Answered(question, not why, why))
+
+    def feedback(self, domain: str, told: Told) -> None:
+        """Feedback of an agent. That of other activities is about somebody else's commands."""
+        self._is_there(domain)
+        running = self._operation
+        if running is not None and running.id == told.activity_id:
+            actions = tuple(ToldAction(*each) for each in told.actions if each.component)
+            self.meet(AgentFeedback(domain, told.status, told.baseline, told.message, actions))
+
+    def reported(self, domain: str, report: Report, *, retained: bool = False) -> None:
+        """A report of an agent's current state. One that the broker kept may be from before a reboot, and answers nothing. An
+        agent that introduces itself may have forgotten the operation."""
+        if not retained:
+            self._is_there(domain)
+        self.reports.add(domain, report)
+        running = self._operation
+        if running is None or retained:
+            return
+        if report.activity_id == running.id:
+            self.meet(Reported(domain, versions(report.state)))
+        elif report.introduces and domain not in self._lines.local:
+            self.meet(Restarted(domain))
+
+    def elapsed(self, event: Elapsed) -> None:
+        """A timer has run out."""
+        self.meet(event)
+
+    def resume(self) -> None:
+        """Go on with the operation that was open when the process ended; with the next one that waits, if none was."""
+        stored = self._journal.operations.of(self._conduct.domain)
+        if stored is None:
+            self._begin_next()
+            return
+        self._operation = stored.operation
+        rebooted = stored.boot != self._boot()
+        self._say(Feedback("operation", f"{name_of(stored.operation.id)}: goes on" + ", after a reboot" * rebooted))
+        self.meet(Resumed(rebooted))
+
+    @at_once
+    def meet(self, event: Event) -> None:
+        """All that follows from an event."""
+        if self._operation is not None:
+            self._follow(after(self._operation, event, self._conduct.decisions))
+
+    # ── what follows ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _follow(self, step: Step, *, goes_on: bool = False) -> None:
+        """Store an operation, and carry out its effects. `goes_on`: its id does, and no end of it is told."""
+        operation = step.operation
+        if operation.status in ENDS:
+            self._operation = None
+            self._journal.operations.drop(self._conduct.domain)
+        elif self._operation is None or _differs(self._operation, operation):
+            self._operation = operation
+            self._journal.operations.keep(self._conduct.domain, operation, self._boot())
+        else:
+            self._operation = operation
+        for effect in step.effects:
+            if not (goes_on and isinstance(effect, Say)):
+                self._carry_out(operation, effect, goes_on=goes_on)
+        self.changed.set()
+        self.told.set()
+
+    def announce(self, text: str) -> None:
+        """Tell the sender of the open operation what it waits for, in words."""
+        if self._operation is not None:
+            self.narrator.announce(self._operation, text)
+
+    def _carry_out(self, operation: Operation, effect: Effect, *, goes_on: bool) -> None:
+        id_, now_ms = operation.id, self._now_ms()
+        match effect:
+            case SendSlice(domain):
+                part = operation.part(domain)
+                if part is not None:
+                    self._send(domain, "desired", desired_bytes(id_, now_ms, part.slice))
+            case SendCommand(domain, command, baseline):
+                self._send(domain, "command", command_bytes(id_, now_ms, command, baseline))
+            case AskState(domain):
+                self._ask_state(domain, id_)
+            case Say(status, message):
+                self.narrator.tell(operation, status, message)
+                if status in ENDS:
+                    self._tell_end(operation, status, message)
+            case AskOwner(command):
+                self._publish(Outgoing(self._topics.question, encode(Envelope(id_, now_ms, {"command": command}))))
+                self._say(Feedback("operation", f"{name_of(id_)}: the owner is asked about {command}"))
+            case WithdrawQuestion():
+                pass  # an answer finds no open question any more
+            case Reboot():
+                self.needs_reboot.set()
+            case Ended() if not goes_on:
+                self.reports.ask(id_)
+                asyncio.get_running_loop().call_soon(self._begin_next)
+            case Ended():
+                pass
+
+    def _tell_end(self, operation: Operation, status: Status, message: str) -> None:
+        text = f"{name_of(operation.id)}: {status}" + (f", {message}" if message else "")
+        self._say(Feedback("operation", text))
+        self._journal.drop_condition("OperationCompleted")  # each end is news with a time of its own
+        condition = Condition("OperationCompleted", status == "COMPLETED", _REASONS[status], f"operation {text}")
+        self._journal.set_condition(condition)
+
+    def _send(self, domain: str, what: str, payload: bytes) -> None:
+        topic = str(getattr(self._lines.topics[domain], what))
+        if domain in self._lines.local:
+            self._lines.local[domain](topic, payload)
+        else:
+            self._publish(Outgoing(topic, payload))
+
+    def _ask_state(self, domain: str, activity_id: str) -> None:
+        self._send(domain, "get", question_bytes(activity_id, self._now_ms()))
+
+    def _publish(self, message: Outgoing) -> None:
+        self._journal.outbox.send(message)
+        self._wake_sender()
+
+    # ── agents that are away ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _is_there(self, domain: str) -> None:
+        if domain not in self._lines.local:
+            self._journal.set_condition(Condition("AgentReachable", True, "Answers", "", domain=domain))
+
+    def _is_late(self, domain: str, seconds: float) -> None:
+        if domain not in self._lines.local:
+            why = f"the agent of {domain} did not answer within {seconds:g} s"
+            self._journal.set_condition(Condition("AgentReachable", False, "Silent", why, domain=domain))
+
+    def _ignore(self, topic: str, why: str) -> None:
+        self._say(Feedback("message-ignored", why, place=topic))
+
+    def _now_ms(self) -> int:
+        return int(self._now() * 1000)
+
+
+def _differs(before: Operation, now: Operation) -> bool:
+    """Whether an operation has to be stored. Progress alone is told again by the next message of its agent."""
+    return _without_progress(before) != _without_progress(now)
+
+
+def _without_progress(operation: Operation) -> Sequence[object]:
+    parts = [
+        (*_fields(part), [(each.component, each.version, each.status) for each in part.actions])
+        for part in operation.parts
+    ]
+    return operation.groups, operation.status, operation.approved, operation.question, operation.reboots, parts
+
+
+def _fields(part: object) -> tuple[object, ...]:
+    return tuple(getattr(part, name) for name in ("domain", "asks", "again", "failed", "end", "why"))

@@ -1,0 +1,80 @@
+"""The reboot that an operation needs: announced, after a pause, and in order.
+
+The original writes to the sysrq trigger without a sync (update-orchestrator.md §3.9). Here the machine is told, as by a
+person: what runs is ended in order, and who holds off a shutdown is waited for. A reboot that is due is part of the
+stored operation, so that a crash before it leaves it due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from evenkeel.controller.operations.orchestrator import Orchestrator
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.kanto.activity import name_of
+from evenkeel.specs.operations.events import Cancelled, Resumed
+
+_AGAIN_S = 15.0
+"""The pause between two tries."""
+
+
+class Machine(Protocol):
+    """The device, as far as its reboot is concerned (`controller.drivers.slots.ports.Machine`)."""
+
+    def boot(self) -> str: ...
+    async def inhibitors(self) -> Sequence[str]: ...
+    async def reboot(self) -> None: ...
+
+
+class Reboots:
+    """The reboots of one device. `after_s`: the pause before each; `None`: somebody else reboots it."""
+
+    def __init__(self, machine: Machine, after_s: float | None, say: Callable[[Feedback], None]) -> None:
+        self._machine, self._after_s, self._say = machine, after_s, say
+
+    async def serve(self, orchestrator: Orchestrator) -> None:
+        """Reboot whenever an operation needs it; until cancelled."""
+        while True:
+            await orchestrator.needs_reboot.wait()
+            if not _is_due(orchestrator):
+                orchestrator.needs_reboot.clear()
+                continue
+            boot, id_ = self._machine.boot(), orchestrator.operation.id if orchestrator.operation is not None else ""
+            if self._after_s is None:
+                self._tell(
+                    orchestrator, id_, "the device has to be rebooted now, and evenkeel may not do it (`reboot.enable`)"
+                )
+                orchestrator.needs_reboot.clear()
+                continue
+            self._tell(orchestrator, id_, f"the device is rebooted in {self._after_s:g} s")
+            await asyncio.sleep(self._after_s)
+            if _is_due(orchestrator):
+                await self._reboot(orchestrator, id_, boot)
+
+    async def _reboot(self, orchestrator: Orchestrator, id_: str, boot: str) -> None:
+        try:
+            blockers = await self._machine.inhibitors()
+            if blockers:
+                self._tell(orchestrator, id_, f"the reboot waits: {'; '.join(blockers)}")
+            else:
+                await self._machine.reboot()
+        except Refused as error:
+            orchestrator.meet(Cancelled(f"the device cannot be rebooted: {error.message}"))
+            return
+        except (Unavailable, TimedOut) as error:
+            self._tell(orchestrator, id_, f"the reboot waits: {error.message}")
+        if self._machine.boot() != boot:  # a simulated device boots while this process goes on
+            orchestrator.meet(Resumed(rebooted=True))
+        else:
+            await asyncio.sleep(_AGAIN_S)
+
+    def _tell(self, orchestrator: Orchestrator, id_: str, text: str) -> None:
+        self._say(Feedback("operation", f"{name_of(id_)}: {text}"))
+        orchestrator.announce(text)
+
+
+def _is_due(orchestrator: Orchestrator) -> bool:
+    return orchestrator.operation is not None and orchestrator.operation.reboots

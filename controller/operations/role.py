@@ -1,0 +1,242 @@
+"""The update manager as a role of the device's connection.
+
+Agents of other devices are heard over the broker, those of this one as they store their messages: these go on while no
+broker is there. Nothing here waits for an agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from evenkeel.controller.journal.journal import Journal, at_once
+from evenkeel.controller.journal.mailbox import MOST_TRIES, Incoming
+from evenkeel.controller.loop.defects import Defects
+from evenkeel.controller.operations.conduct import OperationsConduct, OperationsTopics
+from evenkeel.controller.operations.orchestrator import Lines, Orchestrator
+from evenkeel.controller.operations.reboot import Reboots
+from evenkeel.reconcilers.operations.inventory import read_report
+from evenkeel.reconcilers.operations.waiting import timers
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.kanto.heard import heard_from
+from evenkeel.specs.kanto.updateagent import read_command, read_envelope, shortened_feedback
+from evenkeel.specs.operations.events import Elapsed, Timer
+from evenkeel.specs.problem import problems_text
+from evenkeel.specs.reading.wire import MOST_BYTES, rescued_activity
+
+if TYPE_CHECKING:
+    from evenkeel.controller.mqtt import Message
+
+_SHORTER = (1000, 200, 0)
+"""The lengths, in characters, to which texts are shortened in feedback that is too large for the broker."""
+
+
+class OperationsRole:
+    """A `Role` of the router: one update orchestrator."""
+
+    name = "update manager"
+
+    def __init__(
+        self,
+        conduct: OperationsConduct,
+        topics: OperationsTopics,
+        lines: Lines,
+        orchestrator: Orchestrator,
+        reboots: Reboots,
+        journal: Journal,
+        defects: Defects,
+        say: Callable[[Feedback], None],
+    ) -> None:
+        self._conduct, self._own, self._lines, self._orchestrator = conduct, topics, lines, orchestrator
+        self._reboots, self._journal, self._defects, self._say = reboots, journal, defects, say
+        self._domains = {
+            topic: domain for domain, each in lines.topics.items() for topic in (each.feedback, each.state)
+        }
+        """Topic → the domain whose agent speaks there."""
+        self._mail = journal.mailbox(f"{conduct.domain} agents")
+        """Feedback of the agents of this device: stored with their activities, so that no crash separates the two."""
+        self._reports: deque[tuple[str, bytes]] = deque()
+        """Topic and content of reports of these agents. They are asked for again."""
+        self._hears = asyncio.Event()
+        for domain in lines.local:
+            journal.outbox.listen(lines.topics[domain].feedback, partial(self._keep, lines.topics[domain].feedback))
+            journal.outbox.listen(lines.topics[domain].state, partial(self._note, lines.topics[domain].state))
+
+    def _keep(self, topic: str, payload: bytes) -> None:
+        self._mail.take_in(topic, payload)
+        self._hears.set()
+
+    def _note(self, topic: str, payload: bytes) -> None:
+        self._reports.append((topic, payload))
+        self._hears.set()
+
+    # ── of the connection ──────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def topics(self) -> Sequence[str]:
+        remote = [topic for topic, domain in self._domains.items() if domain not in self._lines.local]
+        return (self._own.desired, self._own.command, self._own.get, self._own.answer, *remote)
+
+    def has_room(self) -> bool:
+        return not self._journal.outbox.is_full(self._own.feedback)
+
+    def arrived(self, message: Message) -> None:
+        topic, own = message.topic, self._own
+        if topic in self._domains:
+            self._hear(self._domains[topic], topic, message.payload, retained=message.retained)
+        elif topic == own.desired:
+            self._desired(message)
+        elif message.retained:
+            self._ignore(topic, "a retained message is stale here; it counts only when it is sent")
+        elif topic == own.command:
+            command = read_command(message.payload, topic)
+            if isinstance(command, tuple):
+                self._ignore(topic, problems_text(command, "; "))
+            else:
+                self._orchestrator.cancel(command.activity_id, command.command)
+        elif topic == own.answer:
+            self._answer(message.payload)
+        else:
+            received = read_envelope(message.payload, topic)
+            if received.problems:
+                self._ignore(topic, problems_text(received.problems, "; "))
+            else:
+                self._orchestrator.reports.ask(received.activity_id)
+
+    def _desired(self, message: Message) -> None:
+        mail = self._journal.mailbox(self._conduct.domain)
+        if message.retained:
+            if mail.knows_retained(message.topic, message.payload):
+                return
+            mail.remember_retained(message.topic, message.payload)
+        if message.cut_from:
+            why = f"the message is larger than {MOST_BYTES // 1024**2} MiB: {message.cut_from} bytes"
+            self._orchestrator.refuse(rescued_activity(message.payload), why)
+        elif not message.payload:
+            self._ignore(message.topic, "it is empty, as when a retained desired state is cleared at the broker")
+        else:
+            self._orchestrator.desired(message.payload)
+
+    def _answer(self, payload: bytes) -> None:
+        received = read_envelope(payload, self._own.answer)
+        value = received.payload if isinstance(received.payload, dict) else {}
+        if received.problems:
+            self._ignore(self._own.answer, problems_text(received.problems, "; "))
+            return
+        status, command = value.get("status"), value.get("command")
+        self._orchestrator.answer(
+            received.activity_id,
+            command if isinstance(command, str) else "",
+            status if isinstance(status, str) else "",
+            payload,
+        )
+
+    def _hear(self, domain: str, topic: str, payload: bytes, *, retained: bool = False) -> None:
+        if topic == self._lines.topics[domain].feedback:
+            told = heard_from(payload)
+            if told is None:
+                self._ignore(topic, f"it is no feedback: {payload[:200]!r}")
+            elif not retained:
+                self._orchestrator.feedback(domain, told)
+            return
+        report = read_report(payload, topic)
+        if isinstance(report, str):
+            self._ignore(topic, report)
+        else:
+            self._orchestrator.reported(domain, report, retained=retained)
+
+    def set_aside(self, message: Message, why: str) -> None:
+        self._journal.mailbox(self._conduct.domain).set_aside(message.topic, message.payload, why)
+
+    def shorter(self, topic: str, payload: bytes) -> Iterator[bytes]:
+        """Feedback with shorter and shorter texts: its sender needs the status in any case."""
+        for most in _SHORTER if topic == self._own.feedback else ():
+            yield shortened_feedback(payload, most)
+
+    async def introduce(self) -> None:
+        self._orchestrator.reports.introduce()
+
+    async def serve(self) -> None:
+        self._orchestrator.resume()
+        async with asyncio.TaskGroup() as group:
+            for work in (self._hear_own, self._time, self._report, self._narrate, self._reboot):
+                part = f"{self.name}, {work.__name__.strip('_')}"
+                group.create_task(self._defects.supervise(part, work))
+
+    def _ignore(self, topic: str, why: str) -> None:
+        self._say(Feedback("message-ignored", why, place=topic))
+
+    # ── beside it ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _hear_own(self) -> None:
+        """Agents of this device, as they tell."""
+        while True:
+            while (message := self._mail.incoming()) is not None and self._journal.is_durable:
+                if message.tries < MOST_TRIES:
+                    self._mail.begin_try(message)
+                    self._hear_stored(message)
+                else:
+                    self._mail.set_aside(message.topic, message.payload, "evenkeel broke on it again and again")
+                    self._mail.record(None, dealt_with=message)
+                await asyncio.sleep(0)
+            while self._reports:
+                topic, payload = self._reports.popleft()
+                self._hear(self._domains[topic], topic, payload)
+            await self._hears.wait()
+            self._hears.clear()
+
+    @at_once
+    def _hear_stored(self, message: Incoming) -> None:
+        self._hear(self._domains[message.topic], message.topic, message.payload)
+        self._mail.record(None, dealt_with=message)
+
+    async def _time(self) -> None:
+        """The timers of the operation."""
+        clock, running = asyncio.get_running_loop().time, dict[tuple[str, Timer], float]()
+        while True:
+            operation, now_s = self._orchestrator.operation, clock()
+            wanted = timers(operation, self._conduct.decisions) if operation is not None else ()
+            id_ = operation.id if operation is not None else ""
+            running = {(id_, each): running.get((id_, each), now_s + each.seconds) for each in wanted}
+            over = [key for key, at in running.items() if at <= now_s]
+            if over:
+                del running[over[0]]
+                self._orchestrator.elapsed(Elapsed(over[0][1]))
+                continue
+            self._orchestrator.changed.clear()
+            await _first(self._orchestrator.changed, min(running.values()) - now_s if running else None)
+
+    async def _report(self) -> None:
+        reports = self._orchestrator.reports
+        while True:
+            reports.changed.clear()
+            await _first(reports.changed, reports.due_in_s())
+            if reports.due_in_s() == 0.0:
+                with self._journal.at_once():
+                    reports.work()
+
+    async def _narrate(self) -> None:
+        narrator = self._orchestrator.narrator
+        while True:
+            due_in_s = narrator.due_in_s()
+            if due_in_s is None:
+                await self._orchestrator.told.wait()
+                self._orchestrator.told.clear()
+            else:
+                await asyncio.sleep(due_in_s)
+                narrator.flush()
+
+    async def _reboot(self) -> None:
+        await self._reboots.serve(self._orchestrator)
+
+
+async def _first(event: asyncio.Event, seconds: float | None) -> None:
+    """Wait for an event, for so many seconds at most."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass

@@ -1,0 +1,287 @@
+"""A device with an update manager, both of evenkeel's agents, and agents of other control units: a whole controller on
+virtual time, a broker in memory, simulated slots and containers.
+
+What outlives a process is here: slots, containers, other control units, and the directory of the journal. `restarts`
+and `reboots` end the process and begin another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.controller.mqtt.memory_link import MemoryLink
+from tests.controller.stage import Scripted
+from tests.reconcilers.operations.agents import Agent
+from tests.virtual import now
+
+from evenkeel.controller.cycle.domain import AnyDomain, Domain
+from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
+from evenkeel.controller.drivers.slots.memory import MemorySlots, World, factory
+from evenkeel.controller.journal.journal import Journal, open_journal
+from evenkeel.controller.loop.controller import Controller
+from evenkeel.controller.loop.ports import Serving
+from evenkeel.controller.loop.queue import WakeUps
+from evenkeel.controller.loop.worker import Conduct as LoopConduct
+from evenkeel.controller.mqtt.router import Router
+from evenkeel.controller.mqtt.session import is_of
+from evenkeel.controller.operations.conduct import OperationsConduct
+from evenkeel.controller.process.clock import Uptime
+from evenkeel.controller.serving import agent_roles, operations_role
+from evenkeel.reconcilers.containers import Containers
+from evenkeel.reconcilers.slots import Slots
+from evenkeel.specs.operations.conduct import Conduct
+from evenkeel.specs.operations.events import AgentFeedback
+from evenkeel.specs.settings.mqtt import MqttSettings
+from evenkeel.specs.settings.self_update import SelfUpdateAgentSettings
+from evenkeel.specs.settings.settings import Settings, UpdateAgentSettings
+
+DECISIONS = Conduct(reboots=("self-update",), rank={"self-update": 1})
+LOCAL = ("self-update", "containers")
+
+
+def demand(
+    activity: str,
+    os: str = "",
+    web: str = "",
+    others: Mapping[str, str] | None = None,
+    baselines: Mapping[str, Sequence[str]] | None = None,
+) -> str:
+    """A message for `vehicleupdate/desiredstate`: versions of the operating system, of the container `web`, and of the
+    application of other control units."""
+    domains: list[dict[str, Any]] = []
+    if os:
+        config = [{"key": "image", "value": f"https://updates.example/v{os}.raucb"}]
+        domains.append({"id": "self-update", "components": [{"id": "os-image", "version": os, "config": config}]})
+    if web:
+        config = [{"key": "image", "value": f"reg.example/web:{web}"}]
+        domains.append({"id": "containers", "components": [{"id": "web", "version": web, "config": config}]})
+    for domain, version in (others or {}).items():
+        domains.append({"id": domain, "components": [{"id": "app", "version": version}]})
+    payload: dict[str, Any] = {"domains": domains}
+    if baselines:
+        payload["baselines"] = [{"title": title, "components": list(each)} for title, each in baselines.items()]
+    return json.dumps({"activityId": activity, "timestamp": 1, "payload": payload})
+
+
+class Published(NamedTuple):
+    topic: str
+    content: Any
+    retain: bool
+
+
+class Broker(MemoryLink):
+    """The link of one process to the broker. Other control units hear what is published."""
+
+    def __init__(self, heard: Callable[[str, Any], None]) -> None:
+        super().__init__(100_000)
+        self.published: list[Published] = []
+        self._hear = heard
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
+        await super().publish(topic, payload, qos=qos, retain=retain)
+        assert qos == 1
+        content = json.loads(payload)
+        self.published.append(Published(topic, content, retain))
+        asyncio.get_running_loop().call_soon(self._hear, topic, content)
+
+    def hears(self, topic: str) -> bool:
+        return any(is_of(each, topic) for each in self._topics)
+
+
+class Device:
+    """Within a virtual loop. `agents`: of other control units."""
+
+    def __init__(
+        self,
+        state: Path,
+        agents: Sequence[Agent] = (),
+        decisions: Conduct = DECISIONS,
+        local: Sequence[str] = LOCAL,
+        **conduct: Any,
+    ) -> None:
+        self._state = state
+        self.others = {agent.domain: agent for agent in agents}
+        self.conduct = OperationsConduct(
+            "vehicle", dict.fromkeys((*local, *self.others), 30.0), decisions, version="1.0", **conduct
+        )
+        self._settings = Settings(
+            mqtt=MqttSettings(enabled=True),
+            update_agent=UpdateAgentSettings(enable="containers" in local, report_debounce=timedelta(0)),
+            self_update_agent=SelfUpdateAgentSettings(enable="self-update" in local, report_debounce=timedelta(0)),
+        )
+        self.world: World = factory("1")
+        self.containers = MemoryEngine(now=now)
+        self.everything: list[Published] = []
+        self.is_away = False
+        """Other control units hear nothing."""
+        self._boot()
+
+    # ── the process ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _boot(self) -> None:
+        self.journal: Journal = open_journal(self._state, now)
+        self.link, self.source = Broker(self._publish_reached), Scripted()
+        self.slots = MemorySlots(self.world, now)
+        self.slots.machine.dies = self._goes_down
+        self.domains: list[AnyDomain] = [Domain(Slots(), self.slots), Domain(Containers(), self.containers)]
+        self.controller = Controller(
+            self.journal,
+            self.domains,
+            self.source,
+            (),
+            timedelta(seconds=60),
+            WakeUps(jitter=lambda: 0.5),
+            agents=self._agents,
+            conduct=LoopConduct(tries=2, now=now),
+        )
+        self._work: asyncio.Task[None] | None = None
+        self._is_going = False
+
+    def _agents(self, controller: Controller) -> Serving:
+        router = Router(self.link, self.journal, controller.say, controller.defects)  # type: ignore[arg-type]
+        roles = tuple(agent_roles(self._settings, self.journal, self.domains, controller, router, now, self._clock))
+        names = {"containers": "containers", "slots": "self-update"}
+        local = {names[role.domain]: role for role in roles}
+        manager = operations_role(self.conduct, local, self.journal, controller, router, self.slots.machine, now)
+        for role in (*roles, manager):
+            router.add(role)
+        return Serving(roles, router.serve)
+
+    def _clock(self) -> Uptime:
+        return Uptime(self.world.boot, asyncio.get_running_loop().time())
+
+    async def _goes_down(self) -> None:
+        """systemd tells all services to stop."""
+        self._is_going = True
+        self.controller.stop()
+
+    async def starts(self) -> None:
+        self._work = asyncio.ensure_future(self.controller.run())
+        await asyncio.sleep(1)
+
+    async def dies(self) -> None:
+        """The process is gone without a word."""
+        assert self._work is not None
+        self._work.cancel()
+        await asyncio.gather(self._work, return_exceptions=True)
+        self.slots.updater.stop()
+        self._over()
+
+    def _over(self) -> None:
+        self._work = None
+        self.everything += self.link.published
+        self.journal.close()
+
+    async def restarts(self) -> None:
+        await self.dies()
+        self._boot()
+        await self.starts()
+
+    async def loses_power(self) -> None:
+        """The whole device begins anew; other control units too."""
+        await self.dies()
+        self._booted()
+        await self.starts()
+
+    def _booted(self) -> None:
+        self.slots.cut_power()
+        for agent in self.others.values():
+            agent.boot()
+        self._boot()
+
+    async def plays(self, seconds: float) -> None:
+        """Time passes, and the device boots as often as it is told to."""
+        clock = asyncio.get_running_loop().time
+        ends = clock() + seconds
+        while clock() < ends:
+            await asyncio.sleep(1)
+            if self._is_going and self._work is not None:
+                await self._work
+                self._over()
+                self._booted()
+                await self.starts()
+
+    # ── messages ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _publish_reached(self, topic: str, content: Any) -> None:
+        """A message has reached other control units."""
+        if self.is_away:
+            return
+        for agent in self.others.values():
+            prefix = f"{agent.domain.replace('-', '')}update"
+            id_ = content["activityId"]
+            if topic == f"{prefix}/desiredstate":
+                self._tell(prefix, id_, agent.slice())
+            elif topic == f"{prefix}/desiredstate/command":
+                self._tell(prefix, id_, agent.command(content["payload"]["command"]))
+            elif topic == f"{prefix}/currentstate/get":
+                self.reports(agent, id_)
+
+    def _tell(self, prefix: str, id_: str, all_of_it: Iterator[AgentFeedback]) -> None:
+        for told in all_of_it:
+            actions = [
+                {"component": {"id": each.component, "version": each.version}, "status": each.status}
+                for each in told.actions
+            ]
+            payload = {"status": told.status, "message": told.message, "actions": actions}
+            self._deliver(f"{prefix}/desiredstatefeedback", {"activityId": id_, "timestamp": 1, "payload": payload})
+
+    def reports(self, agent: Agent, id_: str) -> None:
+        """An agent reports its current state."""
+        prefix = f"{agent.domain.replace('-', '')}update"
+        nodes = [
+            {"id": f"{agent.domain}-agent", "version": "1", "type": "APPLICATION"},
+            {"id": agent.component, "version": agent.runs, "type": "IMAGE"},
+        ]
+        content = {"activityId": id_, "timestamp": int(now() * 1000), "payload": {"softwareNodes": nodes}}
+        self._deliver(f"{prefix}/currentstate", content)
+
+    def _deliver(self, topic: str, content: Any) -> None:
+        if self._work is not None and self.link.hears(topic):
+            self.link.deliver(topic, json.dumps(content))
+
+    def asks(self, text: str) -> None:
+        """Somebody publishes a desired state."""
+        self.link.deliver("vehicleupdate/desiredstate", text)
+
+    def sends(self, topic: str, activity: str, **payload: Any) -> None:
+        """Somebody publishes to the update manager."""
+        self.link.deliver(topic, json.dumps({"activityId": activity, "timestamp": 1, "payload": payload}))
+
+    # ── what came of it ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def said(self, topic: str = "vehicleupdate/desiredstatefeedback") -> list[Published]:
+        return [each for each in (*self.everything, *self.link.published) if each.topic == topic]
+
+    def statuses(self, activity: str) -> list[str]:
+        """Statuses in order; one that is told again and again counts once."""
+        found: list[str] = []
+        for each in self.said():
+            status = each.content["payload"]["status"]
+            if each.content["activityId"] == activity and found[-1:] != [status]:
+                found.append(status)
+        return found
+
+    def end(self) -> tuple[str, str]:
+        payload = self.said()[-1].content["payload"]
+        return payload["status"], payload.get("message", "")
+
+    @property
+    def os(self) -> str:
+        """The version that is booted."""
+        bundle = self.world.running()
+        return bundle.version if bundle is not None else ""
+
+    @property
+    def web(self) -> str:
+        """The images that run."""
+        return ", ".join(each.removeprefix("reg.example/") for each in self.containers.running().values())
+
+    def breaks(self, web: str) -> None:
+        """This version of `web` does not stay up."""
+        self.containers.catalogue[f"reg.example/web:{web}"] = Image(exits_with=1)
