@@ -303,11 +303,11 @@ PLANTED = {
     CEL: (
         {
             "reconcilers/preconditions/x.py": "import cel_expr_python",
-            "controller/x.py": "from cel_expr_python import cel",
+            "controller/operations/x.py": "from cel_expr_python import cel",
         },
         [
             "evenkeel.reconcilers.preconditions.x -> cel_expr_python (l.1)",
-            "evenkeel.controller.x -> cel_expr_python (l.1)",
+            "evenkeel.controller.operations.x -> cel_expr_python (l.1)",
         ],
     ),
     ROOMS: (

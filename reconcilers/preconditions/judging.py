@@ -33,9 +33,9 @@ def judge(precondition: Precondition, present: Mapping[str, Observed]) -> str:
     clauses = precondition.clauses
     if not clauses:
         return ""
-    observed = {name: present.get(name, _NOT_OBSERVED) for name in preclause.names}
+    observed = {name: present.get(name, _NOT_OBSERVED) for name in precondition.names}
     values = {name: each.value for name, each in observed.items() if each.counts}
-    results = evaluate([clause.cel for clause in clauses], preclause.names, values)
+    results = evaluate([clause.cel for clause in clauses], precondition.names, values)
     reasons = [
         _reason(clause, result, observed) for clause, result in zip(clauses, results, strict=True) if result is not True
     ]
