@@ -1,7 +1,7 @@
 """Preconditions of the open operation, judged whenever a value may count otherwise.
 
-A verdict that turns is told at once. Another reason for the same verdict is told seldom: it is stored with the operation and sent
-to the backend, and a speed has another value with each message.
+A verdict that turns is told at once. Another reason for the same verdict is told seldom: it is stored with the operation and
+sent to the backend, and a speed has another value with each message.
 """
 
 from __future__ import annotations
