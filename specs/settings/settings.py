@@ -48,7 +48,6 @@ EngineKind = Literal["memory", "docker", "podman"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 
-_MANAGER = "updateManager"
 _RESERVED_NETWORKS = ("bridge", "host", "none", "default")
 
 
@@ -259,22 +258,24 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
         self_update_agent=self_update_agent_from(spec.self_update_agent, found),
         update_manager=update_manager_from(spec.update_manager, _local(spec), found),
     )
-    agents = {"updateAgent": settings.update_agent, "selfUpdateAgent": settings.self_update_agent}
-    roles = {**agents, _MANAGER: settings.update_manager}
-    names = {section: "the update manager" if section == _MANAGER else "the agent" for section in roles}
-    found.extend(
-        Flaw((section, "enable"), f"{names[section]} needs a broker", "write `mqtt: {enabled: true}`")
-        for section, role in roles.items()
-        if role.enable and not settings.mqtt.enabled
+    one, other, manager = settings.update_agent, settings.self_update_agent, settings.update_manager
+    roles = (
+        ("updateAgent", "the agent", one.enable),
+        ("selfUpdateAgent", "the agent", other.enable),
+        ("updateManager", "the update manager", manager.enable),
     )
-    one, other = settings.update_agent, settings.self_update_agent
+    found.extend(
+        Flaw((section, "enable"), f"{name} needs a broker", "write `mqtt: {enabled: true}`")
+        for section, name, is_there in roles
+        if is_there and not settings.mqtt.enabled
+    )
     if one.enable and other.enable and topic_prefix(one.domain) == topic_prefix(other.domain):
         message = f"`updateAgent` has the domain `{one.domain}`, too"
         if one.domain != other.domain:
             message = f"`updateAgent` with the domain `{one.domain}` has the topics `{topic_prefix(one.domain)}/…`, too"
         found.append(Flaw(("selfUpdateAgent", "domain"), message, "topics are made of it; write another one"))
     flaws.extend(found)
-    if settings.mqtt.enabled and not any(role.enable for role in roles.values()):
+    if settings.mqtt.enabled and not any(is_there for _, _, is_there in roles):
         message = "nothing connects to the broker without an update agent or an update manager"
         flaws.append(Flaw(("mqtt", "enabled"), message, "write `updateAgent: {enable: true}`", warning=True))
     return None if found else settings
