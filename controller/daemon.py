@@ -22,8 +22,8 @@ class RunSettings(NamedTuple):
 
 
 def serve(settings: Settings, notes: list[Problem], local: bool = True, password: str = "") -> int:
-    """Be the controller until a signal ends it; the exit code. The arguments are those of `RunSettings`. YAML that was never parsed is parsed in a process of its
-    own, which leaves it in the cache; the parser would take 2 to 3 MiB for ever."""
+    """Be the controller until a signal ends it; the exit code. The arguments are those of `RunSettings`. YAML that was never
+    parsed is parsed in a process of its own, which leaves it in the cache; the parser would take 2 to 3 MiB for ever."""
     import asyncio
     import os
     import signal
@@ -91,8 +91,8 @@ def _introduce(settings: Settings, *, local: bool) -> None:
     """Log the configuration of this controller, for the reader of a log in which nothing happens."""
     engine = settings.engine
     if not local:
-        fields = {"update manager": settings.update_manager.domain, "broker": settings.mqtt.broker}
-        log.info("starting without domains of this device", extra={"fields": {**fields, "state": settings.state}})
+        fields = {"domain": settings.update_manager.domain, "broker": settings.mqtt.broker}
+        log.info("starting as an update manager alone", extra={"fields": {**fields, "state": settings.state}})
         return
     where = f"{engine.kind} {engine.address}" if engine.kind != "memory" else engine.kind
     fields = {"engine": where, "specs": ", ".join(settings.specs), "state": settings.state}

@@ -1,8 +1,8 @@
 """The entry of the command `evenkeel`, before the command line is read.
 
-`evenkeel run` and `evenkeel update-manager` stay for months, and need neither click nor YAML any more once options and settings are known. So a process
-of its own reads these. Where that one fails, as with an option that does not exist, and for all other commands, `cli` does
-everything itself, and says what is wrong.
+`evenkeel run` and `evenkeel update-manager` stay for months, and need neither click nor YAML any more once their options and
+settings are known. So a process of its own reads these. Where that one fails, as with an option that does not exist, and for
+all other commands, `cli` does everything itself, and says what is wrong.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`evenkeel update-manager`: Kanto's update manager with its own command line.
 
-Its flags are those of Go, with one dash and names of agents in them. click cannot read these, so `specs.kanto.update_manager.line`
-does; click has them for the help.
+Its flags are those of Go, with one dash and names of agents in them. click cannot read these, so `read_line` does; click has
+them for the help.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class _GoLine(click.Command):
 
 def _documented(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the flags of the original, for its help."""
-    file = Key((), CONFIG_FILE, "text", "", "config.json of the update manager", without=True)
+    file = Key((), CONFIG_FILE, "text", "", "the config.json; without it the defaults count", without=True)
     domains = Key(("agents",), DOMAINS, "words", "containers", "domains that have an agent, with commas")
     of_agents = tuple(
         key._replace(flag=f"DOMAIN-{key.flag}", path=("agents", "DOMAIN", *key.path)) for key in AGENT_KEYS
@@ -60,7 +60,8 @@ def _documented(function: Callable[..., Any]) -> Callable[..., Any]:
         said = [f"`{'.'.join(key.path)}`"] if key.path else []
         said += [f"${key.variable}"] if key.variable else []
         said += [f"default {key.default}"] if key.default else []
-        text = f"{key.meaning[0].upper()}{key.meaning[1:]}{f' ({", ".join(said)})' if said else ''}."
+        more = f" ({', '.join(said)})" if said else ""
+        text = f"{key.meaning[0].upper()}{key.meaning[1:]}{more}."
         name = f"of_{key.flag.replace('-', '_').lower()}"
         kinds = {"truth": "[=false]", "duration": "DURATION", "number": "N", "words": "A,B"}
         function = click.option(name, f"-{key.flag}", metavar=kinds.get(key.kind, "TEXT"), help=text)(function)

@@ -1,8 +1,8 @@
 """The configuration of Kanto's update manager, used as it is or converted to the settings of evenkeel.
 
-`load_update_manager` reads its file with its command line and environment. The settings of evenkeel itself lie below: its own file
-says what else there is on this device. The two must not speak about the same thing, so `updateManager` in both is an
-error, and a `connection` takes the place of `mqtt`.
+`load_update_manager` reads its file with its command line and environment. The settings of evenkeel itself lie below: they
+say what else there is on this device. The two must not speak about the same thing, so a section `updateManager` there
+is an error, and `connection` takes the place of `mqtt`.
 
 The password stays where it is, in the file or in the environment, and is read from there at every connection.
 """
@@ -19,7 +19,6 @@ from evenkeel.specs.errors import SettingsError
 from evenkeel.specs.kanto.update_manager.keys import PASSWORD, PASSWORD_FLAG, variable_of
 from evenkeel.specs.kanto.update_manager.line import Line, Over, laid_over
 from evenkeel.specs.kanto.update_manager.settings import (
-    Things,
     file_password,
     update_manager_path,
     update_manager_settings,
@@ -121,8 +120,9 @@ def _read(file: Path | None, problems: list[Problem]) -> Tree:
 
 
 def _together(own: Value, theirs: dict[str, Value]) -> Value:
-    """`own` with the sections of an update manager in it. Parts with the wrong type are left, to be reported."""
-    if not isinstance(own, dict):
+    """`own` with the sections of an update manager in it. Parts with the wrong type are left, to be reported. `theirs` is
+    empty where it has errors."""
+    if not isinstance(own, dict) or not theirs:
         return own
     mqtt, log = own.get("mqtt", {}), own.get("log", {})
     if "mqtt" in theirs:
@@ -131,7 +131,7 @@ def _together(own: Value, theirs: dict[str, Value]) -> Value:
         mqtt = {**mqtt, "enabled": True}
     if "log" in theirs and isinstance(log, dict) and isinstance(theirs["log"], dict):
         log = {**log, **theirs["log"]}
-    return {**own, "updateManager": theirs.get("updateManager", {}), "mqtt": mqtt, "log": log}
+    return {**own, "updateManager": theirs["updateManager"], "mqtt": mqtt, "log": log}
 
 
 def _contradictions(file: Path, own: Tree) -> list[Problem]:
