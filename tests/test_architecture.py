@@ -267,6 +267,7 @@ LAYERED = "each folder imports only what stands below it"
 PURE = "pure folders touch no world"
 MSGSPEC = "msgspec is known to specs only"
 CLIENTS = "each third-party client is imported in one place"
+CEL = "CEL is known to one module"
 ROOMS = "rooms of the controller import only what stands below them"
 NO_DOMAIN = "agents and what drives any domain know no domain"
 DRIVERS = "drivers of different domains do not know each other"
@@ -313,6 +314,16 @@ PLANTED = {
             "evenkeel.controller.drivers.x -> httpx (l.1)",
             "evenkeel.controller.sinks.x -> paho (l.1)",
             "evenkeel.controller.sources.x -> watchfiles (l.1)",
+        ],
+    ),
+    CEL: (
+        {
+            "reconcilers/preconditions/x.py": "import cel_expr_python",
+            "controller/x.py": "from cel_expr_python import cel",
+        },
+        [
+            "evenkeel.reconcilers.preconditions.x -> cel_expr_python (l.1)",
+            "evenkeel.controller.x -> cel_expr_python (l.1)",
         ],
     ),
     ROOMS: (
@@ -391,6 +402,7 @@ def test_what_is_allowed_keeps_the_contracts(tmp_path: Path) -> None:
                 "controller/drivers/containers/docker/driver.py": "import evenkeel.controller.drivers.containers.docker.wire",
                 "controller/drivers/registry.py": "import httpx",
                 "controller/process/folders.py": "import watchfiles",
+                "reconcilers/preconditions/cel.py": "import cel_expr_python",
                 "controller/sources/files.py": "from evenkeel.controller.process import folders",
                 "controller/sinks/jsonl.py": "from evenkeel.controller.process import atomic",
                 "controller/wiring.py": "from evenkeel.controller.sources import files\n"

@@ -15,7 +15,8 @@ from evenkeel.specs.documents.written import MetadataSpec
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.quantity import duration_text, parse_duration
 from evenkeel.specs.slots.system import Health, OperatingSystem, Window
-from evenkeel.specs.slots.written import SHA256_PATTERN, VERSION_PATTERN, WINDOW_PATTERN, OperatingSystemSpec
+from evenkeel.specs.slots.window import BadWindow, parse_window
+from evenkeel.specs.slots.written import SHA256_PATTERN, VERSION_PATTERN, OperatingSystemSpec
 
 Flaws = list[Flaw]
 
@@ -156,14 +157,11 @@ def _server_flaws(spec: OperatingSystemSpec) -> Iterator[Flaw]:
 def _window(text: str | UnsetType, flaws: Flaws) -> Window | None:
     if isinstance(text, UnsetType):
         return None
-    if not re.fullmatch(WINDOW_PATTERN.strip("^$"), text):
-        flaws.append(Flaw(("activation", "window"), "expected two times of the day", "write it as `02:00-04:30`"))
+    try:
+        return parse_window(text)
+    except BadWindow as error:
+        flaws.append(Flaw(("activation", "window"), str(error), error.hint))
         return None
-    start, end = (int(hour) * 60 + int(minute) for hour, minute in (each.split(":") for each in text.split("-")))
-    if start == end:
-        message = "the window begins and ends at the same time"
-        flaws.append(Flaw(("activation", "window"), message, "leave it out, if any time will do"))
-    return Window(start, end)
 
 
 def _duration(text: str, path: Path, flaws: Flaws) -> timedelta:

@@ -1,0 +1,1 @@
+"""The preconditions of baselines: read, translated and judged by the present values."""
