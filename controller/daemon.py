@@ -12,15 +12,18 @@ log = logging.getLogger(__name__)
 
 
 class RunSettings(NamedTuple):
-    """Settings, and the warnings about them."""
+    """Settings, and the warnings about them. `local`: whether domains of this device are kept, too. `password`: one that was
+    given on the command line, for `mqtt.password_variable`."""
 
     settings: Settings
     notes: list[Problem]
+    local: bool = True
+    password: str = ""
 
 
-def serve(settings: Settings, notes: list[Problem]) -> int:
-    """Be the controller until a signal ends it; the exit code. YAML that was never parsed is parsed in a process of its
-    own, which leaves it in the cache; the parser would take 2 to 3 MiB for ever."""
+def serve(settings: Settings, notes: list[Problem], local: bool = True, password: str = "") -> int:
+    """Be the controller until a signal ends it; the exit code. The arguments are those of `RunSettings`. YAML that was never
+    parsed is parsed in a process of its own, which leaves it in the cache; the parser would take 2 to 3 MiB for ever."""
     import asyncio
     import os
     import signal
@@ -43,6 +46,8 @@ def serve(settings: Settings, notes: list[Problem]) -> int:
     )
     from evenkeel.specs.problem import problem_text
 
+    if password:
+        os.environ[settings.mqtt.password_variable] = password
     logs.install(settings.log.level, settings.log.format)
     for note in notes:
         log.warning("doubtful setting", extra={"fields": {"problem": problem_text(note)}})
@@ -50,10 +55,9 @@ def serve(settings: Settings, notes: list[Problem]) -> int:
 
     async def work() -> None:
         life = systemd_of(os.environ)
-        driver = open_driver(settings)
-        domains = open_domains(settings, driver)
+        domains = open_domains(settings, open_driver(settings)) if local else ()
         agents = open_agents(settings, journal, domains) if serves(settings) else None
-        source, control = open_source(settings), Control(state)
+        source, control = open_source(settings) if local else None, Control(state)
         controller = build_controller(
             settings, journal, domains, source, life, agents=agents, lock=lock, control=control
         )
@@ -63,10 +67,10 @@ def serve(settings: Settings, notes: list[Problem]) -> int:
         signal.SIGHUP, signal.SIG_IGN
     )  # a reload may come before there is a loop; the controller is about to look anyway
     with sole_controller(state) as lock:
-        if not is_parsed(settings):
+        if local and not is_parsed(settings):
             apart(lambda: _parse(settings))
         journal = keep_journal(state)
-        _introduce(settings)
+        _introduce(settings, local=local)
         try:
             if not serves(settings):
                 journal.drop_condition("BrokerReachable")
@@ -83,9 +87,13 @@ def _parse(settings: Settings) -> bytes:
     return b"parsed"
 
 
-def _introduce(settings: Settings) -> None:
+def _introduce(settings: Settings, *, local: bool) -> None:
     """Log the configuration of this controller, for the reader of a log in which nothing happens."""
     engine = settings.engine
+    if not local:
+        fields = {"domain": settings.update_manager.domain, "broker": settings.mqtt.broker}
+        log.info("starting as an update manager alone", extra={"fields": {**fields, "state": settings.state}})
+        return
     where = f"{engine.kind} {engine.address}" if engine.kind != "memory" else engine.kind
     fields = {"engine": where, "specs": ", ".join(settings.specs), "state": settings.state}
     log.info("starting", extra={"fields": fields})

@@ -1,8 +1,8 @@
 """The entry of the command `evenkeel`, before the command line is read.
 
-`evenkeel run` stays for months, and needs neither click nor YAML any more once its options and settings are known. So a process
-of its own reads these. Where that one fails, as with an option that does not exist, and for all other commands, `cli` does
-everything itself, and says what is wrong.
+`evenkeel run` and `evenkeel update-manager` stay for months, and need neither click nor YAML any more once their options and
+settings are known. So a process of its own reads these. Where that one fails, as with an option that does not exist, and for
+all other commands, `cli` does everything itself, and says what is wrong.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from functools import partial
 from evenkeel.controller.process.apart import apart
 from evenkeel.controller.process.streams import secure
 
+_STAYING = {"run", "update-manager"}
+
 
 def main() -> int:
     """Run the command; the exit code."""
     secure()
     words = sys.argv[1:]
-    content = apart(partial(_settings, words)) if "run" in words else b""
+    content = apart(partial(_settings, words)) if _STAYING & {*words} else b""
     if not content:
         from evenkeel.controller.cli import main as command
 
@@ -36,7 +38,7 @@ def main() -> int:
 
 
 def _settings(words: Sequence[str]) -> bytes:
-    """The settings of a `run`, as `RunSettings`; raises what is wrong with them."""
+    """The settings of a command that stays, as `RunSettings`; raises what is wrong with them."""
     from evenkeel.controller.cli import commands
 
     content = commands.main(args=[*words, "--only-read"], prog_name="evenkeel", standalone_mode=False)

@@ -187,9 +187,10 @@ def reconciler(settings: Settings) -> Containers:
 
 
 def serves(settings: Settings, domain: str = "") -> bool:
-    """Whether there is an update agent; with `domain` one that commands this domain."""
+    """Whether there is an update agent or an update manager; with `domain` an agent that commands this domain."""
     agents = {"containers": settings.update_agent.enable, "slots": settings.self_update_agent.enable}
-    return settings.mqtt.enabled and (agents.get(domain, False) if domain else any(agents.values()))
+    is_there = settings.update_manager.enable or any(agents.values())
+    return settings.mqtt.enabled and (agents.get(domain, False) if domain else is_there)
 
 
 def read_source(settings: Settings, *, readonly: bool) -> Reading:

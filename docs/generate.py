@@ -13,7 +13,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -29,6 +29,7 @@ from evenkeel.specs.reading.quantity import DURATION_PATTERN
 from evenkeel.specs.settings import mqtt as mqtt_module
 from evenkeel.specs.settings import settings as settings_module
 from evenkeel.specs.settings import slots as slots_module
+from evenkeel.specs.settings import update_manager as update_manager_module
 from evenkeel.specs.settings.settings import Settings, SettingsSpec
 from evenkeel.templates.render import render
 
@@ -217,10 +218,13 @@ reported with their lines, and evenkeel does not start. `--specs`, `--state`, `-
 `--verbose` take precedence over the file. A running controller reads the file only when it starts.
 
 A whole file with comments: [examples/config.yaml](../../examples/config.yaml). The keys of `mqtt` and `updateAgent`:
-[howto/mqtt.md](../howto/mqtt.md).
+[howto/mqtt.md](../howto/mqtt.md). The configuration of Kanto's update manager in the place of `updateManager`:
+[howto/migrate-from-kanto.md](../howto/migrate-from-kanto.md#6-kantos-update-manager-replaced).
 """
 _TEXTS = {NAME_PATTERN: "name", DURATION_PATTERN: "duration", "^/": "absolute path"}
-_MODULES = (settings_module, mqtt_module, slots_module)
+_MODULES = (settings_module, mqtt_module, slots_module, update_manager_module)
+_ANY = "<domain>"
+"""Stands for the names in a section that has one part for each of them."""
 
 
 class Field(NamedTuple):
@@ -252,6 +256,8 @@ def settings_page() -> str:
 def _section_text(section: str) -> str:
     here: Any = SettingsSpec
     for key in section.split(".") if section else ():
+        if key == _ANY:
+            continue
         names = dict(zip(here.__struct_encode_fields__, here.__struct_fields__, strict=True))
         here = _struct_of(_hints(here)[names[key]])
     return inspect.cleandoc(here.__doc__ or "")
@@ -267,7 +273,9 @@ def _fields(spec: Any, noun: Any, path: str) -> Iterator[Field]:
         below = f"{path}{key}"
         struct = _struct_of(hints[name])
         if struct is not None:
-            inner.append((struct, _struct_of(nouns[name]), f"{below}."))
+            inner.append(
+                (struct, _struct_of(nouns[name]), f"{below}.{_ANY}." if _is_mapping(hints[name]) else f"{below}.")
+            )
             continue
         default = defaults[index - missing] if index >= missing else ...
         why = reasons.get(name, "")
@@ -289,10 +297,16 @@ def _parts(hint: Any) -> tuple[Any, list[Any]]:
 
 
 def _struct_of(hint: Any) -> Any:
-    """The section that a key holds, `None` for a plain value."""
+    """The section that a key holds, by itself or under names; `None` for a plain value."""
     bare, _ = _parts(hint)
+    if _is_mapping(hint):
+        return _struct_of(typing.get_args(bare)[1])
     members = typing.get_args(bare) if typing.get_origin(bare) in (types.UnionType, typing.Union) else (bare,)
     return next((each for each in members if hasattr(each, "__struct_fields__")), None)
+
+
+def _is_mapping(hint: Any) -> bool:
+    return typing.get_origin(_parts(hint)[0]) in (dict, Mapping)
 
 
 def _kind(hint: Any) -> str:

@@ -14,11 +14,13 @@ from typing import Any, NamedTuple, get_args
 
 from evenkeel.specs.feedback import Condition, ConditionName, Work
 from evenkeel.specs.kanto.activity import Activity
+from evenkeel.specs.operations.operation import Operation
 from evenkeel.specs.output import logs_hint
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.activity_text import MessageOrigin, activity_lines, activity_value, message_text, message_value
 from evenkeel.templates.ago import since_text, when_text
 from evenkeel.templates.moment import iso_value
+from evenkeel.templates.operation_text import operation_lines, operation_value
 from evenkeel.templates.style import PLAIN, Style, paint
 from evenkeel.templates.work_text import work_lines, work_value
 
@@ -38,7 +40,8 @@ class Status(NamedTuple):
 
     `pid` is `None` when no controller is at work, and 0 when its id is not visible here. `trouble`: why it works from
     memory, "" when it does not; `is_told`: the conditions are its own words all the same. `message`: the origin of a
-    desired state that came over MQTT; `waiting`: for the broker; `activities`: those that are open; `unserved`: the ids
+    desired state that came over MQTT; `waiting`: for the broker; `operation`: that of the update
+    manager; `activities`: those that are open; `unserved`: the ids
     of those for which the settings have no agent. `work`: the work of the controller, `None` when it did not say.
     `said`: the failed subjects whose last output is kept. `groups`: the groups that went back to last-good, with the
     reasons; `blocked`: those that cannot be had; `held_up`: those that are not fetched yet.
@@ -57,6 +60,7 @@ class Status(NamedTuple):
     failure: Failure | None = None
     known: bool = True
     message: MessageOrigin | None = None
+    operation: Operation | None = None
     activities: tuple[Activity, ...] = ()
     waiting: int = 0
     unserved: tuple[str, ...] = ()
@@ -128,6 +132,7 @@ def status_value(status: Status) -> dict[str, Any]:
             for key, groups in zip(_GROUP_KEYS, (status.groups, status.blocked, status.held_up), strict=True)
             for group, why in groups.items()
         ],
+        "operation": operation_value(status.operation),
         "activities": [activity_value(activity) for activity in status.activities],
         "messagesWaiting": status.waiting,
         "work": work_value(status.work),
@@ -184,6 +189,9 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
     for condition in sorted(status.conditions, key=lambda condition: _ORDER.index(condition.name)):
         label = labels[condition.name, condition.domain]
         yield from _condition(condition, f"{label:<{name_width}}", since_width, now, width, style)
+    if status.operation is not None:
+        yield ""
+        yield from operation_lines(status.operation, width, style)
     for activity in status.activities:
         yield ""
         yield from activity_lines(activity, now, width, style, served=activity.id not in status.unserved)

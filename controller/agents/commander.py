@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
-from evenkeel.controller.agents.conduct import topic_prefix
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.specs.errors import TimedOut, Unavailable
 from evenkeel.specs.kanto.heard import ENDS, Heard, heard_from
+from evenkeel.specs.kanto.topics import topic_prefix
 
 if TYPE_CHECKING:
     from evenkeel.controller.mqtt import MqttLink

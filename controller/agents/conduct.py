@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from evenkeel.reconcilers.agents.wires import Language, kanto
 from evenkeel.specs.kanto.manner import Manner
+from evenkeel.specs.kanto.topics import topic_prefix
 
 
 class AgentSettings(NamedTuple):
@@ -29,12 +30,6 @@ class Topics(NamedTuple):
     state: str
     feedback: str
     refused: str
-
-
-def topic_prefix(domain: str) -> str:
-    """`containers` → `containersupdate`, `self-update` → `selfupdate` (container-management.md §1.1)."""
-    bare = domain.replace("-", "")
-    return bare if bare.endswith("update") else f"{bare}update"
 
 
 def topics_of(domain: str) -> Topics:

@@ -40,6 +40,7 @@ SUMMARIES = {
     "release": "Give the spec files their say again after a desired state from MQTT.",
     "adopt": "Take over a container that evenkeel did not create.",
     "migrate": "Write the settings that do what a config.json of Kanto does.",
+    "update-manager": "Be Kanto's update manager, with its config.json and its command line.",
     "demo": "See it work on a simulated engine, in less than a minute.",
     "completion": "Print the completion script for a shell.",
 }
@@ -61,7 +62,7 @@ _OTHERS = {
 
 _NEXT = "\nerror: "
 
-_DOING = ("apply", "run", "retry", "publish", "release", "adopt", "slots", "demo")
+_DOING = ("apply", "run", "update-manager", "retry", "publish", "release", "adopt", "slots", "demo")
 """Commands with effects: lost output does not change their exit code."""
 
 
@@ -74,7 +75,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in SUMMARIES:
             return None
-        command: click.Command = importlib.import_module(f"evenkeel.controller.cli.{cmd_name}").command
+        module = importlib.import_module(f"evenkeel.controller.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
         return command
 
     def resolve_command(

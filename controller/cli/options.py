@@ -40,8 +40,19 @@ class Options(NamedTuple):
         from evenkeel.controller.settings.load import load_settings
         from evenkeel.controller.settings.sockets import with_socket
 
+        given, config = self.overrides(), self.config_file()
+        if kanto_config is not None:
+            from evenkeel.controller.settings.kanto_config import load_kanto_config
+            from evenkeel.specs.errors import SettingsError
+
+            if self.config:
+                raise SettingsError("option:--kanto-config", "there is --config already; leave one of them")
+            return with_socket(load_kanto_config(Path(kanto_config), given, notes))
+        return with_socket(load_settings(Path(config) if config else None, given, notes=notes))
+
+    def overrides(self) -> dict[str, Any]:
+        """The settings that the command line gives, and the environment, by their dotted paths."""
         given: dict[str, Any] = {}
-        config = self.config_file()
         state = self.state or os.environ.get("EVENKEEL_STATE", "")
         if state:
             given["state"] = str(Path(state).absolute())
@@ -53,14 +64,7 @@ class Options(NamedTuple):
             given["engine.address"] = self.docker_address
         if self.verbose:
             given["log.level"] = "debug"
-        if kanto_config is not None:
-            from evenkeel.controller.settings.kanto_config import load_kanto_config
-            from evenkeel.specs.errors import SettingsError
-
-            if self.config:
-                raise SettingsError("option:--kanto-config", "there is --config already; leave one of them")
-            return with_socket(load_kanto_config(Path(kanto_config), given, notes))
-        return with_socket(load_settings(Path(config) if config else None, given, notes=notes))
+        return given
 
     def config_file(self) -> str:
         """The settings file that is named, "" when none is."""

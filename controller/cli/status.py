@@ -90,6 +90,7 @@ def command(options: Options, output: str, check: bool) -> int:
         failure=Failure(attempt.digest, attempt.why, attempt.failures, attempt.at, attempt.failed) if attempt else None,
         known=bool(desired or journal.last_seq() or trouble),
         message=message_in_force(journal),
+        operation=journal.operations.newest(),
         activities=tuple(open_ones.values()),
         waiting=journal.outbox.waiting(),
         unserved=tuple(each.id for domain, each in open_ones.items() if not serves(settings, domain)),

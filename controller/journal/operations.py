@@ -31,6 +31,14 @@ class Operations:
         found = self._database.readable(row[0], Operation)
         return OpenOperation(found, row[1]) if found is not None else None
 
+    def newest(self) -> Operation | None:
+        """The open operation of the device, whatever its update manager is called."""
+        for (domain,) in self._database.all("SELECT domain FROM operation ORDER BY rowid DESC"):
+            found = self.of(domain)
+            if found is not None:
+                return found.operation
+        return None
+
     def keep(self, domain: str, operation: Operation, boot: str) -> None:
         """Store the open operation."""
         body = encode(operation)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,8 @@ def read_access(settings: MqttSettings) -> Access:
     element = broker_element(settings)
     username = settings.username or (_secret(element, settings.username_file) if settings.username_file else "")
     password = _secret(element, settings.password_file, settings.password_key) if settings.password_file else None
+    if settings.password_variable:
+        password = _variable(element, settings.password_variable)
     return Access(address, username or None, password, _context(element, settings) if address.tls else None)
 
 
@@ -61,6 +64,18 @@ def client_id_of(settings: MqttSettings, machine_id: Path = _MACHINE_ID) -> str:
 
         machine = socket.gethostname()
     return f"evenkeel-{hashlib.sha256(f'evenkeel {machine}'.encode()).hexdigest()[:12]}"
+
+
+def _variable(element: str, name: str) -> str:
+    """The text of a variable of the environment."""
+    secret = os.environ.get(name, "")
+    try:
+        if len(secret.encode()) <= _LONGEST_SECRET:
+            return secret
+        why = "is too long"
+    except UnicodeEncodeError:  # its text holds the content
+        why = "is not UTF-8 text"
+    raise Unavailable(element, f"the variable {name} {why}")
 
 
 def _secret(element: str, path: str, key: str = "") -> str:

@@ -1,4 +1,5 @@
-"""Kanto's `config.json`, used as it is or converted to a `config.yaml` of evenkeel.
+"""The `config.json` of Kanto's container-management, used as it is or converted to a `config.yaml` of evenkeel; and the
+conversion of that of Kanto's update manager (`update_manager_config`).
 
 `load_kanto_config` gives the same `Settings` that `load_settings` gives, so that a device can be switched over by
 naming the file it has. The password stays in that file and is read from there at every connection. `migrate` writes the
@@ -17,6 +18,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import SettingsError
 from evenkeel.specs.kanto.omissions import omissions
 from evenkeel.specs.kanto.settings import PASSWORD, SECTIONS, kanto_password, kanto_path, kanto_settings
+from evenkeel.specs.kanto.update_manager.keys import is_update_managers
 from evenkeel.specs.problem import Flaw, Place, Problem, Severity, path_text
 from evenkeel.specs.problem import Path as Keys
 from evenkeel.specs.reading.secrecy import shown_path
@@ -65,13 +67,19 @@ def to_yaml(settings: Settings) -> str:
     return text.getvalue()
 
 
+def migrated_settings(path: Path, notes: list[Problem]) -> Settings:
+    """The settings that do what a configuration of Kanto does: of its container-management, or of its update manager, which
+    its keys tell. `notes` receives all warnings. SettingsError with every problem."""
+    return _migrated(path, notes)[0]
+
+
 def migrate(
     kanto: Path, config: Path, *, replace: bool = False, notes: list[Problem] | None = None
 ) -> tuple[Path, ...]:
     """Write `config`, and the password beside it when there is one; the files written. SettingsError when Kanto's
     configuration is wrong, or when a file exists and `replace` is not set. `notes` receives the warnings, with those
     about keys that are not carried over."""
-    settings, password = _load(kanto, {}, notes, notes)
+    settings, password = _migrated(kanto, notes if notes is not None else [])
     secret = config.with_name(PASSWORD_FILE).absolute()
     files = (secret, config) if settings.mqtt.password_key else (config,)
     for file in files:
@@ -88,6 +96,15 @@ def migrate(
     except OSError as error:
         raise SettingsError(f"file:{config}", f"cannot be written: {error.strerror}") from error
     return files
+
+
+def _migrated(path: Path, notes: list[Problem]) -> tuple[Settings, str]:
+    """The settings, and the password."""
+    if is_update_managers(read_tree(path, []).value):
+        from evenkeel.controller.settings.update_manager_config import migrated_update_manager
+
+        return migrated_update_manager(path, notes)
+    return _load(path, {}, notes, notes)
 
 
 def _load(

@@ -98,6 +98,16 @@ def read_tree(file: Path, problems: list[Problem]) -> Tree:
     return _tree(content, file, problems)
 
 
+def own_tree(path: Path | None, problems: list[Problem], default: Path = DEFAULT_PATH) -> tuple[Path, Tree]:
+    """The file of settings that `load_settings` would read, and its document, which is empty where the default file is
+    absent."""
+    file = path or default
+    content = _content(file)
+    if content is None and path is not None:
+        raise _missing(file)
+    return file, _tree(content or b"", file, problems)
+
+
 def _missing(file: Path) -> SettingsError:
     return SettingsError(f"file:{file}", "there is no such file")
 

@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from evenkeel.specs.containers.container import KANTO_STOP_TIMEOUT
 from evenkeel.specs.kanto.manifest import is_manifest
+from evenkeel.specs.kanto.update_manager.keys import is_update_managers
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.quantity import duration_text, parse_duration
 from evenkeel.specs.reading.secrecy import key_words
@@ -33,7 +34,7 @@ from evenkeel.specs.settings.settings import SettingsSpec
 SECTIONS = ("connection", "update_agent")
 _ALL_SECTIONS = frozenset((*SECTIONS, "containers", "deployment", "grpc_server", "log", "manager", "network", "things"))
 """The sections of Kanto's configuration (container-management.md §3.4); evenkeel has `log`, too."""
-_DESIRED = {"payload", "baselines", "domains", "specification"}
+DESIRED_KEYS = frozenset(("payload", "baselines", "domains", "specification"))
 """Keys of a desired state."""
 PASSWORD = ("connection", "client_password")
 STOP_TIMEOUT = "default_ctrs_stop_timeout"
@@ -107,21 +108,23 @@ def kanto_settings(value: Value, flaws: list[Flaw]) -> dict[str, Value]:
         flaws.append(Flaw((), "expected a mapping with `connection` and `update_agent`"))
         return {}
     before = len(flaws)
-    if is_manifest(value) or not _DESIRED.isdisjoint(value):
+    if is_manifest(value) or not DESIRED_KEYS.isdisjoint(value):
         what = "this is what to run, and no configuration"
         flaws.append(Flaw((), what, "put the file into a folder of specs; it is read there as it is"))
         return {}
     if (other := _what_else(value)) is not None:
         flaws.append(other)
         return {}
-    flaws.extend(_other_spelling((key,)) for key in value if key not in SECTIONS and key.lower() in SECTIONS)
-    known = {name: _known(value.get(name), kind, (name,), flaws) for name, kind in _KINDS.items()}
+    flaws.extend(
+        _other_spelling((key,), key.lower()) for key in value if key not in SECTIONS and key.lower() in SECTIONS
+    )
+    known = {name: without_unknown(value.get(name), kind, (name,), flaws) for name, kind in _KINDS.items()}
     connection, password = known["connection"], kanto_password(value)
     if isinstance(connection, dict):
         transport = ("connection", "transport")
         known["connection"] = connection = {
             **connection,
-            "transport": _known(connection.get("transport"), _Transport, transport, flaws),
+            "transport": without_unknown(connection.get("transport"), _Transport, transport, flaws),
         }
         _check_timeouts(connection, flaws)
         _check_address(connection.get("broker_url"), flaws)
@@ -140,6 +143,9 @@ def _what_else(value: dict[str, Value]) -> Flaw | None:
     be. Kanto ignores unknown keys, so that any file would do nothing, and would look migrated."""
     theirs = _ALL_SECTIONS.intersection(key.lower() for key in value)
     own = {field.encode_name for field in msgspec.structs.fields(SettingsSpec)} - _ALL_SECTIONS
+    if theirs <= {"connection", "log"} and is_update_managers(value):
+        hint = "`evenkeel update-manager -config-file` takes it, and `evenkeel migrate`"
+        return Flaw((), "this is a configuration of Kanto's update manager", hint)
     if theirs <= {"log"} and not own.isdisjoint(value):
         return Flaw((), "these are settings of evenkeel already", "use the file as it is, with --config")
     if value and not theirs:
@@ -155,16 +161,17 @@ def kanto_password(value: Value) -> str | None:
     return password if isinstance(password, str) else None
 
 
-def _known(value: Value, expected: type[Struct], path: Path, flaws: list[Flaw]) -> Value:
+def without_unknown(value: Value, expected: type[Struct], path: Path, flaws: list[Flaw]) -> Value:
     """`value` without the keys that Kanto ignores, each of which is told."""
     if not isinstance(value, dict):
         return value
-    fields = expected.__struct_fields__
+    fields = expected.__struct_encode_fields__
+    spellings = {field.lower(): field for field in fields}
     for key in value:
         if key in fields:
             continue
-        if key.lower() in fields:
-            flaws.append(_other_spelling((*path, key)))
+        if key.lower() in spellings:
+            flaws.append(_other_spelling((*path, key), spellings[key.lower()]))
         else:
             message = f"{key_words('unknown key', key)}, which does nothing, as with Kanto"
             flaws.append(Flaw((*path, key), message, for_key(key, fields), warning=True))
@@ -200,8 +207,7 @@ def _manifests(deployment: Value) -> Value:
     return {"ctr_dir": [given]} if isinstance(given, str) and given.startswith("/") else None
 
 
-def _other_spelling(path: Path) -> Flaw:
-    key = str(path[-1]).lower()
+def _other_spelling(path: Path, key: str) -> Flaw:
     return Flaw(path, f"Kanto takes this for `{key}`", f"write `{key}`")
 
 

@@ -160,6 +160,8 @@ class MqttSettings(Struct, frozen=True):
     password_key: str = ""
     """When not empty: `password_file` is JSON and has the password here, keys between dots. Only for the configuration
     of Kanto, which has it in the middle of everything else."""
+    password_variable: str = ""
+    """When not empty: the variable of the environment that has the password. Only for Kanto's update manager."""
     tls: TlsSettings = TlsSettings()
     will: WillSettings | None = None
 

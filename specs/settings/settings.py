@@ -5,12 +5,13 @@ camelCase, texts for durations, and a description of each key for editors. The n
 defaults and the reasons for them. `settings_from` leads from plain values to the noun and reports every flaw, not only
 the first. The defaults of both are held together by a test.
 
-The sections of the broker and of the update agents are in `specs.settings.mqtt` and `self_update`, that of slots in
-`specs.settings.slots`.
+The sections of the broker and of the update agents are in `specs.settings.mqtt` and `self_update`, that of the update
+manager in `update_manager`, that of slots in `slots`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,6 +19,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from evenkeel.specs.documents.written import AbsolutePath, Duration, Name
+from evenkeel.specs.kanto.topics import topic_prefix
 from evenkeel.specs.name import is_name
 from evenkeel.specs.problem import Flaw
 from evenkeel.specs.reading.quantity import duration_text
@@ -37,6 +39,7 @@ from evenkeel.specs.settings.self_update import (
 )
 from evenkeel.specs.settings.slots import SlotsSettings, SlotsSpec, slots_from
 from evenkeel.specs.settings.texts import duration_from, file_from
+from evenkeel.specs.settings.update_manager import UpdateManagerSettings, UpdateManagerSpec, update_manager_from
 
 if TYPE_CHECKING:
     from evenkeel.specs.reading.tree import Value
@@ -131,6 +134,7 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
     mqtt: MqttSpec = MqttSpec()
     update_agent: UpdateAgentSpec = UpdateAgentSpec()
     self_update_agent: SelfUpdateAgentSpec = SelfUpdateAgentSpec()
+    update_manager: UpdateManagerSpec = UpdateManagerSpec()
 
 
 SIMULATED = "this is the memory engine, which only simulates; --engine docker is real"
@@ -221,6 +225,7 @@ class Settings(Struct, frozen=True):
     mqtt: MqttSettings = MqttSettings()
     update_agent: UpdateAgentSettings = UpdateAgentSettings()
     self_update_agent: SelfUpdateAgentSettings = SelfUpdateAgentSettings()
+    update_manager: UpdateManagerSettings = UpdateManagerSettings()
 
 
 def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
@@ -251,21 +256,35 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
         mqtt=mqtt_from(spec.mqtt, found),
         update_agent=update_agent_from(spec.update_agent, found),
         self_update_agent=self_update_agent_from(spec.self_update_agent, found),
+        update_manager=update_manager_from(spec.update_manager, _local(spec), found),
     )
-    agents = {"updateAgent": settings.update_agent.enable, "selfUpdateAgent": settings.self_update_agent.enable}
+    one, other, manager = settings.update_agent, settings.self_update_agent, settings.update_manager
+    roles = (
+        ("updateAgent", "the agent", one.enable),
+        ("selfUpdateAgent", "the agent", other.enable),
+        ("updateManager", "the update manager", manager.enable),
+    )
     found.extend(
-        Flaw((section, "enable"), "the agent needs a broker", "write `mqtt: {enabled: true}`")
-        for section, is_there in agents.items()
+        Flaw((section, "enable"), f"{name} needs a broker", "write `mqtt: {enabled: true}`")
+        for section, name, is_there in roles
         if is_there and not settings.mqtt.enabled
     )
-    if all(agents.values()) and settings.update_agent.domain == settings.self_update_agent.domain:
-        message = f"`updateAgent` has the domain `{settings.update_agent.domain}`, too"
+    if one.enable and other.enable and topic_prefix(one.domain) == topic_prefix(other.domain):
+        message = f"`updateAgent` has the domain `{one.domain}`, too"
+        if one.domain != other.domain:
+            message = f"`updateAgent` with the domain `{one.domain}` has the topics `{topic_prefix(one.domain)}/…`, too"
         found.append(Flaw(("selfUpdateAgent", "domain"), message, "topics are made of it; write another one"))
     flaws.extend(found)
-    if settings.mqtt.enabled and not any(agents.values()):
-        message, hint = "nothing connects to the broker without an update agent", "write `updateAgent: {enable: true}`"
-        flaws.append(Flaw(("mqtt", "enabled"), message, hint, warning=True))
+    if settings.mqtt.enabled and not any(is_there for _, _, is_there in roles):
+        message = "nothing connects to the broker without an update agent or an update manager"
+        flaws.append(Flaw(("mqtt", "enabled"), message, "write `updateAgent: {enable: true}`", warning=True))
     return None if found else settings
+
+
+def _local(spec: SettingsSpec) -> dict[str, bool]:
+    """The domains of the agents of this device, each with whether its updates need a reboot."""
+    agents = ((spec.update_agent, False), (spec.self_update_agent, True))
+    return {agent.domain: needs for agent, needs in agents if agent.enable}
 
 
 def _engine(spec: EngineSpec, flaws: list[Flaw]) -> EngineSettings:
@@ -293,7 +312,7 @@ def _backoff(spec: BackoffSpec, flaws: list[Flaw]) -> Backoff:
     return Backoff(first, longest)
 
 
-_OF_KANTO_ONLY = ("password_key",)
+_OF_KANTO_ONLY = ("password_key", "password_variable")
 """Settings that only a configuration of Kanto's has."""
 
 
@@ -311,6 +330,11 @@ def written(noun: Any, usual: Any = None) -> dict[str, Any]:
         key = first + "".join(part.title() for part in rest)
         if hasattr(value, "__struct_fields__"):
             found[key] = written(value, default)
+        elif isinstance(value, Mapping):
+            found[key] = {
+                name: {word: part for word, part in written(each).items() if part is not None}
+                for name, each in value.items()
+            }
         elif isinstance(value, timedelta):
             found[key] = duration_text(value)
         else:

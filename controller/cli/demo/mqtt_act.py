@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evenkeel.controller.agents.commander import Commander, connected, passing_link
-from evenkeel.controller.agents.conduct import topic_prefix
 from evenkeel.controller.cli.following import Following
 from evenkeel.controller.cli.steps import Show
 from evenkeel.controller.journal.journal import Journal
@@ -26,6 +25,7 @@ from evenkeel.controller.serving import open_agents
 from evenkeel.controller.wiring import build_controller, open_domains, open_source
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import Bug
+from evenkeel.specs.kanto.topics import topic_prefix
 from evenkeel.specs.settings.mqtt import MqttSettings, UpdateAgentSettings
 from evenkeel.specs.settings.settings import Settings
 from evenkeel.templates.style import PLAIN, Style, paint

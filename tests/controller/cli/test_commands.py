@@ -636,14 +636,14 @@ def test_the_status_names_a_broker_that_nothing_connects_to(device: Device) -> N
     device.settings(mqtt={"enabled": True})
     said = device.run("status").stderr
     assert said.startswith(f"{device.config}:1:")
-    assert "mqtt.enabled: nothing connects to the broker without an update agent (warning)" in said
+    assert "mqtt.enabled: nothing connects to the broker without an update agent or an update manager (warning)" in said
 
 
 def test_what_is_doubtful_in_the_settings_is_said_by_who_reads_them(device: Device) -> None:
     """S22: by `run` and `status` alone."""
     device.settings(mqtt={"enabled": True})
     device.write(spec("web"))
-    told = "mqtt.enabled: nothing connects to the broker without an update agent"
+    told = "mqtt.enabled: nothing connects to the broker without an update agent or an update manager"
     done = device.run("settings", "-o", "json")
     assert f"{told} (warning)" in done.stderr
     assert json.loads(done.stdout)["mqtt"]["enabled"]

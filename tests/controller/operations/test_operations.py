@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 from tests.controller.operations.conftest import Play
 from tests.controller.operations.device import DECISIONS, Device, demand
 from tests.reconcilers.operations.agents import Agent
 
 from evenkeel.controller.drivers.slots.memory import Bundle
+from evenkeel.templates.operation_text import operation_lines, operation_value
 
 
 def test_containers_alone(play: Play) -> None:
@@ -340,3 +342,21 @@ def test_news_of_agents_are_one_report_after_a_while(play: Play) -> None:
         assert report.content["activityId"] == ""
 
     play(story, Agent("safety-ecu"))
+
+
+# ── for people ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_status_tells_how_far_it_is_and_what_is_waited_for(play: Play, snapshot: SnapshotAssertion) -> None:
+    async def story(device: Device) -> None:
+        device.asks(demand("b", os="2", web="2"))
+        await device.plays(30)
+        asked = device.journal.operations.newest()
+        assert asked is not None
+        device.sends(ANSWER, "b", status="APPROVED")
+        await device.plays(40)
+        later = device.journal.operations.newest()
+        assert later is not None
+        assert [*operation_lines(asked), *operation_lines(later), operation_value(later)] == snapshot
+
+    play(story, decisions=DECISIONS._replace(consent=("UPDATE",)))

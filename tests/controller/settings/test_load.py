@@ -89,6 +89,14 @@ selfUpdateAgent:
   operationTimeout: 20m
   autonomous: {after: 3m}
   reportDebounce: 0s
+updateManager:
+  enable: true
+  domain: fleet
+  agents:
+    os: {rank: 1}
+    ecu: {rebootRequired: true, readTimeout: 20s}
+  ownerConsent: {commands: [UPDATE], timeout: 1h}
+  reboot: {after: 1m}
 """
 
 
@@ -119,6 +127,10 @@ def test_everything_can_be_set(file: Path) -> None:
     os_agent = settings.self_update_agent
     assert (os_agent.enable, os_agent.domain, os_agent.allow, os_agent.reboot) == (True, "os", ("file", "http"), "self")
     assert (os_agent.operation_timeout, os_agent.autonomous.after) == (timedelta(minutes=20), timedelta(minutes=3))
+    manager = settings.update_manager
+    assert (manager.domain, tuple(manager.agents)) == ("fleet", ("os", "ecu", "my-domain"))
+    assert (manager.agents["os"].rank, manager.agents["os"].reboot_required) == (1, True)
+    assert (manager.owner_consent.commands, manager.reboot.after) == (("UPDATE",), timedelta(minutes=1))
     assert not {name for name in settings.__struct_fields__ if getattr(settings, name) == getattr(Settings(), name)}
 
 
@@ -263,11 +275,15 @@ def test_without_a_file_no_yaml_is_imported(tmp_path: Path) -> None:
     assert not {"ruamel.yaml", "asyncio", "watchfiles"} & set(done.stdout.split())
 
 
+NOTHING = "nothing connects to the broker without an update agent or an update manager"
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("mqtt:\n  enabled: true\n", ["F:2:3: mqtt.enabled: nothing connects to the broker without an update agent"]),
+        ("mqtt:\n  enabled: true\n", [f"F:2:3: mqtt.enabled: {NOTHING}"]),
         ("mqtt:\n  enabled: true\nupdateAgent: {enable: true}\n", []),
+        ("mqtt:\n  enabled: true\nupdateManager: {enable: true}\n", []),
         ("mqtt: {broker: 'tcp://b'}\n", []),
     ],
 )
