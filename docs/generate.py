@@ -223,7 +223,7 @@ A whole file with comments: [examples/config.yaml](../../examples/config.yaml). 
 """
 _TEXTS = {NAME_PATTERN: "name", DURATION_PATTERN: "duration", "^/": "absolute path"}
 _MODULES = (settings_module, mqtt_module, slots_module, update_manager_module)
-_ANY = "<domain>"
+_ANY = {"agents": "<domain>", "values": "<name>"}
 """Stands for the names in a section that has one part for each of them."""
 
 
@@ -256,7 +256,7 @@ def settings_page() -> str:
 def _section_text(section: str) -> str:
     here: Any = SettingsSpec
     for key in section.split(".") if section else ():
-        if key == _ANY:
+        if key in _ANY.values():
             continue
         names = dict(zip(here.__struct_encode_fields__, here.__struct_fields__, strict=True))
         here = _struct_of(_hints(here)[names[key]])
@@ -274,7 +274,7 @@ def _fields(spec: Any, noun: Any, path: str) -> Iterator[Field]:
         struct = _struct_of(hints[name])
         if struct is not None:
             inner.append(
-                (struct, _struct_of(nouns[name]), f"{below}.{_ANY}." if _is_mapping(hints[name]) else f"{below}.")
+                (struct, _struct_of(nouns[name]), f"{below}.{_ANY[key]}." if _is_mapping(hints[name]) else f"{below}.")
             )
             continue
         default = defaults[index - missing] if index >= missing else ...

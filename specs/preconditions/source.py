@@ -10,7 +10,7 @@ from evenkeel.specs.preconditions.json_path import JsonPath
 from evenkeel.specs.slots.system import Window
 
 
-class TopicSource(Struct, frozen=True):
+class TopicSource(Struct, frozen=True, tag="topic"):
     """The last message on a topic of the broker. `path`: of the value in its JSON; `None` for the whole message. `max_age`: an
     older message does not count; `None` for any age."""
 
@@ -19,7 +19,7 @@ class TopicSource(Struct, frozen=True):
     max_age: timedelta | None = None
 
 
-class FileSource(Struct, frozen=True):
+class FileSource(Struct, frozen=True, tag="file"):
     """The content of a file; the rest is as with a topic. The age is that of the last change."""
 
     file: str
@@ -27,7 +27,7 @@ class FileSource(Struct, frozen=True):
     max_age: timedelta | None = None
 
 
-class WindowSource(Struct, frozen=True):
+class WindowSource(Struct, frozen=True, tag="window"):
     """`true` while the window is open, by the local clock of the device, and `false` otherwise."""
 
     window: Window

@@ -21,6 +21,7 @@ from msgspec import Meta, Struct
 from evenkeel.specs.documents.written import AbsolutePath, Duration, Name
 from evenkeel.specs.kanto.topics import topic_prefix
 from evenkeel.specs.name import is_name
+from evenkeel.specs.preconditions.source import ValueSource
 from evenkeel.specs.problem import Flaw
 from evenkeel.specs.reading.quantity import duration_text
 from evenkeel.specs.reading.walk import faults
@@ -40,6 +41,7 @@ from evenkeel.specs.settings.self_update import (
 from evenkeel.specs.settings.slots import SlotsSettings, SlotsSpec, slots_from
 from evenkeel.specs.settings.texts import duration_from, file_from
 from evenkeel.specs.settings.update_manager import UpdateManagerSettings, UpdateManagerSpec, update_manager_from
+from evenkeel.specs.settings.values import written_value
 
 if TYPE_CHECKING:
     from evenkeel.specs.reading.tree import Value
@@ -312,6 +314,12 @@ def _backoff(spec: BackoffSpec, flaws: list[Flaw]) -> Backoff:
     return Backoff(first, longest)
 
 
+def _written_entry(noun: Any) -> dict[str, Any]:
+    if isinstance(noun, ValueSource):
+        return dict(written_value(noun))
+    return {key: value for key, value in written(noun).items() if value is not None}
+
+
 _OF_KANTO_ONLY = ("password_key", "password_variable")
 """Settings that only a configuration of Kanto's has."""
 
@@ -331,10 +339,7 @@ def written(noun: Any, usual: Any = None) -> dict[str, Any]:
         if hasattr(value, "__struct_fields__"):
             found[key] = written(value, default)
         elif isinstance(value, Mapping):
-            found[key] = {
-                name: {word: part for word, part in written(each).items() if part is not None}
-                for name, each in value.items()
-            }
+            found[key] = {name: _written_entry(each) for name, each in value.items()}
         elif isinstance(value, timedelta):
             found[key] = duration_text(value)
         else:

@@ -16,8 +16,10 @@ from msgspec import Meta, Struct
 from evenkeel.specs.documents.written import Duration
 from evenkeel.specs.kanto.topics import topic_prefix
 from evenkeel.specs.name import is_name
+from evenkeel.specs.preconditions.source import ValueSource
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.settings.texts import duration_from
+from evenkeel.specs.settings.values import ValueSpec, values_from
 
 ConsentCommand = Literal["DOWNLOAD", "UPDATE", "ACTIVATE"]
 Failures = Literal["together", "independent"]
@@ -120,6 +122,10 @@ class UpdateManagerSpec(Struct, frozen=True, forbid_unknown_fields=True, rename=
             "`supersede` ends the other one."
         ),
     ] = "queue"
+    values: Annotated[
+        dict[str, ValueSpec],
+        Meta(description="The values that preconditions of baselines may name, such as `vehicle.parked`."),
+    ] = {}
 
 
 class UpdateManagerAgent(Struct, frozen=True):
@@ -166,6 +172,8 @@ class UpdateManagerSettings(Struct, frozen=True):
     """Parts of one desired state belong together: a device with half of it is one that nobody has tested."""
     unknown_domains: UnknownDomains = "skip"
     new_desired_state: NewDesiredState = "queue"
+    values: Mapping[str, ValueSource] = {}
+    """The source of each value, by its name."""
 
 
 _PHASES: tuple[ConsentCommand, ...] = ("DOWNLOAD", "UPDATE", "ACTIVATE")
@@ -195,6 +203,7 @@ def update_manager_from(spec: UpdateManagerSpec, local: Mapping[str, bool], flaw
         failures=spec.failures,
         unknown_domains=spec.unknown_domains,
         new_desired_state=spec.new_desired_state,
+        values=values_from(spec.values, flaws),
     )
     _check_topics(spec, settings.agents, local, flaws)
     return settings

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
 from evenkeel.specs.documents.written import AbsolutePath, Duration
 from evenkeel.specs.preconditions.json_path import BadPath, JsonPath, json_path_text, parse_json_path
@@ -36,10 +36,10 @@ _TAKEN = re.findall(
 
 
 class ValueSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The source of one value: one of `topic`, `file` and `window`."""
+    """The source of one value that preconditions may name: one of `topic`, `file` and `window`."""
 
-    topic: Annotated[str, Meta(description="The last message on this topic of the broker.")] | UnsetType = UNSET
-    file: Annotated[AbsolutePath, Meta(description="The content of this file.")] | UnsetType = UNSET
+    topic: Annotated[str, Meta(description="The last message on this topic of the broker.")] | None = None
+    file: Annotated[AbsolutePath, Meta(description="The content of this file.")] | None = None
     window: (
         Annotated[
             str,
@@ -48,8 +48,8 @@ class ValueSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel")
                 description="`true` in this part of the day, in local time, as `02:00-04:30`, and `false` otherwise.",
             ),
         ]
-        | UnsetType
-    ) = UNSET
+        | None
+    ) = None
     path: (
         Annotated[
             str,
@@ -58,8 +58,8 @@ class ValueSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel")
                 "as JSON where it is JSON, else as a text."
             ),
         ]
-        | UnsetType
-    ) = UNSET
+        | None
+    ) = None
     max_age: (
         Annotated[
             Duration,
@@ -68,8 +68,8 @@ class ValueSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel")
                 "changed. Default: any age."
             ),
         ]
-        | UnsetType
-    ) = UNSET
+        | None
+    ) = None
 
 
 def values_from(specs: Mapping[str, ValueSpec], flaws: list[Flaw]) -> dict[str, ValueSource]:
@@ -101,19 +101,19 @@ def _name_flaws(name: str, names: Mapping[str, object]) -> Iterator[Flaw]:
 
 
 def _source(spec: ValueSpec, path: Path, flaws: list[Flaw]) -> ValueSource | None:
-    given = [key for key in ("topic", "file", "window") if not isinstance(getattr(spec, key), UnsetType)]
+    given = [key for key in ("topic", "file", "window") if getattr(spec, key) is not None]
     if len(given) != 1:
         hint = "write `topic: …`, `file: …` or `window: …`" if not given else "write each value with a name of its own"
         message = "expected a source" if not given else f"`{given[1]}` is a second source, beside `{given[0]}`"
         flaws.append(Flaw(path if not given else (*path, given[1]), message, hint))
         return None
-    if not isinstance(spec.window, UnsetType):
+    if spec.window is not None:
         return _window(spec, spec.window, path, flaws)
-    place = None if isinstance(spec.path, UnsetType) else _place(spec.path, (*path, "path"), flaws)
-    max_age = None if isinstance(spec.max_age, UnsetType) else duration_from(spec.max_age, (*path, "maxAge"), flaws)
-    if not isinstance(spec.file, UnsetType):
+    place = None if spec.path is None else _place(spec.path, (*path, "path"), flaws)
+    max_age = None if spec.max_age is None else duration_from(spec.max_age, (*path, "maxAge"), flaws)
+    if spec.file is not None:
         return FileSource(spec.file, place, max_age)
-    topic = "" if isinstance(spec.topic, UnsetType) else spec.topic
+    topic = spec.topic or ""
     if any(sign in topic for sign in "+#"):
         flaws.append(Flaw((*path, "topic"), "a value has one topic, without wildcards"))
     elif not topic or "\0" in topic or len(topic.encode(errors="replace")) > _LONGEST_TOPIC:
@@ -123,7 +123,7 @@ def _source(spec: ValueSpec, path: Path, flaws: list[Flaw]) -> ValueSource | Non
 
 def _window(spec: ValueSpec, text: str, path: Path, flaws: list[Flaw]) -> WindowSource | None:
     for key, value in (("path", spec.path), ("maxAge", spec.max_age)):
-        if not isinstance(value, UnsetType):
+        if value is not None:
             flaws.append(Flaw((*path, key), "means nothing for a window", "leave it out"))
     try:
         return WindowSource(parse_window(text))

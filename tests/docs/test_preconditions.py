@@ -33,7 +33,7 @@ def table(heading: str) -> list[list[str]]:
 
 
 def names() -> list[str]:
-    written = YAML(typ="safe").load(block("yml"))["updateManager"]["values"]
+    written = YAML(typ="safe").load(block("yaml"))["updateManager"]["values"]
     flaws: list[Flaw] = []
     sources = values_from(msgspec.convert(written, dict[str, ValueSpec]), flaws)
     assert flaws == []

@@ -10,6 +10,7 @@ import pytest
 from evenkeel.specs.codec import decode, encode
 from evenkeel.specs.kanto.topics import topic_prefix
 from evenkeel.specs.operations.conduct import Conduct
+from evenkeel.specs.preconditions.source import FileSource, TopicSource, WindowSource
 from evenkeel.specs.problem import Flaw, path_text
 from evenkeel.specs.settings.settings import Settings, settings_from, written
 from evenkeel.specs.settings.update_manager import (
@@ -18,6 +19,7 @@ from evenkeel.specs.settings.update_manager import (
     UpdateManagerAgent,
     UpdateManagerSettings,
 )
+from evenkeel.specs.slots.system import Window
 
 BROKER = {"mqtt": {"enabled": True}}
 LOCAL = {"updateAgent": {"enable": True}, "selfUpdateAgent": {"enable": True}}
@@ -74,6 +76,11 @@ EVERYTHING: dict[str, Any] = {
     "failures": "independent",
     "unknownDomains": "fail",
     "newDesiredState": "supersede",
+    "values": {
+        "vehicle.parked": {"topic": "vehicle/state", "path": "$.parked[0]", "maxAge": "10s"},
+        "mode": {"file": "/run/mode"},
+        "night": {"window": "22:00-05:00"},
+    },
 }
 MEANT = UpdateManagerSettings(
     enable=True,
@@ -90,6 +97,11 @@ MEANT = UpdateManagerSettings(
     failures="independent",
     unknown_domains="fail",
     new_desired_state="supersede",
+    values={
+        "vehicle.parked": TopicSource("vehicle/state", ("parked", 0), timedelta(seconds=10)),
+        "mode": FileSource("/run/mode"),
+        "night": WindowSource(Window(22 * 60, 5 * 60)),
+    },
 )
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from evenkeel.specs.preconditions.source import FileSource, TopicSource, WindowSource, source_text
 from evenkeel.specs.problem import Flaw, path_text
+from evenkeel.specs.settings.settings import Settings, settings_from
+from evenkeel.specs.settings.settings import written as written_settings
 from evenkeel.specs.settings.values import MOST_VALUES, ValueSpec, values_from, written_value
 from evenkeel.specs.slots.system import Window
 
@@ -124,3 +126,15 @@ def test_each_name_that_is_accepted_is_a_variable_of_cel() -> None:
         _, flaws = read({name: ONE})
         assert flaws or unmet(name, {name: Observed(True)}) == "", name
         assert not flaws or name.split(".")[-1] not in ("x1", "_", "size", "has", "all", "matches", "vehicle")
+
+
+def test_they_are_a_part_of_the_settings_and_are_written_again() -> None:
+    flaws: list[Flaw] = []
+    settings = settings_from({"updateManager": {"values": WRITTEN}}, flaws)
+    assert settings is not None
+    assert settings.update_manager.values["battery"] == FileSource("/sys/class/power_supply/BAT0/capacity")
+    assert written_settings(settings, Settings()) == {"updateManager": {"values": WRITTEN}}
+    assert settings_from({"updateManager": {"values": {"a": {"topc": "b"}}}}, flaws) is None
+    assert [(path_text(flaw.path), flaw.hint) for flaw in flaws] == [
+        ("updateManager.values.a.topc", "did you mean `topic`?")
+    ]
