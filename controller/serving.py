@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from evenkeel.controller.operations.reboot import Machine
     from evenkeel.controller.operations.role import OperationsRole
     from evenkeel.controller.participants.participant import Participant
+    from evenkeel.specs.preconditions.source import ValueSource
     from evenkeel.specs.settings.settings import Settings
+    from evenkeel.specs.settings.update_manager import UpdateManagerSettings
 
 
 def open_agents(
@@ -37,6 +39,7 @@ def open_agents(
     from evenkeel.controller.loop.ports import Serving
     from evenkeel.controller.mqtt import MqttLink
     from evenkeel.controller.mqtt.router import Router
+    from evenkeel.controller.slots_wiring import machine
 
     def build(controller: Controller) -> Serving:
         link = MqttLink(settings.mqtt, backoff=settings.backoff, beginnings=True)
@@ -44,6 +47,11 @@ def open_agents(
         roles = tuple(agent_roles(settings, journal, domains, controller, router, now))
         for role in roles:
             router.add(role)
+        if settings.update_manager.enable:
+            agents = {each.wire_domain: each for each in roles}
+            conduct, values = _conduct(settings.update_manager), settings.update_manager.values
+            device = machine(settings, domains)
+            router.add(operations_role(conduct, agents, journal, controller, router, device, values, now))
         return Serving(roles, router.serve)
 
     return build
@@ -74,10 +82,12 @@ def operations_role(
     controller: Controller,
     router: Router,
     machine: Machine,
+    values: Mapping[str, ValueSource],
     now: Now = system_now,
+    clock: Clock = system_clock,
 ) -> OperationsRole:
-    """The update orchestrator. `agents`: those of this device, by their domains on the wire; all others of its conduct are
-    reached over the broker. `machine`: the device, which it may reboot."""
+    """The update manager. `agents`: those of this device, by their domains on the wire; all others of its conduct are reached
+    over the broker. `machine`: the device, which it may reboot. `values`: sources of values for preconditions."""
     from functools import partial
 
     from evenkeel.controller.agents.conduct import topics_of
@@ -86,19 +96,60 @@ def operations_role(
     from evenkeel.controller.operations.orchestrator import Lines, Orchestrator
     from evenkeel.controller.operations.reboot import Reboots
     from evenkeel.controller.operations.role import OperationsRole
+    from evenkeel.controller.operations.values import Values
 
     def hand(role: AgentRole, topic: str, payload: bytes) -> None:
         router.hand(role, Message(topic, payload, retained=False, duplicate=False, acknowledge=lambda: None))
 
+    def unmet(preconditions: str) -> str:
+        from evenkeel.reconcilers.preconditions.judging import unmet
+
+        return unmet(preconditions, present.present())
+
+    present = Values(values, clock, now)
     conduct = conduct._replace(decisions=conduct.decisions._replace(keeps=tuple(agents)))
     topics = operations_topics(conduct.domain)
     lines = Lines(
         {domain: topics_of(domain) for domain in conduct.agents},
         {domain: partial(hand, role) for domain, role in agents.items() if domain in conduct.agents},
     )
-    orchestrator = Orchestrator(conduct, topics, lines, journal, controller.say, router.wake, machine.boot, now)
+    orchestrator = Orchestrator(
+        conduct, topics, lines, journal, controller.say, router.wake, machine.boot, now, unmet
+    )
     reboots = Reboots(machine, conduct.reboots_after_s, controller.say)
-    return OperationsRole(conduct, topics, lines, orchestrator, reboots, journal, controller.defects, controller.say)
+    return OperationsRole(
+        conduct, topics, lines, orchestrator, reboots, present, journal, controller.defects, controller.say, clock
+    )
+
+
+def _conduct(asked: UpdateManagerSettings) -> OperationsConduct:
+    """The behaviour of the update manager, by the settings."""
+    from importlib.metadata import version
+
+    from evenkeel.controller.operations.conduct import OperationsConduct
+    from evenkeel.specs.operations.conduct import Conduct
+
+    reboots = tuple(domain for domain, each in asked.agents.items() if each.reboot_required)
+    ranks = {domain: each.rank for domain, each in asked.agents.items() if each.rank is not None}
+    decisions = Conduct(
+        reboots,
+        rank=dict.fromkeys(reboots, 0) | ranks,
+        consent=asked.owner_consent.commands,
+        failures=asked.failures,
+        unknown_domains=asked.unknown_domains,
+        phase_timeout_s=asked.phase_timeout.total_seconds(),
+        consent_timeout_s=asked.owner_consent.timeout.total_seconds(),
+    )
+    return OperationsConduct(
+        asked.domain,
+        {domain: each.read_timeout.total_seconds() for domain, each in asked.agents.items()},
+        decisions,
+        asked.report_feedback_interval.total_seconds(),
+        asked.current_state_delay.total_seconds(),
+        asked.reboot.after.total_seconds() if asked.reboot.enable else None,
+        asked.new_desired_state == "supersede",
+        version("evenkeel"),
+    )
 
 
 class _Builder:

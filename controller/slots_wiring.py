@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from evenkeel.controller.cycle.domain import AnyDomain, Domain
     from evenkeel.controller.dbus.bus import SystemBus
     from evenkeel.controller.drivers.slots.memory import Bundle, MemorySlots
+    from evenkeel.controller.drivers.slots.ports import Reboots
+    from evenkeel.controller.drivers.slots.system import SystemMachine
     from evenkeel.reconcilers.ports import AnyReconciler, Driver
     from evenkeel.reconcilers.slots.select import SlotsWanted
     from evenkeel.specs.settings.settings import Settings
@@ -56,6 +58,40 @@ def slots_domain(
         return await bundle_size(driver.driver, system)
 
     return Domain(Slots(marks_any=settings.slots.mark_good == "always"), driver, partial(look_ahead, size))
+
+
+class _Machine:
+    """The device of the settings, for one who seldom needs it. What speaks to logind is loaded then."""
+
+    def __init__(self, bus: str) -> None:
+        self._bus = bus
+
+    def boot(self) -> str:
+        from evenkeel.controller.process.boot import boot_id
+
+        return boot_id()
+
+    async def inhibitors(self) -> Sequence[str]:
+        return await self._device().inhibitors()
+
+    async def reboot(self) -> None:
+        await self._device().reboot()
+
+    def _device(self) -> SystemMachine:
+        from evenkeel.controller.dbus.bus import SystemBus
+        from evenkeel.controller.drivers.slots.system import SystemMachine
+
+        return SystemMachine(SystemBus(self._bus))
+
+
+def machine(settings: Settings, domains: Sequence[AnyDomain]) -> Machine:
+    """The device, as far as its reboots are concerned: its own, or the simulated one of its slots."""
+    from evenkeel.specs.settings.slots import chosen
+
+    if chosen(settings.slots, settings.engine.kind, settings.state).engine != "memory":
+        return _Machine(settings.slots.bus)
+    simulated, _ = simulated_slots(domains)
+    return simulated.machine
 
 
 def check_slots(settings: Settings, now: float) -> tuple[Finding, ...]:

@@ -61,6 +61,7 @@ class UpdateAgent:
         now: Now = system_now,
         clock: Clock = system_clock,
     ) -> None:
+        self.wire_domain = settings.domain
         self.topics = self._topics = topics = topics_of(settings.domain)
         mail = journal.mailbox(participant.domain)
         self._settings, self._journal, self._mail = settings, journal, mail

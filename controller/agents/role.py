@@ -51,6 +51,11 @@ class AgentRole:
     # ── of the connection ──────────────────────────────────────────────────────────────────────────────────────
 
     @property
+    def wire_domain(self) -> str:
+        """The name of its domain on the wire."""
+        return self._agent.wire_domain
+
+    @property
     def topics(self) -> Sequence[str]:
         topics = self._agent.topics
         return topics.desired, topics.command, topics.get
@@ -84,6 +89,9 @@ class AgentRole:
 
     async def introduce(self) -> None:
         await self._agent.reports.introduce()
+
+    def disconnected(self) -> None:
+        """Nothing depends on the connection but its messages, which wait."""
 
     async def serve(self) -> None:
         async with asyncio.TaskGroup() as group:

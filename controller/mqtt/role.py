@@ -47,6 +47,10 @@ class Role(Protocol):
         """A connection was made, and all subscriptions are in force: an answer is heard."""
         ...
 
+    def disconnected(self) -> None:
+        """The connection is gone."""
+        ...
+
     async def serve(self) -> None:
         """The work of the role beside its messages; until cancelled."""
         ...

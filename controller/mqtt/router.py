@@ -122,6 +122,8 @@ class Router:
         async for connected in self._link.connections():
             if connected:
                 await role.introduce()
+            else:
+                role.disconnected()
 
     async def _watch_connections(self) -> None:
         async for connected in self._link.connections():

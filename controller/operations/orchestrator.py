@@ -19,6 +19,7 @@ from evenkeel.controller.operations.narrator import Narrator
 from evenkeel.controller.operations.reports import Reports
 from evenkeel.controller.process.clock import Now
 from evenkeel.reconcilers.counted import joined
+from evenkeel.reconcilers.operations.grouping import NOT_EVALUATED
 from evenkeel.reconcilers.operations.inventory import Report, versions
 from evenkeel.reconcilers.operations.orchestration import Step, after, begin, superseded
 from evenkeel.reconcilers.operations.splitting import Demand, read_demand
@@ -37,6 +38,7 @@ from evenkeel.specs.operations.events import (
     Elapsed,
     Ended,
     Event,
+    Judged,
     Reboot,
     Reported,
     Restarted,
@@ -56,6 +58,10 @@ _REASONS: Mapping[Status, str] = {
     "IDENTIFICATION_FAILED": "IdentificationFailed",
     "SUPERSEDED": "Superseded",
 }
+
+
+def _never_met(preconditions: str) -> str:
+    return "nothing evaluates preconditions here"
 
 
 class Lines(NamedTuple):
@@ -79,10 +85,12 @@ class Orchestrator:
         wake_sender: Callable[[], None],
         boot: Callable[[], str],
         now: Now,
+        unmet: Callable[[str], str] = _never_met,
     ) -> None:
-        """`boot`: the id of this boot of the device."""
+        """`boot`: the id of this boot of the device. `unmet`: why preconditions do not hold now, "" when they do."""
         self._conduct, self._topics, self._lines, self._journal = conduct, topics, lines, journal
         self._say, self._wake_sender, self._boot, self._now = say, wake_sender, boot, now
+        self._unmet = unmet
         self._waiting = journal.mailbox(f"{conduct.domain} operations")
         """Desired states that wait for the end of the one at work."""
         self._operation: Operation | None = None
@@ -240,6 +248,16 @@ class Orchestrator:
         if self._operation is not None:
             self._follow(after(self._operation, event, self._conduct.decisions))
 
+    def judge(self) -> None:
+        """Judge the preconditions of all groups that wait for them, or that have not opened everything yet."""
+        for group in self._operation.groups if self._operation is not None else ():
+            if group.preconditions and not group.back and group.opened != "CLEANUP":
+                unmet = self._unmet(group.preconditions)
+                if unmet != group.unmet:
+                    self.meet(Judged(group.title, unmet))
+                    if unmet:
+                        self.announce(f"`{group.title}` waits for its preconditions: {unmet}")
+
     # ── what follows ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _follow(self, step: Step, *, goes_on: bool = False) -> None:
@@ -258,6 +276,8 @@ class Orchestrator:
                 self._carry_out(operation, effect, goes_on=goes_on)
         self.changed.set()
         self.told.set()
+        if any(group.unmet == NOT_EVALUATED for group in operation.groups):
+            self.judge()
 
     def announce(self, text: str) -> None:
         """Tell the sender of the open operation what it waits for, in words."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from evenkeel.controller.loop.defects import Defects
 from evenkeel.controller.operations.conduct import OperationsConduct, OperationsTopics
 from evenkeel.controller.operations.orchestrator import Lines, Orchestrator
 from evenkeel.controller.operations.reboot import Reboots
+from evenkeel.controller.operations.values import Values
+from evenkeel.controller.process.clock import Clock, system_clock
 from evenkeel.reconcilers.operations.inventory import read_report
 from evenkeel.reconcilers.operations.waiting import timers
 from evenkeel.specs.feedback import Feedback
@@ -46,11 +49,14 @@ class OperationsRole:
         lines: Lines,
         orchestrator: Orchestrator,
         reboots: Reboots,
+        values: Values,
         journal: Journal,
         defects: Defects,
         say: Callable[[Feedback], None],
+        clock: Clock = system_clock,
     ) -> None:
         self._conduct, self._own, self._lines, self._orchestrator = conduct, topics, lines, orchestrator
+        self._values, self._clock = values, clock
         self._reboots, self._journal, self._defects, self._say = reboots, journal, defects, say
         self._domains = {
             topic: domain for domain, each in lines.topics.items() for topic in (each.feedback, each.state)
@@ -78,17 +84,22 @@ class OperationsRole:
     @property
     def topics(self) -> Sequence[str]:
         remote = [topic for topic, domain in self._domains.items() if domain not in self._lines.local]
-        return (self._own.desired, self._own.command, self._own.get, self._own.answer, *remote)
+        own = self._own
+        return (own.desired, own.command, own.get, own.answer, *remote, *self._values.topics)
 
     def has_room(self) -> bool:
         return not self._journal.outbox.is_full(self._own.feedback)
 
     def arrived(self, message: Message) -> None:
         topic, own = message.topic, self._own
+        if topic in self._values.topics:
+            self._values.receive(topic, message.payload, self._clock().up_s, retained=message.retained)
         if topic in self._domains:
             self._hear(self._domains[topic], topic, message.payload, retained=message.retained)
         elif topic == own.desired:
             self._desired(message)
+        elif topic not in (own.command, own.answer, own.get):
+            return  # a value alone
         elif message.retained:
             self._ignore(topic, "a retained message is stale here; it counts only when it is sent")
         elif topic == own.command:
@@ -157,12 +168,16 @@ class OperationsRole:
             yield shortened_feedback(payload, most)
 
     async def introduce(self) -> None:
+        self._values.connect()
         self._orchestrator.reports.introduce()
+
+    def disconnected(self) -> None:
+        self._values.disconnect()
 
     async def serve(self) -> None:
         self._orchestrator.resume()
         async with asyncio.TaskGroup() as group:
-            for work in (self._hear_own, self._time, self._report, self._narrate, self._reboot):
+            for work in (self._hear_own, self._time, self._report, self._narrate, self._reboot, self._judge):
                 part = f"{self.name}, {work.__name__.strip('_')}"
                 group.create_task(self._defects.supervise(part, work))
 
@@ -228,6 +243,12 @@ class OperationsRole:
             else:
                 await asyncio.sleep(due_in_s)
                 narrator.flush()
+
+    async def _judge(self) -> None:
+        """Preconditions are judged again whenever a value may count otherwise."""
+        async with aclosing(self._values.changes()) as changes:
+            async for _ in changes:
+                self._orchestrator.judge()
 
     async def _reboot(self) -> None:
         await self._reboots.serve(self._orchestrator)
