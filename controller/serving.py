@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from evenkeel.controller.loop.ports import Serving
     from evenkeel.controller.mqtt.router import Router
     from evenkeel.controller.operations.conduct import OperationsConduct
-    from evenkeel.controller.operations.reboot import Machine
     from evenkeel.controller.operations.role import OperationsRole
     from evenkeel.controller.participants.participant import Participant
+    from evenkeel.controller.process.machine import Machine
     from evenkeel.specs.preconditions.source import ValueSource
     from evenkeel.specs.settings.settings import Settings
     from evenkeel.specs.settings.update_manager import UpdateManagerSettings
@@ -101,11 +101,6 @@ def operations_role(
     def hand(role: AgentRole, topic: str, payload: bytes) -> None:
         router.hand(role, Message(topic, payload, retained=False, duplicate=False, acknowledge=lambda: None))
 
-    def unmet(preconditions: str) -> str:
-        from evenkeel.reconcilers.preconditions.judging import unmet
-
-        return unmet(preconditions, present.present())
-
     present = Values(values, clock, now)
     conduct = conduct._replace(decisions=conduct.decisions._replace(keeps=tuple(agents)))
     topics = operations_topics(conduct.domain)
@@ -113,9 +108,7 @@ def operations_role(
         {domain: topics_of(domain) for domain in conduct.agents},
         {domain: partial(hand, role) for domain, role in agents.items() if domain in conduct.agents},
     )
-    orchestrator = Orchestrator(
-        conduct, topics, lines, journal, controller.say, router.wake, machine.boot, now, unmet
-    )
+    orchestrator = Orchestrator(conduct, topics, lines, journal, controller.say, router.wake, machine.boot, now)
     reboots = Reboots(machine, conduct.reboots_after_s, controller.say)
     return OperationsRole(
         conduct, topics, lines, orchestrator, reboots, present, journal, controller.defects, controller.say, clock

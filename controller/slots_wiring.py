@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from evenkeel.controller.cycle.domain import AnyDomain, Domain
     from evenkeel.controller.dbus.bus import SystemBus
     from evenkeel.controller.drivers.slots.memory import Bundle, MemorySlots
-    from evenkeel.controller.drivers.slots.ports import Reboots
     from evenkeel.controller.drivers.slots.system import SystemMachine
+    from evenkeel.controller.process.machine import Machine
     from evenkeel.reconcilers.ports import AnyReconciler, Driver
     from evenkeel.reconcilers.slots.select import SlotsWanted
     from evenkeel.specs.settings.settings import Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from evenkeel.controller.agents.conduct import topic_prefix
+from evenkeel.specs.kanto.topics import topic_prefix
 from evenkeel.specs.operations.conduct import Conduct
 
 

@@ -16,10 +16,10 @@ from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.controller.operations.conduct import OperationsConduct, OperationsTopics
 from evenkeel.controller.operations.narrator import Narrator
+from evenkeel.controller.operations.queue import Queue
 from evenkeel.controller.operations.reports import Reports
 from evenkeel.controller.process.clock import Now
 from evenkeel.reconcilers.counted import joined
-from evenkeel.reconcilers.operations.grouping import NOT_EVALUATED
 from evenkeel.reconcilers.operations.inventory import Report, versions
 from evenkeel.reconcilers.operations.orchestration import Step, after, begin, superseded
 from evenkeel.reconcilers.operations.splitting import Demand, read_demand
@@ -38,7 +38,6 @@ from evenkeel.specs.operations.events import (
     Elapsed,
     Ended,
     Event,
-    Judged,
     Reboot,
     Reported,
     Restarted,
@@ -50,8 +49,6 @@ from evenkeel.specs.operations.events import (
 )
 from evenkeel.specs.operations.operation import ENDS, Operation, Status, ToldAction
 
-_TOO_MANY = "too many desired states wait here already; send it again later"
-_MOST_WAITING = 16
 _REASONS: Mapping[Status, str] = {
     "COMPLETED": "Completed",
     "INCOMPLETE": "Incomplete",
@@ -60,8 +57,8 @@ _REASONS: Mapping[Status, str] = {
 }
 
 
-def _never_met(preconditions: str) -> str:
-    return "nothing evaluates preconditions here"
+def _nothing() -> None:
+    """Nobody waits for anything."""
 
 
 class Lines(NamedTuple):
@@ -85,14 +82,11 @@ class Orchestrator:
         wake_sender: Callable[[], None],
         boot: Callable[[], str],
         now: Now,
-        unmet: Callable[[str], str] = _never_met,
     ) -> None:
-        """`boot`: the id of this boot of the device. `unmet`: why preconditions do not hold now, "" when they do."""
+        """`boot`: the id of this boot of the device."""
         self._conduct, self._topics, self._lines, self._journal = conduct, topics, lines, journal
         self._say, self._wake_sender, self._boot, self._now = say, wake_sender, boot, now
-        self._unmet = unmet
-        self._waiting = journal.mailbox(f"{conduct.domain} operations")
-        """Desired states that wait for the end of the one at work."""
+        self._queue = Queue(journal.mailbox(f"{conduct.domain} operations"), topics.desired, self._read)
         self._operation: Operation | None = None
         self._answer = b""
         """The last answer of the owner. The same again, as a broker may deliver it, answers no other question (B-13)."""
@@ -106,6 +100,8 @@ class Orchestrator:
             self._is_late,
             now,
         )
+        self.on_step: Callable[[], None] = _nothing
+        """Called after each event."""
         self.changed = asyncio.Event()
         """Set when timers may have changed."""
         self.told = asyncio.Event()
@@ -139,8 +135,11 @@ class Orchestrator:
             follows = [part.domain for part in demand.parts]
             self._follow(superseded(running, name_of(demand.activity_id), follows), goes_on=is_same)
             self._begin(demand)
+        elif why := self._queue.add(demand, payload):
+            self._refuse(demand.activity_id, why)
         else:
-            self._queue(demand, payload)
+            text = f"{name_of(demand.activity_id)}: waits for the end of {name_of(running.id)}"
+            self._say(Feedback("operation", text))
 
     def refuse(self, activity_id: str, why: str) -> None:
         """Refuse a desired state that cannot be read at all."""
@@ -150,19 +149,6 @@ class Orchestrator:
     def _read(self, payload: bytes) -> Demand:
         return read_demand(payload, self._topics.desired, self._conduct.agents, self._conduct.decisions)
 
-    def _queue(self, demand: Demand, payload: bytes) -> None:
-        waiting = [self._waiting.waiting_message(number) for number in self._waiting.waiting_on(self._topics.desired)]
-        known = [self._read(message.payload) for message in waiting]
-        if any((each.activity_id, each.content) == (demand.activity_id, demand.content) for each in known):
-            return
-        if len(waiting) >= _MOST_WAITING:
-            self._refuse(demand.activity_id, _TOO_MANY)
-            return
-        self._waiting.take_in(self._topics.desired, payload)
-        assert self._operation is not None
-        text = f"{name_of(demand.activity_id)}: waits for the end of {name_of(self._operation.id)}"
-        self._say(Feedback("operation", text))
-
     def _begin(self, demand: Demand) -> None:
         self._say(Feedback("operation", f"{name_of(demand.activity_id)}: begins"))
         step = begin(demand.activity_id, demand.content, demand.parts, demand.baselines, demand.notes)
@@ -170,9 +156,7 @@ class Orchestrator:
 
     @at_once
     def _begin_next(self) -> None:
-        while self._operation is None and (message := self._waiting.incoming()) is not None:
-            self._waiting.record(None, dealt_with=message)
-            demand = self._read(message.payload)
+        while self._operation is None and (demand := self._queue.take()) is not None:
             if demand.reasons:  # the agents are others now
                 self._refuse(demand.activity_id, joined(demand.reasons))
             else:
@@ -248,16 +232,6 @@ class Orchestrator:
         if self._operation is not None:
             self._follow(after(self._operation, event, self._conduct.decisions))
 
-    def judge(self) -> None:
-        """Judge the preconditions of all groups that wait for them, or that have not opened everything yet."""
-        for group in self._operation.groups if self._operation is not None else ():
-            if group.preconditions and not group.back and group.opened != "CLEANUP":
-                unmet = self._unmet(group.preconditions)
-                if unmet != group.unmet:
-                    self.meet(Judged(group.title, unmet))
-                    if unmet:
-                        self.announce(f"`{group.title}` waits for its preconditions: {unmet}")
-
     # ── what follows ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _follow(self, step: Step, *, goes_on: bool = False) -> None:
@@ -276,8 +250,7 @@ class Orchestrator:
                 self._carry_out(operation, effect, goes_on=goes_on)
         self.changed.set()
         self.told.set()
-        if any(group.unmet == NOT_EVALUATED for group in operation.groups):
-            self.judge()
+        self.on_step()
 
     def announce(self, text: str) -> None:
         """Tell the sender of the open operation what it waits for, in words."""
@@ -296,7 +269,10 @@ class Orchestrator:
             case AskState(domain):
                 self._ask_state(domain, id_)
             case Say(status, message):
-                self.narrator.tell(operation, status, message)
+                if status == "RUNNING" and message:
+                    self.narrator.announce(operation, message)
+                else:
+                    self.narrator.tell(operation, status, message)
                 if status in ENDS:
                     self._tell_end(operation, status, message)
             case AskOwner(command):

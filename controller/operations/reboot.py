@@ -8,10 +8,10 @@ stored operation, so that a crash before it leaves it due.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
 from evenkeel.controller.operations.orchestrator import Orchestrator
+from evenkeel.controller.process.machine import Machine
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.kanto.activity import name_of
@@ -19,14 +19,6 @@ from evenkeel.specs.operations.events import Cancelled, Resumed
 
 _AGAIN_S = 15.0
 """The pause between two tries."""
-
-
-class Machine(Protocol):
-    """The device, as far as its reboot is concerned (`controller.drivers.slots.ports.Machine`)."""
-
-    def boot(self) -> str: ...
-    async def inhibitors(self) -> Sequence[str]: ...
-    async def reboot(self) -> None: ...
 
 
 class Reboots:

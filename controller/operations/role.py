@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.journal.mailbox import MOST_TRIES, Incoming
 from evenkeel.controller.loop.defects import Defects
 from evenkeel.controller.operations.conduct import OperationsConduct, OperationsTopics
+from evenkeel.controller.operations.judgement import Judgement
 from evenkeel.controller.operations.orchestrator import Lines, Orchestrator
 from evenkeel.controller.operations.reboot import Reboots
 from evenkeel.controller.operations.values import Values
@@ -57,6 +57,8 @@ class OperationsRole:
     ) -> None:
         self._conduct, self._own, self._lines, self._orchestrator = conduct, topics, lines, orchestrator
         self._values, self._clock = values, clock
+        self._judgement = Judgement(values, lambda: orchestrator.operation, orchestrator.meet)
+        orchestrator.on_step = self._judgement.wake
         self._reboots, self._journal, self._defects, self._say = reboots, journal, defects, say
         self._domains = {
             topic: domain for domain, each in lines.topics.items() for topic in (each.feedback, each.state)
@@ -245,10 +247,7 @@ class OperationsRole:
                 narrator.flush()
 
     async def _judge(self) -> None:
-        """Preconditions are judged again whenever a value may count otherwise."""
-        async with aclosing(self._values.changes()) as changes:
-            async for _ in changes:
-                self._orchestrator.judge()
+        await self._judgement.serve()
 
     async def _reboot(self) -> None:
         await self._reboots.serve(self._orchestrator)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from evenkeel.reconcilers.operations.advancing import advance, after_boot, taken_back, wanted_consent
 from evenkeel.reconcilers.operations.ending import ending_text, identification_text, is_over, verdict
-from evenkeel.reconcilers.operations.grouping import groups
+from evenkeel.reconcilers.operations.grouping import NOT_EVALUATED, groups
 from evenkeel.reconcilers.operations.hearing import failed, went_back, with_feedback
 from evenkeel.reconcilers.operations.parts import shares_of, with_groups, with_part, with_shares
 from evenkeel.reconcilers.operations.statuses import CLEANED, FAILURES
@@ -92,9 +92,9 @@ def _met(operation: Operation, event: Event, conduct: Conduct) -> Step:
         case Answered():
             return _answered(operation, event, conduct)
         case Judged(title, unmet):
-            return Step(
-                with_groups(operation, lambda each: changed(each, unmet=unmet) if each.title == title else each), ()
-            )
+            judged = with_groups(operation, lambda each: changed(each, unmet=unmet) if each.title == title else each)
+            waits = Say("RUNNING", f"`{title}` waits for its preconditions: {unmet}")
+            return Step(judged, (waits,) if unmet and judged != operation else ())
         case Elapsed(timer):
             return _elapsed(operation, timer, conduct)
         case Cancelled(why):
@@ -297,6 +297,7 @@ def _asked_again(operation: Operation, domains: Sequence[str]) -> Step:
 def _resumed(operation: Operation, conduct: Conduct, *, rebooted: bool) -> Step:
     """The manager has begun anew. Its messages and those for it are kept, by the journal and by the broker; so only what was at
     work on this device alone is begun again. A reboot of the device may be one of its neighbours, too."""
+    operation = with_groups(operation, lambda group: changed(group, unmet=NOT_EVALUATED if group.preconditions else ""))
     question: tuple[Effect, ...] = (AskOwner(operation.question),) if operation.question else ()
     if not rebooted:
         due = tuple(dict.fromkeys(s.domain for g in operation.groups for s in g.shares if s.boot in ("due", "back")))

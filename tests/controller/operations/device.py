@@ -36,6 +36,7 @@ from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.slots import Slots
 from evenkeel.specs.operations.conduct import Conduct
 from evenkeel.specs.operations.events import AgentFeedback
+from evenkeel.specs.preconditions.source import ValueSource
 from evenkeel.specs.settings.mqtt import MqttSettings
 from evenkeel.specs.settings.self_update import SelfUpdateAgentSettings
 from evenkeel.specs.settings.settings import Settings, UpdateAgentSettings
@@ -102,9 +103,10 @@ class Device:
         agents: Sequence[Agent] = (),
         decisions: Conduct = DECISIONS,
         local: Sequence[str] = LOCAL,
+        values: Mapping[str, ValueSource] | None = None,
         **conduct: Any,
     ) -> None:
-        self._state = state
+        self._state, self._values = state, values or {}
         self.others = {agent.domain: agent for agent in agents}
         self.conduct = OperationsConduct(
             "vehicle", dict.fromkeys((*local, *self.others), 30.0), decisions, version="1.0", **conduct
@@ -147,7 +149,9 @@ class Device:
         roles = tuple(agent_roles(self._settings, self.journal, self.domains, controller, router, now, self._clock))
         names = {"containers": "containers", "slots": "self-update"}
         local = {names[role.domain]: role for role in roles}
-        manager = operations_role(self.conduct, local, self.journal, controller, router, self.slots.machine, now)
+        manager = operations_role(
+            self.conduct, local, self.journal, controller, router, self.slots.machine, self._values, now, self._clock
+        )
         for role in (*roles, manager):
             router.add(role)
         return Serving(roles, router.serve)
