@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -11,6 +12,7 @@ from tests.controller.operations.device import DECISIONS, Device, demand
 from tests.reconcilers.operations.agents import Agent
 
 from evenkeel.controller.drivers.slots.memory import Bundle
+from evenkeel.specs.preconditions.source import TopicSource
 from evenkeel.templates.operation_text import operation_lines, operation_value
 
 
@@ -360,3 +362,49 @@ def test_status_tells_how_far_it_is_and_what_is_waited_for(play: Play, snapshot:
         assert [*operation_lines(asked), *operation_lines(later), operation_value(later)] == snapshot
 
     play(story, decisions=DECISIONS._replace(consent=("UPDATE",)))
+
+
+# ── preconditions ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+PARKED = {"vehicle.parked": TopicSource("vehicle/parked", None, timedelta(seconds=30))}
+
+
+def conditioned(activity: str, condition: str = "vehicle.parked == true") -> str:
+    """A desired state with a baseline that has preconditions, and one that has none."""
+    text = demand(
+        activity, web="2", others={"safety-ecu": "2"}, baselines={"a": ["containers:web"], "b": ["safety-ecu:app"]}
+    )
+    message = json.loads(text)
+    message["payload"]["baselines"][0]["preconditions"] = condition
+    return json.dumps(message)
+
+
+def test_a_baseline_waits_for_its_preconditions_and_says_why_and_others_go_on(play: Play) -> None:
+    async def story(device: Device) -> None:
+        device.asks(conditioned("b"))
+        await device.plays(60)
+        reasons = [each.content["payload"].get("message", "") for each in device.said()]
+        assert any("`a` waits for its preconditions: " in each and "vehicle.parked" in each for each in reasons)
+        assert (device.web, device.others["safety-ecu"].runs) == ("", "2")
+        device.link.deliver("vehicle/parked", "false")
+        await device.plays(10)
+        assert device.web == ""
+        device.link.deliver("vehicle/parked", "true")
+        await device.plays(60)
+        assert (device.end()[0], device.web) == ("COMPLETED", "web:2")
+
+    play(story, Agent("safety-ecu"), values=PARKED)
+
+
+def test_preconditions_that_cannot_be_read_never_hold_and_are_told_with_their_place(play: Play) -> None:
+    async def story(device: Device) -> None:
+        device.asks(conditioned("b", "vehicle.parked =="))
+        await device.plays(60)
+        assert device.web == ""
+        reasons = [each.content["payload"].get("message", "") for each in device.said()]
+        assert any("cannot be read" in each for each in reasons)
+        device.sends("vehicleupdate/desiredstate/command", "b", command="ROLLBACK")
+        await device.plays(60)
+        assert device.end()[0] == "INCOMPLETE"
+
+    play(story, Agent("safety-ecu"), values=PARKED)

@@ -8,8 +8,10 @@ import pytest
 from tests.reconcilers.operations.agents import Agent
 from tests.reconcilers.operations.world import CONDUCT, World
 
+from evenkeel.reconcilers.operations.orchestration import after, begin
 from evenkeel.specs.codec import decode, encode
-from evenkeel.specs.operations.operation import BaselinePart, Operation
+from evenkeel.specs.operations.events import AgentFeedback, Judged, Resumed, SendCommand
+from evenkeel.specs.operations.operation import BaselinePart, DomainPart, Operation, ToldAction
 
 FORWARD = ("DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP")
 
@@ -142,6 +144,18 @@ def test_an_operation_can_be_stored() -> None:
     world.run([BaselinePart("one", ("containers:app",), "speed=0")])
     assert world.operation is not None
     assert decode(encode(world.operation), Operation) == world.operation
+
+
+def test_preconditions_that_held_before_a_restart_are_judged_again_before_anything_is_opened() -> None:
+    part = DomainPart("containers", b"{}", ("containers:app",))
+    operation = begin("act", "digest", [part], [BaselinePart("one", part.components, "parked")]).operation
+    told = AgentFeedback("containers", "IDENTIFIED", "", "", (ToldAction("containers:app", "2", "IDENTIFIED"),))
+    operation = after(operation, told, CONDUCT).operation
+    resumed = after(after(operation, Judged("one"), CONDUCT).operation, Resumed(rebooted=False), CONDUCT).operation
+    done = after(resumed, AgentFeedback("containers", "DOWNLOAD_SUCCESS"), CONDUCT)
+    assert not [effect for effect in done.effects if isinstance(effect, SendCommand)]
+    going_on = after(done.operation, Judged("one"), CONDUCT)
+    assert SendCommand("containers", "UPDATE") in going_on.effects
 
 
 def test_interrupted_anywhere_it_comes_to_the_same_end() -> None:
