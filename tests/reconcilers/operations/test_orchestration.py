@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from tests.reconcilers.operations.agents import Agent
+from tests.reconcilers.operations.agents import Agent, Kind
 from tests.reconcilers.operations.world import CONDUCT, World
 
 from evenkeel.reconcilers.operations.orchestration import after, begin
@@ -158,24 +158,39 @@ def test_preconditions_that_held_before_a_restart_are_judged_again_before_anythi
     assert SendCommand("containers", "UPDATE") in going_on.effects
 
 
-def test_interrupted_anywhere_it_comes_to_the_same_end() -> None:
-    """The manager dies before and after each effect, in every pair of kinds, with every failure."""
-    kinds = ("local", "evenkeel", "kanto", "leda")
-    count = 0
-    for one, two, fails in itertools.product(kinds, kinds, ("", "DOWNLOAD", "UPDATE", "ACTIVATE", "late")):
+KINDS: tuple[tuple[Kind, Kind, Kind], ...] = (
+    ("local", "local", "evenkeel"),
+    ("local", "local", "kanto"),
+    ("local", "local", "leda"),
+    ("evenkeel", "local", "local"),
+    ("leda", "kanto", "evenkeel"),
+    ("kanto", "leda", "kanto"),
+)
+FAULTS = (
+    ("", ""),
+    *(("self-update", each) for each in FORWARD[:3]),
+    ("containers", "ACTIVATE"),
+    ("safety-ecu", "UPDATE"),
+)
 
-        def world(one: str = one, two: str = two, fails: str = fails) -> World:
-            which, fault = ("containers", "ACTIVATE") if fails == "late" else ("self-update", fails)
-            agents = {"self-update": one, "containers": two}
-            return World([Agent(name, kind, fails=fault if name == which else "") for name, kind in agents.items()])  # type: ignore[arg-type]
+
+def test_interrupted_anywhere_it_comes_to_the_same_end() -> None:
+    """The update manager dies before and after each effect of operations over three domains, with each failure."""
+    count = 0
+    for kinds, (where, fails) in itertools.product(KINDS, FAULTS):
+
+        def world(kinds: tuple[Kind, Kind, Kind] = kinds, where: str = where, fails: str = fails) -> World:
+            names = zip(("self-update", "containers", "safety-ecu"), kinds, strict=True)
+            return World([Agent(name, kind, fails=fails if name == where else "") for name, kind in names])
 
         told = world()
         told.run()
-        for where, number in itertools.product(("before", "after"), range(60)):
+        for moment, number in itertools.product(("before", "after"), range(told.effects)):
             again = world()
-            again.run(interrupt=lambda n, _, number=number, where=where: where if n == number else "")
-            assert len(list(again.ends())) == 1, (one, two, fails, where, number, again.said)
-            assert again.end[0] == told.end[0], (one, two, fails, where, number, again.said, told.said, again.done)
+            again.run(interrupt=lambda n, _, number=number, moment=moment: moment if n == number else "")
+            assert len(list(again.ends())) == 1, (kinds, where, fails, moment, number, again.said)
+            assert again.end[0] == told.end[0], (kinds, where, fails, moment, number, again.said, told.said, again.done)
             assert again.runs() == told.runs()
             count += 1
     print(f"{count} interrupted operations")
+    assert count > 3000

@@ -54,6 +54,8 @@ class World:
         """Commands in the order in which they were carried out, and the reboot."""
         self.operation: Operation | None = None
         self.is_over = False
+        self.effects = 0
+        """The number of effects that were carried out, or were about to be."""
         self._events: deque[Event] = deque()
         self._effects: deque[Effect] = deque()
 
@@ -72,6 +74,7 @@ class World:
                 effect = self._effects[0]
                 where = interrupt(number, effect)
                 number += 1
+                self.effects = number
                 if where != "before":
                     self._carry_out(self._effects.popleft())
                 if where:
