@@ -93,8 +93,8 @@ def command(activity: str, name: str) -> str:
 class Device:
     """Within a virtual loop."""
 
-    def __init__(self, state: Path, world: World | None = None, **settings: Any) -> None:
-        self._state, self.world = state, world or factory("1")
+    def __init__(self, state: Path, world: World | None = None, *, marks_any: bool = False, **settings: Any) -> None:
+        self._state, self.world, self._marks_any = state, world or factory("1"), marks_any
         asked = SelfUpdateAgentSettings(enable=True, report_debounce=timedelta(0), **settings)
         self._settings = Settings(mqtt=MqttSettings(enabled=True), self_update_agent=asked)
         self._read = 0
@@ -108,7 +108,7 @@ class Device:
         self.journal: Journal = open_journal(self._state, now)
         self.link, self.source = Link(), Scripted()
         self.engine = MemorySlots(self.world, now)
-        self.domains: list[AnyDomain] = [Domain(Slots(), self.engine)]
+        self.domains: list[AnyDomain] = [Domain(Slots(marks_any=self._marks_any), self.engine)]
         self.controller = Controller(
             self.journal,
             self.domains,
@@ -170,6 +170,13 @@ class Device:
     async def reboots(self) -> None:
         """Somebody reboots the device."""
         await self.stops()
+        self.engine.cut_power()
+        self._boot()
+        await self.starts()
+
+    async def loses_power(self) -> None:
+        """The power goes, and comes again."""
+        await self.dies()
         self.engine.cut_power()
         self._boot()
         await self.starts()
