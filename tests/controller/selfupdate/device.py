@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -69,6 +69,18 @@ class Link(MemoryLink):
     def __init__(self) -> None:
         super().__init__(100_000)
         self.published: list[Published] = []
+        self._returns = asyncio.Event()
+
+    async def connections(self) -> AsyncIterator[bool]:
+        yield True
+        while True:
+            await self._returns.wait()
+            self._returns.clear()
+            yield True
+
+    def reconnects(self) -> None:
+        """The connection to the broker was lost, and is there again."""
+        self._returns.set()
 
     async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
         await super().publish(topic, payload, qos=qos, retain=retain)
