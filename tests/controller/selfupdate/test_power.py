@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 
 import pytest
 from tests.controller.selfupdate.conftest import Play
@@ -10,6 +12,8 @@ from tests.controller.selfupdate.device import COMMAND, COMMANDS, URL, Device, c
 
 from evenkeel.controller.drivers.slots.memory import Bundle, factory
 from evenkeel.controller.drivers.slots.memory.world import changed_slot
+from evenkeel.controller.journal.file import FILE
+from evenkeel.specs.errors import JournalError
 from evenkeel.specs.slots.system import OperatingSystem
 
 pytestmark = pytest.mark.virtual
@@ -135,6 +139,24 @@ def test_a_proven_system_is_marked_although_nothing_is_desired_any_more(play: Pl
         device.journal.drop("last-good")
         for _ in range(3):
             await device.loses_power()
+            assert (device.runs, device.primary) == ("2", "B")
+
+    play(story)
+
+
+def test_the_system_before_is_kept_although_nobody_can_read_what_is_desired(play: Play) -> None:
+    async def story(device: Device) -> None:
+        await device.asks("a")
+        await device.commands("a", *COMMANDS)
+        await device.reboots()
+        await asyncio.sleep(120)
+        await device.asks("b", "3", f"{URL}?3")
+        with closing(sqlite3.connect(device._state / FILE)) as connection, connection:
+            assert connection.execute("UPDATE revision SET content = x'00'").rowcount
+        for _ in range(3):
+            await device.loses_power()
+            with pytest.raises(JournalError):
+                device.journal.revision("desired")
             assert (device.runs, device.primary) == ("2", "B")
 
     play(story)
