@@ -50,6 +50,7 @@ def test_the_update_comes_to_its_end(vehicle: Vehicle, what: str, said: str, del
                 vehicle.cut_power()
 
     vehicle.ask()
+    code, told = -1, ""
     for _ in range(8):
         is_undisturbed = not left
         code, told = vehicle.run("apply", "--yes", hears=disturb)
