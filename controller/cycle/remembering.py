@@ -44,9 +44,10 @@ class Remembering(Generic[Want, Seen, Remembered]):
         self._journal.memories.keep(before, after)
 
     def former(self, differences: Collection[Difference]) -> Former[Want]:
-        """The former state of subjects that are to be removed. While an activity removes them, the state in force still
-        has them; when a new revision does not have them, last-good still does."""
-        if all(difference.verb != "remove" for difference in differences):
+        """The former state of subjects that are to be removed or created. While an activity removes them, the state in force
+        still has them; when a new revision does not have them, last-good still does. What is created may not take what
+        last-good needs."""
+        if all(difference.verb not in ("remove", "create") for difference in differences):
             return Former()
         states = (self._journal.readable_revision(role) for role in _ROLES)
         return Former(*(self._reconciler.select(state) if state is not None else None for state in states))

@@ -54,7 +54,7 @@ def _without_folders_for_files(found: dict[str, FileDifference], memory: FilesMe
     more: dict[str, FileDifference] = {}
     for subject, each in found.items():
         path = each.file.path if each.file is not None else ""
-        around = next((folder for folder in _folders(path) if folder in memory.placed), None)
+        around = next((folder for folder in folders_above(path) if folder in memory.placed), None)
         if around is None:
             continue
         owner = memory.placed[around].subject
@@ -67,7 +67,7 @@ def _without_folders_for_files(found: dict[str, FileDifference], memory: FilesMe
     return found | more
 
 
-def _folders(path: str) -> Iterator[str]:
+def folders_above(path: str) -> Iterator[str]:
     """The folders on the way to a path, the nearest first."""
     while path := path.rpartition("/")[0]:
         yield path

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from posixpath import basename
 
+from evenkeel.reconcilers.files.diff import folders_above
 from evenkeel.reconcilers.files.select import FilesWanted
 from evenkeel.reconcilers.files.telling import without_content
 from evenkeel.reconcilers.ports import Former
@@ -33,7 +34,8 @@ def plan(differences: Sequence[FileDifference], former: Former[FilesWanted]) -> 
     shown = [
         without_content(each) if each.file is not None and each.file.path in secret else each for each in differences
     ]
-    judged = tuple(judgement for each in shown if (judgement := _but_needed(each, former)) is not None)
+    placed = [_but_in_places_of_good_files(each, former) for each in shown]
+    judged = tuple(judgement for each in placed if (judgement := _but_needed(each, former)) is not None)
     steps = [step for each in judged if each.verb not in NOTHING_DONE for step in _steps(each)]
     return Plan(_DOMAIN, judged, stages([*steps, *_renewing(judged, steps)]))
 
@@ -77,6 +79,20 @@ def _but_needed(difference: FileDifference, former: Former[FilesWanted]) -> File
     needed = frozenset[str]().union(*(want.pinned for want in former if want is not None))
     contents = tuple(name for name in difference.contents if name not in needed)
     return changed(difference, contents=contents) if contents else None
+
+
+def _but_in_places_of_good_files(difference: FileDifference, former: Former[FilesWanted]) -> FileDifference:
+    """A difference, blocked where a folder would take the place that a file has in last-good. The file may have left it
+    already, by a revision that is not good yet."""
+    if difference.verb != "create" or difference.file is None or former.good is None:
+        return difference
+    owners = {file.path: file.name for file, _ in former.good.documents}
+    around = next((folder for folder in folders_above(difference.file.path) if folder in owners), None)
+    if around is None:
+        return difference
+    again = f"ask for {difference.subject} once a revision without it is good"
+    why = f"{around} is the place of {owners[around]} in last-good; {again}"
+    return FileDifference(difference.subject, "blocked", why, file=difference.file, asked=difference.asked)
 
 
 def _steps(difference: FileDifference) -> Iterator[Step]:

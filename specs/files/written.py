@@ -30,7 +30,7 @@ class FileSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
         AbsolutePath,
         Meta(
             description="The path on the host, without symbolic links on its way. Missing folders are made (`0755`), but not in"
-            " the place of a file that is asked for, or was until now."
+            " the place of a file that is asked for, was until now, or is in last-good."
         ),
     ]
     content: (

@@ -18,7 +18,7 @@ INSTALL_S = 1800.0
 GOING_DOWN_S = 600.0
 """Seconds that a device may take to go down once it was told to, with services that take their time to end."""
 LATE_S = 30.0
-"""What a proof that begins late after a boot has beside the time for which the health has to hold."""
+"""The time of a proof that begins late after a boot, beside the time for which the health has to hold."""
 _UPDATER = "the updater"
 _DAY_S = 86400.0
 _YEAR_S = 365 * _DAY_S

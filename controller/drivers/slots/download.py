@@ -26,7 +26,7 @@ from evenkeel.specs.slots.system import OperatingSystem, shown_bundle
 Result = TypeVar("Result")
 
 RESERVE_BYTES = 16 * 1024**2
-"""What a download leaves free, for the journal and others."""
+"""The bytes that a download leaves free, for the journal and others."""
 _LEFT = f"; evenkeel leaves {rough_size_text(RESERVE_BYTES)} free"
 _AT_ONCE_BYTES = 1024**2
 """The bytes that are written and hashed at once, while the next ones come."""

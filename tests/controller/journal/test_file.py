@@ -311,7 +311,7 @@ import sys
 from pathlib import Path
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.specs.feedback import Feedback
-from evenkeel.reconcilers.containers.remembering import begun
+from evenkeel.reconcilers.containers.remembering import memory_before
 from evenkeel.specs.containers.actions import Start
 from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.plan import Phase, Step
@@ -319,7 +319,7 @@ journal = open_journal(Path(sys.argv[1]))
 for number in range(10**9):
     seq = journal.say(Feedback("plan", str(number))).seq
     before = journal.memories.of(ContainersMemory)
-    journal.memories.keep(before, begun(Step("s", "web", Phase.ACTIVATE, Start(str(number % 7))), before))
+    journal.memories.keep(before, memory_before(Step("s", "web", Phase.ACTIVATE, Start(str(number % 7))), before))
     sys.stdout.write(f"{seq}\\n")
     sys.stdout.flush()
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from tests.controller.stage import Reading
 
@@ -96,6 +98,32 @@ def test_no_folder_takes_the_place_of_a_file_that_moves_away(on_mixed: OnMixed) 
         mixed.engine.ill.add("web:2")
         mixed.source.readings.put_nowait(asked("2", NEW, f"{PATH}/below"))
         await mixed.play(400)
+        assert mixed.running() == ["web:1"]
+        assert (mixed.content(), NEW in mixed.disk.world.entries) == ("1", False)
+        assert mixed.settled() == (False, "RolledBack")
+
+    on_mixed(work)
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_no_folder_takes_the_place_that_a_file_has_in_last_good(on_mixed: OnMixed, *, moves: bool) -> None:
+    """Found by a check: the file had left by a revision that was not good yet, and the next one made a folder there."""
+
+    def asked(image: str, *files: File) -> Reading:
+        web = Document("Container", "web", normal(Container("web", image, stable_for=timedelta(seconds=30))))
+        return Reading(desired_state([web, *(Document("File", each.name, each) for each in files)]))
+
+    async def work(mixed: Mixed) -> None:
+        mixed.source.readings.put_nowait(asked("web:1", File("conf", PATH, "1")))
+        await mixed.play(200)
+        mixed.start()
+        left = [File("conf", NEW, "2")] if moves else []
+        mixed.source.readings.put_nowait(asked("web:2", *left))
+        mixed.at(
+            10, lambda: mixed.source.readings.put_nowait(asked("web:3", *left, File("other", f"{PATH}/below", "3")))
+        )
+        mixed.engine.ill.add("web:3")
+        await mixed.play(600)
         assert mixed.running() == ["web:1"]
         assert (mixed.content(), NEW in mixed.disk.world.entries) == ("1", False)
         assert mixed.settled() == (False, "RolledBack")
