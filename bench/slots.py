@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.e2e.vehicle import Vehicle, serving
 from tests.engines import bundles as bundles_of_tests
 from tests.engines.bundles import Bundles
 from tests.engines.machine import free_port
-from tests.engines.rauc import Rauc, rauc_device
+from tests.engines.rauc import NAME, Rauc, rauc_device
 from tests.until import until
 
-from bench.measuring import Row
+from bench.measuring import Row, cpu_s, written_bytes
 from evenkeel.controller.dbus.bus import SystemBus
 from evenkeel.controller.drivers.slots.engine import SlotsEngine
 from evenkeel.controller.drivers.slots.rauc.updater import RaucUpdater
@@ -35,6 +36,8 @@ from evenkeel.specs.slots.system import OperatingSystem
 _DOWNLOAD_BYTES = 400 * 1000**2
 _IMAGE_BYTES = 64 * 1024**2
 _TIMES = 5
+_SETTLED_S, _REST_S = 65, 60
+"""The first resync, after a minute, writes to the journal."""
 _IDLE = """
 import asyncio, gc, sys
 from pathlib import Path
@@ -82,7 +85,9 @@ def measure() -> list[Row]:
         (folder / "bundles").mkdir()
         bundles = Bundles(folder / "bundles")
         with rauc_device(bundles) as device:
-            return [*rows, *_install(folder, device), _idle(device)]
+            rows += [*_install(folder, device), _idle(device)]
+        with _vehicle(folder / "proven", bundles) as proven, _vehicle(folder / "never", bundles) as never:
+            return [*rows, *_proven(proven, never)]
 
 
 def _download(folder: Path) -> list[Row]:
@@ -146,6 +151,51 @@ def _idle(device: Rauc) -> Row:
         int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1024 for _ in range(_TIMES)
     ]
     return Row("idle, connected to RAUC: more memory (PSS)", statistics.median(found), "MiB", "", "4 MiB")
+
+
+@contextmanager
+def _vehicle(folder: Path, bundles: Bundles) -> Iterator[Vehicle]:
+    folder.mkdir()
+    with rauc_device(bundles) as device, serving(Vehicle(device, folder)) as it:
+        yield it
+
+
+def _proven(proven: Vehicle, never: Vehicle) -> list[Row]:
+    """The cost of a system that evenkeel has proven and that no document asks for any more: it has to be marked after each
+    boot. Beside it a device that has never heard of a system."""
+    for vehicle in (proven, never):
+        vehicle.ask()
+    while proven.run("apply", "--yes")[0] != 0:
+        pass
+    for vehicle in (proven, never):
+        (vehicle.folder / "specs" / "os.yaml").unlink()
+        vehicle.run("apply", "--yes", "--allow-empty")
+    (calls, percent, written), without = _at_rest(proven), _at_rest(never)
+    what = "idle, a proven system and no document"
+    return [
+        Row(f"{what}: calls to RAUC", calls, "a minute", f"{without[0]} where none was ever asked for"),
+        Row(f"{what}: processor", percent, "% of one core", f"{without[1]:.1f} where none was ever asked for"),
+        Row(f"{what}: written to disk", written, f"bytes in {_REST_S} s", f"{without[2]}", "0"),
+    ]
+
+
+def _at_rest(vehicle: Vehicle) -> tuple[int, float, int]:
+    """Calls to RAUC, percent of a core, and bytes written, in a minute of `evenkeel run` that has settled."""
+    told = f"type='method_call',destination='{NAME}'"
+    process = vehicle.begin("run")
+    time.sleep(_SETTLED_S)
+    with tempfile.TemporaryFile("w+") as heard:
+        watch = ["dbus-monitor", "--address", vehicle.rauc.bus.address, told]
+        with subprocess.Popen(watch, stdout=heard) as monitor:
+            cpu, written = cpu_s(process.pid), written_bytes(process.pid)
+            time.sleep(_REST_S)
+            percent, more = (cpu_s(process.pid) - cpu) / _REST_S * 100, written_bytes(process.pid) - written
+            monitor.terminate()
+        heard.seek(0)
+        calls = sum("member=" in line and f"destination={NAME}" in line for line in heard)
+    process.terminate()
+    process.communicate()
+    return calls, percent, more
 
 
 def _both(one: Callable[[], None], other: Callable[[], None]) -> tuple[float, float]:

@@ -110,6 +110,20 @@ class Instanced(Protocol[SeenContra, Remembered]):
 
 
 @runtime_checkable
+class Guarded(Protocol[WantContra, SeenContra, RememberedContra]):
+    """Some of what is due must not wait for a revision, or for the next command of an update: a loss of power comes first."""
+
+    def is_exposed(self, want: WantContra, memory: RememberedContra) -> bool:
+        """Whether a look may show something that is due. Otherwise nothing is looked at."""
+        ...
+
+    def safeguards(self, want: WantContra, seen: SeenContra, memory: RememberedContra) -> Sequence[Difference]:
+        """The differences that are due whatever is desired, and whoever drives the subjects meanwhile. `want`: the state that
+        runs, as far as anybody asks for it. Their steps disturb nothing."""
+        ...
+
+
+@runtime_checkable
 class Revealing(Protocol[SeenContra]):
     """Plans hide values, which an operator at a terminal may ask to see."""
 
@@ -142,6 +156,10 @@ def inheriting(reconciler: Reconciler[Want, SeenContra, Remembered]) -> Inheriti
 
 def instanced(reconciler: Reconciler[Want, SeenContra, Remembered]) -> Instanced[SeenContra, Remembered]:
     return reconciler if isinstance(reconciler, Instanced) else _WITHOUT
+
+
+def guarded(reconciler: Reconciler[Want, SeenContra, Remembered]) -> Guarded[Want, SeenContra, Remembered]:
+    return reconciler if isinstance(reconciler, Guarded) else _WITHOUT
 
 
 def revealing(reconciler: Reconciler[Want, SeenContra, Remembered]) -> Revealing[SeenContra]:
@@ -194,6 +212,12 @@ class _Without:
 
     def forgotten(self, memory: Any, gone: Collection[str]) -> Any:
         return memory
+
+    def is_exposed(self, want: object, memory: object) -> bool:
+        return False
+
+    def safeguards(self, want: object, seen: object, memory: object) -> Sequence[Difference]:
+        return ()
 
     def revealed(self, plan: Plan, seen: object) -> Plan:
         return plan

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from evenkeel.specs.plan import Change, Difference, Plan
+from evenkeel.specs.plan import NOTHING_DONE, Change, Difference, Plan
 from evenkeel.specs.reading.quantity import duration_text, rough_size_text
 from evenkeel.specs.slots.difference import SlotsDifference, of_slots
 from evenkeel.specs.slots.observed import SlotsSeen
@@ -28,16 +28,17 @@ class SlotsPlanned:
         self.heading, self.loses = "os", "lost"
         has_reboot = any(each.reboot for each in of_slots(plan.differences))
         end = ", with a reboot" if has_reboot else ""
-        self.counts: Mapping[str, str] = {"install": f"operating system to install{end}", "boot": f"slot to boot{end}"}
+        self.counts: Mapping[str, str] = {
+            "install": f"operating system to install{end}",
+            "boot": f"slot to boot{end}",
+            "mark good": "slot to mark good",
+            "mark bad": "slot to mark bad",
+            "mark active": "slot to boot next",
+        }
 
     def parts(self, difference: Difference) -> Sequence[Part]:
         """The slot that is changed, then the reboot into it, then the slots that are given up."""
-        if not isinstance(difference, SlotsDifference) or difference.verb not in (
-            "install",
-            "boot",
-            "update",
-            "finish",
-        ):
+        if not isinstance(difference, SlotsDifference) or difference.verb in ("remove", *NOTHING_DONE):
             return ()
         return tuple(self._parts(difference))
 
@@ -218,7 +219,7 @@ def _health_text(health: Health) -> str:
     counts = ((len(health.units), "unit"), (len(health.containers), "container"))
     parts = [f"{count} {word}{'s' * (count != 1)}" for count, word in counts if count]
     parts += ["a command"] if health.command else []
-    seconds = _seconds_text(health.stable_for.total_seconds())
+    seconds = _exact_text(health.stable_for.total_seconds())
     if not parts:
         return f"good only after it was up for {seconds}"
     whole = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
@@ -233,6 +234,11 @@ def _health_value(health: Health) -> dict[str, Any]:
         "command": bool(health.command),
         "stableFor": duration_text(health.stable_for),
     }
+
+
+def _exact_text(seconds: float) -> str:
+    """`0.5 s`, `60 s`; whole minutes from two on as `5 min`."""
+    return f"{seconds / 60:g} min" if seconds >= 120 and seconds % 60 == 0 else f"{seconds:.10g} s"
 
 
 def _seconds_text(seconds: float) -> str:

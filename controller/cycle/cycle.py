@@ -16,6 +16,7 @@ from typing import Generic
 from evenkeel.controller.cycle.as_found import AsFound
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.cycle.idle import is_idle
+from evenkeel.controller.cycle.safeguards import Safeguards
 from evenkeel.controller.cycle.sight import Aim
 from evenkeel.controller.cycle.stage import StageLimits, StepProgress
 from evenkeel.controller.cycle.stored import Stored
@@ -71,6 +72,9 @@ class Cycles(Generic[Want, Seen, Remembered]):
         self._stored = Stored(journal, say)
         self._as_found = AsFound(reconciler, turns.looks, journal, turns.record, self._transaction)
         self._upkeep = Upkeep(reconciler, journal, turns, self._stored, self._as_found, self._transaction, tries)
+        self._safeguards = Safeguards(
+            reconciler, journal, turns.memory, turns.looks, turns.record, turns.steps, progress
+        )
         self.towards = Towards(reconciler, journal, turns.memory, turns.record, turns.beside, turns.steps, progress)
         """The way of single subjects towards the state that an activity asks for."""
 
@@ -108,9 +112,14 @@ class Cycles(Generic[Want, Seen, Remembered]):
             desired = self._stored.revision("desired")
         except JournalError as error:
             self._upkeep.asked = journal.digest("desired")
+            if (guarding := await self._safeguards.keep(None, stopping)) is not None:
+                return guarding
             return await self._upkeep.without_plan(self._upkeep.asked, error.message, stopping)
         if desired is None:
             self._record.settled_is(False, "NothingDesired", "nothing has been asked for yet")
+        if (guarding := await self._safeguards.keep(desired, stopping)) is not None:
+            return guarding
+        if desired is None:
             return Stalled("nothing has been asked for yet")
         self._upkeep.asked = desired.digest
         if is_idle(self._reconciler, journal, desired, self._upkeep.last_good):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from evenkeel.reconcilers.capabilities import Inheriting, Tagged, Watched
+from evenkeel.reconcilers.capabilities import Guarded, Inheriting, Tagged, Watched
 from evenkeel.reconcilers.ports import Ailment, Former, Words
 from evenkeel.reconcilers.slots import diff as _diff
 from evenkeel.reconcilers.slots import observation as _observation
@@ -30,6 +30,7 @@ class Slots(
     Watched[Wanted, SlotsSeen, SlotsMemory],
     Tagged[Wanted, SlotsSeen, SlotsMemory],
     Inheriting[SlotsSeen, SlotsMemory],
+    Guarded[Wanted, SlotsSeen, SlotsMemory],
 ):
     """The reconciler of the slots domain. `marks_any`: where nobody asks for a system, the one that runs is marked good,
     whoever has installed it; otherwise only one that evenkeel has proven (docs/adr/0026-marks.md)."""
@@ -74,6 +75,12 @@ class Slots(
     def down(self, seen: SlotsSeen, memory: SlotsMemory, expected: Collection[str] = ()) -> dict[str, Ailment]:
         """None: something always runs. What should not is ailing."""
         return {}
+
+    def is_exposed(self, want: Wanted, memory: SlotsMemory) -> bool:
+        return not self.is_idle([want], memory)
+
+    def safeguards(self, want: Wanted, seen: SlotsSeen, memory: SlotsMemory) -> tuple[SlotsDifference, ...]:
+        return _diff.safeguards(want, seen, memory, marks_any=self._marks_any)
 
     # ── subjects that live on by themselves ────────────────────────────────────────────────────────────────────
 

@@ -12,7 +12,7 @@ from evenkeel.reconcilers.ports import Former
 from evenkeel.reconcilers.slots.marks import slot_to_mark
 from evenkeel.reconcilers.slots.plan import plan
 from evenkeel.reconcilers.slots.targets import target_of
-from evenkeel.reconcilers.slots.trials import version_in
+from evenkeel.reconcilers.slots.trials import has_failed, version_in
 from evenkeel.reconcilers.staging import stages
 from evenkeel.specs.codec import changed
 from evenkeel.specs.plan import Action, Phase, Plan, Step
@@ -49,7 +49,8 @@ def marked(mark: Mark, slot: SlotSeen, seen: SlotsSeen, memory: SlotsMemory) -> 
             action = Restore(slot.name, slot.label)
         case "active":
             action = Choose(slot.name, slot.label)
-    found = _about(slot, seen, memory, "update", _BY_HAND[mark])
+    doubt = _doubt(slot, memory) if isinstance(action, Choose) else ""
+    found = _about(slot, seen, memory, f"mark {mark}", f"{_BY_HAND[mark]}{doubt}")
     net = _net(seen) if isinstance(action, Choose) else ()
     found = changed(found, keeps_net=bool(net))
     marks = Step(f"mark:{slot.name}", SYSTEM, Phase.ACTIVATE, action, tuple(each.id for each in net))
@@ -66,7 +67,7 @@ def booted(slot: SlotSeen, seen: SlotsSeen, memory: SlotsMemory) -> Plan:
             "reboot", SYSTEM, Phase.ACTIVATE, Reboot(slot.name, slot.label, version or "version unknown"), ("choose",)
         ),
     )
-    found = _about(slot, seen, memory, "boot", "a person asks for it")
+    found = _about(slot, seen, memory, "boot", f"a person asks for it{_doubt(slot, memory)}")
     found = changed(found, activate=True, reboot=True, keeps_net=bool(net), reboot_s=memory.away_s.get("reboot"))
     return Plan(SlotsMemory.domain, (found,), stages(steps))
 
@@ -99,6 +100,21 @@ def _net(seen: SlotsSeen) -> tuple[Step, ...]:
     if booted is None or booted not in seen.bootable or booted.boot_status != "bad":
         return ()
     return (Step("net", SYSTEM, Phase.ACTIVATE, MarkGood(booted.name, booted.label)),)
+
+
+def _doubt(slot: SlotSeen, memory: SlotsMemory) -> str:
+    """A warning that a slot may not boot, to follow a reason; "" where nothing speaks against it."""
+    if slot.content == "pending":
+        why = f"the last install into slot {slot.label} has not ended"
+    elif slot.content == "failed":
+        why = f"the last install into slot {slot.label} has failed"
+    elif has_failed(slot, memory):
+        why = f"{version_in(slot, memory)} has failed in slot {slot.label}: {memory.failed[slot.name].why}"
+    elif not version_in(slot, memory):
+        why = f"nothing is known of what is in slot {slot.label}"
+    else:
+        return ""
+    return f"; {why}, and it may not boot"
 
 
 def _about(slot: SlotSeen, seen: SlotsSeen, memory: SlotsMemory, verb: str, why: str) -> SlotsDifference:

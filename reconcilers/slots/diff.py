@@ -55,6 +55,16 @@ def diff(
     return tuple(sorted(differences, key=lambda each: each.subject))
 
 
+def safeguards(
+    want: SlotsWanted, seen: SlotsSeen, memory: SlotsMemory, *, marks_any: bool = False
+) -> tuple[SlotsDifference, ...]:
+    """The marks alone that cannot wait for anybody: until they are made, a loss of power boots what nobody has activated, or
+    nothing at all. `marks_any`: as for `diff`."""
+    system, document = want.documents[0] if want.documents else (None, None)
+    found = _with_marks(None, system, document, seen, memory, marks_any=marks_any)
+    return (found,) if found is not None else ()
+
+
 def _with_marks(
     found: SlotsDifference | None,
     system: OperatingSystem | None,

@@ -38,9 +38,9 @@ def slot_to_mark(
         return None
     if is_trusted(booted, memory) or _has_written(booted, seen, memory):
         return booted
-    if system is None:  # with a bundle an update is under way: its manager has not yet sent the next command
-        return booted if marks_any or memory.fetched else None
-    is_found = not system.bundle and not _has_been_unwell(booted, memory)
+    if system is None:
+        return booted if marks_any else None
+    is_found = not system.bundle and system.version == booted.version and not _has_been_unwell(booted, memory)
     return booted if is_found or not _has_fallback(booted, seen, memory) else None
 
 

@@ -8,10 +8,11 @@ from typing import Literal
 from evenkeel.specs.plan import Difference
 from evenkeel.specs.slots.system import OperatingSystem
 
-Verb = Literal["install", "boot", "finish", "remove", "keep", "blocked"]
+Verb = Literal["install", "boot", "finish", "remove", "mark good", "mark bad", "mark active", "keep", "blocked"]
 """`install`: another version has to be written and booted; `boot`: a slot that has it. `finish`: the right one is booted, or
 about to be, and something is outstanding: a proof, a mark, the slot that boots next. `remove`: bundles that nobody needs.
-`keep`: the device runs something that evenkeel did not boot, and the spec says to tell it only."""
+`mark good`, `mark bad`, `mark active`: a mark that a person asks for. `keep`: the device runs something that evenkeel did not
+boot, and the spec says to tell it only."""
 
 BUNDLES = "stored bundles"
 """The subject of bundles that nobody needs any more; no document has a name with a blank in it."""

@@ -5,6 +5,7 @@ A reboot ends the process of evenkeel as systemd would, with SIGTERM, or as a lo
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,3 +95,26 @@ def test_without_logind_nothing_is_installed(vehicle: Vehicle) -> None:
     vehicle.logind.double.start()
     vehicle.run("apply", "--yes")
     assert (vehicle.logind.reboots, vehicle.rauc.booted) == (1, "B")
+
+
+def test_without_the_partition_of_data_nothing_is_installed_again(vehicle: Vehicle) -> None:
+    """It holds the journal, and what RAUC knows of slots. It is not mounted, and the device boots all the same
+    (leda-image.md §5.3)."""
+    vehicle.ask()
+    vehicle.run("apply", "--yes")
+    vehicle.run("apply", "--yes")
+    data, status = vehicle.folder / "state", vehicle.rauc.folder / "status.raucs"
+    for each in (data, status):
+        each.rename(each.with_suffix(".away"))
+    vehicle.rauc.reboot()
+    code, said = vehicle.run("apply", "--yes")
+    assert code == 0, said
+    assert "slot B is booted and was well" in " ".join(said.split())
+    assert (vehicle.rauc.booted, vehicle.rauc.next_boot(), vehicle.rauc.content("A")) == ("B", "B", "1.4.2")
+    shutil.rmtree(data)
+    for each in (data, status):
+        each.with_suffix(".away").rename(each)
+    vehicle.rauc.reboot()
+    assert vehicle.run("apply", "--yes")[0] == 0
+    assert vehicle.run("plan")[0] == 0
+    assert (vehicle.rauc.booted, vehicle.rauc.next_boot(), vehicle.logind.reboots) == ("B", "B", 1)

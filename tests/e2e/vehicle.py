@@ -8,7 +8,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,7 +62,8 @@ class Vehicle:
         self.kills = signal.SIGTERM
         """The signal that ends evenkeel when the device goes down."""
         self._process: subprocess.Popen[str] | None = None
-        self._is_going_down = False
+        self._is_going_down, self._has_gone_down = False, False
+        self._falling = threading.Lock()
 
     def ask(self, version: str = "1.5.0", *others: str, panics: bool = False) -> None:
         """Put a bundle on the server, and ask for it. `others`: further documents of the same revision."""
@@ -74,6 +76,7 @@ class Vehicle:
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
         evenkeel = [sys.executable, "-m", "evenkeel.controller", *words, "--config", str(self.folder / "config.yaml")]
+        self._has_gone_down = False
         boot = self.folder / "boot"
         boot.write_text(self.rauc.boot)
         files = (str(boot), str(self.rauc.os_release), str(self.rauc.configuration))
@@ -86,19 +89,40 @@ class Vehicle:
         )
         return self._process
 
-    def run(self, *words: str) -> tuple[int, str]:
-        """The exit code, and everything that it said."""
+    def run(self, *words: str, hears: Callable[[str], object] = lambda line: None) -> tuple[int, str]:
+        """The exit code, and everything that it said. `hears` is called with each line at once."""
+        said = list[str]()
         with self.begin(*words) as process:
-            said = process.communicate(timeout=240)[0]
+            assert process.stdout is not None
+            for line in process.stdout:
+                said.append(line)
+                hears(line)
         until(lambda: not self._is_going_down, what="the device is up again")
-        return process.returncode, said
+        return process.returncode, "".join(said)
+
+    def kill(self) -> None:
+        """SIGKILL to evenkeel."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(60)
+
+    def cut_power(self) -> None:
+        """The power goes, and comes back; unless the device has gone down by itself since evenkeel was begun."""
+        with self._falling:
+            if not self._has_gone_down:
+                self.kill()
+                self._has_gone_down = True
+                self.rauc.reboot()
 
     def _goes_down(self) -> None:
         self._is_going_down = True
-        if self._process is not None:
-            self._process.send_signal(self.kills)
-            self._process.wait(240)
-        self.rauc.reboot()
+        with self._falling:
+            if not self._has_gone_down:
+                if self._process is not None:
+                    self._process.send_signal(self.kills)
+                    self._process.wait(240)
+                self._has_gone_down = True
+                self.rauc.reboot()
         self._is_going_down = False
 
 

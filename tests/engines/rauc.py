@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -80,6 +81,8 @@ class Rauc:
         self.configuration, self._grubenv = folder / "system.conf", folder / "grubenv"
         self.os_release = folder / "os-release"
         self._process: subprocess.Popen[bytes] | None = None
+        self._switching = threading.RLock()
+        """The device may be told to reboot while a test restarts the service."""
         (folder / "mnt").mkdir()
         for bootname in SLOTS:
             self.device(bootname).write_bytes(image(version if bootname == "A" else "0.0.0"))
@@ -143,8 +146,9 @@ class Rauc:
         return subprocess.Popen(["rauc", "install", bundle], stdout=nothing, stderr=nothing, env=self.bus.environment())
 
     def restart(self) -> None:
-        self.kill()
-        self.start()
+        with self._switching:
+            self.kill()
+            self.start()
 
     # -- the device -------------------------------------------------------------------------------------------------------
 
@@ -171,11 +175,12 @@ class Rauc:
 
     def reboot(self) -> str:
         """The power is cut and comes back. The bootname of what is at work then."""
-        self.kill()
-        self.booted = self._bootloader()
-        self.start()
-        self.boot = uuid.uuid4().hex
-        return self.booted
+        with self._switching:
+            self.kill()
+            self.booted = self._bootloader()
+            self.start()
+            self.boot = uuid.uuid4().hex
+            return self.booted
 
     def next_boot(self) -> str:
         """What a reboot would bring up, without one."""

@@ -70,7 +70,7 @@ class RaucDouble:
         self, address: str, folder: Path, minor: int = 15, *, activates: bool = True, streams: bool = True
     ) -> None:
         self.folder, self.minor, self.activates, self.streams = folder, minor, activates, streams
-        self.booted, self.boot = "A", uuid.uuid4().hex
+        self.booted, self.boot, self.also_booted = "A", uuid.uuid4().hex, ""
         self.slots = {
             "A": Slot("rootfs.0", "A", "/dev/mmcblk0p2", "1.4.2"),
             "B": Slot("rootfs.1", "B", "/dev/mmcblk0p3", "0.0.0"),
@@ -200,7 +200,8 @@ class RaucDouble:
             raise No(_ERROR, _BUSY)
 
     def _told(self, slot: Slot) -> dict[str, Variant]:
-        state = "booted" if slot is self.slots[self.booted] else "inactive"
+        is_booted = slot in (self.slots[self.booted], self.slots.get(self.also_booted))
+        state = "booted" if is_booted else "inactive"
         texts = {"class": slot.name.partition(".")[0], "device": slot.device, "type": "raw", "state": state}
         if slot.bootname:
             is_good = self.values[f"{slot.bootname}_OK"] == "1" and self.values[f"{slot.bootname}_TRY"] == "0"

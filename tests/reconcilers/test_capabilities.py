@@ -8,11 +8,13 @@ import pytest
 
 from evenkeel.reconcilers import capabilities
 from evenkeel.reconcilers.capabilities import (
+    Guarded,
     Inheriting,
     Instanced,
     Revealing,
     Tagged,
     Watched,
+    guarded,
     inheriting,
     instanced,
     revealing,
@@ -22,14 +24,16 @@ from evenkeel.reconcilers.capabilities import (
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.files import Files
 from evenkeel.reconcilers.ports import Reconciler
+from evenkeel.reconcilers.slots import Slots
 from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainersSeen
+from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.files.memory import FilesMemory
 from evenkeel.specs.files.observed import FilesSeen
 
-DOMAINS = (Containers, Files)
-CAPABILITIES = (Watched, Tagged, Inheriting, Instanced, Revealing)
-ASKED = (watched, tagged, inheriting, instanced, revealing)
+DOMAINS = (Containers, Files, Slots)
+CAPABILITIES = (Watched, Tagged, Inheriting, Instanced, Guarded, Revealing)
+ASKED = (watched, tagged, inheriting, instanced, guarded, revealing)
 
 
 def methods(kind: type) -> set[str]:
@@ -65,5 +69,7 @@ def test_a_domain_without_a_capability_answers_that_there_is_nothing() -> None:
     assert not watched(files).unchecked(seen, {})
     assert not tagged(files).renewed((), seen, memory)
     assert instanced(files).forgotten(memory, ("x",)) is memory
+    assert not guarded(files).is_exposed(files.select(DesiredState()), memory)
+    assert not guarded(files).safeguards(files.select(DesiredState()), seen, memory)
     of_containers = ContainersSeen("an engine")
     assert inheriting(Containers()).as_found(of_containers, ContainersMemory()) is None

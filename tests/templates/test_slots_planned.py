@@ -216,3 +216,12 @@ def test_the_same_for_programs() -> None:
 def test_no_secret_of_an_address_is_shown() -> None:
     assert "hunter2" not in text(UPDATE, width=200)
     assert "hunter2" not in str(plan_value([planned(Plan("slots", (UPDATE,)), SEEN)]))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.1, "0.1 s"), (0.5, "0.5 s"), (60, "60 s"), (90, "90 s"), (150, "150 s"), (300, "5 min")]
+)
+def test_the_time_of_the_health_is_exact(seconds: float, told: str) -> None:
+    health = Health(("a.service",), (), (), timedelta(seconds=seconds))
+    system = changed(SYSTEM, health=health)
+    assert f"good only after 1 unit was healthy for {told}" in text(changed(UPDATE, system=system))

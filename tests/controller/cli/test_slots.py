@@ -159,10 +159,10 @@ def test_the_table(device: Device) -> None:
 
 
 def test_marks(device: Device) -> None:
-    device.run("slots", "mark", "bad", "B", "--yes")
+    assert "Plan: 1 slot to mark bad.\n" in device.run("slots", "mark", "bad", "B", "--yes").stdout
     assert listed(device)["B"]["bootStatus"] == "bad"
     assert "slot A is booted, and is never marked bad" in device.run("slots", "mark", "bad", "A", "--yes", ok=1).stderr
-    device.run("slots", "mark", "active", "rootfs.1", "--yes")
+    assert "Plan: 1 slot to boot next.\n" in device.run("slots", "mark", "active", "rootfs.1", "--yes").stdout
     assert listed(device)["B"]["bootsNext"]
     device.run("slots", "mark", "active", "A", "--yes")
     assert listed(device)["A"]["bootsNext"]
@@ -196,6 +196,25 @@ def test_a_bundle_for_a_slot_of_which_nothing_is_known(device: Device) -> None:
     serve(device, Bundle("9.9"), "file:///media/stick/os.raucb")
     assert "installed 9.9 into slot B" in device.run("slots", "install", "/media/stick/os.raucb", "--yes").stdout
     assert listed(device)["B"]["version"] == "9.9"
+
+
+@pytest.mark.parametrize(
+    ("slot", "why"),
+    [
+        (Slot("B", None, 1, "unknown", 0), "nothing is known of what is in slot B, and it may not boot"),
+        (Slot("B", Bundle("2"), 0, "pending"), "the last install into slot B has not ended, and it may not boot"),
+        (Slot("B", Bundle("2"), 0, "failed"), "the last install into slot B has failed, and it may not boot"),
+        (Slot("B", Bundle("2"), 1), ""),
+    ],
+)
+def test_a_slot_that_may_not_boot_is_warned_of(device: Device, slot: Slot, why: str) -> None:
+    found = slots(device)
+    found.world.slots["rootfs.1"] = slot
+    found.save()
+    for words in (("boot-other",), ("mark", "active", "B")):
+        plan = " ".join(device.run("slots", *words, ok=1).stdout.split())
+        assert why in plan
+        assert ("may not boot" in plan) is bool(why)
 
 
 @pytest.mark.parametrize("words", [("boot-other",), ("mark", "active", "B")])

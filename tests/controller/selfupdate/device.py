@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -69,6 +69,18 @@ class Link(MemoryLink):
     def __init__(self) -> None:
         super().__init__(100_000)
         self.published: list[Published] = []
+        self._returns = asyncio.Event()
+
+    async def connections(self) -> AsyncIterator[bool]:
+        yield True
+        while True:
+            await self._returns.wait()
+            self._returns.clear()
+            yield True
+
+    def reconnects(self) -> None:
+        """The connection to the broker was lost, and is there again."""
+        self._returns.set()
 
     async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
         await super().publish(topic, payload, qos=qos, retain=retain)
@@ -93,8 +105,8 @@ def command(activity: str, name: str) -> str:
 class Device:
     """Within a virtual loop."""
 
-    def __init__(self, state: Path, world: World | None = None, **settings: Any) -> None:
-        self._state, self.world = state, world or factory("1")
+    def __init__(self, state: Path, world: World | None = None, *, marks_any: bool = False, **settings: Any) -> None:
+        self._state, self.world, self._marks_any = state, world or factory("1"), marks_any
         asked = SelfUpdateAgentSettings(enable=True, report_debounce=timedelta(0), **settings)
         self._settings = Settings(mqtt=MqttSettings(enabled=True), self_update_agent=asked)
         self._read = 0
@@ -108,7 +120,7 @@ class Device:
         self.journal: Journal = open_journal(self._state, now)
         self.link, self.source = Link(), Scripted()
         self.engine = MemorySlots(self.world, now)
-        self.domains: list[AnyDomain] = [Domain(Slots(), self.engine)]
+        self.domains: list[AnyDomain] = [Domain(Slots(marks_any=self._marks_any), self.engine)]
         self.controller = Controller(
             self.journal,
             self.domains,
@@ -170,6 +182,13 @@ class Device:
     async def reboots(self) -> None:
         """Somebody reboots the device."""
         await self.stops()
+        self.engine.cut_power()
+        self._boot()
+        await self.starts()
+
+    async def loses_power(self) -> None:
+        """The power goes, and comes again."""
+        await self.dies()
         self.engine.cut_power()
         self._boot()
         await self.starts()

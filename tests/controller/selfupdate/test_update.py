@@ -258,10 +258,7 @@ def test_it_goes_on_after_a_loss_of_power(play: Play, number: int) -> None:
     async def story(device: Device) -> None:
         await device.asks("a")
         await device.commands("a", *COMMANDS[:number])
-        await device.dies()
-        device.engine.cut_power()
-        device._boot()
-        await device.starts()
+        await device.loses_power()
         said = statuses(await device.commands("a", *COMMANDS[number:]))
         assert not [each for each in said if each.endswith("FAILURE")], said
         if device.runs == "1":

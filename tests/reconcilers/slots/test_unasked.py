@@ -8,7 +8,9 @@ from tests.controller.drivers.slots.bench import Bench, asking, bench
 
 from evenkeel.controller.drivers.slots.memory.world import RESCUE_SLOT, Bundle, factory
 from evenkeel.reconcilers.slots import Slots
-from evenkeel.specs.slots.memory import SlotsMemory
+from evenkeel.reconcilers.slots.by_hand import booted, marked
+from evenkeel.specs.slots.memory import Failure, SlotsMemory
+from evenkeel.specs.slots.observed import SlotSeen, SlotsSeen
 from evenkeel.specs.slots.system import OperatingSystem
 
 A, B = "rootfs.0", "rootfs.1"
@@ -64,3 +66,14 @@ async def test_another_system_in_the_slot_is_not_the_one_that_was_proven() -> No
 @pytest.mark.parametrize("marks_any", [False, True])
 def test_only_who_may_have_something_to_mark_is_looked_at(marks_any: bool) -> None:
     assert Slots(marks_any=marks_any).is_idle([Slots().select(NOTHING)], SlotsMemory()) is not marks_any
+
+
+def test_a_person_is_warned_of_a_system_that_has_failed() -> None:
+    slot = SlotSeen(B, "rootfs", "B", content="ok", version="2")
+    memory = SlotsMemory(failed={B: Failure("2", "slot B is not well 5m after its boot")})
+    for plan in (booted(slot, SlotsSeen("x", slots=(slot,)), memory), marked("active", slot, SlotsSeen("x"), memory)):
+        assert (
+            "; 2 has failed in slot B: slot B is not well 5m after its boot, and it may not boot"
+            in plan.differences[0].why
+        )
+    assert "may not boot" not in marked("good", slot, SlotsSeen("x"), memory).differences[0].why

@@ -54,6 +54,8 @@ class MemoryStore:
             self._save()
             self.fuse("fetching")
             progress(f"fetching {shown}", size, bundle.size)
+            if bundle.flaw == "cuts" and size < bundle.size:
+                raise Unavailable(shown, "the server has ended the connection before the end of the bundle")
         if bundle.flaw == "other digest" and system.sha256:
             del self._world.store[system.key]
             self._save()

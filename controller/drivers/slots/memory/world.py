@@ -22,6 +22,7 @@ Flaw = Literal[
     "untrusted",
     "unreachable",
     "stalls",
+    "cuts",
     "other digest",
     "truncated",
     "wrong CA",
@@ -29,8 +30,8 @@ Flaw = Literal[
     "no bundle",
     "no room",
 ]
-"""The faults of a bundle: at the download as far as `other digest`, then when it is inspected, and `no room` in the slot
-when it is installed."""
+"""The faults of a bundle and of its server: at the download as far as `other digest` (`cuts`: each connection ends after an
+eighth of it), then when it is inspected, and `no room` in the slot when it is installed."""
 
 
 @dataclass(frozen=True)

@@ -70,10 +70,15 @@ class RaucUpdater:
         assert slots is not None
         settings = configuration(self._configurations)
         seen = await asyncio.to_thread(self._slots, slots, settings)
+        booted = [each for each in seen if each.state == "booted"]
+        if len(booted) > 1:
+            names = " and ".join(each.label for each in booted)
+            why = f"RAUC tells of two booted slots, {names}; does its system.conf name a device twice?"
+            raise Unavailable(ELEMENT, why)
         return SlotsSeen(
             engine=methods.engine,
             slots=seen,
-            booted=next((each.name for each in seen if each.state == "booted"), ""),
+            booted=booted[0].name if booted else "",
             primary=slots.primary,
             compatible=str(told.get("Compatible", "")),
             variant=str(told.get("Variant", "")),

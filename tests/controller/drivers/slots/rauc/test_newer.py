@@ -241,3 +241,13 @@ async def test_it_keeps_the_primary_when_it_is_told_to(make: Make, updater: Rauc
     assert (await updater.look()).can.keeps_primary
     await updater.install(str(rauc.bundle("1.5.0").path), SYSTEM, "rootfs.1", silent)
     assert ((await updater.look()).primary, rauc.next_boot()) == ("rootfs.0", "A")
+
+
+async def test_two_booted_slots_are_none_that_anything_is_done_for(make: Make, updater: RaucUpdater) -> None:
+    """Nobody knows then which slot must not be written (self-update-agent.md §6.1)."""
+    rauc = make()
+    rauc.also_booted = "B"
+    with pytest.raises(Unavailable, match=r"two booted slots, A and B; does its system\.conf name a device twice"):
+        await updater.look()
+    rauc.also_booted = ""
+    assert (await updater.look()).booted == "rootfs.0"
