@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.until import until
+from tests.until import PATIENCE_S, until
 
 from evenkeel.controller.journal.journal import read_journal
 from evenkeel.controller.wiring import MEMORY_STORE
@@ -40,28 +41,31 @@ def processes(running: subprocess.Popen[str]) -> str:
     return "".join(Path("/proc", each, "cmdline").read_text() for each in (str(running.pid), *children))
 
 
-def stopped(process: subprocess.Popen[str]) -> str:
-    code, out, errors = ended(process, signal.SIGTERM)
-    assert code == 0, errors
-    assert out == ""
-    assert "Traceback" not in errors
-    return errors
+def started(
+    device: Device, *words: str, until_told: str = "no connection to the broker", **variables: str
+) -> subprocess.Popen[str]:
+    """The command, at work."""
+    log = device.log = device.config.with_name("log")
+    process = device.start("update-manager", *words, **variables)
+    until(lambda: until_told in log.read_text())
+    return process
 
 
-def is_at_work(device: Device) -> bool:
-    if not (device.state / "journal.sqlite").exists() and not list(device.state.glob("*")):
-        return False
-    with closing(read_journal(device.state)) as journal:
-        return any(each.name == "BrokerReachable" for each in journal.conditions())
+def stopped(device: Device, process: subprocess.Popen[str]) -> str:
+    """What it has logged to its end."""
+    code, out, _ = ended(process, signal.SIGTERM)
+    assert device.log is not None
+    told = device.log.read_text()
+    assert (code, out) == (0, ""), told
+    assert "Traceback" not in told
+    return told
 
 
 def test_it_runs_as_an_update_manager_alone(device: Device, um: Path) -> None:
     device.write(spec("web"))
-    process = device.start("update-manager", "-config-file", str(um), "--state", str(device.state), "-log-level=DEBUG")
-    until(lambda: is_at_work(device))
-    told = stopped(process)
+    process = started(device, "-config-file", str(um), "--state", str(device.state), "-log-level=DEBUG")
+    told = stopped(device, process)
     assert "starting as an update manager alone domain=vehicle broker=tcp://127.0.0.1:1" in told
-    assert "no connection to the broker" in told
     assert "simulates" not in told
     assert not (device.state / MEMORY_STORE).exists()
 
@@ -69,30 +73,53 @@ def test_it_runs_as_an_update_manager_alone(device: Device, um: Path) -> None:
 def test_own_settings_bring_domains_of_this_device(device: Device, um: Path) -> None:
     device.settings(updateAgent={"enable": True}, mqtt={"enabled": True})
     device.write(spec("web"))
-    process = device.start("update-manager", f"--config-file={um}")
+    process = started(device, f"--config-file={um}")
     until(lambda: device.engine().running() != {})
-    assert "update manager alone" not in stopped(process)
+    assert "update manager alone" not in stopped(device, process)
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "secret"),
+    [
+        ([], {}, IN_FILE),
+        ([], {"MQTT_CONN_PASSWORD": IN_VARIABLE}, IN_VARIABLE),
+        (["-mqtt-conn-password", ON_LINE], {"MQTT_CONN_PASSWORD": IN_VARIABLE}, ON_LINE),
+    ],
+)
+def test_the_broker_is_given_the_password(
+    device: Device, um: Path, words: list[str], variables: dict[str, str], secret: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        server.settimeout(PATIENCE_S)
+        device.log = device.config.with_name("log")
+        line = ("-config-file", str(um), "--state", str(device.state), "-mqtt-conn-broker", address, *words)
+        process = device.start("update-manager", *line, **variables)
+        connection, _ = server.accept()
+        with connection:
+            connection.settimeout(PATIENCE_S)
+            hello = connection.recv(4096)
+        assert hello[:1] == b"\x10", "a CONNECT"
+        assert hello.endswith(b"\x00\x06device" + len(secret).to_bytes(2, "big") + secret.encode())
+        stopped(device, process)
 
 
 def test_no_output_has_a_password(device: Device, um: Path) -> None:
     """In the file and in a variable: nowhere. On the command line: only where its user has put it."""
     said = ""
-    line = ("update-manager", "-config-file", str(um), "--state", str(device.state), "--verbose")
-    for environment in ({}, {"MQTT_CONN_PASSWORD": IN_VARIABLE}):
-        process = device.start(*line, **environment)
-        until(lambda: is_at_work(device))
-        said += processes(process) + stopped(process)
-    process = device.start(*line, "-mqtt-conn-password", ON_LINE)
-    until(lambda: is_at_work(device))
-    told = stopped(process)
+    line = ("-config-file", str(um), "--state", str(device.state), "--verbose")
+    for variables in ({}, {"MQTT_CONN_PASSWORD": IN_VARIABLE}):
+        process = started(device, *line, **variables)
+        said += processes(process) + stopped(device, process)
+    told = stopped(device, started(device, *line, "-mqtt-conn-password", ON_LINE))
     assert told.count("all users of this machine can read a password on a command line") == 1
     said += told
     for words in (
-        ("update-manager", "-config-file", str(um), "-mqtt-conn-password=", ON_LINE),
-        ("update-manager", "-config-file", str(um), "-mqtt-conn-password", ON_LINE, "-nonsense"),
-        ("update-manager", "-config-file", str(um), "-mqtt-conn-password", ON_LINE, "-phase-timeout=0"),
+        ("-config-file", str(um), "-mqtt-conn-password=", ON_LINE),
+        ("-config-file", str(um), "-mqtt-conn-password", ON_LINE, "-nonsense"),
+        ("-config-file", str(um), "-mqtt-conn-password", ON_LINE, "-phase-timeout=0"),
     ):
-        done = device.run(*words, ok=1, MQTT_CONN_PASSWORD=IN_VARIABLE)
+        done = device.run("update-manager", *words, ok=1, MQTT_CONN_PASSWORD=IN_VARIABLE)
         said += done.stdout + done.stderr
     for words in (("migrate", str(um)), ("migrate", str(um), "--to", str(um.with_name("new")))):
         done = device.run(*words)
