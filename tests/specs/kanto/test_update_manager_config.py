@@ -16,7 +16,7 @@ from tests.sampling import examples
 
 from evenkeel.specs.kanto.settings import kanto_settings
 from evenkeel.specs.kanto.update_manager.durations import duration_of, go_duration
-from evenkeel.specs.kanto.update_manager.keys import AGENT_KEYS, KEYS, Kind, is_update_managers
+from evenkeel.specs.kanto.update_manager.keys import AGENT_KEYS, KEYS, Kind, is_of_update_manager
 from evenkeel.specs.kanto.update_manager.line import Line, laid_over, read_line
 from evenkeel.specs.kanto.update_manager.settings import update_manager_path, update_manager_settings
 from evenkeel.specs.problem import Flaw, path_text
@@ -677,7 +677,7 @@ def test_another_file_is_told_from_it(value: Any, told: str) -> None:
 def test_it_is_told_from_the_other_configuration_of_kanto() -> None:
     for text in (LEDA_MINIMAL, LEDA_FULL):
         value = json.loads(text)
-        assert is_update_managers(value)
+        assert is_of_update_manager(value)
         flaws: list[Flaw] = []
         assert kanto_settings(value, flaws) == {}
         assert [flaw.message for flaw in flaws] == ["this is a configuration of Kanto's update manager"]
@@ -689,7 +689,7 @@ def test_it_is_told_from_the_other_configuration_of_kanto() -> None:
         [],
         None,
     ):
-        assert not is_update_managers(other)
+        assert not is_of_update_manager(other)
 
 
 def test_the_files_of_the_reboot_are_not_used() -> None:
