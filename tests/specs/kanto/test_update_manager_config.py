@@ -681,14 +681,14 @@ def test_it_is_told_from_the_other_configuration_of_kanto() -> None:
         flaws: list[Flaw] = []
         assert kanto_settings(value, flaws) == {}
         assert [flaw.message for flaw in flaws] == ["this is a configuration of Kanto's update manager"]
-    for other in (
+    others: list[Any] = [
         {},
         {"connection": {"broker_url": "tcp://b"}},
         {"update_agent": {"domain": "x"}},
         {"log": {}},
         [],
-        None,
-    ):
+    ]
+    for other in others:
         assert not is_of_update_manager(other)
 
 
