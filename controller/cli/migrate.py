@@ -17,10 +17,11 @@ def command(options: Options, kanto_config: str, to: str | None, replace: bool) 
     """Write the settings that do what a config.json of Kanto does.
 
     Reads the sections `connection` and `update_agent`, the folder of manifests and the time to stop from
-    container-management's config.json, or all of the update manager's config.json, and prints the equivalent config.yaml. With --to it is written into DIR, and the
-    password, when there is one, beside it into a file that only its owner may read; it is never printed. Keys that are not
-    carried over are named on standard error, with what to do by hand. To use the file as it is, without migrating:
-    evenkeel run --kanto-config FILE, and evenkeel update-manager -config-file FILE for the update manager's.
+    container-management's config.json, or everything in the config.json of the update manager, and prints the equivalent
+    config.yaml. With --to it is written into DIR, and the password, when there is one, beside it into a file that only its
+    owner may read; it is never printed. Keys that are not carried over are named on standard error, with what to do by hand.
+    To use the file as it is, without migrating: evenkeel run --kanto-config FILE, and for the update manager's
+    evenkeel update-manager -config-file FILE.
 
     Exit code: 0; 1 when the file is wrong, or something is there already.
     """
@@ -43,8 +44,6 @@ def command(options: Options, kanto_config: str, to: str | None, replace: bool) 
     settings = migrated_settings(source, notes)
     for note in notes:
         echo(problem_text(note), err=True)
-    if settings.update_manager.enable:
-        echo("Note: write `engine: {kind: docker}` for containers of this device, or they are simulated", err=True)
     if settings.mqtt.password_key:
         settings = changed(
             settings, mqtt=changed(settings.mqtt, password_file="/etc/evenkeel/mqtt-password", password_key="")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evenkeel.controller.cli.options import Options, shared_options
+from evenkeel.controller.cli.output import echo, echo_lines
 from evenkeel.specs.kanto.update_manager.keys import AGENT_KEYS, CONFIG_FILE, DOMAINS, KEYS, Key, Kind
 from evenkeel.specs.kanto.update_manager.line import Line, read_line
 
@@ -35,12 +36,12 @@ class _GoLine(click.Command):
         except ValueError as error:
             raise click.UsageError(str(error), ctx) from None
         if any(line.last(flag) == "true" for flag in _HELP) and not ctx.resilient_parsing:
-            click.echo(ctx.get_help(), color=ctx.color)
+            echo_lines(ctx.get_help())
             ctx.exit()
         if line.last(_VERSION) == "true":
             from importlib.metadata import version
 
-            click.echo(f"evenkeel {version('evenkeel')}")
+            echo(f"evenkeel {version('evenkeel')}")
             ctx.exit()
         given: dict[str, Any] = {name: line.last(name.replace("_", "-")) for name in Options._fields}
         specs = tuple(text for flag, text in line.flags if flag == "specs")

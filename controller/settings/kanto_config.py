@@ -18,7 +18,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import SettingsError
 from evenkeel.specs.kanto.omissions import omissions
 from evenkeel.specs.kanto.settings import PASSWORD, SECTIONS, kanto_password, kanto_path, kanto_settings
-from evenkeel.specs.kanto.update_manager.keys import is_update_managers
+from evenkeel.specs.kanto.update_manager.keys import is_of_update_manager
 from evenkeel.specs.problem import Flaw, Place, Problem, Severity, path_text
 from evenkeel.specs.problem import Path as Keys
 from evenkeel.specs.reading.secrecy import shown_path
@@ -100,7 +100,7 @@ def migrate(
 
 def _migrated(path: Path, notes: list[Problem]) -> tuple[Settings, str]:
     """The settings, and the password."""
-    if is_update_managers(read_tree(path, []).value):
+    if is_of_update_manager(read_tree(path, []).value):
         from evenkeel.controller.settings.update_manager_config import migrated_update_manager
 
         return migrated_update_manager(path, notes)

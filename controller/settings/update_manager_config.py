@@ -70,7 +70,7 @@ def load_update_manager(
     if over.password == f"-{PASSWORD_FLAG}":
         message = "all users of this machine can read a password on a command line"
         hint = f"write `{path_text(PASSWORD)}`, or set {variable_of(PASSWORD_FLAG)}"
-        problems.append(Problem(Place(_COMMAND_LINE), over.password, message, hint, "warning"))
+        problems.append(Problem(Place(_COMMAND_LINE), PASSWORD_FLAG, message, hint, "warning"))
     own_file, below = own_tree(own, problems)
     problems += _contradictions(own_file, below)
 
@@ -105,6 +105,8 @@ def migrated_update_manager(file: Path, notes: list[Problem]) -> tuple[Settings,
         return _place(path, file, tree, over), path or keys
 
     settings = settings_of(_together({}, theirs), {}, where, problems, file)
+    no_engine = "it names no engine, so `evenkeel run` only simulates containers of this device"
+    problems.append(Problem(Place(str(file)), "", no_engine, "write `engine: {kind: docker}` if it has any", "warning"))
     notes.extend(sorted(problems))
     return _with_password(settings, file, tree, over), file_password(tree.value)
 
@@ -166,10 +168,10 @@ def _place(path: Keys, file: Path | None, tree: Tree, over: Over) -> Place:
 
 
 def _shown(path: Keys, over: Over) -> Keys:
-    """The path for people: the flag or variable in the place of the key that it stands for."""
+    """The path for people: the flag, without its dash, or the variable in the place of the key that it stands for."""
     for length in range(len(path), 0, -1):
         if path[:length] in over.origins:
-            return (over.origins[path[:length]], *path[length:])
+            return (over.origins[path[:length]].removeprefix("-"), *path[length:])
     return path
 
 

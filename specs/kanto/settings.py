@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from evenkeel.specs.containers.container import KANTO_STOP_TIMEOUT
 from evenkeel.specs.kanto.manifest import is_manifest
-from evenkeel.specs.kanto.update_manager.keys import is_update_managers
+from evenkeel.specs.kanto.update_manager.keys import is_of_update_manager
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.quantity import duration_text, parse_duration
 from evenkeel.specs.reading.secrecy import key_words
@@ -143,7 +143,7 @@ def _what_else(value: dict[str, Value]) -> Flaw | None:
     be. Kanto ignores unknown keys, so that any file would do nothing, and would look migrated."""
     theirs = _ALL_SECTIONS.intersection(key.lower() for key in value)
     own = {field.encode_name for field in msgspec.structs.fields(SettingsSpec)} - _ALL_SECTIONS
-    if theirs <= {"connection", "log"} and is_update_managers(value):
+    if theirs <= {"connection", "log"} and is_of_update_manager(value):
         hint = "`evenkeel update-manager -config-file` takes it, and `evenkeel migrate`"
         return Flaw((), "this is a configuration of Kanto's update manager", hint)
     if theirs <= {"log"} and not own.isdisjoint(value):

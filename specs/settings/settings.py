@@ -276,6 +276,9 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
         if one.domain != other.domain:
             message = f"`updateAgent` with the domain `{one.domain}` has the topics `{topic_prefix(one.domain)}/…`, too"
         found.append(Flaw(("selfUpdateAgent", "domain"), message, "topics are made of it; write another one"))
+    if other.enable and manager.enable and other.reboot == "self":
+        hint = "leave it at `others`: a reboot comes before other domains are activated"
+        found.append(Flaw(("selfUpdateAgent", "reboot"), "the update manager of this device reboots it", hint))
     flaws.extend(found)
     if settings.mqtt.enabled and not any(is_there for _, _, is_there in roles):
         message = "nothing connects to the broker without an update agent or an update manager"

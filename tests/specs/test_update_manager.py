@@ -21,8 +21,8 @@ from evenkeel.specs.settings.update_manager import (
 )
 from evenkeel.specs.slots.system import Window
 
-BROKER = {"mqtt": {"enabled": True}}
-LOCAL = {"updateAgent": {"enable": True}, "selfUpdateAgent": {"enable": True}}
+BROKER: dict[str, Any] = {"mqtt": {"enabled": True}}
+LOCAL: dict[str, Any] = {"updateAgent": {"enable": True}, "selfUpdateAgent": {"enable": True}}
 
 
 def read(section: dict[str, Any], **others: Any) -> UpdateManagerSettings:

@@ -90,7 +90,7 @@ _OWN = {key.path[0] for key in KEYS if len(key.path) == 1} | {"agents"}
 _IN = {key.path for key in KEYS if len(key.path) == 2}
 
 
-def is_update_managers(value: Value) -> bool:
+def is_of_update_manager(value: Value) -> bool:
     """Whether a file is a configuration of Kanto's update manager: it has a key that no other file of Kanto's has."""
     if not isinstance(value, dict):
         return False

@@ -20,7 +20,7 @@ from evenkeel.specs.kanto.settings import DESIRED_KEYS, without_unknown
 from evenkeel.specs.kanto.topics import topic_prefix
 from evenkeel.specs.kanto.update_manager.connection import level_of, mqtt_of
 from evenkeel.specs.kanto.update_manager.durations import duration_of
-from evenkeel.specs.kanto.update_manager.keys import PASSWORD, is_update_managers
+from evenkeel.specs.kanto.update_manager.keys import PASSWORD, is_of_update_manager
 from evenkeel.specs.problem import Flaw, Path, likely
 from evenkeel.specs.reading.tree import Value
 from evenkeel.specs.reading.walk import faults, in_words
@@ -134,7 +134,7 @@ def update_manager_settings(value: Value, flaws: list[Flaw], things: Things = "r
         return {}
     config: dict[str, Any] = {key: item for key, item in value.items() if item is not None}
     _check_things(config, flaws, things)
-    found: dict[str, Value] = {"updateManager": _manager(config, flaws)}
+    found: dict[str, Value] = {"updateManager": _section(config, flaws)}
     if "connection" in config:
         found["mqtt"] = mqtt_of(config["connection"], flaws)
     if (level := level_of(config.get("log"), flaws)) is not None:
@@ -153,7 +153,7 @@ def _what_else(value: dict[str, Value]) -> Flaw | None:
     """The kind of a file that is something else; Kanto ignores unknown keys, so that any file would do nothing."""
     if is_manifest(value) or not DESIRED_KEYS.isdisjoint(value):
         return Flaw((), "this is what to run, and no configuration", "put the file into a folder of specs")
-    if is_update_managers(value) or not value.keys() - {"connection", "log"}:
+    if is_of_update_manager(value) or not value.keys() - {"connection", "log"}:
         return None
     if "update_agent" in value or "containers" in value:
         hint = "`evenkeel run --kanto-config` takes it"
@@ -197,7 +197,7 @@ def _check_things(config: dict[str, Any], flaws: list[Flaw], things: Things) -> 
     flaws.append(Flaw(("thingsEnabled",), said, hint))
 
 
-def _manager(config: dict[str, Any], flaws: list[Flaw]) -> dict[str, Value]:
+def _section(config: dict[str, Any], flaws: list[Flaw]) -> dict[str, Value]:
     reboot: dict[str, Value] = {}
     consent: dict[str, Value] = {}
     found: dict[str, Value] = {"enable": True, "domain": config.get("domain", USUAL_DOMAIN)}

@@ -699,7 +699,7 @@ def test_a_bug_says_so_and_shows_where_only_when_asked(device: Device) -> None:
 @pytest.mark.parametrize("name", list(SUMMARIES))
 def test_every_command_explains_itself(name: str) -> None:
     """The list of commands is told without loading them, so it could tell something else."""
-    command = importlib.import_module(f"evenkeel.controller.cli.{name}").command
+    command = importlib.import_module(f"evenkeel.controller.cli.{name.replace('-', '_')}").command
     assert command.name == name
     assert (command.help or "").splitlines()[0] == SUMMARIES[name]
 

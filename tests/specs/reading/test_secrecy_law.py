@@ -19,6 +19,8 @@ from evenkeel.reconcilers.agents.request import read_request
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.kanto.manner import Manner
 from evenkeel.specs.kanto.settings import kanto_settings
+from evenkeel.specs.kanto.update_manager.line import Line, laid_over
+from evenkeel.specs.kanto.update_manager.settings import update_manager_settings
 from evenkeel.specs.kanto.updateagent import read_envelope
 from evenkeel.specs.problem import Flaw, path_text, problem_text
 from evenkeel.specs.reading.secrecy import HIDDEN, is_private, shown_address, shown_path, shown_target, without_password
@@ -112,6 +114,13 @@ KANTO_SETTINGS = [
     {"connection": {"broker_url": "tcp://{}:{}@h", "client_username": ["{}"], "client_password": ["{}"]}},
     {"connection": {"client_password": {"a": "{}"}}},
     {"connection": {"password={}": "{}", "broker_url": ["{}"]}},
+]
+
+UPDATE_MANAGER_SETTINGS = [
+    {"connection": {"broker": "tcp://{}:{}@h", "username": ["{}"], "password": ["{}"]}},
+    {"connection": {"broker": "{}", "username": "u", "password": {"a": "{}"}}},
+    {"connection": {"client_password={}": "{}", "broker": ["{}"]}},
+    {"agents": {"a": {"password={}": "{}"}}, "domain": ["{}"]},
 ]
 
 
@@ -290,7 +299,7 @@ def test_no_problem_of_a_manifest_repeats_a_secret(shape: object, secret: str | 
     check(said_of(json.dumps(value, ensure_ascii=False), "x.json"), str(secret))
 
 
-@pytest.mark.parametrize("shape", [*SETTINGS, *KANTO_SETTINGS])
+@pytest.mark.parametrize("shape", [*SETTINGS, *KANTO_SETTINGS, *UPDATE_MANAGER_SETTINGS])
 @settings(max_examples=examples(6))
 @given(secret=st.one_of(words, numbers))
 def test_no_flaw_of_settings_repeats_a_secret(shape: object, secret: str | int) -> None:
@@ -298,6 +307,8 @@ def test_no_flaw_of_settings_repeats_a_secret(shape: object, secret: str | int) 
     flaws: list[Flaw] = []
     if shape in KANTO_SETTINGS:
         kanto_settings(tree.value, flaws)
+    elif shape in UPDATE_MANAGER_SETTINGS:
+        settings_from(update_manager_settings(laid_over(tree.value, Line(), {}, flaws).value, flaws), flaws)
     else:
         settings_from(tree.value, flaws)
     assert flaws
