@@ -85,10 +85,11 @@ class _Machine:
 
 
 def machine(settings: Settings, domains: Sequence[AnyDomain]) -> Machine:
-    """The device, as far as its reboots are concerned: its own, or the simulated one of its slots."""
+    """The device, as far as its reboots are concerned: its own, or the simulated one of its slots. An update manager without a
+    domain of its own (`evenkeel update-manager`) is on a real one."""
     from evenkeel.specs.settings.slots import chosen
 
-    if chosen(settings.slots, settings.engine.kind, settings.state).engine != "memory":
+    if not domains or chosen(settings.slots, settings.engine.kind, settings.state).engine != "memory":
         return _Machine(settings.slots.bus)
     simulated, _ = simulated_slots(domains)
     return simulated.machine

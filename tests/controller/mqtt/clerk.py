@@ -65,5 +65,8 @@ class Clerk:
         self.introduced += 1
         self.mail.send(Outgoing(f"{self.name}/out", b"hello"))
 
+    def disconnected(self) -> None:
+        pass
+
     async def serve(self) -> None:
         await asyncio.sleep(1e6)

@@ -130,7 +130,8 @@ def test_each_name_that_is_accepted_is_a_variable_of_cel() -> None:
 
 def test_they_are_a_part_of_the_settings_and_are_written_again() -> None:
     flaws: list[Flaw] = []
-    settings = settings_from({"updateManager": {"values": WRITTEN}}, flaws)
+    written: Any = {"updateManager": {"values": WRITTEN}}
+    settings = settings_from(written, flaws)
     assert settings is not None
     assert settings.update_manager.values["battery"] == FileSource("/sys/class/power_supply/BAT0/capacity")
     assert written_settings(settings, Settings()) == {"updateManager": {"values": WRITTEN}}
