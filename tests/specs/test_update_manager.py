@@ -274,3 +274,16 @@ def test_two_agents_of_this_device_with_the_same_topics_are_told_once() -> None:
         assert faults(section, **local) == [
             f"selfUpdateAgent.domain: {other}; topics are made of it; write another one"
         ]
+
+
+def test_an_agent_that_reboots_by_itself_does_not_go_with_an_update_manager() -> None:
+    flaws: list[Flaw] = []
+    asked: Any = {
+        "mqtt": {"enabled": True},
+        "selfUpdateAgent": {"enable": True, "reboot": "self"},
+        "updateManager": {"enable": True},
+    }
+    assert settings_from(asked, flaws) is None
+    assert [(path_text(flaw.path), flaw.message) for flaw in flaws] == [
+        ("selfUpdateAgent.reboot", "the update manager of this device reboots it")
+    ]

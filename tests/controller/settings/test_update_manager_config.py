@@ -335,7 +335,7 @@ def test_everything_that_can_be_migrated_is_read_again(file: Path, tmp_path: Pat
     assert load_settings(config) == settings
     manager, usual = settings.update_manager, Settings().update_manager
     same = {name for name in manager.__struct_fields__ if getattr(manager, name) == getattr(usual, name)}
-    assert same == {"agents", "failures", "unknown_domains", "new_desired_state"}
+    assert same == {"agents", "failures", "unknown_domains", "new_desired_state", "values"}
 
 
 def test_the_other_configuration_of_kanto_is_still_migrated(file: Path) -> None:

@@ -97,7 +97,7 @@ def test_half_characters_are_replaced() -> None:
 
 def test_an_envelope_is_taken_apart() -> None:
     received = read_envelope(b'{"activityId":"a1","timestamp":1,"payload":{"domains":[]}}')
-    assert received == ("a1", {"domains": []}, ())
+    assert received == ("a1", {"domains": []}, (), 1)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_an_envelope_is_taken_apart() -> None:
     ],
 )
 def test_everything_may_be_missing_and_unknown_keys_are_ignored(content: bytes, activity_id: str) -> None:
-    assert read_envelope(content) == (activity_id, None, ())
+    assert read_envelope(content) == (activity_id, None, (), 0)
 
 
 def test_keys_are_taken_in_any_case() -> None:
