@@ -1,7 +1,8 @@
 """`evenkeel` that takes a fifth of a second for proof enough where nothing says how long: `python -m tests.prompt …`.
 
-A desired state of Kanto's has no word for `stableFor`, and three seconds for every container of every activity are most of
-what these tests would wait for. The default is another one, and all that is done with it is the same.
+A desired state of Kanto's has no word for `stableFor`, and three seconds for every container of every activity, or a minute for
+an operating system, are most of what these tests would wait for. The default is another one, and all that is done with it is
+the same.
 
 A test that needs the controller at work for as long as it looks on makes the file that $HELD names: while it is there, the
 memory engine proves nothing.
@@ -22,8 +23,12 @@ def main(arguments: Sequence[str]) -> int:
     """The command with the other default; the exit code."""
     from evenkeel.controller.cli import main as command
     from evenkeel.specs.kanto import entries
+    from evenkeel.specs.leda import desired
+    from evenkeel.specs.slots.written import HealthSpec
 
     entries.Container = partial(entries.Container, stable_for=timedelta(milliseconds=200))  # type: ignore[misc,assignment]
+    proven = HealthSpec(stable_for="200ms")
+    desired.OperatingSystemSpec = partial(desired.OperatingSystemSpec, health=proven)  # type: ignore[misc,assignment]
     if held := os.environ.get("HELD"):
         _hold(Path(held))
     return command(arguments)

@@ -38,7 +38,7 @@ specs: [{folder}/specs]
 """
 
 
-_ON_THE_DEVICE = """\
+ON_THE_DEVICE = """\
 set -e
 mount --bind "$0" /proc/sys/kernel/random/boot_id
 mount --bind "$1" /etc/os-release
@@ -81,7 +81,7 @@ class Vehicle:
         boot.write_text(self.rauc.boot)
         files = (str(boot), str(self.rauc.os_release), str(self.rauc.configuration))
         self._process = subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", _ON_THE_DEVICE, *files, *evenkeel],
+            ["unshare", "--mount", "sh", "-c", ON_THE_DEVICE, *files, *evenkeel],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

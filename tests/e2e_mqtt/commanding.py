@@ -92,6 +92,10 @@ class Manager:
     def ask_state(self, activity: str) -> None:
         self._publish("currentstate/get", activity, {})
 
+    def answer(self, activity: str, status: str) -> None:
+        """The owner answers an update manager."""
+        self._publish("ownerconsentfeedback", activity, {"status": status})
+
     def _publish(self, topic: str, activity: str, payload: dict[str, Any]) -> None:
         envelope = {"activityId": activity, "timestamp": time.time_ns() // 10**6, "payload": payload}
         self.client.publish(f"{self.prefix}/{topic}", json.dumps(envelope), qos=1)
@@ -110,6 +114,12 @@ class Manager:
         """The current states that were reported, the newest last."""
         with self._news:
             return [value for topic, value in self._heard if topic == f"{self.prefix}/currentstate"]
+
+    def questions(self, activity: str) -> list[str]:
+        """The commands for which an update manager has asked the owner."""
+        with self._news:
+            heard = [value for topic, value in self._heard if topic == f"{self.prefix}/ownerconsent"]
+        return [value["payload"]["command"] for value in heard if value["activityId"] == activity]
 
     def said(self, activity: str) -> list[Said]:
         """Feedback as it came; a message that came twice (QoS 1: the same to the millisecond) is one."""
@@ -172,7 +182,7 @@ def _send_at_once(client: object, user: object, sock: Any) -> None:
         own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-_TOPICS = ("desiredstatefeedback", "currentstate")
+_TOPICS = ("desiredstatefeedback", "currentstate", "ownerconsent")
 
 
 def said_in(value: dict[str, Any]) -> Said:

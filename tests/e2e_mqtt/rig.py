@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -44,6 +44,8 @@ class Device:
         self.domain, self._process, self.starts = domain, None, 0
         self.clocks: Sequence[str] = ("",)
         """The time of day at each start, as SABOTEUR takes it; the last one at all later ones."""
+        self.inside: Callable[[], Sequence[str]] = tuple
+        """The command that runs the program in surroundings of its own, asked for at each start."""
         self._changing = threading.Lock()
         self._settings: dict[str, Any] = {"specs": [str(self.specs)], "state": str(self.state)}
         self._settings["mqtt"] = {"enabled": True, "broker": f"tcp://127.0.0.1:{port}", "clientId": client}
@@ -78,7 +80,7 @@ class Device:
         self.starts += 1
         with self.log.open("ab") as log, self._changing:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", *program, "run", *options],
+                [*self.inside(), sys.executable, "-m", *program, "run", *options],
                 env=self._clocked(self.starts),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

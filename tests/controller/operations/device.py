@@ -69,6 +69,23 @@ def demand(
     return json.dumps({"activityId": activity, "timestamp": 1, "payload": payload})
 
 
+def feedback_payload(told: AgentFeedback) -> dict[str, Any]:
+    """Feedback of another control unit on the wire."""
+    actions = [
+        {"component": {"id": each.component, "version": each.version}, "status": each.status} for each in told.actions
+    ]
+    return {"status": told.status, "message": told.message, "actions": actions}
+
+
+def report_payload(agent: Agent) -> dict[str, Any]:
+    """Its report of its current state on the wire."""
+    nodes = [
+        {"id": f"{agent.domain}-agent", "version": "1", "type": "APPLICATION"},
+        {"id": agent.component, "version": agent.runs, "type": "IMAGE"},
+    ]
+    return {"softwareNodes": nodes}
+
+
 class Published(NamedTuple):
     topic: str
     content: Any
@@ -228,21 +245,13 @@ class Device:
 
     def _tell(self, prefix: str, id_: str, all_of_it: Iterator[AgentFeedback]) -> None:
         for told in all_of_it:
-            actions = [
-                {"component": {"id": each.component, "version": each.version}, "status": each.status}
-                for each in told.actions
-            ]
-            payload = {"status": told.status, "message": told.message, "actions": actions}
-            self._deliver(f"{prefix}/desiredstatefeedback", {"activityId": id_, "timestamp": 1, "payload": payload})
+            content = {"activityId": id_, "timestamp": 1, "payload": feedback_payload(told)}
+            self._deliver(f"{prefix}/desiredstatefeedback", content)
 
     def reports(self, agent: Agent, id_: str) -> None:
         """An agent reports its current state."""
         prefix = f"{agent.domain.replace('-', '')}update"
-        nodes = [
-            {"id": f"{agent.domain}-agent", "version": "1", "type": "APPLICATION"},
-            {"id": agent.component, "version": agent.runs, "type": "IMAGE"},
-        ]
-        content = {"activityId": id_, "timestamp": int(now() * 1000), "payload": {"softwareNodes": nodes}}
+        content = {"activityId": id_, "timestamp": int(now() * 1000), "payload": report_payload(agent)}
         self._deliver(f"{prefix}/currentstate", content)
 
     def _deliver(self, topic: str, content: Any) -> None:
