@@ -71,7 +71,9 @@ class Cycles(Generic[Want, Seen, Remembered]):
         self._stored = Stored(journal, say)
         self._as_found = AsFound(reconciler, turns.looks, journal, turns.record, self._transaction)
         self._upkeep = Upkeep(reconciler, journal, turns, self._stored, self._as_found, self._transaction, tries)
-        self.towards = Towards(reconciler, journal, turns.memory, turns.record, turns.beside, turns.steps, progress)
+        self.towards = Towards(
+            reconciler, journal, turns.memory, turns.record, turns.beside, turns.steps, turns.fetching, progress
+        )
         """The way of single subjects towards the state that an activity asks for."""
 
     async def run(self, stopping: asyncio.Event) -> Ending:
@@ -110,6 +112,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
             self._upkeep.asked = journal.digest("desired")
             return await self._upkeep.without_plan(self._upkeep.asked, error.message, stopping)
         if desired is None:
+            await self._turns.fetching.want((), "", is_part=False)
             self._record.settled_is(False, "NothingDesired", "nothing has been asked for yet")
             return Stalled("nothing has been asked for yet")
         self._upkeep.asked = desired.digest
