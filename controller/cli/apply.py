@@ -50,6 +50,8 @@ def command(
     again without --retry; last-good is kept repaired meanwhile. Ctrl-C lets the step at work end first, unless the
     engine lets it wait. A lost connection, after which nobody reads the output, does not stop the work.
 
+    A download is shown with bytes and rate: a bar on a terminal, elsewhere a line each 10 seconds.
+
     Works on the same state as `evenkeel run`, so only one of them at a time; and not against a desired state that came over
     MQTT, which `evenkeel release` ends.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from evenkeel.controller.cli.bars import bars, print_above
 from evenkeel.controller.cli.output import echo_lines
+from evenkeel.controller.loop.pace import Pace
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.plan import Step
 from evenkeel.specs.visible import one_line
@@ -56,21 +57,31 @@ def entry_line(entry: Feedback, style: Style = PLAIN) -> str:
 
 
 class Lines:
-    """Plain lines, one for each thing that ended."""
+    """Plain lines, one for each thing that ended, and for a download that takes long from time to time."""
 
-    def __init__(self, echo: Callable[[str], None] = echo_lines, style: Style = PLAIN) -> None:
-        self._echo, self._style, self._waits_for = echo, style, ""
+    def __init__(
+        self, echo: Callable[[str], None] = echo_lines, style: Style = PLAIN, clock_s: Callable[[], float] = monotonic
+    ) -> None:
+        self._echo, self._style, self._clock_s, self._waits_for = echo, style, clock_s, ""
+        self._paces: dict[str, Pace] = {}
+        """Of each step that fetches, by its id."""
 
     def echo(self, line: str) -> None:
         self._echo(line)
 
     def entry(self, entry: Feedback) -> None:
+        if entry.kind == "step-started":
+            self._paces.pop(entry.step, None)
         line = entry_line(entry, self._style)
         if line:
             self.echo(line)
 
     def progress(self, step: Step, message: str, done: int, total: int) -> None:
-        pass
+        if not step.action.traits.fetches:
+            return
+        text = self._paces.setdefault(step.id, Pace()).text(done, total, self._clock_s())
+        if text:
+            self.echo(f"  … {one_line(step.subject)}: {one_line(step.action.traits.text)}: {text}")
 
     def waits(self, seconds: float, why: str) -> None:
         if why:

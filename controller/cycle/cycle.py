@@ -75,7 +75,9 @@ class Cycles(Generic[Want, Seen, Remembered]):
         self._safeguards = Safeguards(
             reconciler, journal, turns.memory, turns.looks, turns.record, turns.steps, progress
         )
-        self.towards = Towards(reconciler, journal, turns.memory, turns.record, turns.beside, turns.steps, progress)
+        self.towards = Towards(
+            reconciler, journal, turns.memory, turns.record, turns.beside, turns.steps, turns.fetching, progress
+        )
         """The way of single subjects towards the state that an activity asks for."""
 
     async def run(self, stopping: asyncio.Event) -> Ending:
@@ -116,6 +118,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 return guarding
             return await self._upkeep.without_plan(self._upkeep.asked, error.message, stopping)
         if desired is None:
+            await self._turns.fetching.want((), "", is_part=False)
             self._record.settled_is(False, "NothingDesired", "nothing has been asked for yet")
         if (guarding := await self._safeguards.keep(desired, stopping)) is not None:
             return guarding

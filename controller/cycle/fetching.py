@@ -1,8 +1,9 @@
 """The fetches of one domain, which may take longer than the turn that began them.
 
 A fetch disturbs nothing. When its stage is cut short, because something newer was asked for, it goes on until the next plan
-tells whether it is still wanted: a step that fetches the same takes it over. Where groups are asked for, a fetch that takes
-long holds up its own group alone: the turn leaves its stage at work beside those of the other groups.
+tells whether it is still wanted: a step that fetches the same takes it over, of a turn or of an activity. Of the subjects of
+an open activity only its own steps tell that. Where groups are asked for, a fetch that takes long holds up its own
+group alone: the turn leaves its stage at work beside those of the other groups.
 """
 
 from __future__ import annotations
@@ -30,15 +31,17 @@ _BEGIN_S = 1.0
 
 
 class _Fetch:
-    """An action that fetches, at work."""
+    """An action that fetches, at work. `subjects`: those of the steps that asked for it; `hears`: the progress of those that
+    wait for it."""
 
-    def __init__(self, action: Action, perform: Performing, progress: Progress) -> None:
-        self.action, self.hears = action, progress
+    def __init__(self, action: Action, perform: Performing) -> None:
+        self.action, self.subjects, self.hears = action, set[str](), list[Progress]()
         self.since_s = asyncio.get_running_loop().time()
         self.work: asyncio.Future[Outcome] = asyncio.ensure_future(perform(self._moves))
 
     def _moves(self, message: str, done: int, total: int) -> None:
-        self.hears(message, done, total)
+        for hears in self.hears:
+            hears(message, done, total)
 
 
 class _Beside:
@@ -90,7 +93,7 @@ class Fetching(Generic[Want, Seen, Remembered]):
         beside = _Beside(stage)
         work = asyncio.ensure_future(
             self._steps.perform(
-                stage, label, beside.over, self._progress, fetch=self._fetch, ended=partial(self._ended, beside)
+                stage, label, beside.over, self._progress, fetch=self.fetch, ended=partial(self._ended, beside)
             )
         )
         wait_s = self._slow_in_s(stage)
@@ -118,8 +121,15 @@ class Fetching(Generic[Want, Seen, Remembered]):
         for beside in self._beside:
             beside.over.set()
         await asyncio.gather(*self._beside.values(), return_exceptions=True)
-        wanted = [step.action for step in steps]
-        await self._end([each for each in self._fetches if each.action not in wanted])
+        wanted, acting = [step.action for step in steps], self._acting()
+        await self._end([each for each in self._fetches if each.action not in wanted and not each.subjects & acting])
+
+    async def want_instead(self, subject: str, stage: Stage) -> None:
+        """A stage of an activity is about to begin. If it fetches for its subject, anything else that is fetched for that
+        subject alone, and is waited for by nobody, ends."""
+        wanted = [step.action for step in stage.steps if step.action.traits.fetches]
+        others = [each for each in self._fetches if each.action not in wanted and each.subjects == {subject}]
+        await self._end([each for each in others if wanted and not each.hears])
 
     async def close(self) -> None:
         """End all of it."""
@@ -129,14 +139,25 @@ class Fetching(Generic[Want, Seen, Remembered]):
         await asyncio.gather(*works, return_exceptions=True)
         await self._end([*self._fetches])
 
-    async def _fetch(self, action: Action, perform: Performing, progress: Progress) -> Outcome:
-        fetch = self._of(action)
+    async def fetch(self, step: Step, perform: Performing, progress: Progress) -> Outcome:
+        """Perform a step that fetches, or take over the fetch at work of the same. It goes on when this is cancelled."""
+        fetch = self._of(step.action)
         if fetch is None:
-            fetch = _Fetch(action, perform, progress)
+            fetch = _Fetch(step.action, perform)
             self._fetches.append(fetch)
             fetch.work.add_done_callback(lambda _: self._fetches.remove(fetch))
-        fetch.hears = progress
-        return await asyncio.shield(fetch.work)
+        fetch.subjects.add(step.subject)
+        fetch.hears.append(progress)
+        try:
+            return await asyncio.shield(fetch.work)
+        finally:
+            fetch.hears.remove(progress)
+
+    def _acting(self) -> frozenset[str]:
+        """The subjects of the open activity for which its DOWNLOAD has not ended. Cycles have no plan for them."""
+        activity = self._journal.mailbox(self._domain).activity()
+        actions = activity.actions if activity is not None else ()
+        return frozenset(action.subject for action in actions if action.status in ("IDENTIFIED", "DOWNLOADING"))
 
     def _of(self, action: Action) -> _Fetch | None:
         return next((each for each in self._fetches if each.action == action and not each.work.done()), None)

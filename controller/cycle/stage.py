@@ -26,7 +26,7 @@ from evenkeel.reconcilers.schedule import Schedule
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.output import Output
-from evenkeel.specs.plan import Action, Done, Failed, Outcome, Proof, Retry, Stage, Step
+from evenkeel.specs.plan import Done, Failed, Outcome, Proof, Retry, Stage, Step
 from evenkeel.specs.visible import shortened
 
 StepProgress = Callable[[Step, str, int, int], None]
@@ -36,8 +36,8 @@ Broke = Callable[[Exception], str]
 """Called with an unexpected exception; returns it in words."""
 AtWork = Callable[[float], AbstractContextManager[object]]
 Performing = Callable[[Progress], Coroutine[Any, Any, Outcome]]
-Fetch = Callable[[Action, Performing, Progress], Awaitable[Outcome]]
-"""Performs an action that fetches, or takes over the one at work that fetches the same (`fetching`)."""
+Fetch = Callable[[Step, Performing, Progress], Awaitable[Outcome]]
+"""Performs a step that fetches, or takes over the fetch at work of the same (`fetching`)."""
 
 OUTPUT_S = 5.0
 """The timeout for reading the output of a container."""
@@ -72,7 +72,7 @@ class StageLimits:
         return step.action.traits.own_s + self.step.total_seconds()
 
 
-async def alone(action: Action, perform: Performing, progress: Progress) -> Outcome:
+async def alone(step: Step, perform: Performing, progress: Progress) -> Outcome:
     """A fetch that ends with the step that began it."""
     return await perform(progress)
 
@@ -165,7 +165,7 @@ async def _perform(
         return await _heard(step, driver, timeout_s, progress, broke)
 
     how = fetch if step.action.traits.fetches else alone
-    work = course.outcome(how(step.action, perform, report), stopping)
+    work = course.outcome(how(step, perform, report), stopping)
     if not step.action.traits.may_be_cut:
         return await work
     return await unless(stopping, work)

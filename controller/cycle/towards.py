@@ -11,6 +11,7 @@ from typing import Generic
 
 from evenkeel.controller.cycle.beside import Beside
 from evenkeel.controller.cycle.endings import STOPPED, Ending, Progressed, Retrying, Settled, Stalled
+from evenkeel.controller.cycle.fetching import Fetching
 from evenkeel.controller.cycle.lateness import Late, unheard
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
@@ -40,10 +41,11 @@ class Towards(Generic[Want, Seen, Remembered]):
         record: Record,
         beside: Beside[Want, Seen, Remembered],
         steps: Steps[Want, Seen, Remembered],
+        fetching: Fetching[Want, Seen, Remembered],
         progress: StepProgress,
     ) -> None:
         self._reconciler, self._journal, self._memory, self._record = reconciler, journal, memory, record
-        self._beside, self._steps, self._progress = beside, steps, progress
+        self._beside, self._steps, self._fetching, self._progress = beside, steps, fetching, progress
 
     async def by_a_stage(
         self,
@@ -80,6 +82,7 @@ class Towards(Generic[Want, Seen, Remembered]):
         found = gate(plan, is_open)
         if not isinstance(found, Go):
             return Settled()
+        await self._fetching.want_instead(subject, found.stage)
 
         def report(step: Step, message: str, done: int, total: int) -> None:
             self._progress(step, message, done, total)
@@ -90,7 +93,7 @@ class Towards(Generic[Want, Seen, Remembered]):
         actions = activity.actions if activity is not None else ()
         acting = {action.subject for action in actions if action.kind != "check"}
         async with self._beside.at_work({subject, *acting}):
-            outcomes = await self._steps.perform(found.stage, label, stopping, report, late)
+            outcomes = await self._steps.perform(found.stage, label, stopping, report, late, self._fetching.fetch)
         match fold(found.stage, outcomes, failures=0, tries=_COUNTED_ELSEWHERE, is_last_good=False):
             case GoOn():
                 return Progressed() if len(outcomes) == len(found.stage.steps) else STOPPED

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
+from evenkeel.controller.loop.pace import Pace
 from evenkeel.specs.feedback import Feedback, StepAtWork, Work
 from evenkeel.specs.plan import Step
 
@@ -24,6 +25,7 @@ class _Begun:
     far: str = ""
     done: int = 0
     total: int = 0
+    pace: Pace = field(default_factory=Pace)
 
 
 class WorkAtHand:
@@ -40,11 +42,13 @@ class WorkAtHand:
         elif entry.kind in _ENDS:
             self._begun.pop(entry.step, None)
 
-    def progressed(self, step: Step, far: str, done: int, total: int) -> None:
-        """The progress of a step."""
+    def progressed(self, step: Step, far: str, done: int, total: int) -> str:
+        """The progress of a step. Of one that fetches, from time to time, how much has come, and the rate; else ""."""
         begun = self._begun.get(step.id)
-        if begun is not None:
-            begun.far, begun.done, begun.total = far, done, total
+        if begun is None:
+            return ""
+        begun.far, begun.done, begun.total = far, done, total
+        return begun.pace.text(done, total, _clock_s()) if step.action.traits.fetches else ""
 
     def turned(self, ending: Ending, again_s: float, beside: Collection[str] = ()) -> None:
         """A cycle has ended, and no step is at work but those `beside` cycles. `again_s`: seconds until the next one."""

@@ -7,6 +7,7 @@ A worker is strictly serial. Only the transaction couples workers.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import aclosing
 from functools import partial
@@ -26,6 +27,8 @@ from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.plan import Step
+
+log = logging.getLogger(__name__)
 
 _BESIDE_S = 1.0
 """The shortest pause between two looks beside steps at work."""
@@ -185,5 +188,7 @@ class Worker:
 
     def _progressed(self, step: Step, message: str, done: int, total: int) -> None:
         self.signs.looks()
-        self.work.progressed(step, message, done, total)
+        if text := self.work.progressed(step, message, done, total):
+            fields = {"subject": step.subject, "message": text, "domain": self.name}
+            log.info("fetching", extra={"fields": fields})
         self._conduct.progress(step, message, done, total)

@@ -56,11 +56,11 @@ def rough_size_text(size: int) -> str:
     return f"{size} B"
 
 
-def fetched_text(done: int, total: int, seconds: float) -> str:
-    """How much was fetched in so many seconds: `43 MB of 60 MB, 2.1 MB/s`. `total`: 0 when it is not known. Without a rate
-    in the first second."""
+def fetched_text(done: int, total: int, seconds: float, *, since: int = 0) -> str:
+    """How much was fetched, and the rate: `43 MB of 60 MB, 2.1 MB/s`. `total`: 0 when it is not known. `since`: the bytes that
+    were there so many `seconds` ago. Without a rate in the first second."""
     far = f"{rough_size_text(done)} of {rough_size_text(total)}" if total else rough_size_text(done)
-    return f"{far}, {rough_size_text(int(done / seconds))}/s" if done and seconds >= 1 else far
+    return f"{far}, {rough_size_text(int((done - since) / seconds))}/s" if done and seconds >= 1 else far
 
 
 @lru_cache(256)

@@ -139,6 +139,7 @@ class Stage:
         self.source, self.sink, self.heart = Scripted(), Listener(), Heart()
         self.sinks = [self.sink]
         self.settings, self.limits, self.containers = settings, StageLimits(), Containers()
+        self.conduct = Conduct(self.limits, now=self.now)
         self.controller = self.make()
 
     def now(self) -> float:
@@ -157,7 +158,7 @@ class Stage:
             WakeUps(jitter=lambda: 0.5),
             life=self.heart,
             lock=self.lock,
-            conduct=Conduct(self.limits, now=self.now),
+            conduct=self.conduct,
             **self.settings,
         )
 

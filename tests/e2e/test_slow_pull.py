@@ -70,6 +70,9 @@ def test_a_slow_registry_holds_up_its_own_group_alone(
     assert ids(dockerd)["slow"] != before["slow"]
     begun = [each for each in device.said() if each.kind == "step-started" and each.step.startswith("pull:localhost")]
     assert len(begun) == 1
+    done = next(each for each in device.said() if each.kind == "step-done" and each.step == begun[0].step)
+    assert done.message.startswith(f"pulled {image}, ")
+    assert done.message.endswith(" MB")
     if command == "run":
         process.terminate()
     ended(process)

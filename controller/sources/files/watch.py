@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_STEP_MS = 50
-"""A burst is over after so long without an event. It is the latency of a single save, too."""
+_STEP_MS = 30
+"""A burst is over after so long without an event. A single save is read after one to two of these. Each is a wake-up of a
+thread: at 30 ms they take 0.1 % of a core, at 50 ms 0.07 %."""
 _DEBOUNCE_MS = 1000
 """A burst that does not end is read after this long."""
 _PAUSE_S = 0.1

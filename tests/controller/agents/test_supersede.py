@@ -9,7 +9,9 @@ from datetime import timedelta
 import pytest
 from tests.controller.agents.harness import (
     COMMAND,
+    COMMANDS,
     DESIRED,
+    Asked,
     Device,
     asked,
     command_message,
@@ -20,10 +22,12 @@ from tests.controller.agents.harness import (
 from tests.virtual import run
 
 from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs import desired as specs
 from evenkeel.specs.codec import changed
-from evenkeel.specs.containers.actions import Remove
+from evenkeel.specs.containers.actions import Pull, Remove
 from evenkeel.specs.containers.container import Container
+from evenkeel.specs.plan import Action, Outcome
 
 PHASES = ("DOWNLOAD", "UPDATE", "ACTIVATE")
 
@@ -96,6 +100,90 @@ def test_a_pull_is_cut_short() -> None:
         assert [(each.activity, each.status) for each in said if each.status != "DOWNLOADING"] == [
             ("b", "IDENTIFYING"), ("a", "SUPERSEDED"), ("b", "IDENTIFIED"),
         ]  # fmt: skip
+
+    run(story())
+
+
+async def superseded_while_it_pulls(device: Device, *components: Asked) -> list[str]:
+    """`big` is pulled, when another desired state comes and is identified, and a cycle follows. The images that are being
+    pulled at any moment from then on."""
+    pulled, perform = list[str](), device.engine.perform
+
+    async def noted(action: Action, progress: Progress) -> Outcome:
+        if not isinstance(action, Pull):
+            return await perform(action, progress)
+        pulled.append(action.image)
+        try:
+            return await perform(action, progress)
+        finally:
+            pulled.remove(action.image)
+
+    device.engine.perform = noted  # type: ignore[method-assign]
+    device.engine.script.pull_rate = 1e7
+    await device.desired("a", asked("big"), asked("horn"))
+    device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD"))
+    work = asyncio.create_task(device.agent.work())
+    await asyncio.sleep(60)
+    assert pulled == ["reg.example/big:1"]
+    device.agent.arrived(DESIRED, desired_state("b", *components))
+    await work
+    await device.settle()
+    return pulled
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["nothing was asked for before", "after another state"])
+def test_a_pull_that_the_new_desired_state_wants_too_goes_on(is_first: bool) -> None:
+    async def story() -> None:
+        device = Device(catalogue={"reg.example/big:1": Image(size=10**9)})
+        if not is_first:
+            await device.bring("before", asked("horn"))
+        begun = asyncio.get_running_loop().time()
+        pulled = await superseded_while_it_pulls(device, asked("big"), asked("fog"))
+        assert pulled == ["reg.example/big:1"]
+        await device.commands("b", *COMMANDS)
+        assert asyncio.get_running_loop().time() - begun < 100 + 20, "of which 100 s are one pull"
+        assert device.running().keys() >= {"big", "fog"}
+
+    run(story())
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["nothing was asked for before", "after another state"])
+@pytest.mark.parametrize("end", ["another component", "another version", "CLEANUP", "ROLLBACK", "close"])
+def test_a_pull_that_nobody_wants_any_more_ends(is_first: bool, end: str) -> None:
+    async def story() -> None:
+        device = Device(catalogue={"reg.example/big:1": Image(size=10**12)})
+        if not is_first:
+            await device.bring("before", asked("horn"))
+        new = {"another component": asked("fog"), "another version": asked("big", "2")}
+        pulled = await superseded_while_it_pulls(device, new.get(end, asked("big")))
+        if end in ("CLEANUP", "ROLLBACK"):
+            device.agent.arrived(COMMAND, command_message("b", "DOWNLOAD"))
+            work = asyncio.create_task(device.agent.work())
+            await asyncio.sleep(5)
+            assert pulled == ["reg.example/big:1"]
+            device.agent.arrived(COMMAND, command_message("b", end))
+            await work
+            await device.settle()
+        elif end == "close":
+            await device.cycles.close()
+        else:
+            await device.command("b", "DOWNLOAD")
+        assert not pulled
+        assert "reg.example/big:1" not in device.engine.world.images
+
+    run(story())
+
+
+def test_an_image_that_two_components_want_is_pulled_once() -> None:
+    async def story() -> None:
+        image = "reg.example/shared:1"
+        device = Device(catalogue={image: Image(size=10**10)})
+        device.engine.script.pull_rate = 1e7
+        await device.desired("a", asked("one", image=image), asked("two", image=image))
+        said = await device.commands("a", *COMMANDS)
+        assert device.pulses.count("before Pull") == 1
+        assert said[-1].status == "COMPLETED"
+        assert device.running() == {"one": image, "two": image}
 
     run(story())
 

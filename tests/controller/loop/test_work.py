@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from datetime import timedelta
 
@@ -9,7 +10,9 @@ import pytest
 from tests.controller.stage import OnStage, Reading, Stage, asking, time
 from tests.sampling import examples
 
+from evenkeel.controller.cli.steps import Lines
 from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.controller.loop.pace import Pace
 from evenkeel.specs.codec import decode
 from evenkeel.specs.containers.actions import Start
 from evenkeel.specs.containers.container import Container
@@ -45,6 +48,38 @@ def test_a_pull_tells_its_bytes_and_a_proof_its_seconds(on_stage: OnStage) -> No
         assert rest == Work()
 
     on_stage(work)
+
+
+def test_a_long_pull_is_told_from_time_to_time_in_plain_lines_and_in_the_log(
+    on_stage: OnStage, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work(stage: Stage) -> None:
+        stage.engine.script.pull_rate = 1e6
+        stage.engine.catalogue[SLOW] = Image(size=45_000_000)
+        stage.engine.catalogue["docker.io/library/web:1"] = Image(size=5_000_000)
+        lines = list[str]()
+        show = Lines(lines.append, clock_s=time)
+        stage.conduct = stage.conduct._replace(on_entry=show.entry, progress=show.progress)
+        stage.controller = stage.make()
+        stage.say(asking("slow:1", "web:1"))
+        with caplog.at_level(logging.INFO, "evenkeel"):
+            await stage.play(100)
+        far = [f"{each} MB of 45 MB, 1.0 MB/s" for each in (10, 20, 30, 40)]
+        assert [line for line in lines if "MB" in line] == [f"  … slow: pull {SLOW}: {each}" for each in far]
+        fields = [vars(each)["fields"] for each in caplog.records if each.getMessage() == "fetching"]
+        assert fields == [{"subject": "slow", "message": each, "domain": "containers"} for each in far]
+
+    on_stage(work)
+
+
+def test_the_rate_is_that_of_the_last_seconds() -> None:
+    """A download that another turn takes over has fetched a lot already; a stall shows."""
+    pace = Pace()
+    told = [pace.text(done, 90_000_000, at_s) for at_s, done in ((5, 60_000_000), (9, 61_000_000), (15, 62_000_000))]
+    assert told == ["", "", "62 MB of 90 MB, 200 kB/s"]
+    assert pace.text(62_000_000, 90_000_000, 30) == "", "nothing has come"
+    assert pace.text(66_000_000, 90_000_000, 35) == "66 MB of 90 MB, 200 kB/s"
+    assert pace.text(1_000_000, 90_000_000, 50) == "", "it was begun anew"
 
 
 def test_what_fails_tells_why_and_when_it_is_tried_again(on_stage: OnStage) -> None:

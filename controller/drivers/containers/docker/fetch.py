@@ -17,6 +17,7 @@ from evenkeel.specs.codec import fits, misfit
 from evenkeel.specs.containers.actions import Pull
 from evenkeel.specs.containers.image import parse_image
 from evenkeel.specs.plan import Done, Outcome, Retry
+from evenkeel.specs.reading.quantity import rough_size_text
 
 _PULL_SILENCE_S = 30.0
 """A registry that hangs makes the engine silent without limit; then the pull is begun again. Shorter than the time limit of a
@@ -58,7 +59,8 @@ async def fetch(client: EngineClient, registries: Registries, action: Pull, prog
     found = await client.get(f"/images/{action.image}/json", ImageInspected)
     if not any(name.endswith(f"@{action.digest}") for name in found.get("RepoDigests") or ()) and action.digest:
         return Retry(f"{action.image} was pulled, but not the content that its registry names, {action.digest[:19]}…")
-    return Done(f"pulled {action.image}")
+    size = f", {rough_size_text(layers.total)}" if layers.total else ""
+    return Done(f"pulled {action.image}{size}")
 
 
 def _silence_s(layers: pull.Layers) -> float:
