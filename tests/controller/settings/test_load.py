@@ -125,7 +125,12 @@ def test_everything_can_be_set(file: Path) -> None:
     assert (agent.operation_timeout, agent.autonomous.after) == (timedelta(minutes=10), timedelta(minutes=2))
     assert agent.report_debounce == timedelta(0)
     os_agent = settings.self_update_agent
-    assert (os_agent.enable, os_agent.domain, os_agent.allow, os_agent.reboot) == (True, "os", ("file", "http"), "others")
+    assert (os_agent.enable, os_agent.domain, os_agent.allow, os_agent.reboot) == (
+        True,
+        "os",
+        ("file", "http"),
+        "others",
+    )
     assert (os_agent.operation_timeout, os_agent.autonomous.after) == (timedelta(minutes=20), timedelta(minutes=3))
     manager = settings.update_manager
     assert (manager.domain, tuple(manager.agents)) == ("fleet", ("os", "ecu", "my-domain"))
