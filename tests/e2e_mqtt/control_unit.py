@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -16,6 +16,8 @@ from tests.reconcilers.operations.agents import Agent
 from tests.until import PATIENCE_S
 
 from evenkeel.specs.operations.events import AgentFeedback
+
+from .commanding import send_at_once
 
 
 class ControlUnit:
@@ -34,6 +36,7 @@ class ControlUnit:
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
+        self._client.on_socket_open = send_at_once
         self._client.connect("127.0.0.1", self._port, 60)
         self._client.loop_start()
         assert self._up.wait(PATIENCE_S), "the control unit cannot connect"
@@ -60,11 +63,12 @@ class ControlUnit:
         if topic == "currentstate/get":
             self._report(content["activityId"])
         elif topic == "desiredstate":
-            self._tell(content["activityId"], self.agent.slice())
+            self.tell(content["activityId"], self.agent.slice())
         else:
-            self._tell(content["activityId"], self.agent.command(content["payload"]["command"]))
+            self.tell(content["activityId"], self.agent.command(content["payload"]["command"]))
 
-    def _tell(self, id_: str, all_of_it: Iterator[AgentFeedback]) -> None:
+    def tell(self, id_: str, all_of_it: Iterable[AgentFeedback]) -> None:
+        """Feedback about an activity."""
         for told in all_of_it:
             self._publish("desiredstatefeedback", id_, feedback_payload(told))
 

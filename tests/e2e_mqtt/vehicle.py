@@ -171,9 +171,11 @@ class Vehicle:
             payload = json.loads(message.payload)["payload"]
             hears(message.topic.partition("/")[0], payload.get("status") or payload.get("command") or "asked")
 
-        client.on_message = on_message
+        def on_connect(client: mqtt.Client, *_: object) -> None:
+            client.subscribe([("+/desiredstatefeedback", 1), ("+/desiredstate/command", 1)])
+
+        client.on_message, client.on_connect = on_message, on_connect
         client.on_subscribe = lambda *_: up.set()
-        client.on_connect = lambda *_: client.subscribe([("+/desiredstatefeedback", 1), ("+/desiredstate/command", 1)])
         client.connect("127.0.0.1", self.broker.port, 60)
         client.loop_start()
         assert up.wait(PATIENCE_S)
