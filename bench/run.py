@@ -21,6 +21,7 @@ SECTIONS = {
     "footprint": f"Idle daemon of the wheel, {ENGINE} and MQTT, Debian's Python",
     "converging": f"Many containers by files, on {ENGINE}",
     "mqtt": f"Update agent over MQTT, on {ENGINE}",
+    "operations": "Update manager",
     "slots": "Operating systems with RAUC",
 }
 

@@ -24,10 +24,10 @@ def main(arguments: Sequence[str]) -> int:
     from evenkeel.controller.cli import main as command
     from evenkeel.specs.kanto import entries
     from evenkeel.specs.leda import desired
-    from evenkeel.specs.slots.written import HealthSpec
+    from evenkeel.specs.slots.written import SystemHealthSpec
 
     entries.Container = partial(entries.Container, stable_for=timedelta(milliseconds=200))  # type: ignore[misc,assignment]
-    proven = HealthSpec(stable_for="200ms")
+    proven = SystemHealthSpec(stable_for="200ms")
     desired.OperatingSystemSpec = partial(desired.OperatingSystemSpec, health=proven)  # type: ignore[misc,assignment]
     if held := os.environ.get("HELD"):
         _hold(Path(held))

@@ -69,7 +69,7 @@ class Manager:
         self.client.on_connect = self._on_connect
         self.client.on_subscribe = lambda *_: self._up.set()
         self.client.on_message = self._on_message
-        self.client.on_socket_open = _send_at_once
+        self.client.on_socket_open = send_at_once
         self.client.connect(access.get("host", "127.0.0.1"), port, 60)
         self.client.loop_start()
         assert self._up.wait(PATIENCE_S), "the manager cannot connect"
@@ -175,7 +175,7 @@ class Manager:
         return "; ".join(f"{value['activityId']} {value['payload'].get('status', '')}" for _, value in self._heard[-8:])
 
 
-def _send_at_once(client: object, user: object, sock: Any) -> None:
+def send_at_once(client: object, user: object, sock: Any) -> None:
     """As every connection of Go's, in which Kanto's is written: a command does not wait for the acknowledgement of a
     packet before it."""
     with socket.socket(fileno=os.dup(sock.fileno())) as own:

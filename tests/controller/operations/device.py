@@ -72,7 +72,12 @@ def demand(
 def feedback_payload(told: AgentFeedback) -> dict[str, Any]:
     """Feedback of another control unit on the wire."""
     actions = [
-        {"component": {"id": each.component, "version": each.version}, "status": each.status} for each in told.actions
+        {
+            "component": {"id": each.component, "version": each.version},
+            "status": each.status,
+            "progress": each.progress,
+        }
+        for each in told.actions
     ]
     return {"status": told.status, "message": told.message, "actions": actions}
 

@@ -56,6 +56,10 @@ class Agent:
         """This command fails from now on."""
         self._fails = command
 
+    def hush(self, command: str) -> None:
+        """This command is not answered from now on; "": each is."""
+        self._silent = command
+
     def slice(self) -> Iterator[AgentFeedback]:
         """The desired state arrives."""
         yield self._say("IDENTIFYING")
