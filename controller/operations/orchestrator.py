@@ -199,7 +199,7 @@ class Orchestrator:
 
     def reported(self, domain: str, report: Report, *, retained: bool = False) -> None:
         """A report of an agent's current state. One that the broker kept may be from before a reboot, and answers nothing. An
-        agent that introduces itself may have forgotten the operation."""
+        agent that introduces itself may have forgotten the operation, unless it answers the question of a new connection."""
         if not retained:
             self._is_there(domain)
         self.reports.add(domain, report)
@@ -208,7 +208,7 @@ class Orchestrator:
             return
         if report.activity_id == running.id:
             self.meet(Reported(domain, versions(report.state)))
-        elif report.introduces and domain not in self._lines.local:
+        elif report.introduces and not self.reports.is_answer(report) and domain not in self._lines.local:
             self.meet(Restarted(domain))
 
     def elapsed(self, event: Elapsed) -> None:

@@ -8,12 +8,16 @@ that nobody asked for are gathered for a while, and reported when they differ fr
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from evenkeel.controller.process.clock import Now
 from evenkeel.reconcilers.operations.inventory import Report, State, aggregated, initial_name
 from evenkeel.specs.kanto.updateagent import inventory_bytes
+
+_REMEMBERED = 16
+"""Questions upon a connection, of which late answers may come."""
 
 
 class Reports:
@@ -37,6 +41,7 @@ class Reports:
         self._states: dict[str, tuple[int, State]] = {}
         self._open: dict[str, dict[str, float]] = {}
         """Activity → domain that has not answered → the time of the event loop at which it is late."""
+        self._introductions = deque[str](maxlen=_REMEMBERED)
         self._news_at: float | None = None
         self._reported: dict[str, Any] | None = None
         self.changed = asyncio.Event()
@@ -44,7 +49,12 @@ class Reports:
 
     def introduce(self) -> None:
         """A connection was made: report under the name that Kanto uses."""
-        self.ask(initial_name(int(self._now() * 1000)))
+        self._introductions.append(initial_name(int(self._now() * 1000)))
+        self.ask(self._introductions[-1])
+
+    def is_answer(self, report: Report) -> bool:
+        """Whether a report has the name of a question that was asked here upon a connection."""
+        return report.activity_id in self._introductions
 
     def ask(self, activity_id: str) -> None:
         """Report once all agents have answered. The same question again, while it is open, is one question."""

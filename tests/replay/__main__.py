@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from .differences import Declared, declared, write
 from .originals import ORIGINALS, Original
-from .recording import recordings
 
 
 def _write(original: Original) -> None:
     known = declared(original.file) if original.file.exists() else {}
     sections = {}
-    for name, recording in recordings(original.agent).items():
+    for name, recording in original.recordings().items():
         found = original.play(recording).differs
         if found:
             sections[name] = Declared(known[name].because if name in known else ("?",), found)
     write(sections, original.file)
-    print(f"{len(sections)} of {len(recordings(original.agent))} recordings of the {original.agent} differ")
+    print(f"{len(sections)} of {len(original.recordings())} recordings of the {original.agent} differ")
 
 
 for each in ORIGINALS:

@@ -1,6 +1,7 @@
 """The differences between an original agent and evenkeel that are on purpose, read, written and compared.
 
-`differences.txt` has those from Kanto's agent, `self_update_differences.txt` those from Leda's.
+`differences.txt` has those from Kanto's agent, `self_update_differences.txt` those from Leda's, and
+`update_manager_differences.txt` those from Kanto's update manager.
 
 A section for each recording that is not answered to the letter: its name behind `==`, a line `because:` for each row of
 docs/compatibility.md that says why, and the difference. There `-` is what the original said, `+` is what evenkeel says, and
@@ -20,6 +21,7 @@ from tests.places import ROOT
 
 FILE = Path(__file__).with_name("differences.txt")
 SELF_UPDATE_FILE = Path(__file__).with_name("self_update_differences.txt")
+UPDATE_MANAGER_FILE = Path(__file__).with_name("update_manager_differences.txt")
 COMPATIBILITY = ROOT / "docs/compatibility.md"
 _LONGEST_CONTEXT = 300
 

@@ -1,9 +1,10 @@
-"""The original agents whose recordings are played again, and what evenkeel answers differently from each."""
+"""The original agents and the original update manager whose recordings are played again, and what evenkeel answers
+differently from each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from graphlib import TopologicalSorter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,11 +13,12 @@ from typing import NamedTuple
 from tests.controller.agents.harness import DEVICES
 from tests.virtual import run
 
-from . import self_update
+from . import self_update, update_manager
 from .bench import play_in_memory
-from .differences import FILE, SELF_UPDATE_FILE, difference
+from .differences import FILE, SELF_UPDATE_FILE, UPDATE_MANAGER_FILE, difference
 from .player import recorded
 from .recording import CONTAINERS, SELF_UPDATE, Recording, recordings
+from .update_manager_recording import UPDATE_MANAGER, scenarios
 
 
 class Played(NamedTuple):
@@ -28,13 +30,14 @@ class Played(NamedTuple):
 
 
 class Original(NamedTuple):
-    """One agent. `file`: the differences that are declared; `named_as`: what stands before the name of a recording in
-    docs/compatibility.md; `play`: plays a recording."""
+    """One agent, or the update manager. `file`: the differences that are declared; `named_as`: what stands before the name of a
+    recording in docs/compatibility.md; `play`: plays a recording; `recordings`: all of them, by name."""
 
     agent: str
     file: Path
     named_as: str
     play: Callable[[Recording], Played]
+    recordings: Callable[[], Mapping[str, Recording]]
 
     def reference(self, name: str) -> str:
         """A recording in docs/compatibility.md."""
@@ -69,7 +72,14 @@ def _self_update(recording: Recording) -> Played:
         return Played(difference(self_update.recorded(recording), run(self_update.played(recording, Path(folder)))))
 
 
+def _update_manager(recording: Recording) -> Played:
+    with TemporaryDirectory() as folder:
+        ours = run(update_manager.played(recording, Path(folder)))
+    return Played(difference(update_manager.recorded(recording), ours))
+
+
 ORIGINALS = (
-    Original(CONTAINERS, FILE, "", _containers),
-    Original(SELF_UPDATE, SELF_UPDATE_FILE, f"{SELF_UPDATE}/", _self_update),
+    Original(CONTAINERS, FILE, "", _containers, recordings),
+    Original(SELF_UPDATE, SELF_UPDATE_FILE, f"{SELF_UPDATE}/", _self_update, partial(recordings, SELF_UPDATE)),
+    Original(UPDATE_MANAGER, UPDATE_MANAGER_FILE, f"{UPDATE_MANAGER}/", _update_manager, scenarios),
 )

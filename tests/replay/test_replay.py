@@ -10,7 +10,6 @@ import pytest
 
 from .differences import COMPATIBILITY, Declared, declared, difference, rows
 from .originals import ORIGINALS, Original
-from .recording import CONTAINERS, SELF_UPDATE, recordings
 
 DECLARED = {original.agent: declared(original.file) for original in ORIGINALS}
 ROWS = rows(COMPATIBILITY.read_text())
@@ -19,7 +18,7 @@ _NOTHING = Declared((), ())
 each_original = pytest.mark.parametrize("original", ORIGINALS, ids=[original.agent for original in ORIGINALS])
 each_recording = pytest.mark.parametrize(
     ("original", "name"),
-    [pytest.param(each, name, id=f"{each.agent}/{name}") for each in ORIGINALS for name in recordings(each.agent)],
+    [pytest.param(each, name, id=f"{each.agent}/{name}") for each in ORIGINALS for name in each.recordings()],
 )
 each_difference = pytest.mark.parametrize(
     ("original", "name"),
@@ -27,23 +26,23 @@ each_difference = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.parametrize(("agent", "many", "lines"), [(CONTAINERS, 89, 2415), (SELF_UPDATE, 21, 218)])
-def test_all_recordings_are_here(agent: str, many: int, lines: int) -> None:
-    found = recordings(agent)
-    assert (len(found), sum(len(each.lines) for each in found.values())) == (many, lines)
+def test_all_recordings_are_here() -> None:
+    all_ = [original.recordings().values() for original in ORIGINALS]
+    counts = [(len(found), sum(len(each.lines) for each in found)) for found in all_]
+    assert counts == [(89, 2415), (21, 218), (60, 1302)]
 
 
 @each_recording
 def test_answers_are_those_of_the_original_or_differ_as_declared(original: Original, name: str) -> None:
     """After a change on purpose `python -m tests.replay` writes what differs now: read it before you commit it."""
-    found = original.play(recordings(original.agent)[name])
+    found = original.play(original.recordings()[name])
     assert "\n".join(found.differs) == "\n".join(DECLARED[original.agent].get(name, _NOTHING).difference)
     assert not found.misplaced, "keys stand in another order than in the original"
 
 
 @each_original
 def test_no_difference_is_declared_for_what_is_equal_or_unknown(original: Original) -> None:
-    assert set(DECLARED[original.agent]) <= set(recordings(original.agent))
+    assert set(DECLARED[original.agent]) <= set(original.recordings())
     assert not [name for name, found in DECLARED[original.agent].items() if not found.difference]
 
 
@@ -61,13 +60,13 @@ def test_a_difference_is_explained_by_rows_that_name_the_recording(original: Ori
 def test_a_row_names_only_recordings_that_differ_for_its_reason(original: Original) -> None:
     differing = DECLARED[original.agent]
     for title, row in ROWS:
-        named = {name for name in recordings(original.agent) if original.reference(name) in row}
+        named = {name for name in original.recordings() if original.reference(name) in row}
         assert named == {name for name, found in differing.items() if any(map(title.startswith, found.because))}, title
 
 
 @each_original
 def test_the_document_counts_what_is_equal(original: Original) -> None:
-    all_ = len(recordings(original.agent))
+    all_ = len(original.recordings())
     equal = all_ - len(DECLARED[original.agent])
     assert f"{equal} of the {all_} are answered to the letter" in COMPATIBILITY.read_text()
 

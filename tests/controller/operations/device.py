@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -103,7 +103,18 @@ class Broker(MemoryLink):
     def __init__(self, heard: Callable[[str, Any], None]) -> None:
         super().__init__(100_000)
         self.published: list[Published] = []
-        self._hear = heard
+        self._hear, self._again = heard, asyncio.Event()
+
+    async def connections(self) -> AsyncIterator[bool]:
+        while True:
+            again = self._again
+            yield True
+            await again.wait()
+
+    def reconnects(self) -> None:
+        """The broker was away for a moment."""
+        again, self._again = self._again, asyncio.Event()
+        again.set()
 
     async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
         await super().publish(topic, payload, qos=qos, retain=retain)
@@ -126,12 +137,13 @@ class Device:
         decisions: Conduct = DECISIONS,
         local: Sequence[str] = LOCAL,
         values: Mapping[str, ValueSource] | None = None,
+        read_timeout_s: float = 30.0,
         **conduct: Any,
     ) -> None:
         self._state, self._values = state, values or {}
         self.others = {agent.domain: agent for agent in agents}
         self.conduct = OperationsConduct(
-            "vehicle", dict.fromkeys((*local, *self.others), 30.0), decisions, version="1.0", **conduct
+            "vehicle", dict.fromkeys((*local, *self.others), read_timeout_s), decisions, version="1.0", **conduct
         )
         self._settings = Settings(
             mqtt=MqttSettings(enabled=True),
@@ -203,6 +215,15 @@ class Device:
         self.everything += self.link.published
         self.journal.close()
 
+    async def ends(self) -> None:
+        """The process is told to end, and begins anew."""
+        assert self._work is not None
+        self.controller.stop()
+        await self._work
+        self._over()
+        self._boot()
+        await self.starts()
+
     async def restarts(self) -> None:
         await self.dies()
         self._boot()
@@ -225,7 +246,7 @@ class Device:
         clock = asyncio.get_running_loop().time
         ends = clock() + seconds
         while clock() < ends:
-            await asyncio.sleep(1)
+            await asyncio.sleep(min(1.0, ends - clock()))
             if self._is_going and self._work is not None:
                 await self._work
                 self._over()
