@@ -51,7 +51,7 @@ class Files(Inheriting[FilesSeen, FilesMemory]):
         memory: FilesMemory,
         former: Former[_select.FilesWanted] | None = None,
     ) -> Plan:
-        return _plan.plan(of_files(differences), former or Former())
+        return _plan.plan(of_files(differences), memory, former or Former())
 
     def memory_before(self, step: Step, memory: FilesMemory) -> FilesMemory:
         return _remembering.memory_before(step, memory)

@@ -39,7 +39,7 @@ def diff(want: FilesWanted, seen: FilesSeen, memory: FilesMemory) -> tuple[FileD
         left = _unwanted(at[path], memory, subjects) if path in at else None
         if left is not None:
             found[left.subject] = _joined(found[left.subject], left) if left.subject in found else left
-    found = _with_former_places(_without_folders_for_files(found, memory), memory)
+    found = with_former_places(_without_folders_for_files(found, memory), memory)
     _add_renewals(found, want, memory)
     unneeded = () if seen.only else _unneeded(want, seen, memory)
     if unneeded:
@@ -89,7 +89,7 @@ def _place(subject: str, want: FilesWanted) -> Place:
     return next((document.place for file, document in want.documents if file.name == subject), Place())
 
 
-def _with_former_places(found: dict[str, FileDifference], memory: FilesMemory) -> dict[str, FileDifference]:
+def with_former_places(found: dict[str, FileDifference], memory: FilesMemory) -> dict[str, FileDifference]:
     """The differences, blocked where a file wants the place that a blocked file still has: that one has no other."""
     blocked = {subject for subject, each in found.items() if each.verb == "blocked"}
     while blocked:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from posixpath import basename
 
-from evenkeel.reconcilers.files.diff import folders_above
+from evenkeel.reconcilers.files.diff import folders_above, with_former_places
 from evenkeel.reconcilers.files.select import FilesWanted
 from evenkeel.reconcilers.files.telling import without_content
 from evenkeel.reconcilers.ports import Former
@@ -27,15 +27,16 @@ from evenkeel.specs.plan import NOTHING_DONE, Phase, Plan, Step
 _DOMAIN = FilesMemory.domain
 
 
-def plan(differences: Sequence[FileDifference], former: Former[FilesWanted]) -> Plan:
+def plan(differences: Sequence[FileDifference], memory: FilesMemory, former: Former[FilesWanted]) -> Plan:
     """All steps from the observed to the wanted files. Only the first stage is ever applied; then the files are looked
     at again."""
     secret = {file.path for want in former if want is not None for file, _ in want.documents if file.secret}
     shown = [
         without_content(each) if each.file is not None and each.file.path in secret else each for each in differences
     ]
-    placed = [_but_in_places_of_good_files(each, former) for each in shown]
-    judged = tuple(judgement for each in placed if (judgement := _but_needed(each, former)) is not None)
+    placed = {each.subject: _but_in_places_of_good_files(each, former) for each in shown}
+    held = with_former_places(placed, memory).values()
+    judged = tuple(judgement for each in held if (judgement := _but_needed(each, former)) is not None)
     steps = [step for each in judged if each.verb not in NOTHING_DONE for step in _steps(each)]
     return Plan(_DOMAIN, judged, stages([*steps, *_renewing(judged, steps)]))
 
@@ -82,16 +83,21 @@ def _but_needed(difference: FileDifference, former: Former[FilesWanted]) -> File
 
 
 def _but_in_places_of_good_files(difference: FileDifference, former: Former[FilesWanted]) -> FileDifference:
-    """A difference, blocked where a folder would take the place that a file has in last-good. The file may have left it
-    already, by a revision that is not good yet."""
+    """A difference, blocked where a folder would take the place that a file has in last-good, or a file that of a
+    folder: no way back could change that again. The file, or the folder, may be gone already."""
     if difference.verb != "create" or difference.file is None or former.good is None:
         return difference
-    owners = {file.path: file.name for file, _ in former.good.documents}
-    around = next((folder for folder in folders_above(difference.file.path) if folder in owners), None)
-    if around is None:
+    path, owners = difference.file.path, {file.path: file.name for file, _ in former.good.documents}
+    around = next((folder for folder in folders_above(path) if folder in owners), None)
+    below = next((owners[each] for each in sorted(owners) if path in folders_above(each)), None)
+    if around is None and below is None:
         return difference
-    again = f"ask for {difference.subject} once a revision without it is good"
-    why = f"{around} is the place of {owners[around]} in last-good; {again}"
+    taken = (
+        f"{around} is the place of {owners[around]}"
+        if around is not None
+        else f"{path} is a folder on the way to {below}"
+    )
+    why = f"{taken} in last-good; ask for {difference.subject} once a revision without it is good"
     return FileDifference(difference.subject, "blocked", why, file=difference.file, asked=difference.asked)
 
 

@@ -129,3 +129,53 @@ def test_no_folder_takes_the_place_that_a_file_has_in_last_good(on_mixed: OnMixe
         assert mixed.settled() == (False, "RolledBack")
 
     on_mixed(work)
+
+
+def test_no_file_takes_the_place_that_a_folder_has_in_last_good(on_mixed: OnMixed) -> None:
+    """Found by a check: the folder had vanished, as with a reboot below /run, and the way back could not make it again."""
+    below = f"{PATH}/below"
+
+    def asked(image: str, file: File) -> Reading:
+        return Reading(
+            desired_state(
+                [Document("Container", "web", normal(Container("web", image))), Document("File", file.name, file)]
+            )
+        )
+
+    async def work(mixed: Mixed) -> None:
+        mixed.source.readings.put_nowait(asked("web:1", File("conf", below, "1")))
+        await mixed.play(200)
+        for path in (below, PATH):
+            del mixed.disk.world.entries[path]
+        mixed.start()
+        mixed.engine.ill.add("web:2")
+        mixed.source.readings.put_nowait(asked("web:2", File("other", PATH, "2")))
+        await mixed.play(600)
+        assert mixed.running() == ["web:1"]
+        assert below in mixed.disk.world.entries
+
+    on_mixed(work)
+
+
+def test_a_file_that_is_held_keeps_its_place(on_mixed: OnMixed) -> None:
+    """Found by a check: another file took it."""
+
+    def asked(image: str, **paths: str) -> Reading:
+        web = Document("Container", "web", normal(Container("web", image, stable_for=timedelta(seconds=30))))
+        return Reading(
+            desired_state([web, *(Document("File", name, File(name, path, name)) for name, path in paths.items())])
+        )
+
+    async def work(mixed: Mixed) -> None:
+        mixed.source.readings.put_nowait(asked("web:1", conf=PATH, other="/etc/q"))
+        await mixed.play(200)
+        mixed.start()
+        mixed.source.readings.put_nowait(asked("web:2", conf=NEW, other="/etc/q"))
+        later = asked("web:3", conf=NEW, other=f"{PATH}/below", third="/etc/q")
+        mixed.at(10, lambda: mixed.source.readings.put_nowait(later))
+        await mixed.play(600)
+        content = mixed.disk.world.entries["/etc/q"]
+        assert content.content == b"other"
+        assert mixed.settled() == (False, "Blocked")
+
+    on_mixed(work)
