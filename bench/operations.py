@@ -33,7 +33,8 @@ from evenkeel.specs.operations.events import AgentFeedback
 from evenkeel.specs.operations.operation import ToldAction
 
 _ROUNDS = 15
-_SETTLED_S, _IDLE_S = 20, 60
+_SETTLED_S, _IDLE_S = 75, 60
+"""The journal is looked through once after it was last written, by 75 s, and one page of it is written then."""
 _A_SECOND, _STORM_S = 1000, 30
 _DOMAINS = ("ecu-a", "ecu-b")
 _KEEPS = "sys_interval 1\nmax_queued_messages 1000"
