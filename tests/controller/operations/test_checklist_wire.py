@@ -13,7 +13,7 @@ from tests.controller.operations.talk import ONE, ONE_ACTIVATES, Talk, tell
 from tests.virtual import EPOCH_S
 
 from evenkeel.controller.agents.conduct import topic_prefix
-from evenkeel.controller.operations.conduct import manager_topics
+from evenkeel.controller.operations.conduct import operations_topics
 from evenkeel.specs.operations.conduct import Conduct
 
 FEEDBACK = "vehicleupdate/desiredstatefeedback"
@@ -34,7 +34,7 @@ SLICE = "containersupdate/desiredstate"
     ],
 )
 def test_top_1_to_5_the_prefix_of_a_domain(domain: str, prefix: str) -> None:
-    topics = manager_topics(domain)
+    topics = operations_topics(domain)
     assert topics.desired == f"{prefix}/desiredstate"
     assert {topic.partition("/")[0] for topic in topics} == {prefix}
 
