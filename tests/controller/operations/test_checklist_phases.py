@@ -56,12 +56,12 @@ IDN = {
         ask c → IDENTIFYING | c slice
         c IDENTIFYING →
         wait 599 →
-        wait 1 → IDENTIFICATION_FAILED: containers: its agent did not answer within 600 s
+        wait 1 → c ROLLBACK | c CLEANUP | IDENTIFICATION_FAILED: containers: its agent did not answer within 600 s
     """,
     "IDN-11": """
         ask c s → IDENTIFYING | c slice | s slice
         c IDENTIFIED →
-        wait 600 → c ROLLBACK | c CLEANUP | IDENTIFICATION_FAILED: self-update: its agent did not answer within 600 s
+        s IDENTIFICATION_FAILED: no → c ROLLBACK | c CLEANUP | IDENTIFICATION_FAILED: self-update: no
     """,
     "IDN-12": """
         ask c s → IDENTIFYING | c slice | s slice
