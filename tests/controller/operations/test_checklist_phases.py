@@ -19,10 +19,6 @@ from tests.controller.operations.talk import (
     tell,
 )
 
-from evenkeel.specs.operations.conduct import Conduct
-
-INDEPENDENT = Conduct(failures="independent")
-ASKS = Conduct(consent=("UPDATE", "ACTIVATE"))
 ONE_ENDS = "wait 5.1 → COMPLETED"
 BACK = "c ROLLBACK | s ROLLBACK"
 
@@ -103,7 +99,6 @@ FAILURES = (
     ("PH-21", ONE_UPDATES, "UPDATE_FAILURE"),
     ("PH-22", ONE_ACTIVATES, "ACTIVATION_FAILURE"),
 )
-SILENT = ((ONE, "DOWNLOAD"), (ONE_UPDATES, "UPDATE"), (ONE_ACTIVATES, "ACTIVATE"))
 
 PH = {
     **{id_: f"{story}c {status} → RUNNING" for id_, (story, status) in WORKING.items()},

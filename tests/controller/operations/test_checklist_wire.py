@@ -16,7 +16,6 @@ from evenkeel.controller.agents.conduct import topic_prefix
 from evenkeel.controller.operations.conduct import manager_topics
 from evenkeel.specs.operations.conduct import Conduct
 
-FEEDBACK = "vehicleupdate/desiredstatefeedback"
 SLICE = "containersupdate/desiredstate"
 
 
