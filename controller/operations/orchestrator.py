@@ -178,11 +178,12 @@ class Orchestrator:
         else:
             self.meet(Cancelled(f"it was cancelled by {command}"))
 
-    def answer(self, activity_id: str, command: str, status: str, payload: bytes) -> None:
-        """The owner's answer. `command`: the one that it is about, "" where the answer does not say it."""
+    def answer(self, activity_id: str, command: str, status: str, payload: bytes, *, has_time: bool) -> None:
+        """The owner's answer. `command`: the one that it is about, "" where the answer does not say it. `has_time`: it has a
+        timestamp, so that two answers differ."""
         running = self._operation
         question = running.question if running is not None and running.id == activity_id else ""
-        if not question or command not in ("", question) or payload == self._answer:
+        if not question or command not in ("", question) or (has_time and payload == self._answer):
             self._ignore(self._topics.answer, f"{status} for {name_of(activity_id)} answers no open question")
             return
         self._answer = payload

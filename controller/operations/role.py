@@ -145,6 +145,7 @@ class OperationsRole:
             command if isinstance(command, str) else "",
             status if isinstance(status, str) else "",
             payload,
+            has_time=received.timestamp_ms != 0,
         )
 
     def _hear(self, domain: str, topic: str, payload: bytes, *, retained: bool = False) -> None:

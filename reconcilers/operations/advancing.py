@@ -80,7 +80,7 @@ def _following(group: Group, conduct: Conduct) -> Phase | None:
 
 
 def _is_through(share: Share, group: Group, conduct: Conduct) -> bool:
-    if share.reached in CLEANED:
+    if share.reached in CLEANED or (group.opened == "UPDATE" and _awaits_boot(share, group, conduct)):
         return True
     if group.opened == "ACTIVATE" and conduct.rank_of(share.domain) > group.turn:
         return True
@@ -162,13 +162,34 @@ def _forward(share: Share, group: Group, conduct: Conduct) -> Command | None:
     if share.command or command is None or PHASES.index(command) > PHASES.index(group.opened):
         return None
     rank = conduct.rank_of(share.domain)
-    if command == "ACTIVATE" and rank > group.turn:
+    if command == "UPDATE" and _awaits_boot(share, group, conduct):
+        return None
+    if command == "ACTIVATE" and (rank > group.turn or not _are_updated(group, conduct)):
         return None
     if command == "CLEANUP" and not all(
         each.reached in CLEANED for each in group.shares if conduct.rank_of(each.domain) < rank
     ):
         return None
     return command
+
+
+def _awaits_boot(share: Share, group: Group, conduct: Conduct) -> bool:
+    """Whether a domain of a lower rank has to boot first. Kanto's agent of containers stops those that it replaces in
+    UPDATE, and they would be away during the reboot, also where it falls back."""
+    rank = conduct.rank_of(share.domain)
+    return any(
+        each.domain in conduct.reboots and each.boot != "verified" and each.reached not in CLEANED
+        for each in group.shares
+        if conduct.rank_of(each.domain) < rank
+    )
+
+
+def _are_updated(group: Group, conduct: Conduct) -> bool:
+    """Whether all shares whose turn it is are through UPDATE."""
+    turn = [each for each in group.shares if conduct.rank_of(each.domain) <= group.turn and each.reached not in CLEANED]
+    return all(
+        each.reached in FORWARD and FORWARD.index(each.reached) >= FORWARD.index("UPDATE_SUCCESS") for each in turn
+    )
 
 
 def _backward(share: Share, group: Group, conduct: Conduct) -> Command | None:

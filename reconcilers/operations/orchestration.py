@@ -140,15 +140,15 @@ def _ended(operation: Operation, status: Status, message: str) -> Step:
 
 
 def _given_up(operation: Operation, effects: Sequence[Effect], status: Status, message: str) -> Step:
-    """Before anything was begun: agents that have accepted the desired state are freed of it, also one of Leda's, which only
-    ROLLBACK frees (B-19). Nobody waits for their answers."""
+    """Before anything was begun: agents that may have accepted the desired state are freed of it, also one of Leda's, which
+    only ROLLBACK frees (B-19). Nobody waits for their answers."""
     ended = _ended(operation, status, message)
     return Step(ended.operation, (*effects, *_freed(operation), *ended.effects))
 
 
 def _freed(operation: Operation) -> Iterator[SendCommand]:
     for part in operation.parts:
-        if not part.failed and not part.end:
+        if (part.silent or not part.failed) and not part.end:
             yield SendCommand(part.domain, "ROLLBACK")
             yield SendCommand(part.domain, "CLEANUP")
 
@@ -217,6 +217,7 @@ def _elapsed(operation: Operation, timer: Timer, conduct: Conduct) -> Step:
                     operation = with_feedback(
                         operation, AgentFeedback(part.domain, "IDENTIFICATION_FAILED", message=silent)
                     )
+                    operation = with_part(operation, part.domain, silent=True)
         case "phase":
             return Step(_timed_out(operation, timer), ())
         case "boot":

@@ -101,7 +101,8 @@ class BaselinePart(Struct, frozen=True, omit_defaults=True):
 class DomainPart(Struct, frozen=True, omit_defaults=True):
     """The part of one domain. `slice`: the payload of the desired state that its agent gets, as JSON. `components`: of the
     slice, each `domain:id`. `asks`: it was sent and is not identified; `again`: it was sent once more, and its agent may begin
-    anew. `failed`: why it could not be identified. `end`: the agent's own last word, and `why`."""
+    anew. `failed`: why it could not be identified; `silent`: its agent did not answer, and may have it open. `end`: the
+    agent's own last word, and `why`."""
 
     domain: str
     slice: bytes
@@ -109,6 +110,7 @@ class DomainPart(Struct, frozen=True, omit_defaults=True):
     asks: bool = True
     again: bool = False
     failed: str = ""
+    silent: bool = False
     actions: tuple[ToldAction, ...] = ()
     end: Literal["", "COMPLETED", "INCOMPLETE"] = ""
     why: str = ""

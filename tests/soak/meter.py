@@ -42,6 +42,7 @@ BOUNDS = {
     "cursor": 2,
     "condition": 16,
     "activity": 1,
+    "operation": 1,
     "activity_part": 64,
     "inbox": 1000,
     "set_aside": 8,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.controller.operations import test_checklist_phases, test_checklist_reports, test_checklist_wire
+from tests.controller.operations import test_checklist_messages, test_checklist_phases, test_checklist_wire
 from tests.controller.operations.checklist import ITEMS, NOWHERE
 from tests.places import ROOT
 
-_MODULES = (test_checklist_phases, test_checklist_reports, test_checklist_wire)
+_MODULES = (test_checklist_messages, test_checklist_phases, test_checklist_wire)
 
 
 def test_every_item_is_a_test_or_nowhere_for_a_reason() -> None:

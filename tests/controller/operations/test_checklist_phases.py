@@ -19,10 +19,6 @@ from tests.controller.operations.talk import (
     tell,
 )
 
-from evenkeel.specs.operations.conduct import Conduct
-
-INDEPENDENT = Conduct(failures="independent")
-ASKS = Conduct(consent=("UPDATE", "ACTIVATE"))
 ONE_ENDS = "wait 5.1 → COMPLETED"
 BACK = "c ROLLBACK | s ROLLBACK"
 
@@ -56,12 +52,12 @@ IDN = {
         ask c → IDENTIFYING | c slice
         c IDENTIFYING →
         wait 599 →
-        wait 1 → IDENTIFICATION_FAILED: containers: its agent did not answer within 600 s
+        wait 1 → c ROLLBACK | c CLEANUP | IDENTIFICATION_FAILED: containers: its agent did not answer within 600 s
     """,
     "IDN-11": """
         ask c s → IDENTIFYING | c slice | s slice
         c IDENTIFIED →
-        wait 600 → c ROLLBACK | c CLEANUP | IDENTIFICATION_FAILED: self-update: its agent did not answer within 600 s
+        s IDENTIFICATION_FAILED: no → c ROLLBACK | c CLEANUP | IDENTIFICATION_FAILED: self-update: no
     """,
     "IDN-12": """
         ask c s → IDENTIFYING | c slice | s slice
@@ -103,7 +99,6 @@ FAILURES = (
     ("PH-21", ONE_UPDATES, "UPDATE_FAILURE"),
     ("PH-22", ONE_ACTIVATES, "ACTIVATION_FAILURE"),
 )
-SILENT = ((ONE, "DOWNLOAD"), (ONE_UPDATES, "UPDATE"), (ONE_ACTIVATES, "ACTIVATE"))
 
 PH = {
     **{id_: f"{story}c {status} → RUNNING" for id_, (story, status) in WORKING.items()},

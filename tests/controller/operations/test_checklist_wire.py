@@ -16,7 +16,6 @@ from evenkeel.controller.agents.conduct import topic_prefix
 from evenkeel.controller.operations.conduct import operations_topics
 from evenkeel.specs.operations.conduct import Conduct
 
-FEEDBACK = "vehicleupdate/desiredstatefeedback"
 SLICE = "containersupdate/desiredstate"
 
 
@@ -39,7 +38,7 @@ def test_top_1_to_5_the_prefix_of_a_domain(domain: str, prefix: str) -> None:
     assert {topic.partition("/")[0] for topic in topics} == {prefix}
 
 
-def test_top_6_to_6_what_is_heard(tmp_path: Path) -> None:
+def test_top_6_what_is_heard(tmp_path: Path) -> None:
     """The answers of the owner are heard all the time: no answer is lost because a subscription was late (better)."""
     talk = tell(tmp_path, "wait 1 →")
     assert {topic for topic in talk.link._topics if topic.startswith("vehicle")} == {

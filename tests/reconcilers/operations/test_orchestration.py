@@ -23,17 +23,23 @@ def test_one_domain() -> None:
     assert world.done == [f"containers {command}" for command in FORWARD]
 
 
-def test_phases_are_barriers_and_the_system_boots_before_containers_are_activated() -> None:
-    world = World([Agent("containers"), Agent("self-update")])
+def test_phases_are_barriers_and_the_system_boots_before_containers_are_touched() -> None:
+    world = World([Agent("containers"), Agent("self-update"), Agent("safety")])
     world.run()
     assert world.end == ("COMPLETED", "")
     assert world.done == [
-        "self-update DOWNLOAD", "containers DOWNLOAD",
-        "self-update UPDATE", "containers UPDATE",
-        "self-update ACTIVATE", "reboot",
-        "containers ACTIVATE",
-        "self-update CLEANUP", "containers CLEANUP",
+        "self-update DOWNLOAD", "containers DOWNLOAD", "safety DOWNLOAD",
+        "self-update UPDATE", "self-update ACTIVATE", "reboot",
+        "containers UPDATE", "safety UPDATE",
+        "containers ACTIVATE", "safety ACTIVATE",
+        "self-update CLEANUP", "containers CLEANUP", "safety CLEANUP",
     ]  # fmt: skip
+
+
+def test_without_a_reboot_all_update_before_one_activates() -> None:
+    world = World([Agent("containers"), Agent("safety")])
+    world.run()
+    assert world.done[2:6] == ["containers UPDATE", "safety UPDATE", "containers ACTIVATE", "safety ACTIVATE"]
 
 
 def test_a_boot_that_falls_back_touches_no_container_and_is_told() -> None:
@@ -42,7 +48,7 @@ def test_a_boot_that_falls_back_touches_no_container_and_is_told() -> None:
     world.run()
     assert world.end[0] == "INCOMPLETE"
     assert "after the reboot self-update:os-image is 1" in world.end[1]
-    assert "ACTIVATE" not in containers.commands
+    assert containers.commands == ["DOWNLOAD", "ROLLBACK", "CLEANUP"]
     assert world.runs() == {"containers": "1", "self-update": "1"}
 
 

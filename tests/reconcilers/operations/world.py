@@ -26,6 +26,7 @@ from evenkeel.specs.operations.events import (
     Say,
     SendCommand,
     SendSlice,
+    Timer,
 )
 from evenkeel.specs.operations.operation import ENDS, BaselinePart, DomainPart, Operation
 
@@ -54,6 +55,7 @@ class World:
         """Commands in the order in which they were carried out, and the reboot."""
         self.operation: Operation | None = None
         self.is_over = False
+        self._now_s, self._ends = 0.0, dict[Timer, float]()
         self.effects = 0
         """The number of effects that were carried out, or were about to be."""
         self._events: deque[Event] = deque()
@@ -100,10 +102,13 @@ class World:
     def _wait(self) -> None:
         """The timer that runs out first."""
         assert self.operation is not None
-        running = sorted(timers(self.operation, self.conduct), key=lambda timer: timer.seconds)
-        if not running:
+        wanted = timers(self.operation, self.conduct)
+        self._ends = {timer: self._ends.get(timer, self._now_s + timer.seconds) for timer in wanted}
+        if not self._ends:
             raise Stuck(self.operation)
-        self._events.append(Elapsed(running[0]))
+        timer, self._now_s = min(self._ends.items(), key=lambda each: each[1])
+        del self._ends[timer]
+        self._events.append(Elapsed(timer))
 
     def _die(self) -> None:
         """The manager begins anew: what was stored is there, also the effects that were not carried out (they are an outbox),
