@@ -194,9 +194,10 @@ class Vehicle:
         version = rauc.content(rauc.booted) if rauc.next_boot() == rauc.booted else "two versions"
         return World(version, containers, self.ecu.agent.runs)
 
-    def container(self) -> str:
-        """The id of the container."""
-        return str(self.dockerd.inspect("hello-world")["Id"])
+    def container(self) -> tuple[str, str]:
+        """The id of the container, and since when it runs."""
+        found = self.dockerd.inspect("hello-world")
+        return found["Id"], found["State"]["StartedAt"]
 
 
 @contextmanager
