@@ -63,9 +63,6 @@ def test_a_boot_that_falls_back_activates_nothing_else(vehicle: Vehicle) -> None
     assert "self-update:os-image is 1.4.2" in why
 
 
-@pytest.mark.xfail(
-    strict=True, reason="UPDATE stops the old container, as Kanto's does, and all UPDATE before the reboot"
-)
 def test_a_boot_that_falls_back_stops_no_container(vehicle: Vehicle) -> None:
     before = vehicle.container()
     vehicle.update("bad", vehicle.message("1.5.0", "web:2", panics=True))
