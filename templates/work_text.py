@@ -84,7 +84,8 @@ def _far(step: StepAtWork) -> str:
     if step.phase == Phase.DOWNLOAD:
         far = fetched_text(step.done, step.total, step.for_s) if step.done or step.total else ""
     else:
-        far = f"{step.done} of {step.total} s" if step.total else ""
+        words = one_line(step.far) if step.phase != Phase.VERIFY else ""
+        far = f"{step.done} of {step.total} s" if step.total else words
     return f"{_per_cent(step)} % ({far})" if step.total else far
 
 

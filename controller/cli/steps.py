@@ -15,7 +15,7 @@ from evenkeel.controller.cli.bars import bars, print_above
 from evenkeel.controller.cli.output import echo_lines
 from evenkeel.controller.loop.pace import Pace
 from evenkeel.specs.feedback import Feedback
-from evenkeel.specs.plan import Step
+from evenkeel.specs.plan import Phase, Step
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 
@@ -65,6 +65,8 @@ class Lines:
         self._echo, self._style, self._clock_s, self._waits_for = echo, style, clock_s, ""
         self._paces: dict[str, Pace] = {}
         """Of each step that fetches, by its id."""
+        self._said: dict[str, str] = {}
+        """The last words of each other step that waits, such as who holds off a reboot."""
 
     def echo(self, line: str) -> None:
         self._echo(line)
@@ -78,6 +80,9 @@ class Lines:
 
     def progress(self, step: Step, message: str, done: int, total: int) -> None:
         if not step.action.traits.fetches:
+            if message and not total and step.phase != Phase.VERIFY and self._said.get(step.id) != message:
+                self._said[step.id] = message
+                self.echo(f"  … {one_line(step.subject)}: {one_line(message)}")
             return
         text = self._paces.setdefault(step.id, Pace()).text(done, total, self._clock_s())
         if text:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.loop.pace import Pace
 from evenkeel.specs.feedback import Feedback, StepAtWork, Work
-from evenkeel.specs.plan import Step
+from evenkeel.specs.plan import Phase, Step
 
 _ENDS = ("step-done", "step-retrying", "step-failed")
 
@@ -43,12 +43,16 @@ class WorkAtHand:
             self._begun.pop(entry.step, None)
 
     def progressed(self, step: Step, far: str, done: int, total: int) -> str:
-        """The progress of a step. Of one that fetches, from time to time, how much has come, and the rate; else ""."""
+        """The progress of a step. Of one that fetches, from time to time, how much has come, and the rate; of one that waits,
+        the reason when it is news, such as who holds off a reboot; else ""."""
         begun = self._begun.get(step.id)
         if begun is None:
             return ""
+        is_news = far != begun.far
         begun.far, begun.done, begun.total = far, done, total
-        return begun.pace.text(done, total, _clock_s()) if step.action.traits.fetches else ""
+        if step.action.traits.fetches:
+            return begun.pace.text(done, total, _clock_s())
+        return far if is_news and not total and step.phase != Phase.VERIFY else ""
 
     def turned(self, ending: Ending, again_s: float, beside: Collection[str] = ()) -> None:
         """A cycle has ended, and no step is at work but those `beside` cycles. `again_s`: seconds until the next one."""

@@ -190,5 +190,5 @@ class Worker:
         self.signs.looks()
         if text := self.work.progressed(step, message, done, total):
             fields = {"subject": step.subject, "message": text, "domain": self.name}
-            log.info("fetching", extra={"fields": fields})
+            log.info("fetching" if step.action.traits.fetches else "waiting", extra={"fields": fields})
         self._conduct.progress(step, message, done, total)

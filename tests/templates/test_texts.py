@@ -148,6 +148,7 @@ AT_WORK = (
     StepAtWork("wiki", "DOWNLOAD", "pull docker.io/library/wiki:2", 1.0, "pulling", 43_000),
     StepAtWork("db", "VERIFY", "watch 1a2b3c4d5e6f until it is proven", 12.0, "watching its health", 12, 60),
     StepAtWork("lamp", "ACTIVATE", "stop 1a2b3c4d5e6f with SIGTERM", 3.0),
+    StepAtWork("os", "ACTIVATE", "reboot into slot B (2)", 20.0, "the reboot waits: backup (process 1): copies"),
 )
 
 

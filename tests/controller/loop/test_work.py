@@ -13,13 +13,15 @@ from tests.sampling import examples
 from evenkeel.controller.cli.steps import Lines
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.loop.pace import Pace
+from evenkeel.controller.loop.work import WorkAtHand
 from evenkeel.specs.codec import decode
 from evenkeel.specs.containers.actions import Start
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
-from evenkeel.specs.feedback import Standing, StepAtWork, Work
-from evenkeel.specs.plan import Action, Outcome, Retry
+from evenkeel.specs.feedback import Feedback, Standing, StepAtWork, Work
+from evenkeel.specs.plan import Action, Outcome, Phase, Retry, Step
+from evenkeel.specs.slots.actions import Reboot
 
 SLOW = "docker.io/library/slow:1"
 
@@ -305,3 +307,18 @@ def test_what_disturbs_is_tried_again_once_its_stage_has_ended(on_stage: OnStage
         assert stage.conditions()["Settled"]
 
     on_stage(work)
+
+
+@pytest.mark.virtual
+async def test_a_step_that_waits_tells_each_reason_once() -> None:
+    """Found by a check: nobody was told who holds off a reboot."""
+    step = Step("reboot", "os", Phase.ACTIVATE, Reboot("rootfs.1", "B", "2"))
+    lines, work = list[str](), WorkAtHand()
+    show = Lines(lines.append)
+    work.entry(Feedback("step-started", "reboot", subject="os", phase="ACTIVATE", step=step.id))
+    reasons = ["the reboot waits: backup (process 1): copies"] * 2 + ["the device goes down"]
+    told = [work.progressed(step, reason, 0, 0) for reason in reasons]
+    for reason in reasons:
+        show.progress(step, reason, 0, 0)
+    assert told == [reasons[0], "", reasons[2]]
+    assert lines == [f"  … os: {reasons[0]}", f"  … os: {reasons[2]}"]
