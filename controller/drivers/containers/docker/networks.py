@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from evenkeel.controller.drivers.containers.docker.answers import ContainerEntry, Inspected, NetworkEntry, endpoints
@@ -95,12 +95,10 @@ class Networks:
         """The ids of all networks → their names."""
         return {entry["Id"]: entry["Name"] for entry in await self._client.get_list("/networks", NetworkEntry)}
 
-    async def there_and_kept(self) -> tuple[dict[str, str], str]:
-        """The same, and the id of the network for mode bridge, of several the one to use; "" when there is none. One list: of
-        50 containers it takes Podman 70 ms of processor (measured, 4.3.1)."""
-        listed = await self._client.get_list("/networks", NetworkEntry)
-        ranked = await self._ranking(listed)
-        return {entry["Id"]: entry["Name"] for entry in listed}, ranked[0].id if ranked else ""
+    async def find(self) -> str:
+        """The id of the network for mode bridge, of several the one to use; "" when there is none."""
+        ranked = await self._ranked()
+        return ranked[0].id if ranked else ""
 
     async def ensure(self, within_s: float = 0.0) -> str:
         """The id of the one network for mode bridge; it is made if it is not there, and others of its name are removed.
@@ -170,9 +168,7 @@ class Networks:
     async def _ranked(self) -> list[_Ranked]:
         """The networks of the name, the one to use first."""
         query = {"filters": json.dumps({"name": [f"^{self.name}$"]})}
-        return await self._ranking(await self._client.get_list("/networks", NetworkEntry, query))
-
-    async def _ranking(self, listed: Sequence[NetworkEntry]) -> list[_Ranked]:
+        listed = await self._client.get_list("/networks", NetworkEntry, query)
         found = [entry for entry in listed if entry["Name"] == self.name]
         if len(found) == 1:
             return [_Ranked(id=found[0]["Id"])]

@@ -224,7 +224,7 @@ class Observer:
         there, kept = None, ""
         self._networks_of |= {each.seen.id: frozenset(each.attachment.ids.values()) for each in found}
         if is_doubtful({each.seen.id: each.attachment for each in found}):
-            there, kept = await self._networks.there_and_kept()
+            there, kept = await self._networks.there(), await self._networks.find()
         return [
             changed(each.seen, cut_off=cut_off(each.attachment, self._networks.name, there, kept)) for each in found
         ]
