@@ -16,13 +16,11 @@ from evenkeel.controller.agents.agent import UpdateAgent
 from evenkeel.controller.agents.arrivals import Room
 from evenkeel.controller.journal.mailbox import Mailbox
 from evenkeel.controller.loop.defects import Defects
-from evenkeel.specs.kanto.updateagent import shortened_feedback
+from evenkeel.specs.kanto.updateagent import shorter_feedback
 
 if TYPE_CHECKING:
     from evenkeel.controller.mqtt import Message
 
-_SHORTER = (1000, 200, 0)
-"""The lengths, in characters, to which texts are shortened in feedback that is too large for the broker."""
 _LOOK_AGAIN_S = 5.0
 """The pause before the next try of a report that could not be made."""
 _REST = 20
@@ -84,8 +82,7 @@ class AgentRole:
 
     def shorter(self, topic: str, payload: bytes) -> Iterator[bytes]:
         """Feedback with shorter and shorter texts: its commander needs the status in any case."""
-        for most in _SHORTER if topic == self._agent.topics.feedback else ():
-            yield shortened_feedback(payload, most)
+        return shorter_feedback(payload) if topic == self._agent.topics.feedback else iter(())
 
     async def introduce(self) -> None:
         await self._agent.reports.introduce()

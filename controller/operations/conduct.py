@@ -27,7 +27,7 @@ class OperationsConduct(NamedTuple):
 
 
 class OperationsTopics(NamedTuple):
-    """The topics of an update manager towards its backend (update-orchestrator.md §1.2)."""
+    """The topics of an update manager towards its backend (update-manager.md §1.2)."""
 
     desired: str
     command: str

@@ -8,7 +8,7 @@ keeps the messages of the others until they are acknowledged.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from evenkeel.controller.agents.conduct import Topics
@@ -23,7 +23,7 @@ from evenkeel.reconcilers.counted import joined
 from evenkeel.reconcilers.operations.inventory import Report, versions
 from evenkeel.reconcilers.operations.orchestration import Step, after, begin, superseded
 from evenkeel.reconcilers.operations.splitting import Demand, read_demand
-from evenkeel.specs.codec import encode
+from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.kanto.activity import name_of
 from evenkeel.specs.kanto.heard import Heard as Told
@@ -35,7 +35,6 @@ from evenkeel.specs.operations.events import (
     AskState,
     Cancelled,
     Effect,
-    Elapsed,
     Ended,
     Event,
     Reboot,
@@ -212,10 +211,6 @@ class Orchestrator:
         elif report.introduces and not self.reports.is_answer(report) and domain not in self._lines.local:
             self.meet(Restarted(domain))
 
-    def elapsed(self, event: Elapsed) -> None:
-        """A timer has run out."""
-        self.meet(event)
-
     def resume(self) -> None:
         """Go on with the operation that was open when the process ended; with the next one that waits, if none was."""
         stored = self._journal.operations.of(self._conduct.domain)
@@ -264,9 +259,9 @@ class Orchestrator:
             case SendSlice(domain):
                 part = operation.part(domain)
                 if part is not None:
-                    self._send(domain, "desired", desired_bytes(id_, now_ms, part.slice))
+                    self._send(domain, self._lines.topics[domain].desired, desired_bytes(id_, now_ms, part.slice))
             case SendCommand(domain, command, baseline):
-                self._send(domain, "command", command_bytes(id_, now_ms, command, baseline))
+                self._send(domain, self._lines.topics[domain].command, command_bytes(id_, now_ms, command, baseline))
             case AskState(domain):
                 self._ask_state(domain, id_)
             case Say(status, message):
@@ -296,15 +291,14 @@ class Orchestrator:
         condition = Condition("OperationCompleted", status == "COMPLETED", _REASONS[status], f"operation {text}")
         self._journal.set_condition(condition)
 
-    def _send(self, domain: str, what: str, payload: bytes) -> None:
-        topic = str(getattr(self._lines.topics[domain], what))
+    def _send(self, domain: str, topic: str, payload: bytes) -> None:
         if domain in self._lines.local:
             self._lines.local[domain](topic, payload)
         else:
             self._publish(Outgoing(topic, payload))
 
     def _ask_state(self, domain: str, activity_id: str) -> None:
-        self._send(domain, "get", question_bytes(activity_id, self._now_ms()))
+        self._send(domain, self._lines.topics[domain].get, question_bytes(activity_id, self._now_ms()))
 
     def _publish(self, message: Outgoing) -> None:
         self._journal.outbox.send(message)
@@ -333,13 +327,9 @@ def _differs(before: Operation, now: Operation) -> bool:
     return _without_progress(before) != _without_progress(now)
 
 
-def _without_progress(operation: Operation) -> Sequence[object]:
-    parts = [
-        (*_fields(part), [(each.component, each.version, each.status) for each in part.actions])
+def _without_progress(operation: Operation) -> Operation:
+    parts = (
+        changed(part, actions=tuple(changed(each, progress=0, message="") for each in part.actions))
         for part in operation.parts
-    ]
-    return operation.groups, operation.status, operation.approved, operation.question, operation.reboots, parts
-
-
-def _fields(part: object) -> tuple[object, ...]:
-    return tuple(getattr(part, name) for name in ("domain", "asks", "again", "failed", "end", "why"))
+    )
+    return changed(operation, parts=tuple(parts))

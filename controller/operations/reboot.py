@@ -1,6 +1,6 @@
 """The reboot that an operation needs: announced, after a pause, and in order.
 
-The original writes to the sysrq trigger without a sync (update-orchestrator.md §3.9). Here the machine is told, as by a
+The original writes to the sysrq trigger without a sync (update-manager.md §3.9). Here the machine is told, as by a
 person: what runs is ended in order, and who holds off a shutdown is waited for. A reboot that is due is part of the
 stored operation, so that a crash before it leaves it due.
 """

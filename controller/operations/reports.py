@@ -1,4 +1,4 @@
-"""The current states of the agents, and the report of all of them (update-orchestrator.md §5).
+"""The current states of the agents, and the report of all of them (update-manager.md §5).
 
 A question is passed on to all agents. The report follows when all have answered, or the time of the late ones is over:
 of those the last known state counts. Several questions may be open at once, and nothing waits for them (B-03). News
@@ -21,7 +21,7 @@ _REMEMBERED = 16
 
 
 class Reports:
-    """The states of the agents of one update orchestrator. `agents`: domain → seconds for which an answer is waited for. `ask`:
+    """The states of the agents of one update manager. `agents`: domain → seconds for which an answer is waited for. `ask`:
     sends the question of an activity to a domain. `publish`: stores a report. `late`: called with the domains that did not
     answer, and for how long they were waited for."""
 

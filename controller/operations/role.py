@@ -25,7 +25,7 @@ from evenkeel.reconcilers.operations.inventory import read_report
 from evenkeel.reconcilers.operations.waiting import timers
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.kanto.heard import heard_from
-from evenkeel.specs.kanto.updateagent import read_command, read_envelope, shortened_feedback
+from evenkeel.specs.kanto.updateagent import read_command, read_envelope, shorter_feedback
 from evenkeel.specs.operations.events import Elapsed, Timer
 from evenkeel.specs.problem import problems_text
 from evenkeel.specs.reading.wire import MOST_BYTES, rescued_activity
@@ -33,12 +33,9 @@ from evenkeel.specs.reading.wire import MOST_BYTES, rescued_activity
 if TYPE_CHECKING:
     from evenkeel.controller.mqtt import Message
 
-_SHORTER = (1000, 200, 0)
-"""The lengths, in characters, to which texts are shortened in feedback that is too large for the broker."""
-
 
 class OperationsRole:
-    """A `Role` of the router: one update orchestrator."""
+    """A `Role` of the router: one update manager."""
 
     name = "update manager"
 
@@ -167,8 +164,7 @@ class OperationsRole:
 
     def shorter(self, topic: str, payload: bytes) -> Iterator[bytes]:
         """Feedback with shorter and shorter texts: its sender needs the status in any case."""
-        for most in _SHORTER if topic == self._own.feedback else ():
-            yield shortened_feedback(payload, most)
+        return shorter_feedback(payload) if topic == self._own.feedback else iter(())
 
     async def introduce(self) -> None:
         self._values.connect()
@@ -222,7 +218,7 @@ class OperationsRole:
             over = [key for key, at in running.items() if at <= now_s]
             if over:
                 del running[over[0]]
-                self._orchestrator.elapsed(Elapsed(over[0][1]))
+                self._orchestrator.meet(Elapsed(over[0][1]))
                 continue
             self._orchestrator.changed.clear()
             await _first(self._orchestrator.changed, min(running.values()) - now_s if running else None)

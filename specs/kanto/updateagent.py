@@ -13,7 +13,7 @@ answered; one that is too long is a problem, too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
@@ -30,6 +30,9 @@ from evenkeel.specs.reading.wire import read_json, rescued_activity
 
 LONGEST_ACTIVITY = 1000
 """In characters. An activity is repeated in every answer, in the status and in the log."""
+
+_SHORTER = (1000, 200, 0)
+"""The lengths, in characters, to which texts are shortened in feedback that is too large for a broker."""
 
 NodeType = Literal["IMAGE", "RAW", "DATA", "APPLICATION", "CONTAINER"]
 
@@ -143,6 +146,11 @@ def split_feedback(content: bytes) -> tuple[bytes, list[bytes]]:
 def joined_feedback(frame: bytes, actions: Sequence[bytes]) -> bytes:
     """The message of which these are the parts."""
     return frame + b"[" + b",".join(actions) + b"]}}"
+
+
+def shorter_feedback(content: bytes) -> Iterator[bytes]:
+    """The same feedback with shorter and shorter texts, for a broker that does not take the whole."""
+    return (shortened_feedback(content, most) for most in _SHORTER)
 
 
 def shortened_feedback(content: bytes, most: int) -> bytes:
