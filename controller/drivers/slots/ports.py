@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
+from evenkeel.controller.process.machine import Machine as Rebootable
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.slots.observed import BundleSeen, SlotsSeen
 from evenkeel.specs.slots.system import OperatingSystem
@@ -57,12 +58,8 @@ class Updater(Protocol):
         ...
 
 
-class Machine(Protocol):
+class Machine(Rebootable, Protocol):
     """The device itself: its boot, its services, its clock."""
-
-    def boot(self) -> str:
-        """The id of this boot."""
-        ...
 
     def now(self) -> float:
         """Seconds since 1970."""
@@ -81,17 +78,8 @@ class Machine(Protocol):
         all of it: True then."""
         ...
 
-    async def inhibitors(self) -> Sequence[str]:
-        """Those who hold off a reboot now, and why, in sentences. Raises Unavailable."""
-        ...
-
     async def obstacle(self) -> str:
         """Why this process cannot reboot the device, in a sentence; "" when it can, or nobody has said in time."""
-        ...
-
-    async def reboot(self) -> None:
-        """Tell the machine to reboot, in order and with everything written. Returns when it was told. Raises Refused or
-        Unavailable."""
         ...
 
     async def inactive(self, units: Sequence[str]) -> Mapping[str, str]:
