@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
 
 from evenkeel.controller.drivers.containers.docker.client import EngineClient
@@ -28,6 +28,10 @@ events."""
 _DATE_S = 0.001
 """Tolerance, because dates are rounded."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 10.0
+_FIRST_READING_S = 5.0
+"""After this time without an end that an inspection has told of, the log is read once more."""
+_QUIET_S = 0.3
+"""Nothing more of the past is told after this time: Podman looks into its log every 0.25 s."""
 
 
 class NewestEnds:
@@ -107,15 +111,19 @@ async def events(client: EngineClient, hear: Callable[[object], bool]) -> AsyncG
 
 
 class Ends:
-    """The end of one container, from the engine's events since its last start. Their order decides, not their dates."""
+    """The end of one container, from the engine's events since its last start. Their order decides, not their dates.
 
-    def __init__(self, element: str) -> None:
-        self._element = element
-        self._began, self._killed, self._ended = False, False, asyncio.Event()
-        self.listening: asyncio.Task[None] | None = None
+    `read` reads the engine's log from its beginning and follows it, and gives each event to `hear`.
+    """
+
+    def __init__(self, element: str, read: Callable[[Ends], Coroutine[None, None, None]]) -> None:
+        self._element, self._read = element, read
+        self._began, self._killed, self._ended, self._heard = False, False, asyncio.Event(), 0
+        self._reading = asyncio.ensure_future(read(self))
 
     def hear(self, event: object) -> None:
-        """The next event."""
+        """The next event. A log that is read once more repeats them in their order, which changes nothing."""
+        self._heard += 1
         match event:
             case {"Action": "start"}:
                 self._began, self._killed = True, False
@@ -137,37 +145,53 @@ class Ends:
 
     async def was_killed(self, timeout_s: float) -> bool:
         """Whether the engine killed the container before it ended: for somebody, or because the engine itself ends. Raises
-        DriverError when the engine does not tell of the end."""
-        assert self.listening is not None
+        DriverError when the engine does not tell of the end.
+
+        The log is read twice if need be: when Podman shortens the file of its events, it ends what follows the file, or leaves
+        it behind without a word (measured, 4.3.1)."""
+        if not await self._is_told(min(timeout_s, _FIRST_READING_S)):
+            await self.close()
+            self._reading = asyncio.ensure_future(self._read(self))
+            if not await self._is_told(timeout_s):
+                if self._reading.done():
+                    self._reading.result()
+                    raise Unavailable(self._element, "GET /events: the answer ended")
+                raise TimedOut(self._element, f"GET /events: it does not tell of an end within {timeout_s:g} s")
+        return self._killed
+
+    async def _is_told(self, timeout_s: float) -> bool:
+        """Whether the end was told and nothing after it: the end of an earlier life is followed by the next start."""
         ended = asyncio.ensure_future(self._ended.wait())
         try:
-            await asyncio.wait((ended, self.listening), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((ended, self._reading), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             ended.cancel()
-        if self._ended.is_set():
-            return self._killed
-        if self.listening.done():
-            self.listening.result()
-            raise Unavailable(self._element, "GET /events: the answer ended")
-        raise TimedOut(self._element, f"GET /events: it does not tell of an end within {timeout_s:g} s")
+        heard = -1
+        while heard != self._heard:
+            heard = self._heard
+            await asyncio.wait((self._reading,), timeout=_QUIET_S)
+        return self._ended.is_set()
+
+    async def close(self) -> None:
+        """End the reading."""
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
 
 
 @asynccontextmanager
 async def ends_of(client: EngineClient, instance: str, hear: Callable[[object], None]) -> AsyncIterator[Ends]:
     """Listen for the end of a container, from the beginning of the engine's log on: its order is that in which things
     happened, even if the clock was set meanwhile. `hear` gets each event, too."""
-    ends = Ends(client.element)
     filters = json.dumps({"type": ["container"], "event": ["start", "kill", "die", "died"], "container": [instance]})
 
-    async def listen() -> None:
+    async def read(ends: Ends) -> None:
         async with client.stream("GET", "/events", {"since": "0", "filters": filters}) as happened:
             async for event in happened:
                 ends.hear(event)
                 hear(event)
 
-    ends.listening = asyncio.ensure_future(listen())
+    ends = Ends(client.element, read)
     try:
         yield ends
     finally:
-        ends.listening.cancel()
-        await asyncio.gather(ends.listening, return_exceptions=True)
+        await ends.close()

@@ -13,9 +13,11 @@ from tests.engines.dockerd import Dockerd
 from tests.until import soon
 
 from evenkeel.controller.cycle.endings import Settled
+from evenkeel.controller.drivers.containers.docker import events
 from evenkeel.controller.drivers.containers.docker.events import Ends, NewestEnds
 from evenkeel.specs.containers.actions import Create, Start, Verify
 from evenkeel.specs.containers.container import Container
+from evenkeel.specs.errors import TimedOut, Unavailable
 from evenkeel.specs.plan import Done, Failed
 
 
@@ -26,6 +28,21 @@ def shell(script: str, **fields: Any) -> Container:
 def die(at_s: float, code: str = "3", id_: str = "web") -> dict[str, object]:
     actor = {"ID": id_, "Attributes": {"exitCode": code, "image": "web:1"}}
     return {"Type": "container", "Action": "die", "Actor": actor, "timeNano": int(at_s * 1e9)}
+
+
+class Log:
+    """The log of an engine, as it is told: part by part, each word an event. `follows`: the answer goes on after them."""
+
+    def __init__(self, *parts: str, follows: bool = False) -> None:
+        self.parts, self._follows = parts, follows
+
+    async def read(self, ends: Ends) -> None:
+        for part in self.parts:
+            for action in part.split():
+                ends.hear({"Action": action})
+            await asyncio.sleep(0.1 if part != self.parts[-1] else 0)
+        if self._follows:
+            await asyncio.Event().wait()
 
 
 def test_the_newest_end_is_the_one_that_was_told_after_it_was_dated() -> None:
@@ -73,11 +90,41 @@ def test_what_tells_of_no_exit_code_is_passed_over(event: object) -> None:
     ],
 )
 async def test_an_end_is_its_own_when_all_since_its_start_is_told(told: str, alone: bool) -> None:
-    ends = Ends("engine:docker")
-    ends.listening = asyncio.ensure_future(asyncio.sleep(0.0))
-    for action in told.split():
-        ends.hear({"Action": action})
+    ends = Ends("engine:docker", Log(told).read)
     assert await ends.was_alone(0.05) is alone
+    await ends.close()
+
+
+async def test_the_end_of_an_earlier_life_is_no_answer() -> None:
+    """An engine may tell of the past event by event."""
+    ends = Ends("engine:docker", Log("start kill die", "start die").read)
+    assert not await ends.was_killed(5.0)
+    await ends.close()
+    ends = Ends("engine:docker", Log("start die", "start kill die").read)
+    assert await ends.was_killed(5.0)
+    await ends.close()
+
+
+@pytest.mark.parametrize("follows", [False, True])
+async def test_a_log_that_was_shortened_under_its_reader_is_read_again(follows: bool, monkeypatch: Any) -> None:
+    """Podman ends the answer, or goes on following what nobody writes any more. What was heard before stays heard."""
+    monkeypatch.setattr(events, "_FIRST_READING_S", 0.05)
+    log = Log("start kill", follows=follows)
+    ends = Ends("engine:podman", log.read)
+    await asyncio.sleep(0.01)
+    log.parts = ("die",)
+    assert await ends.was_killed(5.0)
+    await ends.close()
+
+
+async def test_an_end_that_is_never_told_is_an_error() -> None:
+    ends = Ends("engine:podman", Log("start", follows=True).read)
+    with pytest.raises(TimedOut, match="does not tell of an end"):
+        await ends.was_killed(0.05)
+    await ends.close()
+    ends = Ends("engine:podman", Log("start").read)
+    with pytest.raises(Unavailable, match="the answer ended"):
+        await ends.was_killed(0.05)
 
 
 async def test_the_first_end_of_one_that_is_up_again_is_told(clean_dockerd: Dockerd, rig: Rig) -> None:
