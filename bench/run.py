@@ -42,8 +42,8 @@ def main() -> int:
         sys.stdout.write(f"{table(title, rows)}\n")
         sys.stdout.flush()
         found[name] = [row._asdict() for row in rows]
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(found, indent=2))
+        if asked.json is not None:
+            asked.json.write_text(json.dumps(found, indent=2))
     return 0
 
 

@@ -61,7 +61,7 @@ _WITHOUT_CHANGES = ("connect", "start", "restart", "finish")
 _NOT_AGAIN = ("create", "recreate", "start", "restart", "remove", "blocked")
 """Verbs of subjects that begin anew anyway, are removed, or cannot be had."""
 _NAME = 4
-_VERB_WIDTH = 11
+_LEAST_VERB = 11
 _WHOLE = 1 << 20
 """A width in which any value fits."""
 
@@ -83,7 +83,8 @@ def plan_lines(
             len(name) for each in plans for difference in each.plan.differences for name in _names(difference, each)
         ]
         places = [len(place) for difference in differences for place in _places(difference)]
-        columns = _Columns(width, min(max(names), max(18, width // 5)), min(max(places), max(17, width // 6)))
+        verb = max(_LEAST_VERB, *(len(each.verb) + 1 for each in differences))
+        columns = _Columns(width, min(max(names), max(18, width // 5)), min(max(places), max(17, width // 6)), verb)
         for each in plans:
             if each.plan.differences:
                 lines.append(paint(each.heading, "strong", style))
@@ -152,6 +153,7 @@ class _Columns(NamedTuple):
     width: int
     name_width: int
     place_width: int
+    verb_width: int
 
     @property
     def verb(self) -> int:
@@ -159,7 +161,7 @@ class _Columns(NamedTuple):
 
     @property
     def body(self) -> int:
-        return self.verb + _VERB_WIDTH
+        return self.verb + self.verb_width
 
     @property
     def place(self) -> int:

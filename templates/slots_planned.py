@@ -113,7 +113,7 @@ class SlotsPlanned:
         verb = "install" if difference.install else "activate" if difference.activate else difference.verb
         words = [difference.subject]
         if verb in ("install", "activate") and difference.before not in ("", version):
-            words.append(f"{difference.before} → {version}")
+            words.append(f"{difference.before} → {version or 'the version of the bundle'}")
         elif version:
             words.append(version)
         if _is_fetched(difference) and difference.system is not None:

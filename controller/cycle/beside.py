@@ -31,6 +31,8 @@ from evenkeel.specs.plan import NOTHING_DONE, OUTSTANDING, Phase, Plan, Step
 
 LONG_S = 5.0
 """Steps that end sooner are followed by a look anyway."""
+_PAUSE = 9
+"""A look is followed by a pause of so many times its own length: it asks about every subject, and steps cause it."""
 
 
 class Beside(Generic[Want, Seen, Remembered]):
@@ -60,6 +62,8 @@ class Beside(Generic[Want, Seen, Remembered]):
         """Per group of steps at work: the subjects that they change."""
         self._since_s = 0.0
         """The time, by the clock of the event loop, since when steps are at work without a break."""
+        self._rested_s = 0.0
+        """The time, by the same clock, from which on the next look may begin."""
         self._over = asyncio.Event()
         """Set when the last group has ended."""
         self._idle = asyncio.Event()
@@ -89,15 +93,16 @@ class Beside(Generic[Want, Seen, Remembered]):
 
     async def look(self, look: Callable[[], Look]) -> None:
         """Look once the steps at work take long, state the health of all subjects that no step changes, and repair what
-        drifted. Does nothing without such steps."""
+        drifted. Does nothing without such steps, or without other subjects."""
         if not self._at_work:
             return
-        since_s = self._since_s
-        await asyncio.sleep(max(since_s + LONG_S - asyncio.get_running_loop().time(), 0.0))
-        if not self._at_work or self._since_s != since_s:
+        since_s, now_s = self._since_s, asyncio.get_running_loop().time
+        await asyncio.sleep(max(since_s + LONG_S - now_s(), self._rested_s - now_s(), 0.0))
+        if not self._at_work or self._since_s != since_s or not self._has_others():
             return
-        work, memory = tuple(self._at_work), self._memory.memory()
+        work, memory, begun_s = tuple(self._at_work), self._memory.memory(), now_s()
         seen = await self._looks.try_observe(look(), self._over)
+        self._rested_s = now_s() + _PAUSE * (now_s() - begun_s)
         if seen is None or tuple(self._at_work) != work or self._memory.memory() != memory:
             return  # a step has begun or ended meanwhile: the observation may be older than that
         ailing = self._wellbeing.tell_beside(seen, memory, self._changing())
@@ -106,6 +111,12 @@ class Beside(Generic[Want, Seen, Remembered]):
             await self._repair(seen, ailing, look)
         finally:
             self._idle.set()
+
+    def _has_others(self) -> bool:
+        """Whether there are subjects that no step at work changes."""
+        states = (self._heading, *(self._journal.readable_revision(role) for role in ("desired", "last-good")))
+        subjects = {name for state in states if state is not None for name in self._reconciler.select(state).subjects}
+        return not subjects <= self._changing()
 
     def _is_open(self, step: Step) -> bool:
         return step.phase != Phase.CLEANUP and step.subject not in self._changing()

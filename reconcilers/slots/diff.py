@@ -146,15 +146,15 @@ def _booted(
     if found.prove or found.mark_good:
         why = f"slot {booted.label} ({system.version}) is booted, and has to be proven"
         return changed(found, why=why if found.prove else f"slot {booted.label} is proven, and not marked good yet")
-    foreign = _next(seen)
+    foreign = next_slot(seen)
     if foreign is not None and (has_failed(foreign, memory) or system.drift == "repair"):
-        return changed(found, restore=True, why=_next_text(booted, foreign, memory))
+        return changed(found, restore=True, why=next_text(booted, foreign, memory))
     bads = tuple((each.name, each.label) for each in seen.bootable if _is_to_be_bad(each, seen, memory))
     if bads:
         names = ", ".join(label for _, label in bads)
         return changed(found, bads=bads, why=f"slot {names} has failed, and the bootloader may boot it")
     if foreign is not None:
-        return changed(found, verb="keep", why=_next_text(booted, foreign, memory))
+        return changed(found, verb="keep", why=next_text(booted, foreign, memory))
     return None
 
 
@@ -236,12 +236,13 @@ def drift_text(version: str, seen: SlotsSeen, memory: SlotsMemory) -> str:
     return f"{runs} is booted, and not {version}: somebody else has changed it"
 
 
-def _next(seen: SlotsSeen) -> SlotSeen | None:
+def next_slot(seen: SlotsSeen) -> SlotSeen | None:
     """The slot that boots next, where it is not the booted one."""
     return seen.slot(seen.primary) if seen.primary and seen.primary != seen.booted else None
 
 
-def _next_text(booted: SlotSeen, foreign: SlotSeen, memory: SlotsMemory) -> str:
+def next_text(booted: SlotSeen, foreign: SlotSeen, memory: SlotsMemory) -> str:
+    """Another slot than the booted one boots next, in a sentence."""
     failed = "which has failed" if has_failed(foreign, memory) else "which evenkeel did not activate"
     version = version_in(foreign, memory) or "version unknown"
     return f"slot {foreign.label} ({version}) boots next, {failed}, and not slot {booted.label}"

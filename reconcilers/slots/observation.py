@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from evenkeel.reconcilers.ports import Ailment
-from evenkeel.reconcilers.slots.diff import drift_text
+from evenkeel.reconcilers.slots.diff import drift_text, next_slot, next_text
 from evenkeel.reconcilers.slots.select import SlotsWanted
 from evenkeel.reconcilers.slots.trials import on_trial
 from evenkeel.specs.desired import DesiredState, Document, desired_state
@@ -43,17 +43,21 @@ def _found(name: str, version: str) -> Document:
 
 
 def ailing(seen: SlotsSeen, memory: SlotsMemory) -> dict[str, Ailment]:
-    """The system that runs instead of the one that was proven last, while nothing is on trial."""
+    """The system that runs, or will after the next boot, instead of the one that was proven last, while nothing is on trial."""
     booted = seen.slot(seen.booted)
     expected = {name: version for name, version in memory.reached.items() if name in seen.subjects}
     if on_trial(seen, memory) is not None or (booted is not None and booted.name in memory.failed):
         return {}
-    runs = booted.version if booted is not None else ""
-    return {
+    runs, other = booted.version if booted is not None else "", next_slot(seen)
+    left = {
         name: Ailment(f"is not what runs: {drift_text(version, seen, memory)}")
         for name, version in expected.items()
         if version != runs
     }
+    if left or booted is None or other is None:
+        return left
+    why = f"runs until the next boot only: {next_text(booted, other, memory)}"
+    return {name: Ailment(why, refutes=False) for name in expected}
 
 
 def renewed(differences: Sequence[SlotsDifference], memory: SlotsMemory) -> dict[str, tuple[str, ...]]:

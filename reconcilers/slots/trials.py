@@ -16,7 +16,8 @@ from evenkeel.specs.slots.observed import SlotSeen, SlotsSeen, fallback_text
 
 class Course(Enum):
     """How far a trial is. `WAITS`: the device was not rebooted yet. `ARRIVED`: the slot is booted. `FELL_BACK`: another one is,
-    although this one was to be. `UNMARKED`: another one is, because a loss of power came before the mark."""
+    although this one was to be. `UNMARKED`: another one is, because a loss of power came before the mark; or the slot is, with
+    its former content, because it came before the install, and nothing else could be booted."""
 
     WAITS = "waits"
     ARRIVED = "arrived"
@@ -50,14 +51,16 @@ class OnTrial(NamedTuple):
 def on_trial(seen: SlotsSeen, memory: SlotsMemory) -> OnTrial | None:
     """The trial that goes on; `None` when there is none."""
     for name, trial in memory.trial.items():
-        return OnTrial(name, trial, seen.slot(name), _course(name, trial, seen))
+        return OnTrial(name, trial, seen.slot(name), _course(name, trial, seen, is_installed=name in memory.installed))
     return None
 
 
-def _course(name: str, trial: Trial, seen: SlotsSeen) -> Course:
+def _course(name: str, trial: Trial, seen: SlotsSeen, *, is_installed: bool) -> Course:
     slot = seen.slot(name)
     if seen.booted == name and (seen.boot != trial.boot or trial.before != name):
-        return Course.ARRIVED
+        is_written = trial.is_marked or trial.activations != UNCOUNTED or is_installed
+        is_former = slot is not None and slot.version != trial.version
+        return Course.ARRIVED if is_written or not is_former else Course.UNMARKED
     if seen.boot == trial.boot:
         return Course.WAITS
     counted = slot is not None and UNCOUNTED < trial.activations < slot.activations

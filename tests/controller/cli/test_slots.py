@@ -162,7 +162,9 @@ def test_marks(device: Device) -> None:
     assert "Plan: 1 slot to mark bad.\n" in device.run("slots", "mark", "bad", "B", "--yes").stdout
     assert listed(device)["B"]["bootStatus"] == "bad"
     assert "slot A is booted, and is never marked bad" in device.run("slots", "mark", "bad", "A", "--yes", ok=1).stderr
-    assert "Plan: 1 slot to boot next.\n" in device.run("slots", "mark", "active", "rootfs.1", "--yes").stdout
+    done = device.run("slots", "mark", "active", "rootfs.1", "--yes").stdout
+    assert "mark active operating system" in done
+    assert "Plan: 1 slot to boot next.\n" in done
     assert listed(device)["B"]["bootsNext"]
     device.run("slots", "mark", "active", "A", "--yes")
     assert listed(device)["A"]["bootsNext"]
@@ -182,6 +184,7 @@ def test_a_bundle_and_the_other_slot_by_hand(device: Device) -> None:
     serve(device, Bundle("9.9"), "file:///media/stick/os.raucb")
     done = device.run("slots", "install", "/media/stick/os.raucb", "--yes").stdout
     assert "installed 9.9 into slot B" in done
+    assert "→ the version of the bundle" in done
     there = listed(device)
     assert (there["B"]["version"], there["B"]["bootsNext"], there["A"]["bootsNext"]) == ("9.9", False, True)
     device.run("slots", "boot-other", "--yes")
@@ -289,6 +292,18 @@ def test_drift_is_repaired_where_the_document_says_so(device: Device) -> None:
     device.run("slots", "mark", "good", "A", "--yes")
     device.run("apply", "--yes")
     assert listed(device)["B"]["state"] == "booted"
+
+
+def test_a_slot_that_boots_next_by_hand_is_told(device: Device) -> None:
+    device.write(system())
+    device.run("apply", "--yes")
+    assert "boots next" not in device.run("status").stdout
+    there = listed(device)
+    other = next(name for name, each in there.items() if not each["bootsNext"] and each["class"] != "rescue")
+    device.run("slots", "mark", "active", other, "--yes")
+    device.run("apply", "--yes")
+    told = " ".join(device.run("status").stdout.split())
+    assert f"slot {other} (1.0.0) boots next, which evenkeel did not activate" in told
 
 
 def test_no_slot_is_changed_beside_a_controller(device: Device) -> None:

@@ -366,6 +366,9 @@ def test_a_slot_that_somebody_has_activated() -> None:
         "keep",
         "slot B (9) boots next, which evenkeel did not activate, and not slot A",
     )
+    found = Slots().ailing(look, SETTLED)["os"]
+    assert found.why.endswith("slot B (9) boots next, which evenkeel did not activate, and not slot A")
+    assert not found.refutes, "it says nothing against the system that was proven"
     assert steps(planned(changed(SYSTEM, version="1", drift="repair"), look)) == ["restore"]
     failed = changed(SETTLED, failed={B: Failure("9", "is bad")})
     assert steps(planned(changed(SYSTEM, version="1"), look, failed)) == ["restore"]

@@ -21,7 +21,7 @@ from tests.virtual import run
 from evenkeel.controller.cycle.endings import Ending, Settled, Stalled
 from evenkeel.controller.drivers.slots.memory import Bundle, factory
 from evenkeel.specs.codec import changed
-from evenkeel.specs.slots.actions import Prove
+from evenkeel.specs.slots.actions import Prove, Reboot
 from evenkeel.specs.slots.system import Health, OperatingSystem
 
 BUNDLE = "https://updates.test/os-2.raucb"
@@ -208,3 +208,31 @@ def test_several_power_cuts(bundle: str) -> None:
         cuts = [Cut(dice.randint(1, 14), dice.choice(MOMENTS)) for _ in range(dice.randint(2, 3))]
         with case.device() as it:
             run(story(it, case, cuts))
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("keeps_primary", [True, False])
+@pytest.mark.parametrize("first", range(1, 8))
+@pytest.mark.parametrize("second", [1, 2, 3])
+def test_two_power_cuts_before_the_slot_is_booted_fail_nothing(keeps_primary: bool, first: int, second: int) -> None:
+    """With a bootloader that counts one try, the second one may boot the slot that is about to be written, with the content
+    that it always had. Nothing of the new version has failed then."""
+
+    async def work(it: Bench) -> None:
+        assert isinstance(await it.converge(asking(OLD)), Settled)
+        it.may_boot_unasked = True
+        it.driver.check = lambda: None  # whatever boots then has no try left until it is marked
+        begun = len(it.driver.done)
+        ending = await it.converge(asking(NEW), [Cut(first, "before"), Cut(first + second, "before")])
+        if any(isinstance(each, Reboot) for each in it.driver.done[begun : begun + first + second]):
+            return  # it was booted, and went down before it was good
+        assert isinstance(ending, Settled), ending
+        assert it.runs() == "2.0.0"
+        assert it.texts("revision-failed") == []
+        await nothing_is_left(it, NEW)
+
+    world = factory(booted="A", attempts=1)
+    world.keeps_primary, world.served[BUNDLE] = keeps_primary, BUNDLES["good"]
+    world.slots["rootfs.1"] = replace(world.slots["rootfs.1"], bundle=Bundle("1.0.0"), left=1)
+    with bench(world) as it:
+        run(work(it))
