@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from tests.engines.broker import leave
+from tests.places import DATA
 from tests.until import PATIENCE_S
 
 NEXT = {
@@ -49,6 +50,17 @@ def component(name: str, image: str, **config: str) -> dict[str, Any]:
 
 def asking(*components: dict[str, Any], domain: str = "containers") -> dict[str, Any]:
     return {"domains": [{"id": domain, "config": [], "components": list(components)}]}
+
+
+def combined(image: str, version: str = "", bundle: str = "") -> dict[str, Any]:
+    """The seed's combined message with another image, and another bundle; without a version, the container alone."""
+    payload: dict[str, Any] = json.loads((DATA / "leda-combined.json").read_text())["payload"]
+    system, containers = payload["domains"]
+    (os_image,), (hello,) = system["components"], containers["components"]
+    hello["config"][0]["value"], os_image["version"], os_image["config"][0]["value"] = image, version, bundle
+    if not version:
+        payload["domains"].remove(system)
+    return payload
 
 
 class Manager:

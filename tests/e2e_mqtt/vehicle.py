@@ -21,11 +21,10 @@ from tests.engines.bundle_server import BundleServer
 from tests.engines.dockerd import Dockerd
 from tests.engines.rauc import Rauc
 from tests.engines.systemd_double import Logind
-from tests.places import DATA
 from tests.reconcilers.operations.agents import Agent
 from tests.until import PATIENCE_S, until
 
-from .commanding import Manager
+from .commanding import Manager, combined
 from .control_unit import ControlUnit
 from .rig import Device
 
@@ -115,16 +114,9 @@ class Vehicle:
 
     def message(self, version: str = "", image: str = "", *, panics: bool = False, ecu: bool = False) -> dict[str, Any]:
         """The seed's combined message with another bundle, which is put on the server, and another image."""
-        payload: dict[str, Any] = json.loads((DATA / "leda-combined.json").read_text())["payload"]
-        system, containers = payload["domains"]
-        (os_image,), (hello,) = system["components"], containers["components"]
         if version:
             self.server.files[f"/{version}.raucb"] = self.rauc.bundles.make(version, panics=panics).path.read_bytes()
-            os_image["version"] = version
-            os_image["config"][0]["value"] = f"http://localhost:{self.server.port}/{version}.raucb"
-        else:
-            payload["domains"].remove(system)
-        hello["config"][0]["value"] = image
+        payload = combined(image, version, f"http://localhost:{self.server.port}/{version}.raucb")
         if ecu:
             payload["domains"].append({"id": ECU, "components": [{"id": "app", "version": "2"}]})
         return payload

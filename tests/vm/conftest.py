@@ -8,14 +8,17 @@ from __future__ import annotations
 import functools
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.e2e_mqtt.commanding import Manager
+from tests.engines.broker import Broker
 from tests.vm.device import Device, new_disk
 from tests.vm.disk import Factory, make
-from tests.vm.guest import Guest
+from tests.vm.guest import BROKER, SERVER, Guest
 
 _ON_DISK = "/var/tmp"
 """Images have gigabytes, and /tmp may be in memory."""
@@ -51,10 +54,40 @@ def port(factory: Factory) -> Iterator[int]:
 @pytest.fixture
 def device(factory: Factory, port: int, request: pytest.FixtureRequest) -> Iterator[Device]:
     """A device from the factory, switched off: 1.0.0 in both slots, and nothing that asks for a system."""
+    with _device(factory, {SERVER: port}, request.node.name) as it:
+        yield it
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    with tempfile.TemporaryDirectory(prefix="ek-vm-") as folder:
+        it = Broker(Path(folder))
+        it.start()
+        yield it
+        it.close()
+
+
+@pytest.fixture
+def backend(broker: Broker) -> Iterator[Manager]:
+    """It commands the update manager of a vehicle."""
+    it = Manager(broker.port, "vehicle")
+    yield it
+    it.close()
+
+
+@pytest.fixture
+def vehicle(factory: Factory, port: int, broker: Broker, request: pytest.FixtureRequest) -> Iterator[Device]:
+    """As `device`, and it reaches the broker."""
+    with _device(factory, {SERVER: port, BROKER: broker.port}, request.node.name) as it:
+        yield it
+
+
+@contextmanager
+def _device(factory: Factory, reaches: Mapping[str, int], test: str) -> Iterator[Device]:
     with tempfile.TemporaryDirectory(prefix="ek-vm-", dir=_ON_DISK) as folder:
         disk = Path(folder) / "disk.qcow2"
         new_disk(factory, disk)
-        guest = Guest(disk, Path(folder), port)
+        guest = Guest(disk, Path(folder), reaches)
         yield Device(guest, disk)
         guest.cut()
-        print(f"\n── console of {request.node.name} ──\n{guest.console}")  # pytest shows it when the test failed
+        print(f"\n── console of {test} ──\n{guest.console}")  # pytest shows it when the test failed

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from tests.vm.disk import OFFSETS, SLOT_MIB, Factory
-from tests.vm.guest import PATIENCE_S, SERVER, Guest
+from tests.vm.guest import BROKER, PATIENCE_S, SERVER, Guest
+from tests.vm.system import CONFIG
 
 Found = TypeVar("Found")
 _DOCUMENT = """\
@@ -24,6 +25,12 @@ spec:
   insecure: true
   health: {{units: [dbus.service], command: [/usr/bin/test, -d, /data/specs], stableFor: 2s}}
   boot: {{deadline: 3m}}
+"""
+_MQTT = f"""\
+mqtt: {{enabled: true, broker: "tcp://{BROKER}", clientId: vm}}
+updateAgent: {{enable: true}}
+selfUpdateAgent: {{enable: true, allow: [http]}}
+updateManager: {{enable: true, agents: {{}}, reboot: {{after: 0s}}}}
 """
 
 
@@ -60,7 +67,17 @@ class Device:
     def ask_for(self, version: str) -> None:
         """Write the document, as a person would."""
         text = _DOCUMENT.format(version=version, server=SERVER)
-        self.guest.check(f"cat >/data/specs/.os <<'END'\n{text}END\nmv /data/specs/.os /data/specs/os.yaml; sync")
+        self._write("/data/specs/os.yaml", text)
+
+    def connect(self) -> None:
+        """Let it be commanded over MQTT, from now on and after each boot."""
+        self._write("/data/config.yaml", CONFIG + _MQTT)
+        self.guest.check("systemctl restart evenkeel")
+
+    def containers(self) -> list[str]:
+        """Names of the containers that run on the simulated engine."""
+        found = self._said("evenkeel get containers -o json")
+        return [each["name"] for each in found["items"] if each["state"] == "running"]
 
     def slots(self) -> dict[str, Slot]:
         """By their names in the bootloader; `rescue.0` has none."""
@@ -112,6 +129,9 @@ class Device:
             assert time.monotonic() < deadline, f"not within {PATIENCE_S:g} s: {what}\n{self.report()}"
             time.sleep(0.3)
         return found
+
+    def _write(self, path: str, text: str) -> None:
+        self.guest.check(f"cat >/data/.new <<'END'\n{text}END\nmv /data/.new {path}; sync")
 
     def report(self) -> str:
         """All that helps to find out what went wrong."""

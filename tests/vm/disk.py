@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.vm.system import COMPATIBLE, make_tree, make_wheel
+from tests.vm.system import COMPATIBLE, CONFIG, make_tree, make_wheel
 
 MIB = 1 << 20
 SLOT_MIB = 256
@@ -143,6 +143,7 @@ def _disk(work: Path, disk: Path, images: dict[str, Path]) -> None:
     _fat(work / "grubenv.fat", 4, {"grubenv": work / "grubenv"})
     for folder in ("specs", "evenkeel"):
         (work / "data" / folder).mkdir(parents=True)
+    (work / "data/config.yaml").write_text(CONFIG)
     _ext4(work / "data", work / "data.img", 512, journal=True)
     for name, image in {
         "boot": work / "boot.fat",

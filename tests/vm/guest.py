@@ -2,8 +2,8 @@
 
 Emulation is plain (`accel=tcg`): a machine of the tests has no KVM that a stock kernel can use. A reboot ends this QEMU and
 begins another one, because under emulation that is faster than a reset in place: translated code of the former boot slows down
-every write of the next one. The network is closed but for one address (`restrict=on`): otherwise QEMU shows all services on the
-loopback of this machine to the guest.
+every write of the next one. The network is closed but for single addresses (`restrict=on`): otherwise QEMU shows all services
+on the loopback of this machine to the guest.
 """
 
 from __future__ import annotations
@@ -14,26 +14,30 @@ import re
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-SERVER = "10.0.2.100:8080"
-"""Where the guest finds the server of bundles."""
+SERVER, BROKER = "10.0.2.100:8080", "10.0.2.100:1883"
+"""Where the guest finds the server of bundles, and the broker."""
 PATIENCE_S = 240.0
 _UP = re.compile(r"UP slot=(\S+) version=(\S+)")
 
 
 class Guest:
-    """`disk`: qcow2, written to. `folder`: for console and sockets; a short path, for the sake of sockets. `port`: of the
-    server of bundles, on this machine."""
+    """`disk`: qcow2, written to. `folder`: for console and sockets; a short path, for the sake of sockets. `reaches`: the ports
+    of this machine that the guest reaches, by its addresses for them."""
 
-    def __init__(self, disk: Path, folder: Path, port: int) -> None:
+    def __init__(self, disk: Path, folder: Path, reaches: Mapping[str, int]) -> None:
         self._folder, self._console = folder, folder / "console.log"
         self._console.write_bytes(b"")
         self._seen = 0
         self._marks = itertools.count()
         self._process: subprocess.Popen[bytes] | None = None
         self._shell = socket.socket(socket.AF_UNIX)
-        forward = f"guestfwd=tcp:{SERVER}-cmd:socat -b 262144 - TCP:127.0.0.1:{port},,nodelay"
+        forward = ",".join(
+            f"guestfwd=tcp:{address}-cmd:socat -b 262144 - TCP:127.0.0.1:{port},,nodelay"
+            for address, port in reaches.items()
+        )
         self._command = (
             *("qemu-system-x86_64", "-M", "pc", "-accel", "tcg,thread=multi", "-cpu", "Nehalem,+rdrand"),
             *(

@@ -46,7 +46,7 @@ device=/dev/vda5
 type=ext4
 bootname=B
 """
-_CONFIG = """\
+CONFIG = """\
 specs: [/data/specs]
 engine: {kind: memory} # containers are not what is tested here
 slots: {engine: rauc}
@@ -125,13 +125,13 @@ def make_tree(parts: Path, tree: Path, keyring: Path, wheel: Path) -> None:
     shutil.copy(keyring, tree / "etc/rauc/ca.pem")
     for name, text in {
         "etc/rauc/system.conf": _SYSTEM_CONF,
-        "etc/evenkeel/config.yaml": _CONFIG,
         "etc/fstab": _FSTAB,
         "etc/hostname": "vm\n",
         "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
         "etc/modules-load.d/test.conf": "virtio_net\nvirtio_rng\nloop\nsquashfs\ndm_mod\ndm_verity\nvfat\n",
     }.items():
         (tree / name).write_text(text)
+    (tree / "etc/evenkeel/config.yaml").symlink_to("/data/config.yaml")  # the system is read-only
     _units(tree / "etc/systemd/system")
     _evenkeel(tree, wheel)
 
