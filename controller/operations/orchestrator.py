@@ -24,7 +24,7 @@ from evenkeel.reconcilers.operations.inventory import Report, versions
 from evenkeel.reconcilers.operations.orchestration import Step, after, begin, superseded
 from evenkeel.reconcilers.operations.parts import differs
 from evenkeel.reconcilers.operations.splitting import Demand, read_demand
-from evenkeel.specs.codec import encode
+from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.kanto.activity import name_of
 from evenkeel.specs.kanto.heard import Heard as Told
@@ -203,7 +203,7 @@ class Orchestrator:
         """Ask the owner the open question, because others can hear it now."""
         running = self._operation
         if running is not None and running.question:
-            self._ask_owner(running.id, running.question)
+            self._ask_owner(running, running.question)
 
     def feedback(self, domain: str, told: Told) -> None:
         """Feedback of an agent. That of other activities is about somebody else's commands."""
@@ -248,11 +248,13 @@ class Orchestrator:
 
     def _follow(self, step: Step, *, goes_on: bool = False) -> None:
         """Store an operation, and carry out its effects. `goes_on`: its id does, and no end of it is told."""
-        operation = step.operation
+        operation, before = step.operation, self._operation
+        if operation.question and (before is None or before.question != operation.question):
+            operation = changed(operation, asked_ms=self._now_ms())
         if operation.status in ENDS:
             self._operation = None
             self._journal.operations.drop(self._conduct.domain)
-        elif self._operation is None or differs(self._operation, operation):
+        elif before is None or differs(before, operation):
             self._operation = operation
             self._journal.operations.keep(self._conduct.domain, operation, self._boot())
         else:
@@ -288,7 +290,7 @@ class Orchestrator:
                 if status in ENDS:
                     self._tell_end(operation, status, message)
             case AskOwner(command):
-                self._ask_owner(id_, command)
+                self._ask_owner(operation, command)
             case WithdrawQuestion():
                 pass  # an answer finds no open question any more
             case Reboot():
@@ -306,10 +308,11 @@ class Orchestrator:
         condition = Condition("OperationCompleted", status == "COMPLETED", _REASONS[status], f"operation {text}")
         self._journal.set_condition(condition)
 
-    def _ask_owner(self, id_: str, command: str) -> None:
-        content = encode(Envelope(id_, self._now_ms(), {"command": command}))
+    def _ask_owner(self, operation: Operation, command: str) -> None:
+        """The same question again, as after a restart, is the same message."""
+        content = encode(Envelope(operation.id, operation.asked_ms or self._now_ms(), {"command": command}))
         self._publish(Outgoing(self._topics.question, content))
-        self._say(Feedback("operation", f"{name_of(id_)}: the owner is asked about {command}"))
+        self._say(Feedback("operation", f"{name_of(operation.id)}: the owner is asked about {command}"))
 
     def _send(self, domain: str, topic: str, payload: bytes) -> None:
         if domain in self._lines.local:

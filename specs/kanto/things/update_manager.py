@@ -76,7 +76,7 @@ def wrapped(said: Said, identity: Identity, domain: str, content: bytes) -> byte
 
 def correlation_of(question: bytes) -> str:
     """The correlation id of a question, which its answer has to have. It follows from the message, which has the time of the
-    question in it: sent again it is the same, and no other question has it."""
+    question in it: asked again it is the same, and no other question has it."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, question.decode()))
 
 
