@@ -29,7 +29,7 @@ class Connector:
         self._sent = 0
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, "connector")
         self._client.reconnect_delay_set(1, 1)
-        self._client.on_connect = lambda client, *_: client.subscribe([(topic, 1) for topic in _TOPICS])
+        self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
         self._client.on_socket_open = send_at_once
@@ -39,6 +39,9 @@ class Connector:
 
     def close(self) -> None:
         leave(self._client)
+
+    def _on_connect(self, client: mqtt.Client, *_: object) -> None:
+        client.subscribe([(topic, 1) for topic in _TOPICS])
 
     def _on_subscribe(self, *_: object) -> None:
         self._publish("edge/thing/response", self._ids)
