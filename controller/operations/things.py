@@ -167,15 +167,15 @@ class Things:
         if self._is_active and found == self._identity:
             return
         is_new = not self._mail.knows_retained(RESPONSE, found.device.encode())
-        self._identity, self._is_active, self._asked_at = found, True, None
+        log.info("feature is registered", extra={"fields": {"feature": FEATURE, "thing": found.device}})
         self._connector_is(True, "Answers", f"the thing is {found.device}")
-        self._say(Feedback("operation", f"the feature {FEATURE} is registered for the thing {found.device}"))
         self._send(Outgoing(EVENTS, registration(found, self._domain), latest=True))
         self._orchestrator.reports.introduce()
         if is_new:
             self._mail.remember_retained(RESPONSE, found.device.encode())
             if not self._journal.outbox.waits(self._names.question):
                 self._orchestrator.ask_owner_again()
+        self._identity, self._is_active, self._asked_at = found, True, None  # once all of it is stored
         self._news.set()
 
     def _connector_is(self, reachable: bool, reason: str, message: str) -> None:

@@ -94,6 +94,12 @@ class Thing(Talk):
         await self.plays(0.02)
         return list(self.said_now)
 
+    def statuses(self, activity: str) -> list[str]:
+        """Statuses in order; one that is told again and again counts once."""
+        values = [each["value"] for each in self.events("/feedback") if each["value"]["activityId"] == activity]
+        told = [value["desiredStateFeedback"]["status"] for value in values]
+        return [status for index, status in enumerate(told) if told[index - 1 : index] != [status]]
+
     def events(self, path: str) -> list[Any]:
         """What the feature has told, by the end of its path."""
         return [each.content for each in self.said("e") if each.content["path"].endswith(path)]
