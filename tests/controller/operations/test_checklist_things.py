@@ -328,6 +328,7 @@ def test_thg_7_a_question_has_one_answer_which_names_it(play: Play) -> None:
     async def story(device: Thing) -> None:
         await says(device, "ask c → 204 | IDENTIFYING | c slice")
         await says(device, "c IDENTIFIED → IDENTIFIED | RUNNING | owner? DOWNLOAD")
+        await says(device, "reconnect → edge? | +edge/device")
         first, other = device.correlation, "400: the correlation-id is not that of the open question"
         device.correlation = "wrong"
         await says(device, f"owner APPROVED → {other}")
