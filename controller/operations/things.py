@@ -118,6 +118,8 @@ class Things:
             self._news.set()
 
     def connected(self) -> None:
+        """An answer that came before may be one that the broker has kept."""
+        self._is_active = False
         self._ask()
         self._news.set()
 

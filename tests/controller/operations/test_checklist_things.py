@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -404,6 +404,33 @@ def test_thg_6_ids_that_change_are_another_registration(play: Play) -> None:
         await says(device, "wait 1 → +ns/other:x")
 
     play(story, decisions=ASKS)
+
+
+def test_thg_6_an_answer_that_the_broker_has_kept_is_not_the_last_word(tmp_path: Path) -> None:
+    """It comes before the subscriptions are in force, and the connector may be gone."""
+
+    async def story() -> None:
+        device, is_up = Thing(tmp_path), asyncio.Event()
+
+        async def connections() -> AsyncIterator[bool]:
+            await is_up.wait()
+            yield True
+            await asyncio.sleep(1e6)
+
+        device.link.connections = connections  # type: ignore[method-assign]
+        device.connector = False
+        await device.starts()
+        try:
+            await says(device, "edge edge:device → +edge/device")
+            is_up.set()
+            await says(
+                device, "wait 1 → edge?", "ask c →", "edge edge:device → +edge/device | 204 | IDENTIFYING | c slice"
+            )
+            await says(device, "wait 100 →")
+        finally:
+            await device.dies()
+
+    run(story())
 
 
 WRONG = {
