@@ -74,6 +74,8 @@ def serve(settings: Settings, notes: list[Problem], local: bool = True, password
         try:
             if not serves(settings):
                 journal.drop_condition("BrokerReachable")
+            if not settings.update_manager.enable or settings.update_manager.backend != "things":
+                journal.drop_condition("ConnectorReachable")
             asyncio.run(work())
         finally:
             journal.close()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from evenkeel.controller.loop.controller import Controller
     from evenkeel.controller.loop.ports import Serving
     from evenkeel.controller.mqtt.router import Router
+    from evenkeel.controller.operations.backend import Backend
     from evenkeel.controller.operations.conduct import OperationsConduct
     from evenkeel.controller.operations.role import OperationsRole
     from evenkeel.controller.participants.participant import Participant
@@ -96,6 +97,7 @@ def operations_role(
     from evenkeel.controller.operations.orchestrator import Lines, Orchestrator
     from evenkeel.controller.operations.reboot import Reboots
     from evenkeel.controller.operations.role import OperationsRole
+    from evenkeel.controller.operations.topics import Topics
     from evenkeel.controller.operations.values import Values
 
     def hand(role: AgentRole, topic: str, payload: bytes) -> None:
@@ -110,8 +112,14 @@ def operations_role(
     )
     orchestrator = Orchestrator(conduct, topics, lines, journal, controller.say, router.wake, machine.boot, now)
     reboots = Reboots(machine, conduct.reboots_after_s, controller.say)
+    backend: Backend = Topics(conduct.domain, topics, orchestrator, journal, controller.say)
+    if conduct.backend == "things":
+        from evenkeel.controller.operations.things import Things
+
+        backend = things = Things(conduct.domain, topics, orchestrator, journal, controller.say, router.wake)
+        router.wrap(things)
     return OperationsRole(
-        conduct, topics, lines, orchestrator, reboots, present, journal, controller.defects, controller.say, clock
+        conduct, backend, lines, orchestrator, reboots, present, journal, controller.defects, controller.say, clock
     )
 
 
@@ -142,6 +150,7 @@ def _conduct(asked: UpdateManagerSettings) -> OperationsConduct:
         asked.reboot.after.total_seconds() if asked.reboot.enable else None,
         asked.new_desired_state == "supersede",
         version("evenkeel"),
+        asked.backend,
     )
 
 

@@ -107,6 +107,7 @@ ConditionName = Literal[
     "SourceValid",
     "EngineReachable",
     "BrokerReachable",
+    "ConnectorReachable",
     "Settled",
     "Healthy",
     "ContentCurrent",

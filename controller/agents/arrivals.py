@@ -21,7 +21,7 @@ from evenkeel.specs.codec import encode
 from evenkeel.specs.kanto import updateagent
 from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.problem import problems_text
-from evenkeel.specs.reading.wire import MOST_BYTES, rescued_activity
+from evenkeel.specs.reading.wire import rescued_activity, too_large
 
 _TOO_MANY = "too many messages wait here already; send it again later"
 
@@ -153,7 +153,7 @@ class Arrivals:
     def arrived_cut(self, topic: str, beginning: bytes, size: int, *, retained: bool = False) -> None:
         """Take in the beginning of a message that is too large to be kept. A desired state is answered at once, unless
         the open activity has to be taken back first."""
-        why = f"the message is larger than {MOST_BYTES // 1024**2} MiB: {size} bytes"
+        why = too_large(size)
         if retained and not self._is_news(topic, beginning):
             return
         if topic != self._topics.desired:

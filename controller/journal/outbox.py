@@ -153,6 +153,10 @@ class Outbox:
         """The oldest message that the broker has not acknowledged, with its number."""
         return next(iter(self.first(1)), None)
 
+    def waits(self, topic: str) -> bool:
+        """Whether a message waits to be published on a topic."""
+        return self._database.one("SELECT 1 FROM outbox WHERE topic = ? AND id != ?", topic, self._known()) is not None
+
     def waiting(self) -> int:
         """The number of messages that wait to be published."""
         return int(self._database.one("SELECT count(*) FROM outbox WHERE id != ?", self._known())[0])

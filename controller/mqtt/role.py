@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Protocol
 
+from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.controller.mqtt.session import Message
 
 
@@ -53,6 +54,19 @@ class Role(Protocol):
 
     async def serve(self) -> None:
         """The work of the role beside its messages; until cancelled."""
+        ...
+
+
+class Wrapping(Protocol):
+    """Messages whose form on the wire is known only when they are published, because it depends on the connection: they are
+    stored under topics of their own."""
+
+    def holds(self) -> Sequence[str]:
+        """The topics of which messages wait, because nobody would hear them now. `Router.wake` ends the wait."""
+        ...
+
+    def wrapped(self, message: Outgoing) -> Outgoing:
+        """A message as it is published now."""
         ...
 
 

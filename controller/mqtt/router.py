@@ -33,7 +33,7 @@ from evenkeel.specs.feedback import Condition, Feedback
 
 if TYPE_CHECKING:
     from evenkeel.controller.mqtt.link import MqttLink
-    from evenkeel.controller.mqtt.role import Role, Supervisor
+    from evenkeel.controller.mqtt.role import Role, Supervisor, Wrapping
     from evenkeel.controller.mqtt.session import Message
 
 _PART = "connection to the broker"
@@ -59,6 +59,10 @@ class Router:
             if shared := sorted({*role.topics} & {*other.topics}):
                 raise ValueError(f"both {other.name} and {role.name} hear {shared[0]}")
         self._roles.append(role)
+
+    def wrap(self, wrapping: Wrapping) -> None:
+        """Publish messages in another form, from now on."""
+        self._sender.wrapping = wrapping
 
     def wake(self) -> None:
         """A message may wait to be sent, or a mailbox may have room again."""

@@ -22,11 +22,15 @@ from evenkeel.specs.feedback import Feedback
 
 if TYPE_CHECKING:
     from evenkeel.controller.mqtt.link import MqttLink
+    from evenkeel.controller.mqtt.role import Wrapping
 
 log = logging.getLogger(__name__)
 
 _QUIET_S = 1.0
 """Messages often come one soon after the other; the last one is forgotten on the disk after so long."""
+
+_REMEMBERED = 100
+"""Topics whose largest message is known."""
 
 Shorter = Callable[[str, bytes], Iterator[bytes]]
 """See `Role.shorter`; this is the function of the topic's role."""
@@ -52,6 +56,7 @@ class Sender:
         self._denials = Denials()
         self._taken: dict[str, int] = {}
         """Topic → the largest message that the broker has taken."""
+        self.wrapping: Wrapping | None = None
 
     @property
     def denied(self) -> str:
@@ -71,7 +76,9 @@ class Sender:
         """Send waiting messages; until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            found = self._together(self._journal.outbox.first(WINDOW, but=self._denials.waiting(loop.time())))
+            held = self.wrapping.holds() if self.wrapping is not None else ()
+            waiting = (*self._denials.waiting(loop.time()), *held)
+            found = self._together(self._journal.outbox.first(WINDOW, but=waiting))
             if not found:
                 due_in_s = self._denials.due_in_s(loop.time())
                 if self._journal.outbox.has_to_forget:
@@ -140,16 +147,25 @@ class Sender:
         where it may be taken later."""
         why = ""
         for payload in self._shorter_and_shorter(message):
+            wire = message._replace(payload=payload)
+            wire = self.wrapping.wrapped(wire) if self.wrapping is not None else wire
             try:
-                await self._link.publish(message.topic, payload, qos=1, retain=message.retain)
+                await self._link.publish(wire.topic, wire.payload, qos=1, retain=wire.retain)
             except TooLarge as error:
                 why = why or error.message
             except Refused as error:
-                return error if may_pass(error.message) else error.message
+                told = error.message if wire.topic == message.topic else f"{error.message} (on `{wire.topic}`)"
+                return Refused(error.element, told) if may_pass(error.message) else told
             else:
-                self._taken[message.topic] = max(len(payload), self._taken.get(message.topic, 0))
+                self._has_taken(message.topic, len(payload))
                 return why and f"{why}; its texts were cut short, and {len(payload)} bytes were sent"
         return f"{why}; it is given up"
+
+    def _has_taken(self, topic: str, size: int) -> None:
+        """The broker has taken a message. Some topics are those of one answer, so not all are remembered for ever."""
+        if topic not in self._taken and len(self._taken) >= _REMEMBERED:
+            self._taken.clear()
+        self._taken[topic] = max(size, self._taken.get(topic, 0))
 
     def _shorter_and_shorter(self, message: Outgoing) -> Iterator[bytes]:
         payload = message.payload

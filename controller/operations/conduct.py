@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from evenkeel.specs.kanto.topics import topic_prefix
 from evenkeel.specs.operations.conduct import Conduct
+from evenkeel.specs.settings.update_manager import Backend
 
 
 class OperationsConduct(NamedTuple):
@@ -14,7 +15,7 @@ class OperationsConduct(NamedTuple):
     is waited for. `decisions`: what the pure part has to know. `running_every_s`: at most about two messages of RUNNING
     are sent in this time; 0 sends none. `state_delay_s`: news from agents are gathered for so long. `reboots_after_s`:
     the pause before a reboot; `None`: somebody else reboots the device. `supersedes`: a newer desired state takes the
-    place of the one at work; else it waits for its end."""
+    place of the one at work; else it waits for its end. `backend`: the way of its backend to it."""
 
     domain: str
     agents: Mapping[str, float]
@@ -24,10 +25,12 @@ class OperationsConduct(NamedTuple):
     reboots_after_s: float | None = 30.0
     supersedes: bool = False
     version: str = ""
+    backend: Backend = "topics"
 
 
 class OperationsTopics(NamedTuple):
-    """The topics of an update manager towards its backend (update-manager.md §1.2)."""
+    """The topics of an update manager towards its backend (update-manager.md §1.2). Over Things its messages have these names
+    until they are published."""
 
     desired: str
     command: str

@@ -22,6 +22,7 @@ from evenkeel.controller.process.clock import Now
 from evenkeel.reconcilers.counted import joined
 from evenkeel.reconcilers.operations.inventory import Report, versions
 from evenkeel.reconcilers.operations.orchestration import Step, after, begin, superseded
+from evenkeel.reconcilers.operations.parts import differs
 from evenkeel.reconcilers.operations.splitting import Demand, read_demand
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.feedback import Condition, Feedback
@@ -85,7 +86,7 @@ class Orchestrator:
         """`boot`: the id of this boot of the device."""
         self._conduct, self._topics, self._lines, self._journal = conduct, topics, lines, journal
         self._say, self._wake_sender, self._boot, self._now = say, wake_sender, boot, now
-        self._queue = Queue(journal.mailbox(f"{conduct.domain} operations"), topics.desired, self._read)
+        self._queue = Queue(journal.mailbox(f"{conduct.domain} operations"), topics.desired, self.read)
         self._operation: Operation | None = None
         self._answer = b""
         """The last answer of the owner. The same again, as a broker may deliver it, answers no other question (B-13)."""
@@ -115,15 +116,20 @@ class Orchestrator:
 
     # ── desired states ─────────────────────────────────────────────────────────────────────────────────────────────
 
+    def read(self, payload: bytes) -> Demand:
+        """The content of a message with a desired state, for the agents that there are."""
+        return read_demand(payload, self._topics.desired, self._conduct.agents, self._conduct.decisions)
+
     @at_once
-    def desired(self, payload: bytes) -> None:
+    def desired(self, demand: Demand, payload: bytes) -> str:
         """Take in a desired state: it begins, waits, takes the place of the one at work, or is refused. The one at work again
-        changes nothing, and is told how far it is (INT-4)."""
-        demand, running = self._read(payload), self._operation
+        changes nothing, and is told how far it is (INT-4). Returns why it is passed over without an answer, "" when it is
+        not."""
+        running = self._operation
         is_same = running is not None and running.id == demand.activity_id
         if demand.reasons and is_same:
-            self._ignore(self._topics.desired, f"{joined(demand.reasons)}; the operation of this id goes on")
-        elif demand.reasons:
+            return f"{joined(demand.reasons)}; the operation of this id goes on"
+        if demand.reasons:
             self._refuse(demand.activity_id, joined(demand.reasons))
         elif running is None:
             self._begin(demand)
@@ -139,14 +145,12 @@ class Orchestrator:
         else:
             text = f"{name_of(demand.activity_id)}: waits for the end of {name_of(running.id)}"
             self._say(Feedback("operation", text))
+        return ""
 
     def refuse(self, activity_id: str, why: str) -> None:
         """Refuse a desired state that cannot be read at all."""
         if self._operation is None or self._operation.id != activity_id:
             self._refuse(activity_id, why)
-
-    def _read(self, payload: bytes) -> Demand:
-        return read_demand(payload, self._topics.desired, self._conduct.agents, self._conduct.decisions)
 
     def _begin(self, demand: Demand) -> None:
         self._say(Feedback("operation", f"{name_of(demand.activity_id)}: begins"))
@@ -167,27 +171,39 @@ class Orchestrator:
 
     # ── what is told ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def cancel(self, activity_id: str, command: str) -> None:
-        """Somebody commands from outside: ROLLBACK or CLEANUP end the operation, and take everything back."""
+    def cancel(self, activity_id: str, command: str) -> str:
+        """Somebody commands from outside: ROLLBACK or CLEANUP end the operation, and take everything back. Returns why this one
+        does not, "" when it does."""
         running = self._operation
         if running is None or running.id != activity_id:
-            self._ignore(self._topics.command, f"{command} for {name_of(activity_id)}, which is not at work")
-        elif command not in ("ROLLBACK", "CLEANUP"):
-            self._ignore(self._topics.command, f"{command}: an update manager gives this command itself")
-        else:
-            self.meet(Cancelled(f"it was cancelled by {command}"))
+            return f"{command} for {name_of(activity_id)}, which is not at work"
+        if command not in ("ROLLBACK", "CLEANUP"):
+            return f"{command}: an update manager gives this command itself"
+        self.meet(Cancelled(f"it was cancelled by {command}"))
+        return ""
 
-    def answer(self, activity_id: str, command: str, status: str, payload: bytes, *, has_time: bool) -> None:
+    def answer(self, activity_id: str, command: str, status: str, payload: bytes, *, has_time: bool) -> str:
         """The owner's answer. `command`: the one that it is about, "" where the answer does not say it. `has_time`: it has a
-        timestamp, so that two answers differ."""
+        timestamp, so that two answers differ. Returns why it does not count, "" when it does."""
         running = self._operation
         question = running.question if running is not None and running.id == activity_id else ""
         if not question or command not in ("", question) or (has_time and payload == self._answer):
-            self._ignore(self._topics.answer, f"{status} for {name_of(activity_id)} answers no open question")
-            return
+            return f"{status} for {name_of(activity_id)} answers no open question"
         self._answer = payload
         why = "" if status == "APPROVED" else f"the owner answered {status or 'nothing'} to {question}"
         self.meet(Answered(question, not why, why))
+        return ""
+
+    @property
+    def asks_owner(self) -> bool:
+        """Whether a question to the owner is open."""
+        return self._operation is not None and self._operation.question != ""
+
+    def ask_owner_again(self) -> None:
+        """Ask the owner the open question, because others can hear it now."""
+        running = self._operation
+        if running is not None and running.question:
+            self._ask_owner(running, running.question)
 
     def feedback(self, domain: str, told: Told) -> None:
         """Feedback of an agent. That of other activities is about somebody else's commands."""
@@ -232,11 +248,13 @@ class Orchestrator:
 
     def _follow(self, step: Step, *, goes_on: bool = False) -> None:
         """Store an operation, and carry out its effects. `goes_on`: its id does, and no end of it is told."""
-        operation = step.operation
+        operation, before = step.operation, self._operation
+        if operation.question and (before is None or before.question != operation.question):
+            operation = changed(operation, asked_ms=self._now_ms())
         if operation.status in ENDS:
             self._operation = None
             self._journal.operations.drop(self._conduct.domain)
-        elif self._operation is None or _differs(self._operation, operation):
+        elif before is None or differs(before, operation):
             self._operation = operation
             self._journal.operations.keep(self._conduct.domain, operation, self._boot())
         else:
@@ -272,8 +290,7 @@ class Orchestrator:
                 if status in ENDS:
                     self._tell_end(operation, status, message)
             case AskOwner(command):
-                self._publish(Outgoing(self._topics.question, encode(Envelope(id_, now_ms, {"command": command}))))
-                self._say(Feedback("operation", f"{name_of(id_)}: the owner is asked about {command}"))
+                self._ask_owner(operation, command)
             case WithdrawQuestion():
                 pass  # an answer finds no open question any more
             case Reboot():
@@ -290,6 +307,12 @@ class Orchestrator:
         self._journal.drop_condition("OperationCompleted")  # each end is news with a time of its own
         condition = Condition("OperationCompleted", status == "COMPLETED", _REASONS[status], f"operation {text}")
         self._journal.set_condition(condition)
+
+    def _ask_owner(self, operation: Operation, command: str) -> None:
+        """The same question again, as after a restart, is the same message."""
+        content = encode(Envelope(operation.id, operation.asked_ms or self._now_ms(), {"command": command}))
+        self._publish(Outgoing(self._topics.question, content))
+        self._say(Feedback("operation", f"{name_of(operation.id)}: the owner is asked about {command}"))
 
     def _send(self, domain: str, topic: str, payload: bytes) -> None:
         if domain in self._lines.local:
@@ -315,21 +338,5 @@ class Orchestrator:
             why = f"the agent of {domain} did not answer within {seconds:g} s"
             self._journal.set_condition(Condition("AgentReachable", False, "Silent", why, domain=domain))
 
-    def _ignore(self, topic: str, why: str) -> None:
-        self._say(Feedback("message-ignored", why, place=topic))
-
     def _now_ms(self) -> int:
         return int(self._now() * 1000)
-
-
-def _differs(before: Operation, now: Operation) -> bool:
-    """Whether an operation has to be stored. Progress alone is told again by the next message of its agent."""
-    return _without_progress(before) != _without_progress(now)
-
-
-def _without_progress(operation: Operation) -> Operation:
-    parts = (
-        changed(part, actions=tuple(changed(each, progress=0, message="") for each in part.actions))
-        for part in operation.parts
-    )
-    return changed(operation, parts=tuple(parts))

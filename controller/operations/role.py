@@ -15,20 +15,21 @@ from typing import TYPE_CHECKING
 from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.journal.mailbox import MOST_TRIES, Incoming
 from evenkeel.controller.loop.defects import Defects
-from evenkeel.controller.operations.conduct import OperationsConduct, OperationsTopics
+from evenkeel.controller.mqtt.session import is_of
+from evenkeel.controller.operations.backend import Backend
+from evenkeel.controller.operations.conduct import OperationsConduct, operations_topics
 from evenkeel.controller.operations.judgement import Judgement
 from evenkeel.controller.operations.orchestrator import Lines, Orchestrator
 from evenkeel.controller.operations.reboot import Reboots
 from evenkeel.controller.operations.values import Values
+from evenkeel.controller.operations.wait import wait_for
 from evenkeel.controller.process.clock import Clock, system_clock
 from evenkeel.reconcilers.operations.inventory import read_report
 from evenkeel.reconcilers.operations.waiting import timers
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.kanto.heard import heard_from
-from evenkeel.specs.kanto.updateagent import read_command, read_envelope, shorter_feedback
+from evenkeel.specs.kanto.updateagent import shorter_feedback
 from evenkeel.specs.operations.events import Elapsed, Timer
-from evenkeel.specs.problem import problems_text
-from evenkeel.specs.reading.wire import MOST_BYTES, rescued_activity
 
 if TYPE_CHECKING:
     from evenkeel.controller.mqtt import Message
@@ -42,7 +43,7 @@ class OperationsRole:
     def __init__(
         self,
         conduct: OperationsConduct,
-        topics: OperationsTopics,
+        backend: Backend,
         lines: Lines,
         orchestrator: Orchestrator,
         reboots: Reboots,
@@ -52,8 +53,9 @@ class OperationsRole:
         say: Callable[[Feedback], None],
         clock: Clock = system_clock,
     ) -> None:
-        self._conduct, self._own, self._lines, self._orchestrator = conduct, topics, lines, orchestrator
+        self._conduct, self._backend, self._lines, self._orchestrator = conduct, backend, lines, orchestrator
         self._values, self._clock = values, clock
+        self._feedback = operations_topics(conduct.domain).feedback
         self._judgement = Judgement(values, lambda: orchestrator.operation, orchestrator.meet)
         orchestrator.on_step = self._judgement.wake
         self._reboots, self._journal, self._defects, self._say = reboots, journal, defects, say
@@ -83,67 +85,19 @@ class OperationsRole:
     @property
     def topics(self) -> Sequence[str]:
         remote = [topic for topic, domain in self._domains.items() if domain not in self._lines.local]
-        own = self._own
-        return (own.desired, own.command, own.get, own.answer, *remote, *self._values.topics)
+        return (*self._backend.topics, *remote, *self._values.topics)
 
     def has_room(self) -> bool:
-        return not self._journal.outbox.is_full(self._own.feedback)
+        return self._backend.has_room()
 
     def arrived(self, message: Message) -> None:
-        topic, own = message.topic, self._own
+        topic = message.topic
         if topic in self._values.topics:
             self._values.receive(topic, message.payload, self._clock().up_s, retained=message.retained)
         if topic in self._domains:
             self._hear(self._domains[topic], topic, message.payload, retained=message.retained)
-        elif topic == own.desired:
-            self._desired(message)
-        elif topic not in (own.command, own.answer, own.get):
-            return  # a value alone
-        elif message.retained:
-            self._ignore(topic, "a retained message is stale here; it counts only when it is sent")
-        elif topic == own.command:
-            command = read_command(message.payload, topic)
-            if isinstance(command, tuple):
-                self._ignore(topic, problems_text(command, "; "))
-            else:
-                self._orchestrator.cancel(command.activity_id, command.command)
-        elif topic == own.answer:
-            self._answer(message.payload)
-        else:
-            received = read_envelope(message.payload, topic)
-            if received.problems:
-                self._ignore(topic, problems_text(received.problems, "; "))
-            else:
-                self._orchestrator.reports.ask(received.activity_id)
-
-    def _desired(self, message: Message) -> None:
-        mail = self._journal.mailbox(self._conduct.domain)
-        if message.retained:
-            if mail.knows_retained(message.topic, message.payload):
-                return
-            mail.remember_retained(message.topic, message.payload)
-        if message.cut_from:
-            why = f"the message is larger than {MOST_BYTES // 1024**2} MiB: {message.cut_from} bytes"
-            self._orchestrator.refuse(rescued_activity(message.payload), why)
-        elif not message.payload:
-            self._ignore(message.topic, "it is empty, as when a retained desired state is cleared at the broker")
-        else:
-            self._orchestrator.desired(message.payload)
-
-    def _answer(self, payload: bytes) -> None:
-        received = read_envelope(payload, self._own.answer)
-        value = received.payload if isinstance(received.payload, dict) else {}
-        if received.problems:
-            self._ignore(self._own.answer, problems_text(received.problems, "; "))
-            return
-        status, command = value.get("status"), value.get("command")
-        self._orchestrator.answer(
-            received.activity_id,
-            command if isinstance(command, str) else "",
-            status if isinstance(status, str) else "",
-            payload,
-            has_time=received.timestamp_ms != 0,
-        )
+        elif any(is_of(each, topic) for each in self._backend.topics):
+            self._backend.arrived(message)
 
     def _hear(self, domain: str, topic: str, payload: bytes, *, retained: bool = False) -> None:
         if topic == self._lines.topics[domain].feedback:
@@ -164,19 +118,28 @@ class OperationsRole:
 
     def shorter(self, topic: str, payload: bytes) -> Iterator[bytes]:
         """Feedback with shorter and shorter texts: its sender needs the status in any case."""
-        return shorter_feedback(payload) if topic == self._own.feedback else iter(())
+        return shorter_feedback(payload) if topic == self._feedback else iter(())
 
     async def introduce(self) -> None:
         self._values.connect()
-        self._orchestrator.reports.introduce()
+        self._backend.connected()
 
     def disconnected(self) -> None:
         self._values.disconnect()
+        self._backend.disconnected()
 
     async def serve(self) -> None:
         self._orchestrator.resume()
         async with asyncio.TaskGroup() as group:
-            for work in (self._hear_own, self._time, self._report, self._narrate, self._reboot, self._judge):
+            for work in (
+                self._hear_own,
+                self._time,
+                self._report,
+                self._narrate,
+                self._reboot,
+                self._judge,
+                self._converse,
+            ):
                 part = f"{self.name}, {work.__name__.strip('_')}"
                 group.create_task(self._defects.supervise(part, work))
 
@@ -221,13 +184,13 @@ class OperationsRole:
                 self._orchestrator.meet(Elapsed(over[0][1]))
                 continue
             self._orchestrator.changed.clear()
-            await _first(self._orchestrator.changed, min(running.values()) - now_s if running else None)
+            await wait_for(self._orchestrator.changed, min(running.values()) - now_s if running else None)
 
     async def _report(self) -> None:
         reports = self._orchestrator.reports
         while True:
             reports.changed.clear()
-            await _first(reports.changed, reports.due_in_s())
+            await wait_for(reports.changed, reports.due_in_s())
             if reports.due_in_s() == 0.0:
                 with self._journal.at_once():
                     reports.work()
@@ -246,14 +209,8 @@ class OperationsRole:
     async def _judge(self) -> None:
         await self._judgement.serve()
 
+    async def _converse(self) -> None:
+        await self._backend.serve()
+
     async def _reboot(self) -> None:
         await self._reboots.serve(self._orchestrator)
-
-
-async def _first(event: asyncio.Event, seconds: float | None) -> None:
-    """Wait for an event, for so many seconds at most."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass

@@ -91,13 +91,12 @@ def load_update_manager(
 
 
 def migrated_update_manager(file: Path, notes: list[Problem]) -> tuple[Settings, str]:
-    """The settings in a `config.json`, and the password. SettingsError as above; a configuration that means Things is
-    migrated with a warning."""
+    """The settings in a `config.json`, and the password. SettingsError as above."""
     problems: list[Problem] = []
     tree = _read(file, problems)
     flaws: list[Flaw] = []
     over = laid_over(tree.value, Line(), {}, flaws)
-    theirs = update_manager_settings(over.value, flaws, "warn")
+    theirs = update_manager_settings(over.value, flaws)
     problems += (_placed(flaw, file, tree, over) for flaw in flaws)
 
     def where(keys: Keys) -> tuple[Place, Keys]:

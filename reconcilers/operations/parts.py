@@ -1,4 +1,4 @@
-"""Changed copies of an operation: one share, one group, one part. Pure."""
+"""Changed copies of an operation: one share, one group, one part; and whether two of them differ. Pure."""
 
 from __future__ import annotations
 
@@ -34,3 +34,16 @@ def with_shares(
 def shares_of(operation: Operation, domain: str) -> Iterator[Share]:
     """The shares of one domain, over all groups."""
     return (share for group in operation.groups for share in group.shares if share.domain == domain)
+
+
+def differs(before: Operation, now: Operation) -> bool:
+    """Whether an operation has to be stored. Progress alone is told again by the next message of its agent."""
+    return _without_progress(before) != _without_progress(now)
+
+
+def _without_progress(operation: Operation) -> Operation:
+    parts = (
+        changed(part, actions=tuple(changed(each, progress=0, message="") for each in part.actions))
+        for part in operation.parts
+    )
+    return changed(operation, parts=tuple(parts))

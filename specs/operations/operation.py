@@ -119,8 +119,8 @@ class DomainPart(Struct, frozen=True, omit_defaults=True):
 class Operation(Struct, frozen=True, omit_defaults=True):
     """`content`: the digest of the desired state. `parts`: of each domain that has an agent, in their order. `groups`: there
     are none before all domains are identified. `approved`: the commands to which the owner has agreed. `question`: the
-    command for which the owner is asked now. `reboots`: everything waits for the reboot. `notes`: remarks about the desired
-    state, such as domains without an agent."""
+    command for which the owner is asked now, since `asked_ms` (milliseconds of the epoch). `reboots`: everything waits for
+    the reboot. `notes`: remarks about the desired state, such as domains without an agent."""
 
     id: str
     content: str
@@ -130,6 +130,7 @@ class Operation(Struct, frozen=True, omit_defaults=True):
     status: Status = "IDENTIFYING"
     approved: tuple[Command, ...] = ()
     question: Command | Literal[""] = ""
+    asked_ms: int = 0
     reboots: bool = False
     cancelled: str = ""
     notes: str = ""

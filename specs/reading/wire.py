@@ -20,6 +20,8 @@ from evenkeel.specs.reading.tree import MOST_DEPTH, Value
 
 MOST_BYTES = 4 * 1024**2
 
+_TOO_LARGE = f"the message is larger than {MOST_BYTES // 1024**2} MiB"
+
 _KEYS = {
     key.casefold(): key
     for key in (
@@ -39,7 +41,7 @@ def read_json(content: bytes, flaws: list[Flaw]) -> Value:
     message = ""
     try:
         if len(content) > MOST_BYTES:
-            message = f"the message is larger than {MOST_BYTES // 1024**2} MiB"
+            message = _TOO_LARGE
         elif not content.strip():
             message = "the message is empty"
         else:
@@ -54,6 +56,11 @@ def read_json(content: bytes, flaws: list[Flaw]) -> Value:
         message = "no valid JSON: a number has too many digits"
     flaws.append(Flaw((), message))
     return None
+
+
+def too_large(size: int) -> str:
+    """Why a message of so many bytes is not read."""
+    return f"{_TOO_LARGE}: {size} bytes"
 
 
 def _sound(value: Any, path: Path, flaws: list[Flaw]) -> Value:

@@ -25,6 +25,7 @@ ConsentCommand = Literal["DOWNLOAD", "UPDATE", "ACTIVATE"]
 Failures = Literal["together", "independent"]
 UnknownDomains = Literal["skip", "fail"]
 NewDesiredState = Literal["queue", "supersede"]
+Backend = Literal["topics", "things"]
 
 _ROOT = "updateManager"
 _SHORTEST = timedelta(milliseconds=1)
@@ -86,6 +87,14 @@ class UpdateManagerSpec(Struct, frozen=True, forbid_unknown_fields=True, rename=
         str,
         Meta(description="Names the update manager in reports and topics: `vehicle` has the topics `vehicleupdate/…`."),
     ] = "vehicle"
+    backend: Annotated[
+        Backend,
+        Meta(
+            description="The way of the backend to it. `topics`: plain MQTT, as with Leda. `things`: the feature "
+            "UpdateManager of the device in Eclipse Ditto, over Kanto's edge connector (topics `edge/thing/…`, `command///…` "
+            "and `e`); the topics of `domain` are not heard. Agents stay on their topics."
+        ),
+    ] = "topics"
     agents: Annotated[
         dict[str, UpdateManagerAgentSpec],
         Meta(description="The update agents by their domains. Those of this device belong to them by themselves."),
@@ -159,6 +168,8 @@ class UpdateManagerSettings(Struct, frozen=True):
     enable: bool = False
     domain: str = "vehicle"
     """Default: Leda's. Kanto's is `device`, which holds for its `config.json`. "" has the topics `update/…`."""
+    backend: Backend = "topics"
+    """Kanto's default is Things, which holds for its `config.json`."""
     agents: Mapping[str, UpdateManagerAgent] = {}
     """All of them by domain, those of this device included where the update manager is enabled. No two have the same
     topics."""
@@ -187,6 +198,7 @@ def update_manager_from(spec: UpdateManagerSpec, local: Mapping[str, bool], flaw
     settings = UpdateManagerSettings(
         enable=spec.enable,
         domain=spec.domain,
+        backend=spec.backend,
         agents=_agents(spec, local if spec.enable else {}, flaws),
         phase_timeout=duration_from(spec.phase_timeout, (_ROOT, "phaseTimeout"), flaws, _SHORTEST),
         report_feedback_interval=duration_from(

@@ -64,6 +64,7 @@ def test_defaults_are_those_of_the_decisions() -> None:
 EVERYTHING: dict[str, Any] = {
     "enable": True,
     "domain": "fleet",
+    "backend": "things",
     "agents": {
         "safety-ecu": {"rebootRequired": True, "readTimeout": "500ms", "rank": 2},
         "radio": {},
@@ -85,6 +86,7 @@ EVERYTHING: dict[str, Any] = {
 MEANT = UpdateManagerSettings(
     enable=True,
     domain="fleet",
+    backend="things",
     agents={
         "safety-ecu": UpdateManagerAgent(True, timedelta(milliseconds=500), 2),
         "radio": UpdateManagerAgent(),

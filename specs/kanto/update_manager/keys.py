@@ -42,7 +42,7 @@ _ELSEWHERE = "does nothing here; evenkeel logs to standard error"
 
 KEYS = (
     Key(("domain",), "domain", "text", "device", "name of the update manager in topics"),
-    Key(("thingsEnabled",), "things-enabled", "truth", "true", "Things instead of topics; has to be false here"),
+    Key(("thingsEnabled",), "things-enabled", "truth", "true", "Things instead of topics for the backend"),
     Key(("rebootEnabled",), "reboot-enabled", "truth", "true", "whether the device is rebooted"),
     Key(("rebootAfter",), "reboot-after", "duration", "30s", "time before the reboot"),
     Key(("reportFeedbackInterval",), "report-feedback-interval", "duration", "1m", "time between reports of progress"),

@@ -1,16 +1,16 @@
 """The `config.json` of Kanto's update manager → the settings of evenkeel, in their written form (update-manager.md §4).
 
-A configuration that works for Kanto works here, with three exceptions. One that means Things, as one without
-`thingsEnabled` does, is refused: the update manager is not served over Things yet, and topics that the original does not
-open would let others command the device. A known key in another case, which Go takes, is an error, as in the other
-configuration of Kanto. A consent command that Kanto does not know is an error, because the owner would not be asked.
+A configuration that works for Kanto works here, with two exceptions. A known key in another case, which Go takes, is an
+error, as in the other configuration of Kanto. A consent command that Kanto does not know is an error, because the owner
+would not be asked.
 
-The rest of the differences are warnings. The password is not in the result: it stays where it is.
+Without `thingsEnabled` the backend is served over Things, as with Kanto, and that is told. The rest of the differences are
+warnings. The password is not in the result: it stays where it is.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -25,9 +25,6 @@ from evenkeel.specs.problem import Flaw, Path, likely
 from evenkeel.specs.reading.tree import Value
 from evenkeel.specs.reading.walk import faults, in_words
 from evenkeel.specs.settings.settings import SettingsSpec
-
-Things = Literal["refuse", "warn"]
-"""What becomes of a configuration that means Things."""
 
 USUAL_DOMAIN = "device"
 _PHASES = ("DOWNLOAD", "UPDATE", "ACTIVATE")
@@ -93,6 +90,7 @@ _DURATIONS = (
 _SAME: dict[Path, Path] = {
     **{("updateManager", *ours): (theirs,) for theirs, ours, _, _ in _DURATIONS},
     ("updateManager", "domain"): ("domain",),
+    ("updateManager", "backend"): ("thingsEnabled",),
     ("updateManager", "agents"): ("agents",),
     ("updateManager", "ownerConsent", "commands"): ("ownerConsentCommands",),
     ("updateManager", "reboot", "enable"): ("rebootEnabled",),
@@ -118,7 +116,7 @@ def update_manager_path(path: Path) -> Path:
     return ()
 
 
-def update_manager_settings(value: Value, flaws: list[Flaw], things: Things = "refuse") -> dict[str, Value]:
+def update_manager_settings(value: Value, flaws: list[Flaw]) -> dict[str, Value]:
     """The settings as somebody would have written them, {} where there is an error; flaws have paths of that
     configuration. `mqtt` is there where `connection` is."""
     if not isinstance(value, dict):
@@ -133,7 +131,6 @@ def update_manager_settings(value: Value, flaws: list[Flaw], things: Things = "r
     if any(not flaw.warning for flaw in flaws[before:]):
         return {}
     config: dict[str, Any] = {key: item for key, item in value.items() if item is not None}
-    _check_things(config, flaws, things)
     found: dict[str, Value] = {"updateManager": _section(config, flaws)}
     if "connection" in config:
         found["mqtt"] = mqtt_of(config["connection"], flaws)
@@ -180,21 +177,16 @@ def _without_unknown(value: dict[str, Value], flaws: list[Flaw]) -> dict[str, Va
     return found
 
 
-def _check_things(config: dict[str, Any], flaws: list[Flaw], things: Things) -> None:
-    if not config.get("thingsEnabled", True):
-        return
-    prefix = topic_prefix(config.get("domain", USUAL_DOMAIN))
-    is_given = "thingsEnabled" in config
-    said = "the update manager is not served over Things yet"
-    if not is_given:
-        said += ", and without `thingsEnabled` Kanto's is served over Things alone"
-    said += "; apply, refresh and consent of the feature UpdateManager are not heard"
-    if things == "warn":
-        hint = f"a backend has to use the topics {prefix}/… here"
+def _backend(config: dict[str, Any], flaws: list[Flaw]) -> str:
+    """The way of the backend, and a warning where nobody has chosen it: a backend that uses topics hears nothing then."""
+    if "thingsEnabled" not in config:
+        prefix = topic_prefix(config.get("domain", USUAL_DOMAIN))
+        said = (
+            f"is not given, so that the backend has to use Things, as with Kanto; there are no topics {prefix}/… for it"
+        )
+        hint = 'write `"thingsEnabled": true`, or `false` for the topics'
         flaws.append(Flaw(("thingsEnabled",), said, hint, warning=True))
-        return
-    hint = f'write `"thingsEnabled": false`, or give -things-enabled=false; then it has the topics {prefix}/…'
-    flaws.append(Flaw(("thingsEnabled",), said, hint))
+    return "things" if config.get("thingsEnabled", True) else "topics"
 
 
 def _section(config: dict[str, Any], flaws: list[Flaw]) -> dict[str, Value]:
@@ -202,6 +194,7 @@ def _section(config: dict[str, Any], flaws: list[Flaw]) -> dict[str, Value]:
     consent: dict[str, Value] = {}
     found: dict[str, Value] = {"enable": True, "domain": config.get("domain", USUAL_DOMAIN)}
     sections: dict[str, dict[str, Value]] = {"reboot": reboot, "ownerConsent": consent}
+    found["backend"] = _backend(config, flaws)
     agents = config.get("agents", {})
     found["agents"] = {domain: _agent(domain, agent, flaws) for domain, agent in agents.items()}
     for theirs, ours, default, empty in _DURATIONS:

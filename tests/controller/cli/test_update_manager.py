@@ -136,7 +136,6 @@ def test_no_output_has_a_password(device: Device, um: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["-things-enabled"], "the update manager is not served over Things yet"),
         (["-things-enabled", "false"], "write `-things-enabled=true` or `-things-enabled=false`"),
         (["--cfg-file", "/c"], "there is no flag `-cfg-file`; did you mean `-config-file`?"),
         (["-ecu-read-timeout=1s"], "there is no agent `ecu`"),

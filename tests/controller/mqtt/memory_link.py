@@ -27,6 +27,8 @@ class MemoryLink:
         self.most_bytes = most_bytes
         self._topics: list[str] = []
         self._queue: deque[tuple[int, str, bytes]] = deque()
+        self._newest: dict[str, tuple[int, str, bytes]] = {}
+        self._repeated: set[int] = set()
         self._changed, self._count, self._flying = asyncio.Event(), 0, 0
         line: Any = SimpleNamespace(acknowledge=self._acknowledge)
         self._session = Session(line, WINDOW, BrokerLimits("broker:memory"))
@@ -45,7 +47,14 @@ class MemoryLink:
         assert any(is_of(each, topic) for each in self._topics), "nobody hears it"
         for text in texts:
             self._count += 1
-            self._queue.append((self._count, topic, text.encode()))
+            self._newest[topic] = (self._count, topic, text.encode())
+            self._queue.append(self._newest[topic])
+        self._changed.set()
+
+    def deliver_again(self, topic: str) -> None:
+        """The broker has not heard that the newest message of a topic was acknowledged."""
+        self._repeated.add(self._newest[topic][0])
+        self._queue.append(self._newest[topic])
         self._changed.set()
 
     @property
@@ -63,7 +72,9 @@ class MemoryLink:
             while self._queue and self._flying < WINDOW:
                 packet, topic, payload = self._queue.popleft()
                 self._flying += 1
-                yield Message(topic, payload, False, False, self._session.delivery(packet), 0, packet)
+                yield Message(
+                    topic, payload, False, packet in self._repeated, self._session.delivery(packet), 0, packet
+                )
             self._changed.clear()
             await self._changed.wait()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -188,3 +189,46 @@ def test_one_that_is_told_to_stop_as_a_message_comes_stops() -> None:
         assert done
 
     run(work())
+
+
+class InCapitals:
+    """Messages of topic `h` are held for a while, and all are published in capitals."""
+
+    def __init__(self) -> None:
+        self.held: tuple[str, ...] = ("h",)
+
+    def holds(self) -> Sequence[str]:
+        return self.held
+
+    def wrapped(self, message: Outgoing) -> Outgoing:
+        return Outgoing(message.topic.upper(), message.payload)
+
+
+def test_what_is_held_waits_and_all_is_published_in_its_form_of_that_moment() -> None:
+    async def story() -> None:
+        journal, link, said, wrapping = empty_journal(), Link(), list[Feedback](), InCapitals()
+        sender = Sender(link, journal, said.append, lambda topic, payload: iter(()), _nothing, _nothing)  # type: ignore[arg-type]
+        sender.wrapping = wrapping
+        put(journal, "h1", "a1", "h2")
+        sending = asyncio.ensure_future(sender.send())
+        await asyncio.sleep(5)
+        assert link.heard == ["A1"]
+        wrapping.held = ()
+        sender.wake()
+        await asyncio.sleep(5)
+        assert link.heard == ["A1", "H1", "H2"]
+        assert not journal.outbox.waits("h")
+        link.denied = {"H"}
+        put(journal, "h3")
+        sender.wake()
+        await asyncio.sleep(5)
+        assert journal.outbox.waits("h")
+        assert (
+            sender.denied == "h: the message was refused: not authorized (on `H`), and what is to be said there waits"
+        )
+        sending.cancel()
+        with suppress(asyncio.CancelledError):
+            await sending
+        journal.close()
+
+    run(story())

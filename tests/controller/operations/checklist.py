@@ -18,7 +18,6 @@ NOWHERE: dict[str, str] = {
     "CS-14": "about the agent for containers (tests/controller/agents)",
     "INT-5": "about the agent for containers (tests/controller/agents)",
     **{f"CFG-{number}": "about settings (tests/controller/settings)" for number in range(1, 10)},
-    **{f"THG-{number}": "messages for Eclipse Ditto are not offered yet" for number in range(1, 9)},
     "LOG-1": "about Kanto's log; that of evenkeel goes to the journal of the system (tests/controller/process)",
     **{f"STR-{number}": "about the classes of the original; nothing of it is on the wire" for number in range(1, 8)},
 }

@@ -110,6 +110,7 @@ class Broker(MemoryLink):
             again = self._again
             yield True
             await again.wait()
+            yield False
 
     def reconnects(self) -> None:
         """The broker was away for a moment."""
@@ -119,7 +120,7 @@ class Broker(MemoryLink):
     async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
         await super().publish(topic, payload, qos=qos, retain=retain)
         assert qos == 1
-        content = json.loads(payload)
+        content = json.loads(payload) if payload else None
         self.published.append(Published(topic, content, retain))
         asyncio.get_running_loop().call_soon(self._hear, topic, content)
 
@@ -261,6 +262,8 @@ class Device:
             return
         for agent in self.others.values():
             prefix = f"{agent.domain.replace('-', '')}update"
+            if not topic.startswith(f"{prefix}/"):
+                continue
             id_ = content["activityId"]
             if topic == f"{prefix}/desiredstate":
                 self._tell(prefix, id_, agent.slice())

@@ -163,15 +163,14 @@ def test_what_is_wrong_is_told_where_it_is(file: Path, own: Path) -> None:
     ]
 
 
-def test_things_are_refused_and_the_file_is_named(file: Path, own: Path) -> None:
-    file.write_text('{"domain": "vehicle",\n "thingsEnabled": true}')
-    (complaint,) = complaints(file, own)
-    assert complaint.startswith("F:2:2: thingsEnabled: the update manager is not served over Things yet; ")
-    assert complaint.endswith("give -things-enabled=false; then it has the topics vehicleupdate/…")
-    assert load(file, own, ["-things-enabled=false"]).settings.update_manager.domain == "vehicle"
-    (complaint,) = complaints(file, own, ["-domain=x", "-things-enabled"])
-    assert complaint.startswith("command line: things-enabled: ")
-    assert complaint.endswith("xupdate/…")
+def test_things_without_a_choice_are_told_with_the_file(file: Path, own: Path) -> None:
+    notes: list[Problem] = []
+    file.write_text('{"domain": "vehicle"}')
+    assert load(file, own, notes=notes).settings.update_manager.backend == "things"
+    (told,) = [problem_text(note).replace(str(file), "F") for note in notes if note.path == "thingsEnabled"]
+    assert told.startswith("F:1:1: thingsEnabled: is not given, so that the backend has to use Things")
+    assert "there are no topics vehicleupdate/…" in told
+    assert load(file, own, ["-things-enabled=false"]).settings.update_manager.backend == "topics"
 
 
 @pytest.mark.parametrize(
@@ -198,8 +197,8 @@ def test_cfg_2_a_folder_is_no_file(tmp_path: Path, own: Path) -> None:
 def test_without_a_file_the_command_line_is_enough(own: Path) -> None:
     settings = load(None, own, ["-things-enabled=false", "-domains=a"]).settings
     assert (settings.update_manager.domain, tuple(settings.update_manager.agents)) == ("device", ("a",))
-    with pytest.raises(SettingsError, match=r"command line: thingsEnabled: .* without `thingsEnabled`"):
-        load(None, own)
+    assert settings.update_manager.backend == "topics"
+    assert load(None, own).settings.update_manager.backend == "things"
 
 
 # --- evenkeel's own settings ------------------------------------------------------------------------------------------
@@ -296,16 +295,19 @@ def test_migration_writes_what_means_the_same_and_the_password_apart(file: Path,
     assert read_access(after.mqtt).password == "s3cret"
 
 
-@pytest.mark.parametrize("value", [{}, {"thingsEnabled": True}])
-def test_things_are_migrated_with_a_warning(file: Path, value: Any) -> None:
+@pytest.mark.parametrize(("value", "is_told"), [({}, True), ({"thingsEnabled": True}, False)])
+def test_things_are_migrated(file: Path, tmp_path: Path, value: Any, is_told: bool) -> None:
     file.write_text(json.dumps({"domain": "vehicle", **value}))
     notes: list[Problem] = []
     settings = migrated_settings(file, notes)
-    assert settings.update_manager.domain == "vehicle"
+    assert (settings.update_manager.domain, settings.update_manager.backend) == ("vehicle", "things")
     told = [problem_text(note).replace(str(file), "F") for note in notes]
-    assert sum("not served over Things yet" in text for text in told) == 1
-    assert any("a backend has to use the topics vehicleupdate/… here" in text for text in told)
+    assert any("there are no topics vehicleupdate/…" in text for text in told) is is_told
     assert "F: it names no engine, so `evenkeel run` only simulates containers of this device (warning); " in told[0]
+    config = tmp_path / "new.yaml"
+    config.write_text(to_yaml(settings))
+    assert "  backend: things\n" in config.read_text()
+    assert load_settings(config) == settings
 
 
 def test_a_wrong_configuration_is_not_migrated(file: Path, tmp_path: Path) -> None:
@@ -335,7 +337,7 @@ def test_everything_that_can_be_migrated_is_read_again(file: Path, tmp_path: Pat
     assert load_settings(config) == settings
     manager, usual = settings.update_manager, Settings().update_manager
     same = {name for name in manager.__struct_fields__ if getattr(manager, name) == getattr(usual, name)}
-    assert same == {"agents", "failures", "unknown_domains", "new_desired_state", "values"}
+    assert same == {"backend", "agents", "failures", "unknown_domains", "new_desired_state", "values"}
 
 
 def test_the_other_configuration_of_kanto_is_still_migrated(file: Path) -> None:

@@ -549,17 +549,36 @@ def test_no_keep_alive_is_the_longest() -> None:
 # --- Things -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", [{}, {"thingsEnabled": True}, {"thingsEnabled": None}, {"domain": "device"}])
-def test_a_configuration_that_means_things_is_refused_with_the_remedy(value: Any) -> None:
-    (flaw,) = read(value).flaws
-    assert flaw.startswith("thingsEnabled: the update manager is not served over Things yet")
-    assert flaw.endswith(
-        'write `"thingsEnabled": false`, or give -things-enabled=false; then it has the topics deviceupdate/…'
+@pytest.mark.parametrize(
+    ("value", "words", "environment", "backend"),
+    [
+        ({"thingsEnabled": True}, (), {}, "things"),
+        ({"thingsEnabled": False}, (), {}, "topics"),
+        ({}, ["-things-enabled"], {}, "things"),
+        ({"thingsEnabled": True}, ["-things-enabled=false"], {}, "topics"),
+        ({"thingsEnabled": True}, (), {"THINGS_ENABLED": "0"}, "topics"),
+        ({"thingsEnabled": False}, (), {"THINGS_ENABLED": "true"}, "things"),
+        ({"thingsEnabled": False}, ["-things-enabled"], {"THINGS_ENABLED": "0"}, "things"),
+    ],
+)
+def test_things_enabled_chooses_the_backend(
+    value: Any, words: Sequence[str], environment: Mapping[str, str], backend: str
+) -> None:
+    found = read(value, words, environment)
+    assert found.settings is not None
+    assert (found.settings.update_manager.backend, found.warnings) == (backend, [])
+
+
+@pytest.mark.parametrize("value", [{}, {"thingsEnabled": None}, {"domain": "device"}])
+def test_without_the_key_things_are_used_as_with_kanto_and_that_is_told(value: Any) -> None:
+    found = read(value)
+    assert found.settings is not None
+    assert found.settings.update_manager.backend == "things"
+    (told,) = found.warnings
+    assert told == (
+        "thingsEnabled: is not given, so that the backend has to use Things, as with Kanto; there are no topics "
+        'deviceupdate/… for it; write `"thingsEnabled": true`, or `false` for the topics'
     )
-    assert ("without `thingsEnabled`" in flaw) == (value.get("thingsEnabled") is None)
-    assert read(value, ["-things-enabled=false"]).settings is not None
-    assert read(value, (), {"THINGS_ENABLED": "0"}).settings is not None
-    assert read({"thingsEnabled": False}, ["-things-enabled"]).settings is None
 
 
 # --- consent ----------------------------------------------------------------------------------------------------------
