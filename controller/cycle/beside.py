@@ -1,9 +1,10 @@
 """Looks and repairs beside steps that take long: a pull, or a proof, holds up no other subject.
 
 Such a look states the health of the subjects that no step at work changes. Those of them that drifted are repaired
-towards the state that the domain is on its way to. Nothing else is decided: the revision is judged by its own turns, and
-nothing that these keep from look to look is changed here. When the last step has ended, what can be cut short of a repair
-is, and the next turn goes on with it.
+towards the state that the domain is on its way to; while it is still fetched what a subject is to become, one that is down is
+repaired towards last-good. Nothing else is decided: the revision is judged by its own turns, and nothing that these keep from
+look to look is changed here. When the last step has ended, what can be cut short of a repair is, and the next turn goes on
+with it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from evenkeel.controller.cycle.announcements import Announcements
 from evenkeel.controller.cycle.looks import Looks
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
+from evenkeel.controller.cycle.sight import Run
 from evenkeel.controller.cycle.stages import Stages
 from evenkeel.controller.cycle.wellbeing import Wellbeing
 from evenkeel.controller.journal.journal import Journal
@@ -27,12 +29,32 @@ from evenkeel.reconcilers.gate import Go, gate
 from evenkeel.reconcilers.ports import Ailment, Reconciler, Remembered, Seen, Want
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.look import Look
-from evenkeel.specs.plan import NOTHING_DONE, OUTSTANDING, Phase, Plan, Step
+from evenkeel.specs.plan import NOTHING_DONE, OUTSTANDING, Done, Outcome, Phase, Plan, Step
 
 LONG_S = 5.0
 """Steps that end sooner are followed by a look anyway."""
+_AGAIN_S = 1.0
+"""The pause after a look during which a step has begun or ended."""
 _PAUSE = 9
 """A look is followed by a pause of so many times its own length: it asks about every subject, and steps cause it."""
+
+
+class Work:
+    """Steps at work, and the `subjects` that they change. One whose steps have all ended well is not changed any more, when the
+    plan of the `run` has none for it in a later stage but those that clean up."""
+
+    def __init__(self, subjects: Collection[str], run: Run | None) -> None:
+        steps = [step for stage in run.plan.stages for step in stage.steps] if run is not None else []
+        here = {step.id for step in run.stage.steps} if run is not None else set[str]()
+        going_on = {step.subject for step in steps if step.id not in here and step.phase != Phase.CLEANUP}
+        lasts = {step.id: step.subject for step in steps if step.id in here and step.subject not in going_on}
+        self.subjects, self._lasts = frozenset(subjects), lasts
+
+    def ended(self, step: Step, outcome: Outcome, seconds: float) -> None:
+        """A try of a step has ended."""
+        is_last = isinstance(outcome, Done) and self._lasts.pop(step.id, None) is not None
+        if is_last and step.subject not in self._lasts.values():
+            self.subjects -= {step.subject}
 
 
 class Beside(Generic[Want, Seen, Remembered]):
@@ -58,8 +80,9 @@ class Beside(Generic[Want, Seen, Remembered]):
         self._left: frozenset[str] = frozenset()
         """Subjects that the last turn left as they are; and those whose repair here has failed since: the next turn tries it
         again."""
-        self._at_work: list[frozenset[str]] = []
-        """Per group of steps at work: the subjects that they change."""
+        self._waiting: frozenset[str] = frozenset()
+        """Subjects that the last turn is about to change, and has not begun to."""
+        self._at_work: list[Work] = []
         self._since_s = 0.0
         """The time, by the clock of the event loop, since when steps are at work without a break."""
         self._rested_s = 0.0
@@ -70,21 +93,22 @@ class Beside(Generic[Want, Seen, Remembered]):
         """Not set while something is repaired."""
         self._idle.set()
 
-    def heads_for(self, state: DesiredState, left: Collection[str]) -> None:
-        """A turn is on its way to this state, and leaves the subjects `left` as they are although they differ from it."""
-        self._heading, self._left = state, frozenset(left)
+    def heads_for(self, state: DesiredState, left: Collection[str], waiting: Collection[str] = ()) -> None:
+        """A turn is on its way to this state, and leaves the subjects `left` as they are although they differ from it. Those
+        that are `waiting` it will change, and only fetches for them now."""
+        self._heading, self._left, self._waiting = state, frozenset(left), frozenset(waiting)
 
     @asynccontextmanager
-    async def at_work(self, subjects: Collection[str]) -> AsyncIterator[None]:
+    async def at_work(self, subjects: Collection[str], run: Run | None = None) -> AsyncIterator[Work]:
         """A context in which steps are at work and change these `subjects`. At its end nothing is repaired beside them any
-        more."""
-        work = frozenset(subjects)
+        more. `run`: the stage of a turn, as for `Work`."""
+        work = Work(subjects, run)
         if not self._at_work:
             self._since_s = asyncio.get_running_loop().time()
             self._over.clear()
         self._at_work.append(work)
         try:
-            yield
+            yield work
         finally:
             self._at_work.remove(work)
             if not self._at_work:
@@ -94,17 +118,22 @@ class Beside(Generic[Want, Seen, Remembered]):
     async def look(self, look: Callable[[], Look]) -> None:
         """Look once the steps at work take long, state the health of all subjects that no step changes, and repair what
         drifted. Does nothing without such steps, or without other subjects."""
-        if not self._at_work:
-            return
         since_s, now_s = self._since_s, asyncio.get_running_loop().time
-        await asyncio.sleep(max(since_s + LONG_S - now_s(), self._rested_s - now_s(), 0.0))
-        if not self._at_work or self._since_s != since_s or not self._has_others():
-            return
-        work, memory, begun_s = tuple(self._at_work), self._memory.memory(), now_s()
-        seen = await self._looks.try_observe(look(), self._over)
-        self._rested_s = now_s() + _PAUSE * (now_s() - begun_s)
-        if seen is None or tuple(self._at_work) != work or self._memory.memory() != memory:
-            return  # a step has begun or ended meanwhile: the observation may be older than that
+        while self._at_work and self._since_s == since_s:
+            await asyncio.sleep(max(since_s + LONG_S - now_s(), self._rested_s - now_s(), 0.0))
+            if not self._at_work or self._since_s != since_s or not self._has_others():
+                return
+            changing, memory, begun_s = self._changing(), self._memory.memory(), now_s()
+            seen = await self._looks.try_observe(look(), self._over)
+            self._rested_s = now_s() + _PAUSE * (now_s() - begun_s)
+            if seen is None:
+                return
+            if self._changing() == changing and self._memory.memory() == memory:
+                await self._act_on(seen, memory, look)
+                return
+            await asyncio.sleep(_AGAIN_S)  # a step has begun or ended meanwhile: the observation may be older than that
+
+    async def _act_on(self, seen: Seen, memory: Remembered, look: Callable[[], Look]) -> None:
         ailing = self._wellbeing.tell_beside(seen, memory, self._changing())
         self._idle.clear()
         try:
@@ -122,37 +151,51 @@ class Beside(Generic[Want, Seen, Remembered]):
         return step.phase != Phase.CLEANUP and step.subject not in self._changing()
 
     def _changing(self) -> frozenset[str]:
-        return frozenset[str]().union(*self._at_work)
+        return frozenset[str]().union(*(work.subjects for work in self._at_work))
 
     async def _repair(self, seen: Seen, ailing: Mapping[str, Ailment], look: Callable[[], Look]) -> None:
-        """Repair the subjects that drifted by this look, one stage after the other, with a look between them. The output of
-        those that ail is kept before."""
+        """Repair the subjects that drifted by this look. The output of those that ail is kept before."""
         asked, state = self._journal.digest("desired"), self._heading or self._journal.readable_revision("desired")
         if state is None or not asked:
             return
         await self._ailments.listen(ailing, state.digest)
+        latest = await self._repair_towards(state, seen, look, asked, as_they_were=False)
+        good = self._journal.readable_revision("last-good") if self._waiting else None
+        if latest is not None and good is not None:
+            await self._repair_towards(good, latest, look, asked, as_they_were=True)
+
+    async def _repair_towards(
+        self, state: DesiredState, seen: Seen, look: Callable[[], Look], asked: str, *, as_they_were: bool
+    ) -> Seen | None:
+        """Repair one stage after the other, with a look between them; the last look, `None` when it cannot go on.
+        `as_they_were`: the subjects that wait to be changed, and are down; else all others."""
         want, label = self._reconciler.select(state), self._record.label(state.digest)
         activity = self._journal.mailbox(self._reconciler.domain).activity()
         reserved = reserved_subjects(activity, state) if activity is not None else frozenset[str]()
-        drifted = self._drifted(want, seen) - reserved
+        drifted = self._drifted(want, seen, as_they_were=as_they_were) - reserved
         while drifted and not self._over.is_set():
             plan = self._plan(want, seen, drifted, reserved)
             found = gate(plan, self._is_open)
             if not isinstance(found, Go):
-                return
+                return seen
             self._announced.announce("last-good", state, plan, is_repair=True)
             failed = await self._stages.beside(found.stage, label, self._over)
             self._left |= frozenset(failed)
             again = None if drifted.intersection(failed) else await self._looks.try_observe(look(), self._over)
             if again is None or self._journal.digest("desired") != asked:
-                return
+                return None
             seen = again
             self._wellbeing.tell_beside(seen, self._memory.memory(), self._changing())
+        return None if self._over.is_set() else seen
 
-    def _drifted(self, want: Want, seen: Seen) -> set[str]:
-        differences = self._reconciler.diff(want, seen, self._memory.memory())
+    def _drifted(self, want: Want, seen: Seen, *, as_they_were: bool) -> set[str]:
+        memory = self._memory.memory()
+        differences = self._reconciler.diff(want, seen, memory)
         found = {each.subject for each in differences if each.verb not in (*NOTHING_DONE, OUTSTANDING)}
-        return found.intersection(want.subjects) - self._left - self._changing()
+        found = found.intersection(want.subjects) - self._left - self._changing()
+        if not as_they_were:
+            return found - self._waiting
+        return found.intersection(self._waiting, self._reconciler.down(seen, memory, found))
 
     def _plan(self, want: Want, seen: Seen, drifted: Collection[str], reserved: Collection[str]) -> Plan:
         """The plan of the subjects that drifted alone."""

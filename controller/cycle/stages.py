@@ -11,7 +11,7 @@ from evenkeel.controller.cycle.fetching import Fetching
 from evenkeel.controller.cycle.leftovers import Leftovers
 from evenkeel.controller.cycle.record import Label, Record
 from evenkeel.controller.cycle.sight import Run
-from evenkeel.controller.cycle.stage import StepProgress
+from evenkeel.controller.cycle.stage import After, StepProgress
 from evenkeel.controller.cycle.steps import Steps
 from evenkeel.controller.cycle.trial import Renewed, Trial
 from evenkeel.controller.journal.journal import Journal, Role
@@ -47,9 +47,16 @@ class Stages(Generic[Want, Seen, Remembered]):
         self._tries, self._progress = tries, progress
 
     async def of_a_turn(
-        self, role: Role, state: DesiredState, run: Run, renewed: Renewed, stopping: asyncio.Event
+        self,
+        role: Role,
+        state: DesiredState,
+        run: Run,
+        renewed: Renewed,
+        stopping: asyncio.Event,
+        ended: After,
     ) -> Ending:
-        """Perform the stage of a turn; what its outcomes mean for the state."""
+        """Perform the stage of a turn; what its outcomes mean for the state. `ended` is called for every try of a step that
+        changes something."""
         stage, has_way_back = run.stage, bool(self._journal.digest("last-good"))
         label = self._record.label(state.digest)
         if stage.phase == Phase.DOWNLOAD:
@@ -60,7 +67,7 @@ class Stages(Generic[Want, Seen, Remembered]):
         else:
             self.only_watches = all(isinstance(step.action, Proof) for step in stage.steps)
             try:
-                outcomes = await self._steps.perform(stage, label, stopping, self._progress)
+                outcomes = await self._steps.perform(stage, label, stopping, self._progress, ended=ended)
             finally:
                 self.only_watches = False
         if not has_way_back and failures(stage, outcomes) and (proofs := started(run.plan, outcomes)):

@@ -130,11 +130,12 @@ class Turns(Generic[Want, Seen, Remembered]):
         renewed = self._tagged.renewed(sight.plan.differences, sight.seen, sight.memory)
         found = self._judge(sight, renewed)
         changing = _differing(found.plan if isinstance(found, Run) else sight.plan)
-        self.beside.heads_for(aim.state, _differing(sight) - changing)
+        waiting = changing if isinstance(found, Run) and found.stage.phase == Phase.DOWNLOAD else set[str]()
+        self.beside.heads_for(aim.state, _differing(sight) - changing, waiting)
         if not isinstance(found, Run):
             return found
-        async with self.beside.at_work(changing.union(sight.reserved)):
-            ending = await self.stages.of_a_turn(aim.role, aim.state, found, renewed, stopping)
+        async with self.beside.at_work((changing - waiting).union(sight.reserved), found) as work:
+            ending = await self.stages.of_a_turn(aim.role, aim.state, found, renewed, stopping, work.ended)
         if isinstance(ending, Retrying) and ending.phase != Phase.DOWNLOAD:  # nothing was disturbed, and a look follows
             await self.look_after_health(None, aim.asked, stopping, sight.reserved, ending.failed)
             self.wellbeing.hold_up()

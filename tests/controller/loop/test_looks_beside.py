@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 
+import pytest
 from tests.controller.stage import OnStage, Reading, Stage
 
+from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.groups.baseline import Baseline
 
 _PROOF = timedelta(seconds=60)
 
 
-def _asking(*containers: Container) -> Reading:
-    return Reading(desired_state([Document("Container", each.name, normal(each)) for each in containers]))
+def _asking(*containers: Container, groups: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> Reading:
+    documents = [Document("Container", each.name, normal(each)) for each in containers]
+    more = [Document("Baseline", name, Baseline(members)) for name, members in groups.items()]
+    return Reading(desired_state([*documents, *more]))
 
 
 def _tell_of_something(stage: Stage, seconds: int) -> None:
@@ -56,3 +63,56 @@ def test_one_that_no_step_is_about_is_looked_at_and_repaired(on_stage: OnStage) 
         assert repaired[0].items() >= {"fog": "fog:1", "web": "web:1"}.items()
 
     on_stage(work)
+
+
+@pytest.mark.parametrize("groups", [{}, {"g": ("web", "slow")}, {"g": ("web",), "h": ("slow",)}])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_one_that_is_proven_is_repaired_beside_the_proof_of_another(
+    on_stage: OnStage, groups: Mapping[str, tuple[str, ...]], is_new: bool
+) -> None:
+    """Both are changed by the same revision, and the stage of their proofs lasts as long as the slower one."""
+
+    async def work(stage: Stage) -> None:
+        slow = Container("slow", "slow:2", stable_for=timedelta(minutes=10))
+        found: list[dict[str, str]] = []
+        if not is_new:
+            stage.say(_asking(_quick("web", "web:1"), _quick("slow", "slow:1"), groups=groups))
+        stage.at(50, stage.say, _asking(_quick("web", "web:2"), slow, groups=groups))
+        stage.at(150, stage.engine.kill, "web")
+        stage.at(165, lambda: found.append(stage.running()))
+        await stage.play(800)
+        assert found == [{"web": "web:2", "slow": "slow:2"}]
+        told = [each.message for each in stage.sink.taken if each.kind == "health"]
+        assert any("web" in message for message in told), told
+        assert stage.running() == {"web": "web:2", "slow": "slow:2"}
+        assert "revision-failed" not in stage.sink.kinds()
+
+    on_stage(work)
+
+
+@pytest.mark.parametrize("groups", [{}, {"g": ("web", "slow")}])
+def test_one_that_waits_for_a_pull_is_repaired_as_it_was(
+    on_stage: OnStage, groups: Mapping[str, tuple[str, ...]]
+) -> None:
+    """Nothing is changed before all images are there, so that what runs until then has to run."""
+
+    async def work(stage: Stage) -> None:
+        stage.engine.script.pull_rate = 1e6
+        stage.engine.catalogue["docker.io/library/slow:2"] = Image(size=1000 * 10**6)
+        for image in ("web:1", "web:2", "slow:1"):
+            stage.engine.catalogue[f"docker.io/library/{image}"] = Image(size=0)
+        found: list[dict[str, str]] = []
+        stage.say(_asking(_quick("web", "web:1"), _quick("slow", "slow:1"), groups=groups))
+        stage.at(50, stage.say, _asking(_quick("web", "web:2"), _quick("slow", "slow:2"), groups=groups))
+        for second, name in ((300, "web"), (600, "slow")):
+            stage.at(second, stage.engine.kill, name)
+            stage.at(second + 15, lambda: found.append(stage.running()))
+        await stage.play(1200)
+        assert found == [{"web": "web:1", "slow": "slow:1"}] * 2
+        assert stage.running() == {"web": "web:2", "slow": "slow:2"}
+
+    on_stage(work)
+
+
+def _quick(name: str, image: str) -> Container:
+    return Container(name, image, stable_for=timedelta(seconds=1))
