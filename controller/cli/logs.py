@@ -59,6 +59,7 @@ def command(options: Options, name: str, output: str) -> int:
         if name not in known and known:
             raise EvenkeelError(f"container:{name}", f"no failure of it is known{there_are}{_hint(name, known)}")
         echo(f"No failure of {name} is known: there is nothing to show{there_are}.", err=True)
+        echo("`evenkeel describe` has all that is known of it.", err=True)
         if output == "text":
             return 0
     if output != "text":

@@ -123,7 +123,7 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
         Meta(
             ge=1,
             le=32,
-            description="Steps at work at once in a domain. Not counted are proofs, and one fetch from each further source.",
+            description="Steps at work at once in a domain.",
         ),
     ] = 3
     timeouts: TimeoutsSpec = TimeoutsSpec()

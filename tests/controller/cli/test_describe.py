@@ -319,5 +319,6 @@ def test_nothing_to_show_or_to_do_is_said_and_is_no_error(device: Device) -> Non
     device.write(spec("web"))
     device.run("apply", "--yes")
     assert device.run("events", "web", "--kind", "step-failed").stderr == "No entry matches.\n"
-    assert device.run("logs", "web").stderr == "No failure of web is known: there is nothing to show.\n"
+    told = "No failure of web is known: there is nothing to show.\n`evenkeel describe` has all that is known of it.\n"
+    assert device.run("logs", "web").stderr == told
     assert json.loads(device.run("logs", "web", "-o", "json").stdout)["at"] is None

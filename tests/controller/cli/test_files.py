@@ -424,7 +424,9 @@ def test_names_of_files_are_known_wherever_names_are(device: Device) -> None:
     assert device.run("events", "ap.conf", ok=1).stderr.endswith("; did you mean `app.conf`?\n")
     with closing(open_journal(device.state)) as journal:
         journal.say(Feedback("started", "x"))
-    assert device.run("logs", "app.conf").stderr == "No failure of app.conf is known: there is nothing to show.\n"
+    assert device.run("logs", "app.conf").stderr.startswith(
+        "No failure of app.conf is known: there is nothing to show.\n"
+    )
     assert device.run("get", "files", "web", ok=1).stderr.endswith("all about one: `evenkeel describe file web`\n")
 
 
