@@ -78,7 +78,7 @@ def _proved(subject: str, action: Prove, outcome: Outcome, memory: SlotsMemory) 
         memory = changed(memory, proving={**memory.proving, slot: changed(proving, has_failed=True)})
     match outcome:
         case Done():
-            reached = memory.reached if is_tried else {**memory.reached, subject: version}
+            reached = memory.reached if is_tried else {subject: version}  # a device has one system
             away_s = memory.away_s if action.away_s is None else {"reboot": action.away_s}
             proven = {**memory.proven, slot: Proof(version, action.boot)}
             failed, begun = _without(memory.failed, slot), _without(memory.proving, slot)
@@ -96,7 +96,7 @@ def _good(subject: str, slot: str, boot: str, memory: SlotsMemory) -> SlotsMemor
     trial, proof = memory.trial.get(slot), memory.proven.get(slot)
     if trial is None or proof != Proof(trial.version, boot):
         return memory
-    return changed(memory, trial=_without(memory.trial, slot), reached={**memory.reached, subject: trial.version})
+    return changed(memory, trial=_without(memory.trial, slot), reached={subject: trial.version})
 
 
 def _without(facts: Mapping[str, Value], *keys: str) -> dict[str, Value]:

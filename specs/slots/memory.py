@@ -60,7 +60,8 @@ class SlotsMemory(Memory, frozen=True):
     has ended well; `proven`: the last one that has. `ran`:
     the version that ran in a slot when another one was activated, because an updater knows nothing of what the factory has
     written. `failed`: what has failed in a slot, until something else is installed there. `reached`: the version that was
-    proven for a subject last; what differs from it later is drift. `fetched`: bundles that were put into the store, so that it
+    proven last, by the subject that asked for it; what differs from it later is drift. A device has one system, so there is one
+    entry. `fetched`: bundles that were put into the store, so that it
     is emptied before the domain is idle; `useless`: those among them that cannot be installed. `away_s`: under "reboot" the
     seconds that the last one took.
     """

@@ -360,6 +360,17 @@ def test_a_new_wish_overrules_what_somebody_has_booted() -> None:
     assert steps(planned(SYSTEM, seen(slot(A, "1"), slot(B, "9"), B), SETTLED)) == WHOLE
 
 
+def test_a_trial_that_nobody_asks_for_any_more_leaves_nothing_to_be_taken_for_drift() -> None:
+    """The document was removed during the proof, and asks for the former system again later: no hand of others."""
+    memory = changed(SETTLED, trial={B: Trial("2", "boot-0", A)}, proven={**SETTLED.proven, B: Proof("2", "boot-1")})
+    look = seen(slot(A, "1"), slot(B, "2"), B)
+    plan = planned(None, look, memory)
+    (step,) = (each for stage in plan.stages for each in stage.steps)
+    memory = Slots().memory_after(step, Done(""), memory)
+    assert (memory.trial, set(memory.reached.values())) == ({}, {"2"})
+    assert steps(planned(changed(SYSTEM, version="1"), look, memory)) == ["activate", "reboot"]
+
+
 def test_a_slot_that_somebody_has_activated() -> None:
     look = seen(slot(A, "1"), slot(B, "9"), primary=B)
     assert verb_and_why(planned(changed(SYSTEM, version="1"), look)) == (
