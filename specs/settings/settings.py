@@ -280,9 +280,12 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
         hint = "leave it at `others`: a reboot comes before other domains are activated"
         found.append(Flaw(("selfUpdateAgent", "reboot"), "the update manager of this device reboots it", hint))
     flaws.extend(found)
-    if settings.mqtt.enabled and not any(is_there for _, _, is_there in roles):
+    if settings.mqtt.enabled and not manager.heard and not any(is_there for _, _, is_there in roles):
         message = "nothing connects to the broker without an update agent or an update manager"
         flaws.append(Flaw(("mqtt", "enabled"), message, "write `updateAgent: {enable: true}`", warning=True))
+    if manager.heard and not settings.mqtt.enabled:
+        message = "values of topics are unknown without a broker, so that no precondition with one holds"
+        flaws.append(Flaw(("updateManager", "values"), message, "write `mqtt: {enabled: true}`", warning=True))
     return None if found else settings
 
 
