@@ -197,7 +197,7 @@ def serves(settings: Settings, domain: str = "") -> bool:
 def connects(settings: Settings) -> bool:
     """Whether there is anything to hear from the broker: messages for an agent or an update manager, or values of
     preconditions."""
-    return serves(settings) or (settings.mqtt.enabled and bool(settings.update_manager.heard))
+    return serves(settings) or (settings.mqtt.enabled and bool(settings.update_manager.value_topics))
 
 
 def open_values(settings: Settings) -> Values | None:

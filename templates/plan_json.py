@@ -13,7 +13,7 @@ from typing import Any
 from evenkeel.specs.plan import BARRIERS, Difference, Plan, Stage, Step
 from evenkeel.specs.problem import Place
 from evenkeel.templates.planned import NO_GROUPS, GroupsOf, Planned
-from evenkeel.templates.preconditions_text import Shown, precondition_value
+from evenkeel.templates.preconditions_text import PlannedPrecondition, precondition_value
 
 
 def plan_value(
@@ -21,7 +21,7 @@ def plan_value(
     revision: str = "",
     notes: Sequence[str] = (),
     groups: GroupsOf = NO_GROUPS,
-    preconditions: Sequence[Shown] = (),
+    preconditions: Sequence[PlannedPrecondition] = (),
 ) -> dict[str, Any]:
     """Mappings, lists, texts and numbers only. Sizes are bytes, `null` when unknown. `groups`: the group of each subject by its
     domain and name."""

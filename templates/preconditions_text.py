@@ -15,7 +15,7 @@ from evenkeel.templates.style import PLAIN, Style, paint
 _NOT_OBSERVED = Observed(unknown="nothing has looked at it")
 
 
-class Shown(NamedTuple):
+class PlannedPrecondition(NamedTuple):
     """The preconditions of a baseline at one moment. `unmet`: why they do not hold, "" when they do. `operation`: the name of
     that of the update manager which has the baseline; "" for one of the files."""
 
@@ -27,7 +27,7 @@ class Shown(NamedTuple):
     operation: str = ""
 
 
-def precondition_lines(shown: Shown, width: int = 80, style: Style = PLAIN) -> Iterator[str]:
+def precondition_lines(shown: PlannedPrecondition, width: int = 80, style: Style = PLAIN) -> Iterator[str]:
     """Whether they hold, their text, its translation, and the value of each name in them. The reason is not cut."""
     title, written, precondition, present, unmet, operation = shown
     about = f"preconditions of `{one_line(title)}`" if title else "preconditions"
@@ -53,7 +53,7 @@ def precondition_lines(shown: Shown, width: int = 80, style: Style = PLAIN) -> I
         yield text if observed.counts else paint(text, "faint", style)
 
 
-def precondition_value(shown: Shown) -> dict[str, Any]:
+def precondition_value(shown: PlannedPrecondition) -> dict[str, Any]:
     """The same as plain values."""
     title, written, precondition, present, unmet, operation = shown
     about = {"baseline": title or None, "operation": operation or None}

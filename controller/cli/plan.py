@@ -58,7 +58,7 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
     import asyncio
     from pathlib import Path
 
-    from evenkeel.controller.cli.preconditions import present_values, shown_preconditions
+    from evenkeel.controller.cli.preconditions import planned_preconditions, present_values
     from evenkeel.controller.cli.reaching import awaiting_engine
     from evenkeel.controller.cli.reading import desired_reading, message_in_force
     from evenkeel.controller.cycle.preview import Preview, preview
@@ -73,7 +73,7 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
     by_message = journal.revision("message", journal.overruled()[0]) if message is not None and not files else None
     desired = by_message or desired_reading(settings, readonly=True, allow_empty=allow_empty).desired
     present = present_values(settings)
-    shown_ones = shown_preconditions(journal, desired, present)
+    planned_ones = planned_preconditions(journal, desired, present)
     notes = _notes(message, next(iter(journal.activities().values()), None), files)
 
     async def look() -> Preview:
@@ -93,10 +93,10 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
         shown, asked = found.texts(show_values=show_values), desired.subjects()
         for line in plan_lines(shown, terminal_width(), terminal_style(), found.groups, asked):
             echo_lines(line)
-        if shown_ones:
+        if planned_ones:
             from evenkeel.templates.preconditions_text import precondition_lines
 
-            for each in shown_ones:
+            for each in planned_ones:
                 for line in precondition_lines(each, terminal_width(), terminal_style()):
                     echo_lines(line)
         for note in (*notes, *found.notes):
@@ -106,7 +106,7 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
         from evenkeel.controller.cli.output import echo_value
         from evenkeel.templates.plan_json import plan_value
 
-        value = plan_value(found.texts(), desired.digest, (*notes, *found.notes), found.groups, shown_ones)
+        value = plan_value(found.texts(), desired.digest, (*notes, *found.notes), found.groups, planned_ones)
         echo_value(value, output)
     if found.does_something:
         return 2

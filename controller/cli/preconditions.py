@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from evenkeel.specs.operations.operation import Operation
     from evenkeel.specs.preconditions.observed import Observed
     from evenkeel.specs.settings.settings import Settings
-    from evenkeel.templates.preconditions_text import Shown
+    from evenkeel.templates.preconditions_text import PlannedPrecondition
 
 
 def present_values(settings: Settings) -> Present:
@@ -29,14 +29,14 @@ def present_values(settings: Settings) -> Present:
         from evenkeel.controller.control.ask import ask_values
         from evenkeel.controller.wiring import open_values
 
-        told = ask_values(Path(settings.state)) if settings.update_manager.heard else None
+        told = ask_values(Path(settings.state)) if settings.update_manager.value_topics else None
         own = open_values(settings)
         return told if told is not None else own.present() if own is not None else {}
 
     return look
 
 
-def shown_preconditions(journal: Journal, desired: DesiredState, present: Present) -> list[Shown]:
+def planned_preconditions(journal: Journal, desired: DesiredState, present: Present) -> list[PlannedPrecondition]:
     """All preconditions with their verdicts; values are looked up only where there are some."""
     operation = journal.operations.newest()
     found = [
@@ -56,12 +56,12 @@ def _of(operation: Operation) -> Iterator[tuple[str, str, str]]:
     return ((title, text, name_of(operation.id)) for title, text in written)
 
 
-def _shown(title: str, written: str, operation: str, present: Mapping[str, Observed]) -> Shown:
+def _shown(title: str, written: str, operation: str, present: Mapping[str, Observed]) -> PlannedPrecondition:
     from evenkeel.reconcilers.preconditions.judging import judge
     from evenkeel.reconcilers.preconditions.reading import read
     from evenkeel.specs.preconditions.precondition import Fault
-    from evenkeel.templates.preconditions_text import Shown
+    from evenkeel.templates.preconditions_text import PlannedPrecondition
 
     precondition = read(written, present)
     unmet = "" if isinstance(precondition, Fault) else judge(precondition, present)
-    return Shown(title, written, precondition, present, unmet, operation)
+    return PlannedPrecondition(title, written, precondition, present, unmet, operation)

@@ -60,7 +60,7 @@ class Preconditions:
             keys = found.changed()
             self._begun.intersection_update(keys.values())
             written = written_for(found, keys)
-            self._begun.update(keys[group] for group in begun(self._journal, found, written))
+            self._begun.update(keys[group] for group in have_begun(self._journal, found, written))
             written = {group: text for group, text in written.items() if keys[group] not in self._begun}
             unmet = unmet_groups(written, self._present()) if written else {}
         if written:
@@ -118,7 +118,7 @@ def written_for(found: Groups, among: Collection[str]) -> dict[str, str]:
     return {group: rule.conditions for group, rule in sorted(own.items()) if rule.conditions and group in among}
 
 
-def begun(journal: Journal, found: Groups, among: Collection[str]) -> frozenset[str]:
+def have_begun(journal: Journal, found: Groups, among: Collection[str]) -> frozenset[str]:
     """Those of the groups whose switch has begun, also by an earlier process: a state that has their parts as they are asked
     for has disturbed the world."""
     has_begun = frozenset[str]()
@@ -133,7 +133,7 @@ def begun(journal: Journal, found: Groups, among: Collection[str]) -> frozenset[
 def waiting_groups(journal: Journal, found: Groups, present: Present) -> dict[str, str]:
     """The groups that would wait now, and why, for a reader of the journal."""
     written = written_for(found, found.changed())
-    has_begun = begun(journal, found, written)
+    has_begun = have_begun(journal, found, written)
     open_ones = {group: text for group, text in written.items() if group not in has_begun}
     return unmet_groups(open_ones, present()) if open_ones else {}
 

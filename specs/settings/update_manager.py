@@ -176,7 +176,7 @@ class UpdateManagerSettings(Struct, frozen=True):
     """The source of each value, by its name."""
 
     @property
-    def heard(self) -> tuple[str, ...]:
+    def value_topics(self) -> tuple[str, ...]:
         """The topics of values, each once."""
         return tuple(dict.fromkeys(each.topic for each in self.values.values() if isinstance(each, TopicSource)))
 

@@ -11,7 +11,7 @@ from evenkeel.reconcilers.preconditions.judging import unmet
 from evenkeel.reconcilers.preconditions.reading import read
 from evenkeel.specs.codec import encode
 from evenkeel.specs.preconditions.observed import Observed
-from evenkeel.templates.preconditions_text import Shown, precondition_lines, precondition_value
+from evenkeel.templates.preconditions_text import PlannedPrecondition, precondition_lines, precondition_value
 from evenkeel.templates.style import COLOURED
 
 PRESENT = {
@@ -32,8 +32,8 @@ TEXTS = [
 ]
 
 
-def shown(text: str, title: str = "stack-7") -> Shown:
-    return Shown(title, text, read(text, PRESENT), PRESENT, unmet(text, PRESENT))
+def shown(text: str, title: str = "stack-7") -> PlannedPrecondition:
+    return PlannedPrecondition(title, text, read(text, PRESENT), PRESENT, unmet(text, PRESENT))
 
 
 def test_lines(snapshot: SnapshotAssertion) -> None:
