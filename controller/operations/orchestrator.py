@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from itertools import product
 from typing import NamedTuple
 
 from evenkeel.controller.agents.conduct import Topics
 from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.journal.outbox import Outgoing
+from evenkeel.controller.journal.unreadable import set_aside_unreadable_operation
 from evenkeel.controller.operations.conduct import OperationsConduct, OperationsTopics
 from evenkeel.controller.operations.narrator import Narrator
 from evenkeel.controller.operations.queue import Queue
@@ -23,6 +25,7 @@ from evenkeel.reconcilers.counted import joined
 from evenkeel.reconcilers.operations.inventory import Report, versions
 from evenkeel.reconcilers.operations.orchestration import Step, after, begin, superseded
 from evenkeel.reconcilers.operations.splitting import Demand, read_demand
+from evenkeel.reconcilers.operations.statuses import FREEING
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.kanto.activity import name_of
@@ -54,10 +57,6 @@ _REASONS: Mapping[Status, str] = {
     "IDENTIFICATION_FAILED": "IdentificationFailed",
     "SUPERSEDED": "Superseded",
 }
-
-
-def _nothing() -> None:
-    """Nobody waits for anything."""
 
 
 class Lines(NamedTuple):
@@ -95,11 +94,11 @@ class Orchestrator:
             conduct.agents,
             conduct.state_delay_s,
             self._ask_state,
-            lambda payload: self._publish(Outgoing(topics.state, payload, retain=True, latest=True)),
+            self._report,
             self._is_late,
             now,
         )
-        self.on_step: Callable[[], None] = _nothing
+        self.on_step: Callable[[], None] = lambda: None
         """Called after each event."""
         self.changed = asyncio.Event()
         """Set when timers may have changed."""
@@ -215,12 +214,21 @@ class Orchestrator:
         """Go on with the operation that was open when the process ended; with the next one that waits, if none was."""
         stored = self._journal.operations.of(self._conduct.domain)
         if stored is None:
+            self._free_unreadable()
             self._begin_next()
             return
         self._operation = stored.operation
         rebooted = stored.boot != self._boot()
         self._say(Feedback("operation", f"{name_of(stored.operation.id)}: goes on" + ", after a reboot" * rebooted))
         self.meet(Resumed(rebooted))
+
+    @at_once
+    def _free_unreadable(self) -> None:
+        """End an operation that cannot be read any more. Its agents may be anywhere in it, and take back what they can."""
+        where = self._conduct.domain, self._say, self._now(), self._topics.feedback
+        id_ = set_aside_unreadable_operation(self._journal, *where)
+        for domain, command in product(self._lines.topics, FREEING) if id_ is not None else ():
+            self._send(domain, self._lines.topics[domain].command, command_bytes(id_ or "", self._now_ms(), command))
 
     @at_once
     def meet(self, event: Event) -> None:
@@ -299,6 +307,10 @@ class Orchestrator:
 
     def _ask_state(self, domain: str, activity_id: str) -> None:
         self._send(domain, self._lines.topics[domain].get, question_bytes(activity_id, self._now_ms()))
+
+    def _report(self, payload: bytes, latest: bool) -> None:
+        latest = latest or self._journal.outbox.is_full(self._topics.state)
+        self._publish(Outgoing(self._topics.state, payload, retain=True, latest=latest))
 
     def _publish(self, message: Outgoing) -> None:
         self._journal.outbox.send(message)

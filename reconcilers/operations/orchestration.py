@@ -15,7 +15,7 @@ from evenkeel.reconcilers.operations.ending import ending_text, identification_t
 from evenkeel.reconcilers.operations.grouping import NOT_EVALUATED, groups
 from evenkeel.reconcilers.operations.hearing import failed, went_back, with_feedback
 from evenkeel.reconcilers.operations.parts import shares_of, with_groups, with_part, with_shares
-from evenkeel.reconcilers.operations.statuses import CLEANED, FAILURES
+from evenkeel.reconcilers.operations.statuses import CLEANED, FAILURES, FREEING
 from evenkeel.specs.codec import changed
 from evenkeel.specs.operations.conduct import Conduct
 from evenkeel.specs.operations.events import (
@@ -149,8 +149,7 @@ def _given_up(operation: Operation, effects: Sequence[Effect], status: Status, m
 def _freed(operation: Operation) -> Iterator[SendCommand]:
     for part in operation.parts:
         if (part.silent or not part.failed) and not part.end:
-            yield SendCommand(part.domain, "ROLLBACK")
-            yield SendCommand(part.domain, "CLEANUP")
+            yield from (SendCommand(part.domain, command) for command in FREEING)
 
 
 # ── events ─────────────────────────────────────────────────────────────────────────────────────────────────────────
