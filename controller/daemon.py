@@ -38,11 +38,12 @@ def serve(settings: Settings, notes: list[Problem], local: bool = True, password
     from evenkeel.controller.serving import open_agents
     from evenkeel.controller.wiring import (
         build_controller,
+        connects,
         is_parsed,
         open_domains,
         open_driver,
         open_source,
-        serves,
+        open_values,
     )
     from evenkeel.specs.problem import problem_text
 
@@ -56,10 +57,11 @@ def serve(settings: Settings, notes: list[Problem], local: bool = True, password
     async def work() -> None:
         life = systemd_of(os.environ)
         domains = open_domains(settings, open_driver(settings)) if local else ()
-        agents = open_agents(settings, journal, domains) if serves(settings) else None
+        values = open_values(settings)
+        agents = open_agents(settings, journal, domains, values=values) if connects(settings) else None
         source, control = open_source(settings) if local else None, Control(state)
         controller = build_controller(
-            settings, journal, domains, source, life, agents=agents, lock=lock, control=control
+            settings, journal, domains, source, life, agents=agents, lock=lock, control=control, values=values
         )
         await controller.run()
 
@@ -72,7 +74,7 @@ def serve(settings: Settings, notes: list[Problem], local: bool = True, password
         journal = keep_journal(state)
         _introduce(settings, local=local)
         try:
-            if not serves(settings):
+            if not connects(settings):
                 journal.drop_condition("BrokerReachable")
             if not settings.update_manager.enable or settings.update_manager.backend != "things":
                 journal.drop_condition("ConnectorReachable")

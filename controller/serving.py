@@ -25,21 +25,27 @@ if TYPE_CHECKING:
     from evenkeel.controller.operations.backend import Backend
     from evenkeel.controller.operations.conduct import OperationsConduct
     from evenkeel.controller.operations.role import OperationsRole
+    from evenkeel.controller.operations.values import Values
     from evenkeel.controller.participants.participant import Participant
     from evenkeel.controller.process.machine import Machine
-    from evenkeel.specs.preconditions.source import ValueSource
     from evenkeel.specs.settings.settings import Settings
     from evenkeel.specs.settings.update_manager import UpdateManagerSettings
 
 
 def open_agents(
-    settings: Settings, journal: Journal, domains: Sequence[AnyDomain], now: Now = system_now
+    settings: Settings,
+    journal: Journal,
+    domains: Sequence[AnyDomain],
+    now: Now = system_now,
+    values: Values | None = None,
 ) -> Callable[[Controller], Serving]:
     """The update agents on their broker, for the controller whose workers they share. `domains`: those of the
-    controller."""
+    controller. `values`: those of preconditions, fed from the broker."""
     from evenkeel.controller.loop.ports import Serving
     from evenkeel.controller.mqtt import MqttLink
     from evenkeel.controller.mqtt.router import Router
+    from evenkeel.controller.operations.values import Values
+    from evenkeel.controller.operations.values_role import ValuesRole
     from evenkeel.controller.slots_wiring import machine
 
     def build(controller: Controller) -> Serving:
@@ -50,10 +56,12 @@ def open_agents(
             router.add(role)
         if settings.update_manager.enable:
             agents = {each.wire_domain: each for each in roles}
-            conduct, values = _conduct(settings.update_manager), settings.update_manager.values
-            device = machine(settings, domains)
-            router.add(operations_role(conduct, agents, journal, controller, router, device, values, now))
-        return Serving(roles, router.serve)
+            device, present = machine(settings, domains), values or Values({})
+            conduct = _conduct(settings.update_manager)
+            router.add(operations_role(conduct, agents, journal, controller, router, device, present, now))
+        elif values is not None:
+            router.add(ValuesRole(values))
+        return Serving(roles, router.serve, commands=bool(roles) or settings.update_manager.enable)
 
     return build
 
@@ -83,12 +91,12 @@ def operations_role(
     controller: Controller,
     router: Router,
     machine: Machine,
-    values: Mapping[str, ValueSource],
+    present: Values,
     now: Now = system_now,
     clock: Clock = system_clock,
 ) -> OperationsRole:
     """The update manager. `agents`: those of this device, by their domains on the wire; all others of its conduct are reached
-    over the broker. `machine`: the device, which it may reboot. `values`: sources of values for preconditions."""
+    over the broker. `machine`: the device, which it may reboot. `present`: the values of preconditions."""
     from functools import partial
 
     from evenkeel.controller.agents.conduct import topics_of
@@ -98,12 +106,10 @@ def operations_role(
     from evenkeel.controller.operations.reboot import Reboots
     from evenkeel.controller.operations.role import OperationsRole
     from evenkeel.controller.operations.topics import Topics
-    from evenkeel.controller.operations.values import Values
 
     def hand(role: AgentRole, topic: str, payload: bytes) -> None:
         router.hand(role, Message(topic, payload, retained=False, duplicate=False, acknowledge=lambda: None))
 
-    present = Values(values, clock, now)
     conduct = conduct._replace(decisions=conduct.decisions._replace(keeps=tuple(agents)))
     topics = operations_topics(conduct.domain)
     lines = Lines(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from evenkeel.controller.journal.lock import Lock
     from evenkeel.controller.loop.controller import Controller
     from evenkeel.controller.loop.ports import Life, Serving, Sink, Source
+    from evenkeel.controller.operations.values import Values
     from evenkeel.controller.sources.files import Reading
     from evenkeel.reconcilers.containers import Containers
     from evenkeel.reconcilers.containers.select import ContainersWanted
@@ -193,6 +194,21 @@ def serves(settings: Settings, domain: str = "") -> bool:
     return settings.mqtt.enabled and (agents.get(domain, False) if domain else is_there)
 
 
+def connects(settings: Settings) -> bool:
+    """Whether there is anything to hear from the broker: messages for an agent or an update manager, or values of
+    preconditions."""
+    return serves(settings) or (settings.mqtt.enabled and bool(settings.update_manager.value_topics))
+
+
+def open_values(settings: Settings) -> Values | None:
+    """The values of preconditions; `None` where the settings name none."""
+    if not settings.update_manager.values:
+        return None
+    from evenkeel.controller.operations.values import Values
+
+    return Values(settings.update_manager.values)
+
+
 def read_source(settings: Settings, *, readonly: bool) -> Reading:
     """The reading of all spec files; `readonly` writes no cache either."""
     from evenkeel.controller.sources.files import read_specs
@@ -251,9 +267,10 @@ def build_controller(
     agents: Callable[[Controller], Serving] | None = None,
     lock: Lock | None = None,
     control: Control | None = None,
+    values: Values | None = None,
 ) -> Controller:
     """All parts together. `on_entry` is called with every entry right after it was stored, `progress` with the progress
-    of long steps."""
+    of long steps. `values`: those that `agents` feed from the broker."""
     from evenkeel.controller.cycle.stage import StageLimits
     from evenkeel.controller.loop.controller import Controller
     from evenkeel.controller.loop.queue import WakeUps
@@ -273,5 +290,6 @@ def build_controller(
         agents=agents,
         lock=lock,
         control=control,
+        values=values or open_values(settings),
         conduct=Conduct(limits, settings.retries, now, on_entry, progress),
     )

@@ -13,6 +13,7 @@ from typing import Any
 from evenkeel.specs.plan import BARRIERS, Difference, Plan, Stage, Step
 from evenkeel.specs.problem import Place
 from evenkeel.templates.planned import NO_GROUPS, GroupsOf, Planned
+from evenkeel.templates.preconditions_text import PlannedPrecondition, precondition_value
 
 
 def plan_value(
@@ -20,6 +21,7 @@ def plan_value(
     revision: str = "",
     notes: Sequence[str] = (),
     groups: GroupsOf = NO_GROUPS,
+    preconditions: Sequence[PlannedPrecondition] = (),
 ) -> dict[str, Any]:
     """Mappings, lists, texts and numbers only. Sizes are bytes, `null` when unknown. `groups`: the group of each subject by its
     domain and name."""
@@ -32,6 +34,7 @@ def plan_value(
         "revision": revision,
         "changes": any(each.plan.stages for each in plans),
         "notes": list(notes),
+        "preconditions": [precondition_value(each) for each in preconditions],
         "summary": {"verbs": dict(sorted(verbs.items())), **totals},
         "subjects": [_subject(difference, each, groups) for each in plans for difference in each.plan.differences],
         "stages": [

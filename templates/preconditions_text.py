@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from evenkeel.specs.preconditions.observed import Observed, observed_text
 from evenkeel.specs.preconditions.precondition import Fault, Precondition
@@ -15,18 +15,23 @@ from evenkeel.templates.style import PLAIN, Style, paint
 _NOT_OBSERVED = Observed(unknown="nothing has looked at it")
 
 
-def precondition_lines(
-    title: str,
-    written: str,
-    precondition: Precondition | Fault,
-    present: Mapping[str, Observed],
-    unmet: str,
-    width: int = 80,
-    style: Style = PLAIN,
-) -> Iterator[str]:
-    """The preconditions of a baseline: whether they hold, their text, its translation, and the value of each name in them.
-    `unmet`: why they do not hold, "" when they do. The reason is not cut."""
+class PlannedPrecondition(NamedTuple):
+    """The preconditions of a baseline at one moment. `unmet`: why they do not hold, "" when they do. `operation`: the name of
+    that of the update manager which has the baseline; "" for one of the files."""
+
+    title: str
+    written: str
+    precondition: Precondition | Fault
+    present: Mapping[str, Observed]
+    unmet: str
+    operation: str = ""
+
+
+def precondition_lines(shown: PlannedPrecondition, width: int = 80, style: Style = PLAIN) -> Iterator[str]:
+    """Whether they hold, their text, its translation, and the value of each name in them. The reason is not cut."""
+    title, written, precondition, present, unmet, operation = shown
     about = f"preconditions of `{one_line(title)}`" if title else "preconditions"
+    about += f" of operation {one_line(operation)}" if operation else ""
     if isinstance(precondition, Fault):
         yield f"{about}: {paint('cannot be read', 'bad', style)}: {one_line(precondition.text)}"
         yield cut(f"    {one_line(written)}", width)
@@ -48,14 +53,21 @@ def precondition_lines(
         yield text if observed.counts else paint(text, "faint", style)
 
 
-def precondition_value(
-    written: str, precondition: Precondition | Fault, present: Mapping[str, Observed], unmet: str
-) -> dict[str, Any]:
+def precondition_value(shown: PlannedPrecondition) -> dict[str, Any]:
     """The same as plain values."""
+    title, written, precondition, present, unmet, operation = shown
+    about = {"baseline": title or None, "operation": operation or None}
     if isinstance(precondition, Fault):
-        return {"text": written, "holds": False, "reason": f"cannot be read: {precondition.text}", "values": {}}
+        return {
+            **about,
+            "text": written,
+            "holds": False,
+            "reason": f"cannot be read: {precondition.text}",
+            "values": {},
+        }
     values = {name: _value(present.get(name, _NOT_OBSERVED)) for name in precondition.names}
     return {
+        **about,
         "text": written,
         "form": precondition.form,
         "cel": precondition.cel,

@@ -62,6 +62,7 @@ def command(
     from contextlib import closing, suppress
     from pathlib import Path
 
+    from evenkeel.controller.cli.preconditions import present_values
     from evenkeel.controller.cli.reading import check_no_message, desired_reading
     from evenkeel.controller.cycle.preview import preview
     from evenkeel.controller.journal.journal import keep_journal, read_journal
@@ -95,11 +96,12 @@ def command(
             try:
                 given_up = _given_up(journal, reading) if not retry else None
                 good = journal.revision("last-good") if given_up is not None else None
-                looking = preview(domains, journal, good or reading.desired)
+                present = present_values(settings)
+                looking = preview(domains, journal, good or reading.desired, present)
                 found = runner.run(_looked(settings, looking))
                 is_repaired = good is not None and good.digest != reading.desired.digest and found.does_something
                 if good is not None and not is_repaired:  # as `plan`, which shows the plan of a retry
-                    looking = preview(domains, journal, reading.desired)
+                    looking = preview(domains, journal, reading.desired, present)
                     found = runner.run(_looked(settings, looking))
                 # Outside of the loop, which would keep the first Ctrl-C from ending the question.
                 shown = found.texts(show_values=show_values)

@@ -58,6 +58,7 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
     import asyncio
     from pathlib import Path
 
+    from evenkeel.controller.cli.preconditions import planned_preconditions, present_values
     from evenkeel.controller.cli.reaching import awaiting_engine
     from evenkeel.controller.cli.reading import desired_reading, message_in_force
     from evenkeel.controller.cycle.preview import Preview, preview
@@ -71,13 +72,15 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
     message = message_in_force(journal)
     by_message = journal.revision("message", journal.overruled()[0]) if message is not None and not files else None
     desired = by_message or desired_reading(settings, readonly=True, allow_empty=allow_empty).desired
+    present = present_values(settings)
+    planned_ones = planned_preconditions(journal, desired, present)
     notes = _notes(message, next(iter(journal.activities().values()), None), files)
 
     async def look() -> Preview:
         domains = open_domains(settings, readonly=True)
         try:
             with awaiting_engine(settings):
-                return await preview(domains, journal, desired)
+                return await preview(domains, journal, desired, present)
         finally:
             for domain in domains:
                 await domain.driver.close()
@@ -90,6 +93,12 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
         shown, asked = found.texts(show_values=show_values), desired.subjects()
         for line in plan_lines(shown, terminal_width(), terminal_style(), found.groups, asked):
             echo_lines(line)
+        if planned_ones:
+            from evenkeel.templates.preconditions_text import precondition_lines
+
+            for each in planned_ones:
+                for line in precondition_lines(each, terminal_width(), terminal_style()):
+                    echo_lines(line)
         for note in (*notes, *found.notes):
             echo(f"Note: {note}")
         say_simulated(settings)
@@ -97,7 +106,8 @@ def command(options: Options, output: str, allow_empty: bool, show_values: bool,
         from evenkeel.controller.cli.output import echo_value
         from evenkeel.templates.plan_json import plan_value
 
-        echo_value(plan_value(found.texts(), desired.digest, (*notes, *found.notes), found.groups), output)
+        value = plan_value(found.texts(), desired.digest, (*notes, *found.notes), found.groups, planned_ones)
+        echo_value(value, output)
     if found.does_something:
         return 2
     return 1 if found.is_blocked else 0

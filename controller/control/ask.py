@@ -14,6 +14,7 @@ from evenkeel.controller.journal.lock import holder
 
 if TYPE_CHECKING:
     from evenkeel.specs.feedback import Standing
+    from evenkeel.specs.preconditions.observed import Observed
 
 NAME = "control.sock"
 _LIMIT_S = 5.0
@@ -46,6 +47,18 @@ def ask_status(state: Path) -> Standing | None:
     answer = ask(state, "status")
     try:
         return decode(answer, Standing) if answer is not None else None
+    except ValueError:
+        return None
+
+
+def ask_values(state: Path) -> dict[str, Observed] | None:
+    """The values of preconditions, as the controller at work knows them; `None` when it cannot be asked."""
+    from evenkeel.specs.codec import decode
+    from evenkeel.specs.preconditions.observed import Observed
+
+    answer = ask(state, "values")
+    try:
+        return decode(answer, dict[str, Observed]) if answer is not None else None
     except ValueError:
         return None
 

@@ -1,7 +1,8 @@
 """The socket in the state directory by which commands (`asking`) speak to the controller at work.
 
 A request is one line, an answer is everything after it. `look`: look again now, because the journal was changed.
-`status`: the work of the controller, with the conditions that it would have stored when it works from memory. Only the
+`status`: the work of the controller, with the conditions that it would have stored when it works from memory. `values`: those
+that preconditions name. Only the
 owner of the directory, and root, can connect. No signal is ever sent to a process id that was read from a file: it may
 belong to another container's process.
 """

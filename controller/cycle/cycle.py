@@ -134,6 +134,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
         self._wellbeing.in_force(desired, journal.readable_revision("last-good"))
         attempt = journal.attempts.of(desired.digest)
         if attempt is None or not attempt.failed:
+            self._transaction.groups.preconditions.judge(desired)
             aimed = self._transaction.groups.aim(desired)
             if aimed.failed or aimed.held:
                 return await self._in_part(desired, aimed, stopping)
@@ -215,7 +216,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 )
                 if blocked is not None and self._transaction.groups.free(desired, domain, blocked):
                     return Progressed()
-                if self._transaction.groups.is_waiting():
+                if self._transaction.groups.is_waiting(desired.digest):
                     return self._record.waits(aimed.why)
                 return self._record.blocked(aimed.why)
             case Settled():

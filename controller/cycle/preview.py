@@ -13,6 +13,7 @@ from evenkeel.controller.cycle.domain import AnyDomain
 from evenkeel.controller.cycle.in_force import failed_groups
 from evenkeel.controller.cycle.proven import kept_text, proven_in
 from evenkeel.controller.journal.journal import Journal
+from evenkeel.controller.transaction.preconditions import Present, has_preconditions, no_values, waiting_groups
 from evenkeel.reconcilers.capabilities import revealing, tagged
 from evenkeel.reconcilers.counted import reasons
 from evenkeel.reconcilers.fold import blocked_subjects
@@ -77,28 +78,31 @@ class _Looked(NamedTuple):
     """Groups that change what cannot be looked at, and why."""
 
 
-async def preview(domains: Sequence[AnyDomain], journal: Journal, desired: DesiredState) -> Preview:
+async def preview(
+    domains: Sequence[AnyDomain], journal: Journal, desired: DesiredState, present: Present = no_values
+) -> Preview:
     """The plans for `desired`, and the faults at which they would fail now. Nothing is done for a group of which a subject
     is blocked: its subjects are shown as blocked, and planned is what the controller does instead. A domain that cannot
-    be looked at is a note when nothing else is asked of it than was good; groups of which that is not so wait for it.
+    be looked at is a note when nothing else is asked of it than was good; groups of which that is not so wait for it. So do
+    groups whose preconditions do not hold by the `present` values.
     Raises Unavailable, TimedOut, Refused, JournalError."""
     good = journal.readable_revision("last-good")
     found = groups(desired, good) if has_groups(desired) else None
     looked = whole = await _looked(domains, journal, desired, good, found)
     held: dict[str, str] = {}
-    waits: dict[str, str] = {}
-    while found is not None and (more := {**_blocked(found, looked.plans, held), **looked.unseen}):
-        waits |= looked.unseen
+    unmet = waits = waiting_groups(journal, found, present) if found is not None and has_preconditions(desired) else {}
+    while found is not None and (more := {**_blocked(found, looked.plans, held), **looked.unseen, **unmet}):
+        unmet, waits = {}, {**looked.unseen, **waits}
         held |= more
         held |= found.along(held)
         looked = await _looked(domains, journal, found.without(held), good)
     if found is not None and held:
         repaired = _repaired(found, looked.plans, held)
         looked = looked._replace(
-            plans=tuple(_with_held(each, looked.plans, found, held) for each in whole.plans),
+            plans=tuple(_with_held(each, looked.plans, found, held, waits) for each in whole.plans),
             notes=(
                 *looked.notes,
-                *(f"{group_text(each)} cannot be had: {held[each]}; it is repaired" for each in repaired),
+                *(f"{group_text(each)} {_stays(each, held, waits)}; it is repaired" for each in repaired),
             ),
         )
     looked = looked._replace(
@@ -175,7 +179,13 @@ def _repaired(found: Groups, plans: Sequence[DomainPlan], held: Collection[str])
     return sorted({found.of[each] for each in steps if each in found.of} & set(held))
 
 
-def _with_held(whole: DomainPlan, rest: Sequence[DomainPlan], found: Groups, held: Mapping[str, str]) -> DomainPlan:
+def _stays(group: str, held: Mapping[str, str], waits: Collection[str]) -> str:
+    return f"{'waits' if group in waits else 'cannot be had'}: {held[group]}"
+
+
+def _with_held(
+    whole: DomainPlan, rest: Sequence[DomainPlan], found: Groups, held: Mapping[str, str], waits: Collection[str]
+) -> DomainPlan:
     """The plan of a domain for the state without the groups that are held, with the differences of their subjects from the
     plan for all."""
     domain = whole.plan.domain
@@ -186,7 +196,7 @@ def _with_held(whole: DomainPlan, rest: Sequence[DomainPlan], found: Groups, hel
         group = found.of.get((domain, each.subject), "")
         stays = each.subject not in shown or shown[each.subject].verb in NOTHING_DONE
         if group in held and each.verb != "keep" and stays:
-            why = each.why if each.verb == "blocked" else f"{group_text(group)} cannot be had: {held[group]}"
+            why = each.why if each.verb == "blocked" else f"{group_text(group)} {_stays(group, held, waits)}"
             shown[each.subject] = changed(each, verb="blocked", why=why)
     return (instead or whole)._replace(plan=changed(plan, differences=tuple(shown[name] for name in sorted(shown))))
 

@@ -293,7 +293,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         if why:
             return Hold(why, self._down(sight)) if is_desired else self._meanwhile(sight, why)
         if is_desired and disturbs:
-            self._transaction.groups.fetched()
+            self._transaction.groups.begin(state)
         if disturbs and not aim.is_repair and self.trial.remember_found(sight.plan.differences, sight.seen):
             return Progressed()
         self.announced.announce(aim.role, state, sight.plan, is_repair=aim.is_repair)

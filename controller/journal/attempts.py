@@ -94,6 +94,10 @@ class Attempts:
         rows = self._database.all(query, digest, domain)
         return frozenset(row[0] for row in rows if row[0]) if rows else None
 
+    def has_begun(self, digest: str) -> bool:
+        """Whether a revision has begun to disturb the world, in any domain."""
+        return self._database.one("SELECT 1 FROM sick_before WHERE digest = ? LIMIT 1", digest) is not None
+
     def record_sick(self, digest: str, domain: str, subjects: Iterable[str]) -> None:
         """Record which subjects of a domain are not well before a revision disturbs anything."""
         with self._database.writing() as connection:

@@ -24,12 +24,22 @@ class Operations:
         self._database = database
 
     def of(self, domain: str) -> OpenOperation | None:
-        """The open operation of an update manager's domain; `None` when none is open, or it is not what was stored."""
+        """The open operation of an update manager's domain; `None` when none is open, or it cannot be read
+        (`controller.journal.unreadable`)."""
         row = self._database.one("SELECT body, boot, checksum FROM operation WHERE domain = ?", domain)
         if row is None or row[2] != checksum(row[0]):
             return None
         found = self._database.readable(row[0], Operation)
         return OpenOperation(found, row[1]) if found is not None else None
+
+    def unreadable(self, domain: str) -> tuple[bytes, str] | None:
+        """The stored operation of a domain that cannot be read, and the reason; `None` when there is none."""
+        row = self._database.one("SELECT body, checksum FROM operation WHERE domain = ?", domain)
+        if row is None:
+            return None
+        is_changed = row[1] != checksum(row[0])
+        why = "it is not what was stored" if is_changed else self._database.why_unreadable(row[0], Operation)
+        return (row[0], why) if why else None
 
     def newest(self) -> Operation | None:
         """The open operation of the device, whatever its update manager is called."""

@@ -1,8 +1,10 @@
-"""Stored conditions and activities that cannot be read: a damaged body, or a noun of another version of evenkeel.
+"""Stored conditions, activities and operations that cannot be read: a damaged body, or a noun of another version of
+evenkeel.
 
-Such a row is read as absent, so that it stops neither the repair of what is in force nor the next message. Only the
-worker sets it aside, for people to look at, and says so once. A condition is written anew by the part that knows it. An
-activity ends as INCOMPLETE: its result is not known, the state in force stays so, and cycles undo the rest.
+Such a row is read as absent, so that it stops neither the repair of what is in force nor the next message. Only its
+owner sets it aside, for people to look at, and says so once. A condition is written anew by the part that knows it. An
+activity ends as INCOMPLETE: its result is not known, the state in force stays so, and cycles undo the rest. So does an
+operation, and its agents have to be told to go back: how far they are is not known.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ from evenkeel.controller.journal.journal import Journal
 from evenkeel.controller.journal.mailbox import Mailbox
 from evenkeel.controller.journal.outbox import Outgoing
 from evenkeel.specs.codec import decode
-from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.kanto.activity import name_of
 from evenkeel.specs.kanto.updateagent import FeedbackMessage, feedback_bytes
 from evenkeel.specs.reading.sound import foreign_json, sound_text
 
 _WHY = "evenkeel cannot read what it had stored of this activity and ends it; what was in force stays in force"
+_WHY_OPERATION = "evenkeel cannot read what it had stored of this operation and ends it; its agents are told to go back"
+_UNKNOWN_ID = "(its activityId cannot be read)"
 _TEXT = r'("(?:[^"\\]|\\.)*")'
 _HEAD = re.compile(rf'\{{"id":{_TEXT}(?:,"topic":{_TEXT})?')
 _LONGEST_HEAD = 64 * 1024
@@ -54,7 +58,7 @@ def _end(
     id_, named = _rescued(body)
     if not topic and _TOPIC.fullmatch(named):
         topic = named
-    name = name_of(id_) if id_ is not None else "(its activityId cannot be read)"
+    name = name_of(id_) if id_ is not None else _UNKNOWN_ID
     say(Feedback("activity", f"{name}: INCOMPLETE, {_WHY}"))
     tell_ended(journal, mail.domain, name, "INCOMPLETE", _WHY)
     said = []
@@ -62,6 +66,30 @@ def _end(
         feedback = FeedbackMessage(status="INCOMPLETE", message=_WHY)
         said.append(Outgoing(f"{topic}feedback", feedback_bytes(id_, int(now_s * 1000), feedback)))
     mail.record(None, said)
+
+
+def set_aside_unreadable_operation(
+    journal: Journal, domain: str, say: Callable[[Feedback], object], now_s: float, topic: str
+) -> str | None:
+    """Set aside the open operation of an update manager's domain, if it cannot be read, and tell its end on the `topic` of
+    feedback. Returns its id; `None` when there is none, or its id cannot be read either."""
+    found = journal.operations.unreadable(domain)
+    if found is None:
+        return None
+    body, why = found
+    id_, _ = _rescued(body)
+    text = f"{name_of(id_) if id_ is not None else _UNKNOWN_ID}: INCOMPLETE, {_WHY_OPERATION}"
+    with journal.at_once():
+        journal.mailbox(domain).set_aside("journal: operation", body, why)
+        journal.operations.drop(domain)
+        say(Feedback("state-lost", f"the open operation could not be read and is set aside: {why}"))
+        say(Feedback("operation", text))
+        journal.drop_condition("OperationCompleted")
+        journal.set_condition(Condition("OperationCompleted", False, "Incomplete", f"operation {text}"))
+        if id_ is not None:
+            told = FeedbackMessage(status="INCOMPLETE", message=_WHY_OPERATION)
+            journal.outbox.send(Outgoing(topic, feedback_bytes(id_, int(now_s * 1000), told)))
+    return id_
 
 
 def _rescued(body: bytes) -> tuple[str | None, str]:

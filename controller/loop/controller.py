@@ -14,6 +14,7 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import timedelta
+from functools import partial
 
 from evenkeel.controller.control.serve import Control
 from evenkeel.controller.cycle.domain import AnyDomain
@@ -27,12 +28,13 @@ from evenkeel.controller.loop.debounce import debounce
 from evenkeel.controller.loop.defects import LONGEST_WAIT_S, Defects
 from evenkeel.controller.loop.liveness import Liveness
 from evenkeel.controller.loop.once import Once, Waits
-from evenkeel.controller.loop.ports import Life, Reading, Serving, Sink, Source
+from evenkeel.controller.loop.ports import Life, Reading, Serving, Sink, Source, Values
 from evenkeel.controller.loop.queue import WakeUps
 from evenkeel.controller.loop.telling import Telling
 from evenkeel.controller.loop.work import merged
 from evenkeel.controller.loop.worker import Conduct, Worker
 from evenkeel.controller.process.stopping import unless
+from evenkeel.controller.transaction.preconditions import no_values
 from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.feedback import Feedback, Standing
@@ -61,10 +63,11 @@ class Controller:
         agents: Callable[[Controller], Serving] | None = None,
         lock: Lock | None = None,
         control: Control | None = None,
+        values: Values | None = None,
         conduct: Conduct = _CONDUCT,
     ) -> None:
         """`domains` in the order of their switches. `keep`: entries of feedback that stay in the journal. `lock`:
-        watched while the controller is at work. `control`: the socket of commands."""
+        watched while the controller is at work. `control`: the socket of commands. `values`: those that preconditions name."""
         self._journal, self._source, self._life = journal, source, life
         self.defects = Defects(journal, self.say)
         """Every part of the controller reports its defects here."""
@@ -77,7 +80,8 @@ class Controller:
         """Set when the work is over."""
         self._once: Once | None = None
         """Judges when it is, where the controller works as one command."""
-        self.transaction = Transaction(journal)
+        self._values = values
+        self.transaction = Transaction(journal, values.present if values is not None else no_values)
         """The way of a revision over all domains."""
         self._workers = {
             domain.name: Worker(
@@ -97,18 +101,20 @@ class Controller:
         }
         self._states: dict[str, str] = {}
         """The state of each domain for the service supervisor."""
-        self._acceptance = Acceptance(journal, self.say, empty_removes_all=empty_removes_all, serves=agents is not None)
         self._custody = Custody(journal, lock, self.say, self._restored, self._resync_s)
         self._control = control
         if control is not None:
             control.answer("look", self._looks)
             control.answer("status", self._standing)
+            control.answer("values", lambda: encode(values.present() if values is not None else {}))
             control.answer("failures", lambda: encode(self._journal.failures.unwritten()))
         self._serving = agents(self) if agents is not None else None
+        serves = self._serving is not None and self._serving.commands
+        self._acceptance = Acceptance(journal, self.say, empty_removes_all=empty_removes_all, serves=serves)
         for agent in self._serving.agents if self._serving is not None else ():
             self._workers[agent.domain].agent = agent
         for worker in self._workers.values():
-            worker.serves = self._serving is not None
+            worker.serves = serves
 
     def worker(self, domain: str) -> Worker:
         """The worker of a domain, for an agent to drive."""
@@ -157,6 +163,8 @@ class Controller:
         work = {"source": self._watch_source, "sinks": self._telling.tell, "watchdog": self._liveness.keep_alive}
         if self._serving is not None:
             work["agents"] = self._serving.serve
+        if self._values is not None:
+            work["values"] = partial(self.transaction.groups.preconditions.follow, self._values.changes)
         try:
             await self._work_with(work, "the controller was told to stop")
         finally:

@@ -6,11 +6,12 @@ implementations of any of them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.preconditions.observed import Observed
 from evenkeel.specs.problem import Place, Problem
 
 
@@ -54,6 +55,18 @@ class Sink(Protocol):
 
     async def take(self, entries: Sequence[Feedback]) -> None:
         """Deliver; return when they are safe. Raises OSError to be asked again later."""
+        ...
+
+
+class Values(Protocol):
+    """The values that preconditions name."""
+
+    def present(self) -> Mapping[str, Observed]:
+        """Each value by its name, as it is now."""
+        ...
+
+    def changes(self) -> AsyncGenerator[None, None]:
+        """Something whenever a value may count otherwise than before; without end."""
         ...
 
 
@@ -103,7 +116,8 @@ class Agent(Protocol):
 
 class Serving(NamedTuple):
     """The agents of a device and their one connection. `serve` keeps the connection, and runs the work of the agents
-    beside the turns of their workers; until cancelled."""
+    beside the turns of their workers; until cancelled. `commands`: desired states may come in messages."""
 
     agents: Sequence[Agent]
     serve: Callable[[], Coroutine[Any, Any, None]]
+    commands: bool = True

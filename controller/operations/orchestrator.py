@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from itertools import product
 from typing import NamedTuple
 
 from evenkeel.controller.agents.conduct import Topics
 from evenkeel.controller.journal.journal import Journal, at_once
 from evenkeel.controller.journal.outbox import Outgoing
+from evenkeel.controller.journal.unreadable import set_aside_unreadable_operation
 from evenkeel.controller.operations.conduct import OperationsConduct, OperationsTopics
 from evenkeel.controller.operations.narrator import Narrator
 from evenkeel.controller.operations.queue import Queue
@@ -24,29 +26,13 @@ from evenkeel.reconcilers.operations.inventory import Report, versions
 from evenkeel.reconcilers.operations.orchestration import Step, after, begin, superseded
 from evenkeel.reconcilers.operations.parts import differs
 from evenkeel.reconcilers.operations.splitting import Demand, read_demand
+from evenkeel.reconcilers.operations.statuses import FREEING
 from evenkeel.specs.codec import changed, encode
 from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.kanto.activity import name_of
 from evenkeel.specs.kanto.heard import Heard as Told
 from evenkeel.specs.kanto.updateagent import Envelope, command_bytes, desired_bytes, question_bytes
-from evenkeel.specs.operations.events import (
-    AgentFeedback,
-    Answered,
-    AskOwner,
-    AskState,
-    Cancelled,
-    Effect,
-    Ended,
-    Event,
-    Reboot,
-    Reported,
-    Restarted,
-    Resumed,
-    Say,
-    SendCommand,
-    SendSlice,
-    WithdrawQuestion,
-)
+from evenkeel.specs.operations import events
 from evenkeel.specs.operations.operation import ENDS, Operation, Status, ToldAction
 
 _REASONS: Mapping[Status, str] = {
@@ -55,10 +41,6 @@ _REASONS: Mapping[Status, str] = {
     "IDENTIFICATION_FAILED": "IdentificationFailed",
     "SUPERSEDED": "Superseded",
 }
-
-
-def _nothing() -> None:
-    """Nobody waits for anything."""
 
 
 class Lines(NamedTuple):
@@ -96,11 +78,11 @@ class Orchestrator:
             conduct.agents,
             conduct.state_delay_s,
             self._ask_state,
-            lambda payload: self._publish(Outgoing(topics.state, payload, retain=True, latest=True)),
+            self._report,
             self._is_late,
             now,
         )
-        self.on_step: Callable[[], None] = _nothing
+        self.on_step: Callable[[], None] = lambda: None
         """Called after each event."""
         self.changed = asyncio.Event()
         """Set when timers may have changed."""
@@ -179,7 +161,7 @@ class Orchestrator:
             return f"{command} for {name_of(activity_id)}, which is not at work"
         if command not in ("ROLLBACK", "CLEANUP"):
             return f"{command}: an update manager gives this command itself"
-        self.meet(Cancelled(f"it was cancelled by {command}"))
+        self.meet(events.Cancelled(f"it was cancelled by {command}"))
         return ""
 
     def answer(self, activity_id: str, command: str, status: str, payload: bytes, *, has_time: bool) -> str:
@@ -191,7 +173,7 @@ class Orchestrator:
             return f"{status} for {name_of(activity_id)} answers no open question"
         self._answer = payload
         why = "" if status == "APPROVED" else f"the owner answered {status or 'nothing'} to {question}"
-        self.meet(Answered(question, not why, why))
+        self.meet(events.Answered(question, not why, why))
         return ""
 
     @property
@@ -211,7 +193,7 @@ class Orchestrator:
         running = self._operation
         if running is not None and running.id == told.activity_id:
             actions = tuple(ToldAction(*each) for each in told.actions if each.component)
-            self.meet(AgentFeedback(domain, told.status, told.baseline, told.message, actions))
+            self.meet(events.AgentFeedback(domain, told.status, told.baseline, told.message, actions))
 
     def reported(self, domain: str, report: Report, *, retained: bool = False) -> None:
         """A report of an agent's current state. One that the broker kept may be from before a reboot, and answers nothing. An
@@ -223,23 +205,32 @@ class Orchestrator:
         if running is None or retained:
             return
         if report.activity_id == running.id:
-            self.meet(Reported(domain, versions(report.state)))
+            self.meet(events.Reported(domain, versions(report.state)))
         elif report.introduces and not self.reports.is_answer(report) and domain not in self._lines.local:
-            self.meet(Restarted(domain))
+            self.meet(events.Restarted(domain))
 
     def resume(self) -> None:
         """Go on with the operation that was open when the process ended; with the next one that waits, if none was."""
         stored = self._journal.operations.of(self._conduct.domain)
         if stored is None:
+            self._free_unreadable()
             self._begin_next()
             return
         self._operation = stored.operation
         rebooted = stored.boot != self._boot()
         self._say(Feedback("operation", f"{name_of(stored.operation.id)}: goes on" + ", after a reboot" * rebooted))
-        self.meet(Resumed(rebooted))
+        self.meet(events.Resumed(rebooted))
 
     @at_once
-    def meet(self, event: Event) -> None:
+    def _free_unreadable(self) -> None:
+        """End an operation that cannot be read any more. Its agents may be anywhere in it, and take back what they can."""
+        where = self._conduct.domain, self._say, self._now(), self._topics.feedback
+        id_ = set_aside_unreadable_operation(self._journal, *where)
+        for domain, command in product(self._lines.topics, FREEING) if id_ is not None else ():
+            self._send(domain, self._lines.topics[domain].command, command_bytes(id_ or "", self._now_ms(), command))
+
+    @at_once
+    def meet(self, event: events.Event) -> None:
         """All that follows from an event."""
         if self._operation is not None:
             self._follow(after(self._operation, event, self._conduct.decisions))
@@ -260,7 +251,7 @@ class Orchestrator:
         else:
             self._operation = operation
         for effect in step.effects:
-            if not (goes_on and isinstance(effect, Say)):
+            if not (goes_on and isinstance(effect, events.Say)):
                 self._carry_out(operation, effect, goes_on=goes_on)
         self.changed.set()
         self.told.set()
@@ -271,34 +262,34 @@ class Orchestrator:
         if self._operation is not None:
             self.narrator.announce(self._operation, text)
 
-    def _carry_out(self, operation: Operation, effect: Effect, *, goes_on: bool) -> None:
+    def _carry_out(self, operation: Operation, effect: events.Effect, *, goes_on: bool) -> None:
         id_, now_ms = operation.id, self._now_ms()
         match effect:
-            case SendSlice(domain):
+            case events.SendSlice(domain):
                 part = operation.part(domain)
                 if part is not None:
                     self._send(domain, self._lines.topics[domain].desired, desired_bytes(id_, now_ms, part.slice))
-            case SendCommand(domain, command, baseline):
+            case events.SendCommand(domain, command, baseline):
                 self._send(domain, self._lines.topics[domain].command, command_bytes(id_, now_ms, command, baseline))
-            case AskState(domain):
+            case events.AskState(domain):
                 self._ask_state(domain, id_)
-            case Say(status, message):
+            case events.Say(status, message):
                 if status == "RUNNING" and message:
                     self.narrator.announce(operation, message)
                 else:
                     self.narrator.tell(operation, status, message)
                 if status in ENDS:
                     self._tell_end(operation, status, message)
-            case AskOwner(command):
+            case events.AskOwner(command):
                 self._ask_owner(operation, command)
-            case WithdrawQuestion():
+            case events.WithdrawQuestion():
                 pass  # an answer finds no open question any more
-            case Reboot():
+            case events.Reboot():
                 self.needs_reboot.set()
-            case Ended() if not goes_on:
+            case events.Ended() if not goes_on:
                 self.reports.ask(id_)
                 asyncio.get_running_loop().call_soon(self._begin_next)
-            case Ended():
+            case events.Ended():
                 pass
 
     def _tell_end(self, operation: Operation, status: Status, message: str) -> None:
@@ -322,6 +313,10 @@ class Orchestrator:
 
     def _ask_state(self, domain: str, activity_id: str) -> None:
         self._send(domain, self._lines.topics[domain].get, question_bytes(activity_id, self._now_ms()))
+
+    def _report(self, payload: bytes, latest: bool) -> None:
+        latest = latest or self._journal.outbox.is_full(self._topics.state)
+        self._publish(Outgoing(self._topics.state, payload, retain=True, latest=latest))
 
     def _publish(self, message: Outgoing) -> None:
         self._journal.outbox.send(message)

@@ -1,8 +1,10 @@
 """The current states of the agents, and the report of all of them (update-manager.md §5).
 
 A question is passed on to all agents. The report follows when all have answered, or the time of the late ones is over:
-of those the last known state counts. Several questions may be open at once, and nothing waits for them (B-03). News
-that nobody asked for are gathered for a while, and reported when they differ from the last report.
+of those the last known state counts. Several questions may be open at once, and nothing waits for them (B-03). Each has a
+report under its own id, also where several end together, because its sender waits for that id (§8.9). News that nobody
+asked for are gathered for a while, and reported when they differ from the last report; only of such reports does a newer
+one take the place.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ _REMEMBERED = 16
 
 class Reports:
     """The states of the agents of one update manager. `agents`: domain → seconds for which an answer is waited for. `ask`:
-    sends the question of an activity to a domain. `publish`: stores a report. `late`: called with the domains that did not
+    sends the question of an activity to a domain. `publish`: stores a report, and whether a newer one
+    may take its place while it waits. `late`: called with the domains that did not
     answer, and for how long they were waited for."""
 
     def __init__(
@@ -31,7 +34,7 @@ class Reports:
         agents: Mapping[str, float],
         delay_s: float,
         ask: Callable[[str, str], None],
-        publish: Callable[[bytes], None],
+        publish: Callable[[bytes, bool], None],
         late: Callable[[str, float], None],
         now: Now,
     ) -> None:
@@ -107,7 +110,8 @@ class Reports:
 
     def _report(self, activity_id: str) -> None:
         self._reported = self._inventory()
-        self._publish(inventory_bytes(activity_id, int(self._now() * 1000), self._reported))
+        is_answer = activity_id not in ("", *self._introductions)
+        self._publish(inventory_bytes(activity_id, int(self._now() * 1000), self._reported), not is_answer)
 
     def _inventory(self) -> dict[str, Any]:
         states = {domain: self._states[domain][1] for domain in self._agents if domain in self._states}

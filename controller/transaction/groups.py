@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from evenkeel.controller.journal.attempts import GROUPS
 from evenkeel.controller.journal.journal import Journal
+from evenkeel.controller.transaction.preconditions import Preconditions, Present, has_preconditions, no_values
 from evenkeel.reconcilers.counted import reasons
 from evenkeel.reconcilers.transaction.groups import Groups, go_on_without, group_text, groups, has_groups
 from evenkeel.specs.desired import DesiredState
@@ -47,16 +48,16 @@ class GivenUp(NamedTuple):
     along: Mapping[str, str] = {}
 
 
-Kind = Literal["blocked", "unfetched", "fetching", "unseen"]
-"""Why a group is held: it cannot be had, it cannot be fetched now, it is being fetched, which takes long, or a domain that it
-changes cannot be looked at."""
+Kind = Literal["blocked", "unfetched", "fetching", "unseen", "unmet"]
+"""Why a group is held: it cannot be had, it cannot be fetched now, it is being fetched, which takes long, a domain that it
+changes cannot be looked at, or its preconditions do not hold."""
 
 
-_PASSING: Collection[Kind] = ("fetching", "unseen")
+_PASSING: Collection[Kind] = ("fetching", "unseen", "unmet")
 
 
 class _Hold(NamedTuple):
-    """Why a group is held, and by which domain."""
+    """Why a group is held, and by which domain, "" by none."""
 
     why: str
     domain: str
@@ -66,10 +67,17 @@ class _Hold(NamedTuple):
 class GroupTrials:
     """The groups of one device."""
 
-    def __init__(self, journal: Journal, wake: Callable[[], None], is_fetched: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        wake: Callable[[], None],
+        is_fetched: Callable[[], None],
+        present: Present = no_values,
+    ) -> None:
         """`wake`: called when groups are held, or held no more: all domains have another aim. `is_fetched`: called when
-        groups go on because they are fetched."""
+        groups go on because they are fetched. `present`: the values of preconditions."""
         self._journal, self._wake, self._is_fetched = journal, wake, is_fetched
+        self.preconditions = Preconditions(journal, present, wake)
         self._held: dict[str, _Hold] = {}
         """Groups that the others do not wait for, while the state of this digest is desired."""
         self._held_for = ""
@@ -87,14 +95,22 @@ class GroupTrials:
     def _aim(self, desired: DesiredState, found: Groups, changed: Mapping[str, str]) -> Aimed:
         attempts = {group: self._journal.attempts.of(key, GROUPS) for group, key in changed.items()}
         failed = {group: each.why for group, each in attempts.items() if each is not None and each.failed}
-        held = self._held if self._held_for == desired.digest else {}
-        held = {group: each for group, each in held.items() if group in changed and group not in failed}
+        held = {
+            group: each
+            for group, each in self._holds(desired.digest).items()
+            if group in changed and group not in failed
+        }
         if not failed and not held:
             return Aimed(desired)
         back = failed.keys() | held.keys()
         along = found.along(back)
         whys = {group: each.why for group, each in held.items()}
         return Aimed(found.without(back | along.keys()), failed, whys, along)
+
+    def _holds(self, desired: str) -> dict[str, _Hold]:
+        """The groups that are held while the state of this digest is desired."""
+        unmet = {group: _Hold(why, "", "unmet") for group, why in self.preconditions.unmet(desired).items()}
+        return (self._held if self._held_for == desired else {}) | unmet
 
     def hold(self, desired: DesiredState, domain: str, subjects: Mapping[str, str], kind: Kind) -> bool:
         """Hold the groups of these subjects of a domain, and why. False when they are held already; and when they can be had,
@@ -112,7 +128,8 @@ class GroupTrials:
         along = found.along({*aimed.failed, *aimed.held, *why})
         if not (left & why.keys() if kind == "blocked" else go_on_without(why, along, left)):
             return False
-        before = {group: each for group, each in self._held.items() if group in aimed.held}
+        known = self._held if self._held_for == desired.digest else {}
+        before = {group: each for group, each in known.items() if group in aimed.held}
         self._held = before | {group: _Hold(each, domain, kind) for group, each in why.items()}
         self._held_for = desired.digest
         self._wake()
@@ -147,9 +164,10 @@ class GroupTrials:
         """Whether a group is held because a domain cannot be looked at."""
         return bool(self._held_by(domain, "unseen"))
 
-    def is_waiting(self) -> bool:
-        """Whether a group is held that goes on by itself, because it is being fetched, or a domain is away."""
-        return any(each.kind in _PASSING for each in self._held.values())
+    def is_waiting(self, desired: str) -> bool:
+        """Whether a group is held that goes on by itself while the state of this digest is desired: it is being fetched, a
+        domain is away, or preconditions do not hold."""
+        return any(each.kind in _PASSING for each in self._holds(desired).values())
 
     def _held_by(self, domain: str, kind: Kind) -> set[str]:
         return {group for group, each in self._held.items() if (each.domain, each.kind) == (domain, kind)}
@@ -163,8 +181,7 @@ class GroupTrials:
 
     def blocked(self, desired: str) -> dict[str, str]:
         """The groups that are held because they cannot be had, and why, while the state of this digest is desired."""
-        held = self._held if self._held_for == desired else {}
-        blocked = {group: each.why for group, each in held.items() if each.kind == "blocked"}
+        blocked = {group: each.why for group, each in self._holds(desired).items() if each.kind == "blocked"}
         state = self._journal.readable_revision("desired") if blocked else None
         return blocked | self._groups(state).along(blocked) if state is not None else {}
 
@@ -172,14 +189,18 @@ class GroupTrials:
         """The groups that wait for what is not fetched yet, or for a domain, and why, while the state of this digest is
         desired."""
         waiting = dict(self._waiting) if self._waiting_for == desired else {}
-        held = self._held if self._held_for == desired else {}
-        waiting |= {group: each.why for group, each in held.items() if each.kind in _PASSING}
+        waiting |= {group: each.why for group, each in self._holds(desired).items() if each.kind in _PASSING}
         state = self._journal.readable_revision("desired") if waiting else None
         return self._groups(state).along(waiting) | waiting if state is not None else waiting
 
-    def fetched(self) -> None:
-        """All is fetched that groups need, but for those that are held."""
+    def begin(self, state: DesiredState) -> None:
+        """The switch to a state begins: all is fetched that groups need, but for those that are held."""
         self._waiting = {group: why for group, why in self._waiting.items() if group in self._held}
+        desired = self._journal.readable_revision("desired") if has_preconditions(state) else None
+        if desired is not None:
+            found = self._groups(desired)
+            changed = found.changed()
+            self.preconditions.begin([key for group, key in changed.items() if found.has_part(group, state)])
 
     def blocks(self, domain: str) -> bool:
         """Whether a group is held by a domain because it cannot be had."""
@@ -217,6 +238,7 @@ class GroupTrials:
         back = found.without({*blamed, *along})
         for group, each in blamed.items():
             self._journal.attempts.count(changed[group], each, failed=True, domain=GROUPS)
+        self.preconditions.end([changed[group] for group in blamed])
         self._journal.attempts.forget_sick()
         return GivenUp(blamed, desired, back, along)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.controller.transaction.groups import GivenUp, GroupTrials
 from evenkeel.controller.transaction.member import Member, changes
+from evenkeel.controller.transaction.preconditions import Present, no_values
 from evenkeel.controller.transaction.verdict import Verdict
 from evenkeel.controller.transaction.voice import Voice
 from evenkeel.reconcilers.counted import listed
@@ -28,8 +29,8 @@ _ROLES: tuple[Role, Role] = ("desired", "last-good")
 class Transaction:
     """The transaction of one device. Everything here happens at once: nothing is awaited."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal, self.groups = journal, GroupTrials(journal, self._wake_all, self._end_watching)
+    def __init__(self, journal: Journal, present: Present = no_values) -> None:
+        self._journal, self.groups = journal, GroupTrials(journal, self._wake_all, self._end_watching, present)
         self.verdict = Verdict(journal, self._wake_others, self.groups.blocked, self.groups.waiting)
         self._members: dict[str, Member] = {}
         self._progress: dict[str, tuple[str, Progress]] = {}
@@ -270,9 +271,8 @@ class Transaction:
         if not good:
             voice.settled_is(False, "RevisionFailed", f"{why}; there is no last-good state to go back to")
             return
-        voice.say(
-            "rolling-back", f"going back to {good}{self._whom(state, self._journal.readable_revision('last-good'))}"
-        )
+        whom = self._whom(state, self._journal.readable_revision("last-good"))
+        voice.say("rolling-back", f"going back to {good}{whom}")
         voice.settled_is(False, "RollingBack", why)
         for member in self._members.values():
             member.interrupt()

@@ -15,7 +15,7 @@ from evenkeel.reconcilers.operations.ending import ending_text, identification_t
 from evenkeel.reconcilers.operations.grouping import NOT_EVALUATED, groups
 from evenkeel.reconcilers.operations.hearing import failed, went_back, with_feedback
 from evenkeel.reconcilers.operations.parts import shares_of, with_groups, with_part, with_shares
-from evenkeel.reconcilers.operations.statuses import CLEANED, FAILURES
+from evenkeel.reconcilers.operations.statuses import CLEANED, FAILURES, FREEING
 from evenkeel.specs.codec import changed
 from evenkeel.specs.operations.conduct import Conduct
 from evenkeel.specs.operations.events import (
@@ -149,8 +149,7 @@ def _given_up(operation: Operation, effects: Sequence[Effect], status: Status, m
 def _freed(operation: Operation) -> Iterator[SendCommand]:
     for part in operation.parts:
         if (part.silent or not part.failed) and not part.end:
-            yield SendCommand(part.domain, "ROLLBACK")
-            yield SendCommand(part.domain, "CLEANUP")
+            yield from (SendCommand(part.domain, command) for command in FREEING)
 
 
 # ── events ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -212,12 +211,17 @@ def _elapsed(operation: Operation, timer: Timer, conduct: Conduct) -> Step:
     silent = f"its agent did not answer within {timer.seconds:g} s"
     match timer.kind:
         case "identification":
+            effects: list[Effect] = []
             for part in operation.parts:
-                if part.asks:
+                if part.asks and part.again and operation.groups:
+                    operation = with_part(operation, part.domain, asks=False)
+                    effects.append(SendSlice(part.domain))
+                elif part.asks:
                     operation = with_feedback(
                         operation, AgentFeedback(part.domain, "IDENTIFICATION_FAILED", message=silent)
                     )
                     operation = with_part(operation, part.domain, silent=True)
+            return Step(operation, tuple(effects))
         case "phase":
             return Step(_timed_out(operation, timer), ())
         case "boot":
@@ -280,7 +284,14 @@ def _unsent(operation: Operation, domain: str, why: str) -> Operation:
 
 
 def _asked_again(operation: Operation, domains: Sequence[str]) -> Step:
-    """Agents that may have forgotten the operation get their slices again. One that has it open answers with its status."""
+    """Agents that may have forgotten the operation get their slices again.
+
+    One that says how far it is goes on from there. Kanto's and evenkeel's say IDENTIFIED, whatever they have done, and refuse
+    all but DOWNLOAD then (container-management.md §2.5; what is there already takes no time). Leda's passes over a desired
+    state while it is busy, and waits for its next command (self-update-agent.md §4.1): one that has been asked in vain
+    (`identification`) gets the command after what it said last. Before that it gets its slice once more, because the question
+    for the current state that comes with a new connection wipes its target (§4.2).
+    """
     effects: list[Effect] = []
     for domain in domains:
         part = operation.part(domain)

@@ -39,6 +39,8 @@ FAILURES: Mapping[Command, Reached] = {
     "ROLLBACK": "ROLLBACK_FAILURE",
     "CLEANUP": "CLEANUP_FAILURE",
 }
+FREEING: Sequence[Command] = ("ROLLBACK", "CLEANUP")
+"""Commands that free an agent of an operation, however far it is (B-19)."""
 FAILED: Sequence[Reached] = ("DOWNLOAD_FAILURE", "UPDATE_FAILURE", "ACTIVATION_FAILURE")
 CLEANED: Sequence[Reached] = ("CLEANUP_SUCCESS", "CLEANUP_FAILURE")
 TAKEN_BACK: Sequence[Reached] = ("ROLLBACK_SUCCESS", "ROLLBACK_FAILURE")

@@ -38,6 +38,10 @@ class Groups(NamedTuple):
         names = sorted(set(self.of.values()))
         return {name: f"{name}@{asked.get(name, _NOTHING)}" for name in names if asked.get(name) != good.get(name)}
 
+    def has_part(self, group: str, state: DesiredState) -> bool:
+        """Whether a state asks of a group what is asked of it."""
+        return self._parts(state).get(group) == self._parts(self.asked).get(group)
+
     def without(self, groups: Collection[str]) -> DesiredState:
         """The state that is asked for, with these groups as they were good. Baselines name as members also those subjects that
         go back and are none by themselves, such as one that is not asked for any more: they stay in their groups."""

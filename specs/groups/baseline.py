@@ -11,7 +11,8 @@ class Baseline(Struct, frozen=True, tag="Baseline"):
     """A group, over all domains. `members` are names of subjects, in order; a subject that has all of the `labels` is a member,
     too. Not `all_or_nothing`: each member is a group of its own, a container and a file of one name, too.
     `most_away`: so many containers of it may be away at the same time while they are switched; or `most_away_percent` of them.
-    Both are absent where there is no limit, so that older digests name the same content."""
+    `preconditions`, as they were written, have to hold before anything that is asked of it is changed.
+    These are absent where they are not written, so that older digests name the same content."""
 
     domain: ClassVar[str] = ""
 
@@ -20,6 +21,12 @@ class Baseline(Struct, frozen=True, tag="Baseline"):
     all_or_nothing: bool = True
     most_away: int | UnsetType = UNSET
     most_away_percent: int | UnsetType = UNSET
+    preconditions: str | UnsetType = UNSET
+
+    @property
+    def conditions(self) -> str:
+        """The preconditions; "" without any."""
+        return "" if isinstance(self.preconditions, UnsetType) else self.preconditions
 
     @property
     def has_limit(self) -> bool:

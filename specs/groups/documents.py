@@ -37,6 +37,13 @@ class BaselineSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
             "share as `25%`, rounded down, at least one. Default: as many as dependencies allow."
         ),
     ] = UNSET
+    preconditions: Annotated[
+        str,
+        Meta(
+            description="Conditions of the vehicle, in CEL or in Kanto's form, which have to hold before anything of it is "
+            "changed. It waits until they do. They name the values of `updateManager.values` of the settings."
+        ),
+    ] = ""
 
 
 def baseline(metadata: MetadataSpec, spec: BaselineSpec, flaws: list[Flaw]) -> Baseline:
@@ -52,4 +59,5 @@ def baseline(metadata: MetadataSpec, spec: BaselineSpec, flaws: list[Flaw]) -> B
         spec.all_or_nothing,
         most if isinstance(most, int) else UNSET,
         int(most.removesuffix("%")) if isinstance(most, str) else UNSET,
+        spec.preconditions if spec.preconditions.strip() else UNSET,
     )

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from msgspec import UNSET
+
 from evenkeel.specs.desired import Draft
 from evenkeel.specs.groups.baseline import Baseline
 from evenkeel.specs.kanto.payload import mappings, payload_of, payload_path, texts
@@ -65,7 +67,9 @@ def baseline_drafts(value: object, domain: str, drafts: Sequence[Draft]) -> Iter
         }
         grouped |= names
         if names:
-            wanted = Baseline(tuple(sorted(names)))
+            written = baseline.get("preconditions")
+            conditions = written if isinstance(written, str) and written.strip() else UNSET
+            wanted = Baseline(tuple(sorted(names)), preconditions=conditions)
             yield Draft("Baseline", str(baseline["title"]), wanted, path, {"members": (*path, "components")})
     for draft in drafts if titled else ():
         if draft.kind == "Container" and draft.name not in grouped:

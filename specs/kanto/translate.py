@@ -36,10 +36,12 @@ def kanto_payload(state: DesiredState, flaws: list[Flaw], domain: str = "contain
                 config.append({"key": "systemContainers", "value": ",".join(names)})
             case Baseline(all_or_nothing=True) as group:
                 members = [f"{domain}:{name}" for name, each in state.containers().items() if group.has(name, each)]
-                baselines += [{"title": document.name, "components": members}] if members else []
+                baselines += [_baseline(document.name, members, group)] if members else []
                 if group.has_limit:
                     flaws.append(Flaw((document.name, "maxUnavailable"), _NO_WORDS, _ELSEWHERE))
             case Baseline() as group:  # a component in no baseline has one of its own
+                members = [f"{domain}:{name}" for name, each in state.containers().items() if group.has(name, each)]
+                baselines += [_baseline(name, [name], group) for name in members if group.conditions]
                 if group.has_limit:
                     flaws.append(Flaw((document.name, "maxUnavailable"), _NO_WORDS, _ELSEWHERE))
             case _:
@@ -55,6 +57,11 @@ def kanto_payload(state: DesiredState, flaws: list[Flaw], domain: str = "contain
         if isinstance(document.wanted, Container):
             flaws.extend(_lost(document.name, document.wanted, again.get(document.name)))
     return payload
+
+
+def _baseline(title: str, members: list[str], group: Baseline) -> dict[str, Any]:
+    conditions = {"preconditions": group.conditions} if group.conditions else {}
+    return {"title": title, **conditions, "components": members}
 
 
 def _component(container: Container, domain: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ from evenkeel.specs.settings.self_update import (
 from evenkeel.specs.settings.slots import SlotsSettings, SlotsSpec, slots_from
 from evenkeel.specs.settings.texts import duration_from, file_from
 from evenkeel.specs.settings.update_manager import UpdateManagerSettings, UpdateManagerSpec, update_manager_from
-from evenkeel.specs.settings.values import written_value
+from evenkeel.specs.settings.values import unheard_values, written_value
 
 if TYPE_CHECKING:
     from evenkeel.specs.reading.tree import Value
@@ -279,8 +279,8 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
     if other.enable and manager.enable and other.reboot == "self":
         hint = "leave it at `others`: a reboot comes before other domains are activated"
         found.append(Flaw(("selfUpdateAgent", "reboot"), "the update manager of this device reboots it", hint))
-    flaws.extend(found)
-    if settings.mqtt.enabled and not any(is_there for _, _, is_there in roles):
+    flaws.extend([*found, *unheard_values(manager.value_topics, has_broker=settings.mqtt.enabled)])
+    if settings.mqtt.enabled and not manager.value_topics and not any(is_there for _, _, is_there in roles):
         message = "nothing connects to the broker without an update agent or an update manager"
         flaws.append(Flaw(("mqtt", "enabled"), message, "write `updateAgent: {enable: true}`", warning=True))
     return None if found else settings

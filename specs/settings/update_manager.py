@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from evenkeel.specs.documents.written import Duration
 from evenkeel.specs.kanto.topics import topic_prefix
 from evenkeel.specs.name import is_name
-from evenkeel.specs.preconditions.source import ValueSource
+from evenkeel.specs.preconditions.source import TopicSource, ValueSource
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.settings.texts import duration_from
 from evenkeel.specs.settings.values import ValueSpec, values_from
@@ -185,6 +185,11 @@ class UpdateManagerSettings(Struct, frozen=True):
     new_desired_state: NewDesiredState = "queue"
     values: Mapping[str, ValueSource] = {}
     """The source of each value, by its name."""
+
+    @property
+    def value_topics(self) -> tuple[str, ...]:
+        """The topics of values, each once."""
+        return tuple(dict.fromkeys(each.topic for each in self.values.values() if isinstance(each, TopicSource)))
 
 
 _PHASES: tuple[ConsentCommand, ...] = ("DOWNLOAD", "UPDATE", "ACTIVATE")

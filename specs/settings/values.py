@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -138,6 +138,13 @@ def _place(text: str, path: Path, flaws: list[Flaw]) -> JsonPath | None:
     except BadPath as error:
         flaws.append(Flaw(path, str(error), "for example `$.data.speed`"))
         return None
+
+
+def unheard_values(topics: Sequence[str], *, has_broker: bool) -> Iterator[Flaw]:
+    """A warning where values of topics can never be known."""
+    if topics and not has_broker:
+        message = "values of topics are unknown without a broker, so that no precondition with one holds"
+        yield Flaw(ROOT, message, "write `mqtt: {enabled: true}`", warning=True)
 
 
 def written_value(source: ValueSource) -> dict[str, str]:

@@ -15,12 +15,14 @@ from evenkeel.specs.preconditions.observed import Observed
 from evenkeel.specs.preconditions.precondition import Precondition
 from evenkeel.specs.problem import Flaw
 from evenkeel.specs.settings.values import ValueSpec, values_from
+from evenkeel.templates.preconditions_text import PlannedPrecondition, precondition_lines
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/preconditions.md").read_text()
 
 
-def block(language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+def block(language: str, heading: str = "") -> str:
+    """The first block in a language, below a heading."""
+    found = re.search(rf"```{language}\n(.*?)```", PAGE.partition(f"\n## {heading}")[2] if heading else PAGE, re.DOTALL)
     assert found is not None
     return found[1]
 
@@ -33,7 +35,7 @@ def table(heading: str) -> list[list[str]]:
 
 
 def names() -> list[str]:
-    written = YAML(typ="safe").load(block("yaml"))["updateManager"]["values"]
+    written = YAML(typ="safe").load(block("yaml", "Values"))["updateManager"]["values"]
     flaws: list[Flaw] = []
     sources = values_from(msgspec.convert(written, dict[str, ValueSpec]), flaws)
     assert flaws == []
@@ -48,6 +50,23 @@ def test_the_example_of_a_baseline_names_the_values_of_the_example() -> None:
     assert set(precondition.names) <= set(names())
 
 
+def test_the_example_of_a_file_says_the_same() -> None:
+    (baseline,) = json.loads(block("json"))["baselines"]
+    assert YAML(typ="safe").load(block("yaml"))["spec"]["preconditions"] == baseline["preconditions"]
+
+
+def test_the_example_of_a_plan_is_what_a_plan_prints() -> None:
+    written = YAML(typ="safe").load(block("yaml"))["spec"]["preconditions"]
+    present = {
+        "vehicle.parked": Observed(False, 3.0, 10.0),
+        "battery.level": Observed(80, 240.0),
+        "night": Observed(True),
+    }
+    precondition = read(written, names())
+    planned = PlannedPrecondition("stack-7", written, precondition, present, unmet(written, present))
+    assert list(precondition_lines(planned)) == block("text", "In a plan").splitlines()
+
+
 def test_what_the_table_says_to_write_can_be_read() -> None:
     known = [*names(), "report", "vehicle.doors", "vehicle.moving"]
     texts = [text.replace(r"\|", "|") for _, cell in table("In CEL") for text in re.findall("`([^`]+)`", cell)]
@@ -57,7 +76,7 @@ def test_what_the_table_says_to_write_can_be_read() -> None:
 
 
 def test_kantos_example_and_its_translation() -> None:
-    written, translated = block("text").splitlines()
+    written, translated = block("text", "In Kanto's form").splitlines()
     precondition = read(written, names())
     assert isinstance(precondition, Precondition)
     assert (precondition.form, precondition.cel) == ("Kanto", translated)

@@ -30,6 +30,7 @@ from evenkeel.controller.loop.worker import Conduct as LoopConduct
 from evenkeel.controller.mqtt.router import Router
 from evenkeel.controller.mqtt.session import is_of
 from evenkeel.controller.operations.conduct import OperationsConduct
+from evenkeel.controller.operations.values import Values
 from evenkeel.controller.process.clock import Uptime
 from evenkeel.controller.serving import agent_roles, operations_role
 from evenkeel.reconcilers.containers import Containers
@@ -184,8 +185,9 @@ class Device:
         roles = tuple(agent_roles(self._settings, self.journal, self.domains, controller, router, now, self._clock))
         names = {"containers": "containers", "slots": "self-update"}
         local = {names[role.domain]: role for role in roles}
+        values = Values(self._values, self._clock, now)
         manager = operations_role(
-            self.conduct, local, self.journal, controller, router, self.slots.machine, self._values, now, self._clock
+            self.conduct, local, self.journal, controller, router, self.slots.machine, values, now, self._clock
         )
         for role in (*roles, manager):
             router.add(role)

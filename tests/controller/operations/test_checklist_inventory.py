@@ -13,7 +13,9 @@ from tests.controller.operations.talk import (
 from tests.reconcilers.operations.agents import Agent
 
 from evenkeel.controller.drivers.slots.memory import Bundle
+from evenkeel.controller.journal.outbox import MOST_UNSENT
 from evenkeel.reconcilers.operations.inventory import aggregated
+from evenkeel.specs.errors import Refused
 
 STATE = "vehicleupdate/currentstate"
 
@@ -192,7 +194,46 @@ def test_cs_11_a_question_holds_up_nothing(talk: TalkPlay) -> None:
         assert await device.act("c DOWNLOAD_SUCCESS") == ["RUNNING", "c UPDATE"]
         assert reports(device) == ["initial 1"]
         await device.act("wait 2")
-        assert reports(device)[-1] == "r 1"
+        assert reports(device) == ["initial 1", "q 1", "r 1"]
+
+    talk(story)
+
+
+def test_each_of_many_questions_is_answered_under_its_own_name(talk: TalkPlay) -> None:
+    """Recordings: act-e1, act-e2, act-e3. They end at one moment, because the agents are away."""
+
+    async def story(device: Talk) -> None:
+        device.tell_state = lambda *_: None  # type: ignore[method-assign, assignment]
+        names = [f"q{number}" for number in range(20)]
+        for name in names:
+            device.deliver("vehicleupdate/currentstate/get", name, {})
+        await device.act("wait 3")
+        assert reports(device) == ["initial 1", *(f"{name} 1" for name in names)]
+        assert all(each.retain for each in device.said(STATE))
+
+    talk(story)
+
+
+def test_answers_that_cannot_be_sent_do_not_grow_without_end(talk: TalkPlay) -> None:
+    """A broker may deny this topic alone."""
+
+    async def story(device: Talk) -> None:
+        publish = device.link.publish
+
+        async def refusing(topic: str, payload: bytes, **how: Any) -> None:
+            if topic == STATE:
+                raise Refused("broker:memory", "not authorized")
+            await publish(topic, payload, **how)
+
+        device.link.publish = refusing  # type: ignore[method-assign]
+        for number in range(2 * MOST_UNSENT):
+            device.deliver("vehicleupdate/currentstate/get", f"q{number}", {})
+            if number % 50 == 0:
+                await device.act("wait 0.1")
+        await device.act("wait 1")
+        waiting = [message.payload for _, message in device.journal.outbox.first(10_000) if message.topic == STATE]
+        assert len(waiting) == MOST_UNSENT + 1
+        assert f'"q{2 * MOST_UNSENT - 1}"'.encode() in waiting[-1]
 
     talk(story)
 

@@ -2,7 +2,8 @@
 forgets what it does.
 
 Kanto's and Leda's are those of update-manager.md §9: a way back that is refused or silent, no memory over a restart,
-`COMPLETE`.
+`COMPLETE`. Asked again in the middle, evenkeel's and Kanto's begin with DOWNLOAD; Leda's says nothing and waits for its next
+command (self-update-agent.md §4.1).
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ _AFTER = {"DOWNLOAD": "IDENTIFIED", "UPDATE": "DOWNLOAD_SUCCESS", "ACTIVATE": "U
 _BACK_AFTER = ("DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS")
 
 
-Kind = Literal["local", "evenkeel", "kanto", "leda"]
-"""`local`: evenkeel's own on the device of the manager."""
+Kind = Literal["local", "evenkeel", "kanto", "leda", "keeping"]
+"""`local`: evenkeel's own on the device of the manager. `keeping`: another one, which remembers as evenkeel's, and says how
+far it is when it is asked again."""
 
 
 class Agent:
@@ -38,8 +40,11 @@ class Agent:
         silent: str = "",
         boots_badly: bool = False,
         stays: bool = False,
+        apart: bool = False,
     ) -> None:
-        """`stays`: what was activated boots again, although it was taken back."""
+        """`stays`: what was activated boots again, although it was taken back. `apart`: it does not boot with the device of the
+        manager."""
+        self.apart = apart
         self.domain, self.kind, self._fails, self._silent, self._boots_badly = domain, kind, fails, silent, boots_badly
         self._stays = stays
         self.component = f"{domain}:os-image" if kind == "leda" or domain == "self-update" else f"{domain}:app"
@@ -47,6 +52,10 @@ class Agent:
         self.status = ""
         self.commands: list[str] = []
         self._begun = False
+        self._is_questioned = False
+        """Whether the question of a new connection has followed its desired state. It wipes the target of Leda's busy agent
+        (self-update-agent.md §4.2)."""
+        self._has_target = True
 
     @property
     def reboots(self) -> bool:
@@ -62,6 +71,12 @@ class Agent:
 
     def slice(self) -> Iterator[AgentFeedback]:
         """The desired state arrives."""
+        if self.status and self.kind == "leda":
+            self._has_target, self._is_questioned = self._is_questioned, True
+            return
+        if self.status and self.kind == "keeping":
+            yield self._say(self.status)
+            return
         yield self._say("IDENTIFYING")
         if self._silent == "IDENTIFY":
             return
@@ -88,7 +103,7 @@ class Agent:
             yield self._say(_BADLY[command], f"{command} is possible only after another status")
             return
         yield self._say(_WORKING[command])
-        if self._fails == command:
+        if self._fails == command or (command in ("DOWNLOAD", "UPDATE") and not self._has_target):
             self.status = _BADLY[command]
             yield self._say(self.status, f"{command} went wrong")
             if command == "CLEANUP":

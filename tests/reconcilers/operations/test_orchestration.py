@@ -10,7 +10,7 @@ from tests.reconcilers.operations.world import CONDUCT, World
 
 from evenkeel.reconcilers.operations.orchestration import after, begin
 from evenkeel.specs.codec import decode, encode
-from evenkeel.specs.operations.events import AgentFeedback, Judged, Resumed, SendCommand
+from evenkeel.specs.operations.events import AgentFeedback, Effect, Judged, Reboot, Resumed, SendCommand
 from evenkeel.specs.operations.operation import BaselinePart, DomainPart, Operation, ToldAction
 
 FORWARD = ("DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP")
@@ -162,6 +162,43 @@ def test_preconditions_that_held_before_a_restart_are_judged_again_before_anythi
     assert not [effect for effect in done.effects if isinstance(effect, SendCommand)]
     going_on = after(done.operation, Judged("one"), CONDUCT)
     assert SendCommand("containers", "UPDATE") in going_on.effects
+
+
+@pytest.mark.parametrize("fails", ["", "UPDATE", "ACTIVATE"])
+@pytest.mark.parametrize(
+    ("kind", "again"),
+    [("evenkeel", True), ("kanto", True), ("leda", False), ("keeping", False)],
+)
+def test_an_agent_that_did_not_boot_with_the_device_goes_on_where_it_is(kind: Kind, again: bool, fails: str) -> None:
+    """It is asked again after the reboot. What it says it has reached is not done twice; evenkeel's and Kanto's say that they
+    begin anew, Leda's says nothing and goes on."""
+    other = Agent("safety-ecu", kind, apart=True, fails=fails)
+    world = World([Agent("self-update"), other])
+    world.run()
+    assert world.done.count("reboot") == (2 if fails else 1)
+    assert other.commands.count("DOWNLOAD") == 1 + again
+    assert other.commands.count("UPDATE") == 1
+    assert world.end[0] == ("INCOMPLETE" if fails else "COMPLETED"), world.said
+    if fails:
+        assert f"safety-ecu: {fails} went wrong" in world.end[1]
+    assert world.runs() == dict.fromkeys(("self-update", "safety-ecu"), "1" if fails else "2")
+
+
+@pytest.mark.parametrize("kind", ["evenkeel", "kanto", "leda", "keeping"])
+def test_an_agent_that_is_away_after_the_reboot_ends_the_operation_truthfully(kind: Kind) -> None:
+    other = Agent("safety-ecu", kind, apart=True)
+
+    def breaks(number: int, effect: Effect) -> str:
+        if isinstance(effect, Reboot):
+            other.hush("IDENTIFY")
+            other.status, other.commands = "", []
+        return ""
+
+    world = World([Agent("self-update"), other])
+    world.run(interrupt=breaks)
+    assert world.end[0] == "INCOMPLETE"
+    assert "safety-ecu: no answer to UPDATE within 600 s" in world.end[1]
+    assert world.runs() == {"self-update": "1", "safety-ecu": "1"}
 
 
 KINDS: tuple[tuple[Kind, Kind, Kind], ...] = (

@@ -138,7 +138,8 @@ class World:
             case Reboot():
                 self.done.append("reboot")
                 for agent in self.agents.values():
-                    agent.boot()
+                    if not agent.apart:
+                        agent.boot()
                 self._events.clear()
                 self._events.append(Resumed(rebooted=True))
             case Ended():

@@ -126,3 +126,21 @@ def test_a_group_without_a_limit_is_called_what_it_was_called_before_there_were_
 def test_a_limit_that_is_none(written: str, complaint: str) -> None:
     _, problems = read(CONTAINERS, group("drive", f"  members: [web]\n  maxUnavailable: {written}\n"))
     assert [problem_text(each).partition(": ")[2] for each in errors(problems)] == [f"spec.maxUnavailable: {complaint}"]
+
+
+def test_preconditions_are_kept_as_they_were_written_and_change_no_digest_where_there_are_none() -> None:
+    def wanted(spec: str) -> Baseline:
+        state, problems = read(CONTAINERS, group("drive", f"  members: [web, db]\n{spec}"))
+        assert not errors(problems)
+        (found,) = [each.wanted for each in state.documents if isinstance(each.wanted, Baseline)]
+        return found
+
+    text = "AND(device.mode=MAINTENANCE,speed<5)"
+    assert wanted(f'  preconditions: "{text}"\n').conditions == text
+    assert wanted('  preconditions: " "\n') == wanted("") == Baseline(("db", "web"))
+    assert "preconditions" not in plain(wanted(""))
+
+
+def test_preconditions_that_are_no_text() -> None:
+    _, problems = read(CONTAINERS, group("drive", "  members: [web]\n  preconditions: [parked]\n"))
+    assert [problem_text(each) for each in problems] == ["1.yaml:6:3: spec.preconditions: expected a text, got a list"]

@@ -9,7 +9,7 @@ import pytest
 from tests.specs.kanto.components import component, message
 
 from evenkeel.reconcilers.agents.request import read_request
-from evenkeel.specs.desired import Decoded
+from evenkeel.specs.desired import Decoded, Document, desired_state
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.documents.join import desired_from
 from evenkeel.specs.groups.baseline import Baseline
@@ -82,3 +82,27 @@ def test_that_not_all_are_to_be_away_at_once_cannot_be_published(lines: str) -> 
     flaws: list[Flaw] = []
     kanto_payload(state, flaws)
     assert [flaw.path for flaw in flaws] == [("pool", "maxUnavailable")]
+
+
+def test_preconditions_of_a_baseline_come_along_and_go_back_to_kanto() -> None:
+    value = asking(("drive", ["containers:web", "containers:db"]))
+    value["payload"]["baselines"][0]["preconditions"] = "speed=0"
+    state, problems = desired_from([read(value)])
+    assert not problems
+    found = {each.name: each.wanted.conditions for each in state.documents if isinstance(each.wanted, Baseline)}
+    assert found == {"drive": "speed=0", "lamp": ""}
+    flaws: list[Flaw] = []
+    told = {each["title"]: each.get("preconditions") for each in kanto_payload(state, flaws)["baselines"]}
+    assert (told, flaws) == ({"drive": "speed=0", "lamp": None}, [])
+
+
+def test_each_member_that_is_a_group_of_its_own_has_the_preconditions_in_kantos_words() -> None:
+    state, _ = desired_from([read(asking())])
+    rule = Document("Baseline", "drive", Baseline(("db", "web"), (), False, preconditions="parked"))
+    flaws: list[Flaw] = []
+    payload = kanto_payload(desired_state([*state.documents, rule]), flaws)
+    assert not flaws
+    assert payload["baselines"] == [
+        {"title": f"containers:{name}", "preconditions": "parked", "components": [f"containers:{name}"]}
+        for name in ("db", "web")
+    ]

@@ -135,6 +135,10 @@ def test_they_are_a_part_of_the_settings_and_are_written_again() -> None:
     assert settings is not None
     assert settings.update_manager.values["battery"] == FileSource("/sys/class/power_supply/BAT0/capacity")
     assert written_settings(settings, Settings()) == {"updateManager": {"values": WRITTEN}}
+    assert [(path_text(flaw.path), flaw.hint, flaw.warning) for flaw in flaws] == [
+        ("updateManager.values", "write `mqtt: {enabled: true}`", True)
+    ]
+    flaws.clear()
     assert settings_from({"updateManager": {"values": {"a": {"topc": "b"}}}}, flaws) is None
     assert [(path_text(flaw.path), flaw.hint) for flaw in flaws] == [
         ("updateManager.values.a.topc", "did you mean `topic`?")
