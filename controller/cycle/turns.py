@@ -125,7 +125,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         sight = await self._see(aim, stopping)
         if not isinstance(sight, Sight):
             return sight
-        if aim.role == "desired" and aim.judges_all and self._hold_blocked(aim.state, sight.plan):
+        if aim.role == "desired" and aim.judges_all and self._hold_blocked(aim, sight.plan):
             return Progressed()
         renewed = self._tagged.renewed(sight.plan.differences, sight.seen, sight.memory)
         found = self._judge(sight, renewed)
@@ -186,10 +186,11 @@ class Turns(Generic[Want, Seen, Remembered]):
             await self.fetching.want(steps, aim.asked, is_part=aim.is_part)
         return Sight(aim, want, seen, memory, tuple(differences), plan, reserved, ailing, undecided)
 
-    def _hold_blocked(self, state: DesiredState, plan: Plan) -> bool:
+    def _hold_blocked(self, aim: Aim, plan: Plan) -> bool:
         """Hold the groups in which something cannot be had, before anything is done for them; False when there is none that
-        is not held yet."""
-        blocked = blocked_subjects(plan) if has_groups(state) else {}
+        is not held yet. What was begun is not undone for a subject that only waits for one that is stuck."""
+        goes_on = bool(aim.stuck) and self._transaction.has_begun(aim.state)
+        blocked = blocked_subjects(plan) if has_groups(aim.state) and not goes_on else {}
         desired = self._journal.readable_revision("desired") if blocked else None
         return desired is not None and self._transaction.groups.hold(
             desired, self._reconciler.domain, blocked, "blocked"

@@ -66,10 +66,17 @@ class _Hold(NamedTuple):
 class GroupTrials:
     """The groups of one device."""
 
-    def __init__(self, journal: Journal, wake: Callable[[], None], is_fetched: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        wake: Callable[[], None],
+        is_fetched: Callable[[], None],
+        changes: Callable[[str, DesiredState], Collection[str] | None],
+    ) -> None:
         """`wake`: called when groups are held, or held no more: all domains have another aim. `is_fetched`: called when
-        groups go on because they are fetched."""
-        self._journal, self._wake, self._is_fetched = journal, wake, is_fetched
+        groups go on because they are fetched. `changes`: the subjects of a domain that a state changes; `None` when nobody
+        knows."""
+        self._journal, self._wake, self._is_fetched, self._changes = journal, wake, is_fetched, changes
         self._held: dict[str, _Hold] = {}
         """Groups that the others do not wait for, while the state of this digest is desired."""
         self._held_for = ""
@@ -98,9 +105,11 @@ class GroupTrials:
 
     def hold(self, desired: DesiredState, domain: str, subjects: Mapping[str, str], kind: Kind) -> bool:
         """Hold the groups of these subjects of a domain, and why. False when they are held already; and when they can be had,
-        but no other group would go on without them."""
+        but no other group would go on without them. No group is held for a subject that it does not change and that cannot be
+        had or fetched: the others go on without that one."""
         if not has_groups(desired):
             return False
+        subjects = subjects if kind in _PASSING else self._changed(desired, domain, subjects)
         found = self._groups(desired)
         changed = found.changed()
         aimed = self._aim(desired, found, changed)
@@ -188,7 +197,7 @@ class GroupTrials:
     def free(self, desired: DesiredState, domain: str, blocked: Mapping[str, str]) -> bool:
         """Groups that could not be had in a domain are held no more, if none of their subjects is `blocked` now; False when all
         are."""
-        still = self._groups(desired).of_subjects(domain, blocked)
+        still = self._groups(desired).of_subjects(domain, self._changed(desired, domain, blocked))
         return self._free(self._held_by(domain, "blocked") - still)
 
     def give_up(self, state: DesiredState, domain: str, subjects: Mapping[str, str], why: str) -> GivenUp | None:
@@ -226,6 +235,11 @@ class GroupTrials:
         if desired is None or desired.digest == state.digest or self.aim(desired).state.digest != state.digest:
             return self._journal.promote(state.digest)
         return self._journal.promote_part(desired.digest, state)
+
+    def _changed(self, desired: DesiredState, domain: str, subjects: Mapping[str, str]) -> Mapping[str, str]:
+        """Those of the subjects that the desired state changes."""
+        changes = self._changes(domain, desired)
+        return subjects if changes is None else {name: why for name, why in subjects.items() if name in changes}
 
     def _groups(self, desired: DesiredState) -> Groups:
         return groups(desired, self._journal.readable_revision("last-good"))

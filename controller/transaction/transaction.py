@@ -29,7 +29,7 @@ class Transaction:
     """The transaction of one device. Everything here happens at once: nothing is awaited."""
 
     def __init__(self, journal: Journal) -> None:
-        self._journal, self.groups = journal, GroupTrials(journal, self._wake_all, self._end_watching)
+        self._journal, self.groups = journal, GroupTrials(journal, self._wake_all, self._end_watching, self.changes)
         self.verdict = Verdict(journal, self._wake_others, self.groups.blocked, self.groups.waiting)
         self._members: dict[str, Member] = {}
         self._progress: dict[str, tuple[str, Progress]] = {}
