@@ -196,13 +196,16 @@ class Turns(Generic[Want, Seen, Remembered]):
             desired, self._reconciler.domain, blocked, "blocked"
         )
 
-    async def blocked(self, state: DesiredState, stopping: asyncio.Event) -> Mapping[str, str] | None:
-        """The subjects of a state that cannot be had now, and why; `None` when the engine could not be asked."""
+    async def blocked(
+        self, state: DesiredState, stuck: Mapping[str, str], stopping: asyncio.Event
+    ) -> Mapping[str, str] | None:
+        """The subjects of a state that cannot be had now, while some are `stuck`, and why; `None` when the engine could not be
+        asked."""
         want, memory = self._reconciler.select(state), self.memory.memory()
         seen = await self.looks.try_observe(changed(self.look(want), fresh=False), stopping)
         if seen is None:
             return None
-        return blocked_subjects(self._plan(self._reconciler.diff(want, seen, memory), seen, memory, (), {}))
+        return blocked_subjects(self._plan(self._reconciler.diff(want, seen, memory), seen, memory, (), stuck))
 
     def _forget_gone(self, seen: Seen) -> None:
         before, now_s = self.memory.memory(), asyncio.get_running_loop().time()

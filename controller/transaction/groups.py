@@ -6,7 +6,7 @@ one that is only held is forgotten with the process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from evenkeel.controller.journal.attempts import GROUPS
@@ -117,6 +117,8 @@ class GroupTrials:
         why = _by_group(found, domain, subjects)
         if kind == "unfetched":
             waiting = {group: each for group, each in why.items() if group in changed}
+            known = self._waiting if self._waiting_for == desired.digest else {}
+            waiting |= {group: each for group, each in known.items() if group in aimed.held}  # nobody has tried these
             self._waiting, self._waiting_for = waiting, desired.digest
         along = found.along({*aimed.failed, *aimed.held, *why})
         if not (left & why.keys() if kind == "blocked" else go_on_without(why, along, left)):
@@ -126,6 +128,13 @@ class GroupTrials:
         self._held_for = desired.digest
         self._wake()
         return True
+
+    def undone(self, desired: DesiredState, before: DesiredState, aimed: Aimed) -> Mapping[str, Sequence[str]]:
+        """The groups that stay as they were in what is aimed at now, and the names of their subjects that go back: those of
+        which something else was aimed at `before`."""
+        held = aimed.held.keys() | aimed.along.keys()
+        by_group = self._groups(desired).differing(before, aimed.state)
+        return {group: names for group, names in by_group.items() if group in held}
 
     def of(self, domain: str, subjects: Mapping[str, str]) -> Mapping[str, str]:
         """The groups of subjects of a domain that have trouble, and which; none where all is one."""
