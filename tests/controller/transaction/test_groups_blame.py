@@ -224,6 +224,8 @@ def test_a_fetch_that_takes_long_undoes_nothing_that_was_begun(on_mixed: OnMixed
         assert mixed.running() == ["gps:1", "lamp:2", "web:2"]
         assert switches(mixed).count("web") == 2, "each version once"
         assert told(mixed) == []
+        plans = [each.message for each in mixed.said("plan") if each.subject == "web"]
+        assert [each for each in plans if "is not finished" in each] == [], "nobody meant to take it back"
         assert mixed.settled() == (True, "Converged")
 
     on_mixed(work)
