@@ -21,7 +21,7 @@ from evenkeel.controller.cycle.leftovers import Leftovers
 from evenkeel.controller.cycle.looks import Looks
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
-from evenkeel.controller.cycle.sight import Aim, Hold, Run, Sight
+from evenkeel.controller.cycle.sight import Aim, Hold, Run, Sight, is_overtaken
 from evenkeel.controller.cycle.stage import StageLimits, StepProgress
 from evenkeel.controller.cycle.stages import Stages
 from evenkeel.controller.cycle.steps import Steps
@@ -160,7 +160,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             self.asks_afresh |= look.fresh
             self.trial.blind()
             return STOPPED
-        if journal.digest("desired") != aim.asked:  # the observation proves nothing about a newer desired state
+        if is_overtaken(aim, journal):  # the observation proves nothing about a newer aim
             return Progressed()
         if self._transaction.groups.see(reconciler.domain):
             return Progressed()
@@ -170,7 +170,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         reserved = reserved_subjects(activity, aim.state) if activity is not None else frozenset()
         ailing, undecided = self.wellbeing.tell(seen, memory, reserved)
         await self._ailments.listen(ailing, aim.state.digest)
-        if journal.digest("desired") != aim.asked:
+        if is_overtaken(aim, journal):
             return Progressed()
         differences = reconciler.diff(want, seen, memory)
         stuck = dict(aim.stuck or {})
