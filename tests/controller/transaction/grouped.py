@@ -113,7 +113,7 @@ def falls(draw: st.DrawFn) -> Fall:
     kept = {name: first.versions[name] for name in sorted(sick)}
     of = {name: first.of[name] for name in kept if name in first.of}
     others = {name: each for name, each in other.of.items() if name not in sick}
-    return Fall(first, sick, Asked(other.versions | kept, others | of, other.loose))
+    return Fall(first, sick, Asked({**other.versions, **kept}, others | of, other.loose))
 
 
 class Model:

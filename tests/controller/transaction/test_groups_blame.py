@@ -19,7 +19,7 @@ from evenkeel.specs.files.file import File
 from evenkeel.specs.groups.baseline import Baseline
 
 from .mixed import PATH, Mixed, OnMixed
-from .test_groups import broken, grouped, handed_over, settle, switches
+from .test_groups import broken, grouped, settle, switches
 
 REGISTRY, STICK = "docker.io/library/", "/dev/ttyUSB0"
 BACK = ("revision-failed", "rolling-back", "rolled-back")
