@@ -23,14 +23,15 @@ from evenkeel.controller.cycle.stored import Stored
 from evenkeel.controller.cycle.towards import Towards
 from evenkeel.controller.cycle.turns import Turns
 from evenkeel.controller.cycle.upkeep import Upkeep
-from evenkeel.controller.journal.journal import Journal, Role
+from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.controller.journal.unreadable import set_aside_unreadable
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.controller.transaction.groups import Aimed
 from evenkeel.controller.transaction.member import Member
 from evenkeel.controller.transaction.transaction import Transaction
+from evenkeel.reconcilers.counted import listed
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
-from evenkeel.reconcilers.transaction.groups import has_groups
+from evenkeel.reconcilers.transaction.groups import group_text, has_groups
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.errors import EvenkeelError, JournalError
 from evenkeel.specs.feedback import Feedback
@@ -199,7 +200,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
     async def _in_part(self, desired: DesiredState, aimed: Aimed, stopping: asyncio.Event) -> Ending:
         """Some groups of the desired state have failed, or are held: keep up their good state; converge on the others."""
         state, good, domain = aimed.state, self._journal.digest("last-good"), self._reconciler.domain
-        self._journal.put("part", state, desired.digest)
+        self._aim_at_part(desired, aimed)
         self._wellbeing.in_force(state, self._journal.readable_revision("last-good"))
         if self._record.is_back():
             self._transaction.know_back(state)
@@ -211,10 +212,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
                 if self._transaction.groups.let_go():
                     self._record.settled_is(False, "Retrying", aimed.why)
                     return Retrying(aimed.why, 0.0, Phase.DOWNLOAD)
-                blocked = (
-                    await self._turns.blocked(desired, stopping) if self._transaction.groups.blocks(domain) else None
-                )
-                if blocked is not None and self._transaction.groups.free(desired, domain, blocked):
+                if await self._frees(desired, {}, stopping):
                     return Progressed()
                 if self._transaction.groups.is_waiting(desired.digest):
                     return self._record.waits(aimed.why)
@@ -225,12 +223,35 @@ class Cycles(Generic[Want, Seen, Remembered]):
             case Stalled(why=why, blocked=blocked):
                 groups = self._transaction.groups.of(domain, blocked)
                 return self._record.blocked(f"{why}; beside that, {aimed.why}", groups)
-            case Retrying(why=why):
+            case Retrying(why=why, failed=stuck):
                 beside = "" if self._transaction.groups.waits_for(domain) else f"; beside that, {aimed.why}"
                 self._record.settled_is(False, "Retrying", f"{why}{beside}")
+                if role == "last-good" and not self._transaction.groups.let_go():  # what is held need not wait for that
+                    await self._frees(desired, stuck, stopping)
                 return ending
             case Progressed() | Waiting():
                 return ending
+
+    async def _frees(self, desired: DesiredState, stuck: Mapping[str, str], stopping: asyncio.Event) -> bool:
+        """Whether groups could not be had in this domain and can be now, while subjects are `stuck`: they are held no more."""
+        groups, domain = self._transaction.groups, self._reconciler.domain
+        blocked = await self._turns.blocked(desired, stuck, stopping) if groups.blocks(domain) else None
+        return blocked is not None and groups.free(desired, domain, blocked)
+
+    @at_once
+    def _aim_at_part(self, desired: DesiredState, aimed: Aimed) -> None:
+        """All domains are on their way to this part of what is desired. What was begun of groups that are held goes back; the
+        first domain that knows tells it."""
+        origin = self._journal.origin("part")
+        is_known = origin is not None and origin.source == desired.digest
+        before = (self._journal.readable_revision("part") if is_known else None) or desired
+        has_begun = before.digest != aimed.state.digest and self._transaction.has_begun(before)
+        undone = self._transaction.groups.undone(desired, before, aimed) if has_begun else {}
+        for group, names in undone.items():
+            why = {**aimed.along, **aimed.held}[group]
+            text = f"{group_text(group)} is held, and what was begun of it goes back: {listed(names)}; {why}"
+            self._record.say("rolling-back", text)
+        self._journal.put("part", aimed.state, desired.digest)
 
     async def observe(self, look: Look) -> Seen:
         """One look at the engine. Records whether the engine answers. Raises Unavailable, TimedOut or Refused when it

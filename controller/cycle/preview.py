@@ -91,7 +91,9 @@ async def preview(
     looked = whole = await _looked(domains, journal, desired, good, found)
     held: dict[str, str] = {}
     unmet = waits = waiting_groups(journal, found, present) if found is not None and has_preconditions(desired) else {}
-    while found is not None and (more := {**_blocked(found, looked.plans, held), **looked.unseen, **unmet}):
+    while found is not None and (
+        more := {**_blocked(found, looked.plans, held, desired, good), **looked.unseen, **unmet}
+    ):
         unmet, waits = {}, {**looked.unseen, **waits}
         held |= more
         held |= found.along(held)
@@ -161,16 +163,26 @@ async def _looked(
     return _Looked(tuple(plans), tuple(notes), tuple(asides), tuple(fails_at), unseen)
 
 
-def _blocked(found: Groups, plans: Sequence[DomainPlan], held: Collection[str]) -> dict[str, str]:
-    """The groups that would change, and of which a subject cannot be had, with the reasons; without those that are held."""
+def _blocked(
+    found: Groups, plans: Sequence[DomainPlan], held: Collection[str], desired: DesiredState, good: DesiredState | None
+) -> dict[str, str]:
+    """The groups that would change, and of which a subject that changes cannot be had, with the reasons; without those that
+    are held."""
     changing = found.changed().keys() - held
     return {
         group: reasons(found.own(group, each.plan.domain, blocked).items())
         for each in plans
-        for blocked in (blocked_subjects(each.plan),)
+        for changes in (_changes(each, desired, good),)
+        for blocked in ({name: why for name, why in blocked_subjects(each.plan).items() if name in changes},)
         for group in sorted(found.of_subjects(each.plan.domain, blocked))
         if group in changing
     }
+
+
+def _changes(plan: DomainPlan, desired: DesiredState, good: DesiredState | None) -> Collection[str]:
+    """The subjects of a domain that differ from last-good."""
+    want = plan.reconciler.select(desired)
+    return differing(want, plan.reconciler.select(good)) if good is not None else want.subjects
 
 
 def _repaired(found: Groups, plans: Sequence[DomainPlan], held: Collection[str]) -> list[str]:

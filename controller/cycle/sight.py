@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Generic, NamedTuple
 
-from evenkeel.controller.journal.journal import Role
+from evenkeel.controller.journal.journal import Journal, Role
 from evenkeel.reconcilers.ports import Ailment, Remembered, Seen, Want
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.plan import Difference, Plan, Stage
@@ -36,6 +36,12 @@ class Aim(NamedTuple):
     def is_repair(self) -> bool:
         """Whether the turn only repairs."""
         return self.kept is not None
+
+
+def is_overtaken(aim: Aim, journal: Journal) -> bool:
+    """Whether something else is asked for, or groups were held or are held no more, since a turn began."""
+    is_other_part = aim.is_part and journal.digest("part") != aim.state.digest
+    return is_other_part or journal.digest("desired") != aim.asked
 
 
 class Sight(NamedTuple, Generic[Want, Seen, Remembered]):

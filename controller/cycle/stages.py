@@ -60,7 +60,8 @@ class Stages(Generic[Want, Seen, Remembered]):
         stage, has_way_back = run.stage, bool(self._journal.digest("last-good"))
         label = self._record.label(state.digest)
         if stage.phase == Phase.DOWNLOAD:
-            fetched = await self._fetching.stage(stage, label, stopping, state if role == "desired" else None)
+            is_held_if_slow = role == "desired" and not self._transaction.has_begun(state)  # nothing is undone for it
+            fetched = await self._fetching.stage(stage, label, stopping, state if is_held_if_slow else None)
             if fetched is None:  # other groups go on
                 return Progressed()
             outcomes = fetched

@@ -108,17 +108,18 @@ class Trial(Generic[Want, Seen, Remembered]):
         self._unwell_since = self._unchecked_since = None
 
     def looked(self, state: DesiredState, seen: Seen, renewed: Renewed, sick: Callable[[], Collection[str]]) -> None:
-        """A cycle for this revision has looked. `sick`: the subjects that are not well, or do not run, by this look; asked
-        for only while something is on trial."""
+        """A cycle for this revision has looked. `sick`: the subjects that are not well, or do not run, by this look. They are
+        kept also when another revision comes, or groups are left out of it: another domain may begin that one before this
+        domain looks for it."""
         if self._disturbances != self._transaction.disturbances:  # by another domain
             self.on_disturbance()
         about = state.digest if self._is_on_trial(state, renewed) else ""
         if about != self._about:
             self._about, self._unwell_since, self._unchecked_since = about, None, None
-            self._sick_before = frozenset()
-        if about and not self._transaction.has_begun(state):
+        if not self._transaction.has_begun(state):
             self._sick_before = self._sick(seen, sick())
-            self._journal.attempts.forget_sick(but=(about, self._journal.digest("last-good")) if about else ())
+            if about:
+                self._journal.attempts.forget_sick(but=(about, self._journal.digest("last-good")))
         if not self._journal.digest("last-good"):
             self._transaction.set_as_found(
                 self._domain, self._inheriting.as_found(seen, self._memory.memory(), well=True)

@@ -21,7 +21,7 @@ from evenkeel.controller.cycle.leftovers import Leftovers
 from evenkeel.controller.cycle.looks import Looks
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
-from evenkeel.controller.cycle.sight import Aim, Hold, Run, Sight
+from evenkeel.controller.cycle.sight import Aim, Hold, Run, Sight, is_overtaken
 from evenkeel.controller.cycle.stage import StageLimits, StepProgress
 from evenkeel.controller.cycle.stages import Stages
 from evenkeel.controller.cycle.steps import Steps
@@ -125,7 +125,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         sight = await self._see(aim, stopping)
         if not isinstance(sight, Sight):
             return sight
-        if aim.role == "desired" and aim.judges_all and self._hold_blocked(aim.state, sight.plan):
+        if aim.role == "desired" and aim.judges_all and self._hold_blocked(aim, sight.plan):
             return Progressed()
         renewed = self._tagged.renewed(sight.plan.differences, sight.seen, sight.memory)
         found = self._judge(sight, renewed)
@@ -161,7 +161,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             self.asks_afresh |= look.fresh
             self.trial.blind()
             return STOPPED
-        if journal.digest("desired") != aim.asked:  # the observation proves nothing about a newer desired state
+        if is_overtaken(aim, journal):  # the observation proves nothing about a newer aim
             return Progressed()
         if self._transaction.groups.see(reconciler.domain):
             return Progressed()
@@ -171,7 +171,7 @@ class Turns(Generic[Want, Seen, Remembered]):
         reserved = reserved_subjects(activity, aim.state) if activity is not None else frozenset()
         ailing, undecided = self.wellbeing.tell(seen, memory, reserved)
         await self._ailments.listen(ailing, aim.state.digest)
-        if journal.digest("desired") != aim.asked:
+        if is_overtaken(aim, journal):
             return Progressed()
         differences = reconciler.diff(want, seen, memory)
         stuck = dict(aim.stuck or {})
@@ -187,22 +187,26 @@ class Turns(Generic[Want, Seen, Remembered]):
             await self.fetching.want(steps, aim.asked, is_part=aim.is_part)
         return Sight(aim, want, seen, memory, tuple(differences), plan, reserved, ailing, undecided)
 
-    def _hold_blocked(self, state: DesiredState, plan: Plan) -> bool:
+    def _hold_blocked(self, aim: Aim, plan: Plan) -> bool:
         """Hold the groups in which something cannot be had, before anything is done for them; False when there is none that
-        is not held yet."""
-        blocked = blocked_subjects(plan) if has_groups(state) else {}
+        is not held yet. What was begun is not undone for a subject that only waits for one that is stuck."""
+        goes_on = bool(aim.stuck) and self._transaction.has_begun(aim.state)
+        blocked = blocked_subjects(plan) if has_groups(aim.state) and not goes_on else {}
         desired = self._journal.readable_revision("desired") if blocked else None
         return desired is not None and self._transaction.groups.hold(
             desired, self._reconciler.domain, blocked, "blocked"
         )
 
-    async def blocked(self, state: DesiredState, stopping: asyncio.Event) -> Mapping[str, str] | None:
-        """The subjects of a state that cannot be had now, and why; `None` when the engine could not be asked."""
+    async def blocked(
+        self, state: DesiredState, stuck: Mapping[str, str], stopping: asyncio.Event
+    ) -> Mapping[str, str] | None:
+        """The subjects of a state that cannot be had now, while some are `stuck`, and why; `None` when the engine could not be
+        asked."""
         want, memory = self._reconciler.select(state), self.memory.memory()
         seen = await self.looks.try_observe(changed(self.look(want), fresh=False), stopping)
         if seen is None:
             return None
-        return blocked_subjects(self._plan(self._reconciler.diff(want, seen, memory), seen, memory, (), {}))
+        return blocked_subjects(self._plan(self._reconciler.diff(want, seen, memory), seen, memory, (), stuck))
 
     def _forget_gone(self, seen: Seen) -> None:
         before, now_s = self.memory.memory(), asyncio.get_running_loop().time()

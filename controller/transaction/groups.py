@@ -6,7 +6,7 @@ one that is only held is forgotten with the process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from evenkeel.controller.journal.attempts import GROUPS
@@ -72,11 +72,13 @@ class GroupTrials:
         journal: Journal,
         wake: Callable[[], None],
         is_fetched: Callable[[], None],
+        changes: Callable[[str, DesiredState], Collection[str] | None],
         present: Present = no_values,
     ) -> None:
         """`wake`: called when groups are held, or held no more: all domains have another aim. `is_fetched`: called when
-        groups go on because they are fetched. `present`: the values of preconditions."""
-        self._journal, self._wake, self._is_fetched = journal, wake, is_fetched
+        groups go on because they are fetched. `changes`: the subjects of a domain that a state changes; `None` when nobody
+        knows. `present`: the values of preconditions."""
+        self._journal, self._wake, self._is_fetched, self._changes = journal, wake, is_fetched, changes
         self.preconditions = Preconditions(journal, present, wake)
         self._held: dict[str, _Hold] = {}
         """Groups that the others do not wait for, while the state of this digest is desired."""
@@ -114,9 +116,11 @@ class GroupTrials:
 
     def hold(self, desired: DesiredState, domain: str, subjects: Mapping[str, str], kind: Kind) -> bool:
         """Hold the groups of these subjects of a domain, and why. False when they are held already; and when they can be had,
-        but no other group would go on without them."""
+        but no other group would go on without them. No group is held for a subject that it does not change and that cannot be
+        had or fetched: the others go on without that one."""
         if not has_groups(desired):
             return False
+        subjects = subjects if kind in _PASSING else self._changed(desired, domain, subjects)
         found = self._groups(desired)
         changed = found.changed()
         aimed = self._aim(desired, found, changed)
@@ -124,16 +128,25 @@ class GroupTrials:
         why = _by_group(found, domain, subjects)
         if kind == "unfetched":
             waiting = {group: each for group, each in why.items() if group in changed}
+            known = self._waiting if self._waiting_for == desired.digest else {}
+            waiting |= {group: each for group, each in known.items() if group in aimed.held}  # nobody has tried these
             self._waiting, self._waiting_for = waiting, desired.digest
         along = found.along({*aimed.failed, *aimed.held, *why})
         if not (left & why.keys() if kind == "blocked" else go_on_without(why, along, left)):
             return False
-        known = self._held if self._held_for == desired.digest else {}
-        before = {group: each for group, each in known.items() if group in aimed.held}
+        held = self._held if self._held_for == desired.digest else {}
+        before = {group: each for group, each in held.items() if group in aimed.held}
         self._held = before | {group: _Hold(each, domain, kind) for group, each in why.items()}
         self._held_for = desired.digest
         self._wake()
         return True
+
+    def undone(self, desired: DesiredState, before: DesiredState, aimed: Aimed) -> Mapping[str, Sequence[str]]:
+        """The groups that stay as they were in what is aimed at now, and the names of their subjects that go back: those of
+        which something else was aimed at `before`."""
+        held = aimed.held.keys() | aimed.along.keys()
+        by_group = self._groups(desired).differing(before, aimed.state)
+        return {group: names for group, names in by_group.items() if group in held}
 
     def of(self, domain: str, subjects: Mapping[str, str]) -> Mapping[str, str]:
         """The groups of subjects of a domain that have trouble, and which; none where all is one."""
@@ -209,7 +222,7 @@ class GroupTrials:
     def free(self, desired: DesiredState, domain: str, blocked: Mapping[str, str]) -> bool:
         """Groups that could not be had in a domain are held no more, if none of their subjects is `blocked` now; False when all
         are."""
-        still = self._groups(desired).of_subjects(domain, blocked)
+        still = self._groups(desired).of_subjects(domain, self._changed(desired, domain, blocked))
         return self._free(self._held_by(domain, "blocked") - still)
 
     def give_up(self, state: DesiredState, domain: str, subjects: Mapping[str, str], why: str) -> GivenUp | None:
@@ -248,6 +261,11 @@ class GroupTrials:
         if desired is None or desired.digest == state.digest or self.aim(desired).state.digest != state.digest:
             return self._journal.promote(state.digest)
         return self._journal.promote_part(desired.digest, state)
+
+    def _changed(self, desired: DesiredState, domain: str, subjects: Mapping[str, str]) -> Mapping[str, str]:
+        """Those of the subjects that the desired state changes."""
+        changes = self._changes(domain, desired)
+        return subjects if changes is None else {name: why for name, why in subjects.items() if name in changes}
 
     def _groups(self, desired: DesiredState) -> Groups:
         return groups(desired, self._journal.readable_revision("last-good"))

@@ -30,7 +30,8 @@ class Transaction:
     """The transaction of one device. Everything here happens at once: nothing is awaited."""
 
     def __init__(self, journal: Journal, present: Present = no_values) -> None:
-        self._journal, self.groups = journal, GroupTrials(journal, self._wake_all, self._end_watching, present)
+        self._journal = journal
+        self.groups = GroupTrials(journal, self._wake_all, self._end_watching, self.changes, present)
         self.verdict = Verdict(journal, self._wake_others, self.groups.blocked, self.groups.waiting)
         self._members: dict[str, Member] = {}
         self._progress: dict[str, tuple[str, Progress]] = {}
@@ -92,8 +93,7 @@ class Transaction:
         then until it is seen. False for the only one that takes part."""
         known = [state, *(self._journal.readable_revision(role) for role in _ROLES if self._journal.digest(role))]
         asks = any(each is None or self._members[domain].want(each).subjects for each in known)
-        is_alone = self._takes_part(state).keys() <= {domain}
-        if asks or is_alone or self._journal.mailbox(domain).activity() is not None:
+        if asks or self._takes_part(state).keys() <= {domain} or self._journal.mailbox(domain).activity() is not None:
             return False
         if self.verdict.leave(domain):
             self._wake_others(domain)

@@ -109,6 +109,15 @@ class Groups(NamedTuple):
     def _rest(self, groups: Collection[str]) -> list[Document]:
         return [each for each in self.asked.documents if not each.is_rule and self._group_of(each) not in groups]
 
+    def differing(self, one: DesiredState, other: DesiredState) -> dict[str, list[str]]:
+        """The names of the subjects that two states ask for differently, by group."""
+        ones, others, found = one.subjects(), other.subjects(), dict[str, list[str]]()
+        for subject in sorted(ones.keys() | others.keys()):
+            wanted = [each.wanted if each is not None else None for each in (ones.get(subject), others.get(subject))]
+            if wanted[0] != wanted[1] and subject in self.of:
+                found.setdefault(self.of[subject], []).append(subject[1])
+        return dict(sorted(found.items()))
+
     def of_subjects(self, domain: str, subjects: Collection[str]) -> frozenset[str]:
         """The groups of subjects of a domain."""
         return frozenset(self.of[domain, each] for each in subjects if (domain, each) in self.of)

@@ -94,6 +94,28 @@ def asked(draw: st.DrawFn, bad: tuple[str, ...] = BAD, least_groups: int = 0) ->
     return Asked(versions, of, frozenset(draw(st.sets(st.sampled_from(GROUPS)))))
 
 
+class Fall(NamedTuple):
+    """A revision that all reach, containers of it that are down when the next one comes, and that one, which changes nothing of
+    these."""
+
+    first: Asked
+    sick: frozenset[str]
+    then: Asked
+
+
+@st.composite
+def falls(draw: st.DrawFn) -> Fall:
+    """Containers that are down before a revision."""
+    first, other = draw(asked(bad=(), least_groups=1)), draw(asked(least_groups=1))
+    containers = sorted(first.versions.keys() & set(CONTAINERS))
+    assume(containers)
+    sick = draw(st.frozensets(st.sampled_from(containers), min_size=1))
+    kept = {name: first.versions[name] for name in sorted(sick)}
+    of = {name: first.of[name] for name in kept if name in first.of}
+    others = {name: each for name, each in other.of.items() if name not in sick}
+    return Fall(first, sick, Asked({**other.versions, **kept}, others | of, other.loose))
+
+
 class Model:
     """What should be good after each revision that was given the time it needs."""
 
@@ -155,6 +177,12 @@ class Grouped(Mixed):
             self.engine.catalogue[f"{REGISTRY}{name}:{UNREACHABLE}"] = Image(pull="unreachable")
         self.engine.script.failures.append(_refused)
         self.files.refuses = REFUSED
+
+    def fall(self, name: str, version: str) -> None:
+        """A container ends, and does not come up any more."""
+        self.engine.ill.add(f"{name}:{version}")
+        self.engine.catalogue[f"{REGISTRY}{name}:{version}"] = Image(exits_with=1)
+        self.engine.kill(name)
 
     def good(self) -> dict[str, Document]:
         """What asks for each subject in what was good last."""

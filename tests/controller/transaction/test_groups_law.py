@@ -18,7 +18,7 @@ from tests.virtual import run
 
 from evenkeel.specs.desired import Document
 
-from .grouped import BAD, GOOD, Asked, Grouped, Model, asked, versions
+from .grouped import BAD, GOOD, Asked, Fall, Grouped, Model, asked, falls, versions
 
 EXAMPLES = int(os.environ.get("EVENKEEL_EXAMPLES", "500" if THOROUGH else "0"))
 """How many random histories each law is tried on; without it, a few that are always the same."""
@@ -83,6 +83,42 @@ def test_each_group_ends_as_asked_or_as_it_was_good(history: Sequence[Asked]) ->
             assert device.good() == model.good
             assert device.settled() == settled
         await assert_quiet(device)
+
+    on_grouped(work)
+
+
+@thorough
+@given(falls())
+def test_a_member_that_was_down_before_changes_nothing_for_the_others(fall: Fall) -> None:
+    async def work(device: Grouped) -> None:
+        def others(found: Mapping[str, str]) -> dict[str, str]:
+            return {name: version for name, version in found.items() if name not in fall.sick}
+
+        def done() -> list[str]:
+            steps = [each for each in device.said("step-done") if each.subject not in fall.sick]
+            return [each.step for each in steps if not each.step.startswith(_HARMLESS)]
+
+        model = Model()
+        model.follow(fall.first)
+        device.source.readings.put_nowait(fall.first.reading())
+        await device.play(_ENOUGH_S)
+        assert device.good() == model.good
+        for name in fall.sick:
+            device.fall(name, fall.first.versions[name])
+        device.start()
+        await device.play(100)
+        model.follow(fall.then)
+        device.start()
+        device.source.readings.put_nowait(fall.then.reading())
+        await device.play(2 * _ENOUGH_S)
+        assert others(device.standing()) == others(versions(model.good))
+        assert device.good() == model.good
+        assert not device.settled()[0]
+        assert bool(device.said("revision-failed")) == bool(device.said("rolling-back"))
+        before = done()
+        device.start()
+        await device.play(_LONG_S)
+        assert done() == before
 
     on_grouped(work)
 
