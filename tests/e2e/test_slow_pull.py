@@ -12,6 +12,7 @@ from tests.engines.dockerd import Dockerd
 from tests.engines.gate import Gate
 from tests.engines.images import build
 from tests.engines.registry import Registry
+from tests.sampling import sampled
 from tests.until import until
 
 from .device import DockerDevice, instances
@@ -47,7 +48,7 @@ def ids(dockerd: Dockerd) -> dict[str, str]:
     return {name: found[0]["Id"] for name, found in instances(dockerd).items()}
 
 
-@pytest.mark.parametrize("command", ["run", "apply"])
+@pytest.mark.parametrize("command", sampled(["run", "apply"], 1, "a slow registry"))
 def test_a_slow_registry_holds_up_its_own_group_alone(
     device: DockerDevice, dockerd: Dockerd, registry: Registry, gate: Gate, command: str
 ) -> None:

@@ -46,7 +46,7 @@ ACTION_S = 0.2
 JOBS = {f"docker.io/library/job:{number}": Image(exits_with=0, exits_after_s=3.0 * number) for number in range(4)}
 BAD = "docker.io/library/bad:1"
 many = settings(thorough, max_examples=EXAMPLES or 100)
-some = settings(thorough, max_examples=EXAMPLES or 8)
+some = settings(thorough, max_examples=EXAMPLES or 5)
 """Whole controllers with up to 60 containers take their time."""
 graphs = st.tuples(st.integers(1, 60), st.randoms(use_true_random=False))
 

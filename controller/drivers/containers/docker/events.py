@@ -138,10 +138,7 @@ class Ends:
     async def was_alone(self, timeout_s: float) -> bool:
         """Whether the container ended by itself. False also when the engine does not remember its start any more, because the
         engine itself, or too much else, began after it: then it does not tell of every `kill` since, either."""
-        try:
-            return not await self.was_killed(timeout_s) and self._began
-        except DriverError:
-            return False
+        return await self._is_told(timeout_s) and self._began and not self._killed
 
     async def was_killed(self, timeout_s: float) -> bool:
         """Whether the engine killed the container before it ended: for somebody, or because the engine itself ends. Raises
@@ -150,6 +147,8 @@ class Ends:
         The log is read twice if need be: when Podman shortens the file of its events, it ends what follows the file, or leaves
         it behind without a word (measured, 4.3.1)."""
         if not await self._is_told(min(timeout_s, _FIRST_READING_S)):
+            if self._reading.done():
+                self._reading.result()  # an engine that is away has lost its log, or will tell the next one that asks
             await self.close()
             self._reading = asyncio.ensure_future(self._read(self))
             if not await self._is_told(timeout_s):

@@ -20,6 +20,7 @@ from tests.engines.images import build, standard
 from tests.engines.proxy import Proxy
 from tests.engines.registry import Registry
 from tests.engines.scripted import Server, mute
+from tests.sampling import sampled
 from tests.until import soon
 
 from evenkeel.controller.cycle.endings import Retrying, Settled, Stalled
@@ -261,7 +262,8 @@ async def test_a_job_that_is_over_stays_over_and_one_that_its_engine_ended_runs_
 
 
 @pytest.mark.parametrize(
-    "end", ["its own", "stopped by hand", "before its engine ended", "before its engine was killed"]
+    "end",
+    sampled(["its own", "stopped by hand", "before its engine ended", "before its engine was killed"], 3, "a job"),
 )
 async def test_a_job_whose_end_nobody_saw_is_over_only_when_its_engine_tells_that_it_was_its_own(
     clean_dockerd: Dockerd, rig: Rig, end: str
@@ -288,7 +290,9 @@ async def test_a_job_whose_end_nobody_saw_is_over_only_when_its_engine_tells_tha
     assert (clean_dockerd.inspect("job")["State"]["StartedAt"] == begun) is (end == "its own")
 
 
-@pytest.mark.parametrize(("before_s", "after_s"), [(3600.0, 0.0), (0.0, -3600.0), (0.0, 3600.0)])
+@pytest.mark.parametrize(
+    ("before_s", "after_s"), sampled([(3600.0, 0.0), (0.0, -3600.0), (0.0, 3600.0)], 1, "the clock is set")
+)
 async def test_who_was_killed_is_told_whatever_is_done_to_the_clock(
     clean_dockerd: Dockerd, rig: Rig, monkeypatch: pytest.MonkeyPatch, before_s: float, after_s: float
 ) -> None:
