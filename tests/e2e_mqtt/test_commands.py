@@ -110,7 +110,7 @@ def test_publish_follows_an_agent_that_goes_on_alone(
     it.settings(updateAgent={"enable": True, "autonomous": {"after": "1s"}})
     it.start()
     assert it.run("publish", file, "--timeout", "90").stdout.splitlines()[-1].startswith("COMPLETED")
-    assert boss.said("late")[-1].status in ("SUPERSEDED", "COMPLETED")
+    boss.until(lambda: boss.said("late")[-1].status in ("SUPERSEDED", "COMPLETED"), "the end of the former")
     assert it.running() == {"hvac": HVAC}
 
 
