@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from evenkeel.specs.codec import changed
-from evenkeel.specs.plan import Plan, Stage, Step
+from evenkeel.specs.plan import Phase, Plan, Stage, Step
 
 IsOpen = Callable[[Step], bool]
 
@@ -44,3 +44,12 @@ def gate(plan: Plan, is_open: IsOpen = all_open) -> Go | Wait | None:
     if steps:
         return Go(stage if len(steps) == len(stage.steps) else changed(stage, steps=steps))
     return Wait(f"{stage.phase} of {', '.join(sorted({step.subject for step in stage.steps}))} has not been commanded")
+
+
+def last_steps(plan: Plan, stage: Stage) -> dict[str, str]:
+    """The steps of a stage, by id, whose subject no later stage of the plan changes, but by removing what is left of it; each
+    with its subject."""
+    here = {step.id for step in stage.steps}
+    later = [step for each in plan.stages for step in each.steps if step.id not in here and step.phase != Phase.CLEANUP]
+    going_on = {step.subject for step in later}
+    return {step.id: step.subject for step in stage.steps if step.subject not in going_on}

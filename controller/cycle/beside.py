@@ -10,16 +10,16 @@ with it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Generic
 
 from evenkeel.controller.cycle.ailments import Ailments
 from evenkeel.controller.cycle.announcements import Announcements
 from evenkeel.controller.cycle.looks import Looks
+from evenkeel.controller.cycle.pauses import Pauses
 from evenkeel.controller.cycle.record import Record
 from evenkeel.controller.cycle.remembering import Remembering
-from evenkeel.controller.cycle.sight import Run
 from evenkeel.controller.cycle.stages import Stages
 from evenkeel.controller.cycle.wellbeing import Wellbeing
 from evenkeel.controller.journal.journal import Journal
@@ -29,31 +29,29 @@ from evenkeel.reconcilers.gate import Go, gate
 from evenkeel.reconcilers.ports import Ailment, Reconciler, Remembered, Seen, Want
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.look import Look
-from evenkeel.specs.plan import NOTHING_DONE, OUTSTANDING, Done, Outcome, Phase, Plan, Step
+from evenkeel.specs.plan import NOTHING_DONE, OUTSTANDING, Difference, Done, Outcome, Phase, Step
 
 LONG_S = 5.0
 """Steps that end sooner are followed by a look anyway."""
 _AGAIN_S = 1.0
 """The pause after a look during which a step has begun or ended."""
+_FIRST_S, _LONGEST_S = 5.0, 300.0
+"""The pauses after repairs that failed."""
 _PAUSE = 9
 """A look is followed by a pause of so many times its own length: it asks about every subject, and steps cause it."""
 
 
 class Work:
-    """Steps at work, and the `subjects` that they change. One whose steps have all ended well is not changed any more, when the
-    plan of the `run` has none for it in a later stage but those that clean up."""
+    """Steps at work, and the `subjects` that they change. One is not changed any more when its `last` steps have all ended
+    well: step ids with their subjects, as from `last_steps`."""
 
-    def __init__(self, subjects: Collection[str], run: Run | None) -> None:
-        steps = [step for stage in run.plan.stages for step in stage.steps] if run is not None else []
-        here = {step.id for step in run.stage.steps} if run is not None else set[str]()
-        going_on = {step.subject for step in steps if step.id not in here and step.phase != Phase.CLEANUP}
-        lasts = {step.id: step.subject for step in steps if step.id in here and step.subject not in going_on}
-        self.subjects, self._lasts = frozenset(subjects), lasts
+    def __init__(self, subjects: Collection[str], last: Mapping[str, str]) -> None:
+        self.subjects, self._last = frozenset(subjects), dict(last)
 
     def ended(self, step: Step, outcome: Outcome, seconds: float) -> None:
         """A try of a step has ended."""
-        is_last = isinstance(outcome, Done) and self._lasts.pop(step.id, None) is not None
-        if is_last and step.subject not in self._lasts.values():
+        is_last = isinstance(outcome, Done) and self._last.pop(step.id, None) is not None
+        if is_last and step.subject not in self._last.values():
             self.subjects -= {step.subject}
 
 
@@ -78,8 +76,9 @@ class Beside(Generic[Want, Seen, Remembered]):
         self._heading: DesiredState | None = None
         """The state that the last turn was on its way to."""
         self._left: frozenset[str] = frozenset()
-        """Subjects that the last turn left as they are; and those whose repair here has failed since: the next turn tries it
-        again."""
+        """Subjects that the last turn left as they are."""
+        self._pauses = Pauses(_FIRST_S, _LONGEST_S)
+        """Before the next tries of repairs that have failed since."""
         self._waiting: frozenset[str] = frozenset()
         """Subjects that the last turn is about to change, and has not begun to."""
         self._at_work: list[Work] = []
@@ -97,12 +96,13 @@ class Beside(Generic[Want, Seen, Remembered]):
         """A turn is on its way to this state, and leaves the subjects `left` as they are although they differ from it. Those
         that are `waiting` it will change, and only fetches for them now."""
         self._heading, self._left, self._waiting = state, frozenset(left), frozenset(waiting)
+        self._pauses.keep(())
 
     @asynccontextmanager
-    async def at_work(self, subjects: Collection[str], run: Run | None = None) -> AsyncIterator[Work]:
-        """A context in which steps are at work and change these `subjects`. At its end nothing is repaired beside them any
-        more. `run`: the stage of a turn, as for `Work`."""
-        work = Work(subjects, run)
+    async def at_work(self, subjects: Collection[str], last: Mapping[str, str] = {}) -> AsyncIterator[Work]:
+        """A context in which steps are at work and change these `subjects`, as for `Work`. At its end nothing is repaired
+        beside them any more."""
+        work = Work(subjects, last)
         if not self._at_work:
             self._since_s = asyncio.get_running_loop().time()
             self._over.clear()
@@ -115,23 +115,25 @@ class Beside(Generic[Want, Seen, Remembered]):
                 self._over.set()
                 await self._idle.wait()
 
-    async def look(self, look: Callable[[], Look]) -> None:
+    async def look(self, look: Callable[[], Look]) -> float | None:
         """Look once the steps at work take long, state the health of all subjects that no step changes, and repair what
-        drifted. Does nothing without such steps, or without other subjects."""
+        drifted. Does nothing without such steps, or without other subjects. The seconds after which a repair that has failed
+        is tried again by another look; `None` when there is none."""
         since_s, now_s = self._since_s, asyncio.get_running_loop().time
         while self._at_work and self._since_s == since_s:
             await asyncio.sleep(max(since_s + LONG_S - now_s(), self._rested_s - now_s(), 0.0))
             if not self._at_work or self._since_s != since_s or not self._has_others():
-                return
+                return None
             changing, memory, begun_s = self._changing(), self._memory.memory(), now_s()
             seen = await self._looks.try_observe(look(), self._over)
             self._rested_s = now_s() + _PAUSE * (now_s() - begun_s)
             if seen is None:
-                return
+                break
             if self._changing() == changing and self._memory.memory() == memory:
                 await self._act_on(seen, memory, look)
-                return
+                break
             await asyncio.sleep(_AGAIN_S)  # a step has begun or ended meanwhile: the observation may be older than that
+        return min((left_s for left_s in self._pauses.left_s() if left_s), default=None)
 
     async def _act_on(self, seen: Seen, memory: Remembered, look: Callable[[], Look]) -> None:
         ailing = self._wellbeing.tell_beside(seen, memory, self._changing())
@@ -172,35 +174,33 @@ class Beside(Generic[Want, Seen, Remembered]):
         want, label = self._reconciler.select(state), self._record.label(state.digest)
         activity = self._journal.mailbox(self._reconciler.domain).activity()
         reserved = reserved_subjects(activity, state) if activity is not None else frozenset[str]()
-        drifted = self._drifted(want, seen, as_they_were=as_they_were) - reserved
-        while drifted and not self._over.is_set():
-            plan = self._plan(want, seen, drifted, reserved)
+        while not self._over.is_set():
+            memory = self._memory.memory()
+            differences = self._reconciler.diff(want, seen, memory)
+            drifted = self._drifted(differences, want, seen, as_they_were=as_they_were) - reserved
+            if not drifted:
+                return seen
+            stuck = {each.subject: each.why for each in differences if each.subject not in drifted}
+            mine = [set_aside(each, stuck) for each in differences if each.subject not in reserved]
+            plan = self._reconciler.plan(mine, seen, memory, self._memory.former(mine))
             found = gate(plan, self._is_open)
             if not isinstance(found, Go):
                 return seen
             self._announced.announce("last-good", state, plan, is_repair=True)
-            failed = await self._stages.beside(found.stage, label, self._over)
-            self._left |= frozenset(failed)
-            again = None if drifted.intersection(failed) else await self._looks.try_observe(look(), self._over)
+            for subject in await self._stages.beside(found.stage, label, self._over):
+                self._pauses.failed(subject)
+            again = await self._looks.try_observe(look(), self._over)
             if again is None or self._journal.digest("desired") != asked:
                 return None
             seen = again
             self._wellbeing.tell_beside(seen, self._memory.memory(), self._changing())
-        return None if self._over.is_set() else seen
+        return None
 
-    def _drifted(self, want: Want, seen: Seen, *, as_they_were: bool) -> set[str]:
-        memory = self._memory.memory()
-        differences = self._reconciler.diff(want, seen, memory)
+    def _drifted(self, differences: Sequence[Difference], want: Want, seen: Seen, *, as_they_were: bool) -> set[str]:
+        """The subjects of which a repair is due."""
         found = {each.subject for each in differences if each.verb not in (*NOTHING_DONE, OUTSTANDING)}
         found = found.intersection(want.subjects) - self._left - self._changing()
+        due = {subject for subject in found if self._pauses.is_over(subject)}
         if not as_they_were:
-            return found - self._waiting
-        return found.intersection(self._waiting, self._reconciler.down(seen, memory, found))
-
-    def _plan(self, want: Want, seen: Seen, drifted: Collection[str], reserved: Collection[str]) -> Plan:
-        """The plan of the subjects that drifted alone."""
-        memory = self._memory.memory()
-        differences = self._reconciler.diff(want, seen, memory)
-        stuck = {each.subject: each.why for each in differences if each.subject not in drifted}
-        mine = [set_aside(each, stuck) for each in differences if each.subject not in reserved]
-        return self._reconciler.plan(mine, seen, memory, self._memory.former(mine))
+            return due - self._waiting
+        return due.intersection(self._waiting, self._reconciler.down(seen, self._memory.memory(), due))

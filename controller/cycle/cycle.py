@@ -258,10 +258,10 @@ class Cycles(Generic[Want, Seen, Remembered]):
         cannot be asked."""
         return await self._turns.looks.observe(look)
 
-    async def look_beside(self) -> None:
+    async def look_beside(self) -> float | None:
         """A nudge of the engine: while steps take long, report the health of the subjects that they do not change, and repair
-        those that drifted."""
-        await self._turns.beside.look(self._turns.look_here)
+        those that drifted. The seconds after which a repair that has failed is tried again; `None` when there is none."""
+        return await self._turns.beside.look(self._turns.look_here)
 
     def late(self) -> str:
         """The part of the world that has not answered a look, and for how long; "" while none is late."""

@@ -39,7 +39,7 @@ from evenkeel.reconcilers.fold import (
     blocked_subjects,
     set_aside,
 )
-from evenkeel.reconcilers.gate import Go, gate
+from evenkeel.reconcilers.gate import Go, gate, last_steps
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
 from evenkeel.reconcilers.transaction.barrier import pending
 from evenkeel.reconcilers.transaction.groups import has_groups
@@ -134,7 +134,8 @@ class Turns(Generic[Want, Seen, Remembered]):
         self.beside.heads_for(aim.state, _differing(sight) - changing, waiting)
         if not isinstance(found, Run):
             return found
-        async with self.beside.at_work((changing - waiting).union(sight.reserved), found) as work:
+        last = last_steps(found.plan, found.stage)
+        async with self.beside.at_work((changing - waiting).union(sight.reserved), last) as work:
             ending = await self.stages.of_a_turn(aim.role, aim.state, found, renewed, stopping, work.ended)
         if isinstance(ending, Retrying) and ending.phase != Phase.DOWNLOAD:  # nothing was disturbed, and a look follows
             await self.look_after_health(None, aim.asked, stopping, sight.reserved, ending.failed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -120,13 +120,16 @@ class Worker:
                     self.agent.look()
 
     async def look_beside(self) -> None:
-        """While steps are at work, report the health of the subjects that they do not change, whenever the driver
-        nudges."""
+        """While steps are at work, report the health of the subjects that they do not change, and repair these, whenever the
+        driver nudges and when a repair that failed is due again."""
+        due_in_s: float | None = None
         while True:
-            await self._nudged.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(due_in_s):
+                    await self._nudged.wait()
             self._nudged.clear()
             await asyncio.sleep(_BESIDE_S)
-            await self.cycles.look_beside()
+            due_in_s = await self.cycles.look_beside()
 
     async def work_on(self) -> tuple[Ending, float]:
         """One turn: its ending, and the seconds until the next one is due."""
