@@ -12,9 +12,9 @@ endif
 # Some machines say so, and then each of thousands of processes compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 RUN := uv run --locked
-# Each worker has engines of its own; one takes from the others what they have not begun when it has nothing left. Half of
-# a test's time is waiting for engines, brokers and proofs, thus two for each core.
-WORKERS ?= $(shell echo $$((2 * $$(nproc))))
+# Each worker has engines of its own; one takes from the others what they have not begun when it has nothing left. Much of a
+# test's time is waiting for engines, brokers and proofs, thus three for each core: with two, a sixth of the time was idle.
+WORKERS ?= $(shell echo $$((3 * $$(nproc))))
 SHARED := -n $(WORKERS) --dist worksteal
 # Shell: `missing`, by Debian's names, is installed; the argument is what else may help.
 INSTALL = install_missing() { \
