@@ -124,6 +124,15 @@ class Guarded(Protocol[WantContra, SeenContra, RememberedContra]):
 
 
 @runtime_checkable
+class Opening(Protocol[WantContra]):
+    """Other domains can fetch what they need only once this one has opened the place (`Traits.opens`)."""
+
+    def opened(self, want: WantContra) -> Mapping[str, str]:
+        """By subject: the beginning of what is fetched through it."""
+        ...
+
+
+@runtime_checkable
 class Revealing(Protocol[SeenContra]):
     """Plans hide values, which an operator at a terminal may ask to see."""
 
@@ -160,6 +169,10 @@ def instanced(reconciler: Reconciler[Want, SeenContra, Remembered]) -> Instanced
 
 def guarded(reconciler: Reconciler[Want, SeenContra, Remembered]) -> Guarded[Want, SeenContra, Remembered]:
     return reconciler if isinstance(reconciler, Guarded) else _WITHOUT
+
+
+def opening(reconciler: Reconciler[Want, SeenContra, Remembered]) -> Opening[Want]:
+    return reconciler if isinstance(reconciler, Opening) else _WITHOUT
 
 
 def revealing(reconciler: Reconciler[Want, SeenContra, Remembered]) -> Revealing[SeenContra]:
@@ -218,6 +231,9 @@ class _Without:
 
     def safeguards(self, want: object, seen: object, memory: object) -> Sequence[Difference]:
         return ()
+
+    def opened(self, want: object) -> Mapping[str, str]:
+        return {}
 
     def revealed(self, plan: Plan, seen: object) -> Plan:
         return plan

@@ -29,6 +29,7 @@ from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.controller.transaction.groups import Aimed
 from evenkeel.controller.transaction.member import Member
 from evenkeel.controller.transaction.transaction import Transaction
+from evenkeel.reconcilers.capabilities import opening
 from evenkeel.reconcilers.counted import listed
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
 from evenkeel.reconcilers.transaction.groups import group_text, has_groups
@@ -66,7 +67,15 @@ class Cycles(Generic[Want, Seen, Remembered]):
             reconciler, driver, journal, say, limits or StageLimits(), tries, progress, self._transaction
         )
         self._transaction.join(
-            Member(reconciler.domain, rank, reconciler.select, wake, interrupt, lambda: turns.stages.only_watches)
+            Member(
+                reconciler.domain,
+                rank,
+                reconciler.select,
+                wake,
+                interrupt,
+                lambda: turns.stages.only_watches,
+                lambda state: opening(reconciler).opened(reconciler.select(state)),
+            )
         )
         self._record, self._trial, self._wellbeing = turns.record, turns.trial, turns.wellbeing
         self.steps, self._now = turns.steps, now

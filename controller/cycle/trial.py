@@ -121,7 +121,7 @@ class Trial(Generic[Want, Seen, Remembered]):
             if about:
                 self._journal.attempts.forget_sick(but=(about, self._journal.digest("last-good")))
         if not self._journal.digest("last-good"):
-            self._transaction.set_as_found(
+            self._transaction.standing.set_as_found(
                 self._domain, self._inheriting.as_found(seen, self._memory.memory(), well=True)
             )
         if self._last_checks is None:
@@ -204,10 +204,10 @@ class Trial(Generic[Want, Seen, Remembered]):
         part of it."""
         journal = self._journal
         if not journal.digest("last-good"):
-            self._transaction.set_as_found(
+            self._transaction.standing.set_as_found(
                 self._domain, self._inheriting.as_found(seen, self._memory.memory(), well=True)
             )
-            found = self._transaction.as_found()
+            found = self._transaction.standing.as_found()
             return found is not None and journal.put("last-good", found, AS_FOUND)
         replaced = self._inheriting.superseded(differences, seen, self._memory.memory())
         good, desired = (journal.readable_revision(role) if replaced else None for role in _ROLES)

@@ -33,12 +33,7 @@ from evenkeel.controller.transaction.transaction import Transaction
 from evenkeel.reconcilers.agents.in_force import reserved_subjects
 from evenkeel.reconcilers.capabilities import instanced, tagged, watched
 from evenkeel.reconcilers.counted import listed
-from evenkeel.reconcilers.fold import (
-    at_most_cleans,
-    blocked,
-    blocked_subjects,
-    set_aside,
-)
+from evenkeel.reconcilers.fold import at_most_cleans, blocked, blocked_subjects, set_aside
 from evenkeel.reconcilers.gate import Go, gate, last_steps
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
 from evenkeel.reconcilers.transaction.barrier import pending
@@ -244,6 +239,7 @@ class Turns(Generic[Want, Seen, Remembered]):
             renewed_now = self._tagged.renewed(sight.differences, seen, sight.memory)
             self.trial.looked(state, seen, renewed_now, partial(self._sick, sight))
         if aim.judges_all:
+            self._transaction.openings.report(self._reconciler.domain, state, plan)
             self._transaction.report_progress(self._reconciler.domain, state, pending(plan))
         is_last_good = self._journal.digest("last-good") == state.digest
         is_stuck = (bool(aim.stuck) and not aim.excuses) or is_repair
@@ -295,6 +291,9 @@ class Turns(Generic[Want, Seen, Remembered]):
         if is_desired and disturbs and sight.undecided and self.trial.is_new(state, tried):
             return Hold(sight.undecided, self._down(sight), AGAIN_S)
         why = self._transaction.reason_to_wait(self._reconciler.domain, state, stage.phase) if aim.judges_all else ""
+        if not why and aim.judges_all and not disturbs:
+            opened = self._transaction.openings.open_steps(self._reconciler.domain, state, stage)
+            stage, why = (stage, opened) if isinstance(opened, str) else (opened, "")
         if why:
             return Hold(why, self._down(sight)) if is_desired else self._meanwhile(sight, why)
         if is_desired and disturbs:

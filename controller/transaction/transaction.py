@@ -12,14 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from evenkeel.controller.journal.journal import Journal, Role, at_once
 from evenkeel.controller.transaction.groups import GivenUp, GroupTrials
 from evenkeel.controller.transaction.member import Member, changes
+from evenkeel.controller.transaction.openings import Openings
 from evenkeel.controller.transaction.preconditions import Present, no_values
+from evenkeel.controller.transaction.standing import Standing
 from evenkeel.controller.transaction.verdict import Verdict
 from evenkeel.controller.transaction.voice import Voice
 from evenkeel.reconcilers.counted import listed
 from evenkeel.reconcilers.transaction.barrier import Progress, reason_to_wait
 from evenkeel.reconcilers.transaction.groups import group_text, has_groups
 from evenkeel.reconcilers.wanted import differing
-from evenkeel.specs.desired import DesiredState, desired_state
+from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.plan import Phase
 
 NOBODY: Mapping[str, str] = {}
@@ -38,10 +40,8 @@ class Transaction:
         """By domain: the digest of the state that it was last seen on its way to, and how far it was."""
         self._reached: dict[str, str] = {}
         """By domain: the digest of the state that it has reached and proven since the last disturbance."""
-        self._found: dict[str, DesiredState | None] = {}
-        """By domain: what was at work there at the last look, while there is no last-good."""
-        self._stands: dict[str, tuple[int, DesiredState | None]] = {}
-        """By domain: what runs there, and after how many disturbances it was looked at."""
+        self.standing = Standing()
+        self.openings = Openings(self._wake_others, self.on_the_way)
         self._back: dict[str, str] = {}
         """By domain: the digest of the last-good that it is back at, with nothing left to do, since the last disturbance."""
         self._back_at = ""
@@ -59,6 +59,7 @@ class Transaction:
         """One more domain takes part."""
         self._members[member.name] = member
         self.verdict.join(member.name)
+        self.openings.join(member.name, member.places)
 
     def changes(self, domain: str, state: DesiredState) -> tuple[str, ...] | None:
         """The subjects of a domain that differ from last-good; `None` when nobody knows."""
@@ -76,8 +77,9 @@ class Transaction:
         if domain not in self._idle:
             self._idle.add(domain)
             self.verdict.leave(domain)
-            for each in (self._progress, self._reached, self._found, self._stands, self._back):
+            for each in (self._progress, self._reached, self._back):
                 each.pop(domain, None)
+            self.standing.forget(domain)
             self._wake_others(domain)
         if not self._takes_part(desired) and self._journal.digest("last-good") != desired.digest:
             self._journal.promote(desired.digest)
@@ -186,22 +188,12 @@ class Transaction:
         is_part = desired is not None and desired.digest != state.digest
         return False, [read("last-good"), desired] if is_part else [read("last-good")]
 
-    def set_as_found(self, domain: str, found: DesiredState | None) -> None:
-        """Record the state at work in a domain before the first step for a first revision."""
-        self._found[domain] = found
-
-    def as_found(self) -> DesiredState | None:
-        """The state at work in all domains before the first step; `None` when nothing was."""
-        return _joined(self._found.values())
-
     def report_running(self, domain: str, found: DesiredState | None) -> DesiredState | None:
         """Record the state that runs in a domain now. Returns the state that runs in all of them once each was looked at since
         the last disturbance; `None` until then, or when nothing runs."""
-        if self._stands.get(domain) != (self.disturbances, found):
-            self._stands[domain] = self.disturbances, found
+        if self.standing.report(domain, found, self.disturbances):
             self._wake_others(domain)
-        newest = [found for at, found in self._stands.values() if at == self.disturbances]
-        return _joined(newest) if len(newest) == len(self._takes_part(None)) else None
+        return self.standing.running(len(self._takes_part(None)), self.disturbances)
 
     def _progress_of(self, name: str, state: DesiredState) -> Progress:
         digest, found = self._progress.get(name, ("", Progress(0, None)))
@@ -343,8 +335,3 @@ class Transaction:
         for name, member in self._members.items():
             if name != domain:
                 member.wake()
-
-
-def _joined(states: Iterable[DesiredState | None]) -> DesiredState | None:
-    documents = [each for state in states if state is not None for each in state.documents]
-    return desired_state(documents) if documents else None

@@ -1,0 +1,104 @@
+"""Wanted and seen registries → differences."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from evenkeel.reconcilers.ports import Ailment
+from evenkeel.reconcilers.registries.select import RegistriesWanted
+from evenkeel.specs.codec import changed
+from evenkeel.specs.desired import Document, asked_at
+from evenkeel.specs.plan import Change
+from evenkeel.specs.registries.difference import RegistryDifference
+from evenkeel.specs.registries.memory import RegistriesMemory
+from evenkeel.specs.registries.observed import FACETS, Facet, RegistriesSeen, RegistrySeen
+from evenkeel.specs.registries.registry import Registry
+
+_KEYS: Mapping[Facet, str] = {
+    "credentials": "credentials",
+    "trust": "tls",
+    "insecure": "insecure",
+    "mirrors": "mirrors",
+}
+"""The key of a document that asks for each facet."""
+_WHYS: Mapping[Facet, str] = {
+    "credentials": "the credentials differ",
+    "trust": "the certificates differ",
+    "insecure": "the need for encryption differs",
+    "mirrors": "the mirrors differ",
+}
+_PASSWORD = "the password, or what leads to it, differs"
+
+
+def diff(want: RegistriesWanted, seen: RegistriesSeen, memory: RegistriesMemory) -> tuple[RegistryDifference, ...]:
+    """The differences in order of subject."""
+    found = [each for wanted in want.documents if (each := _difference(*wanted, seen, memory)) is not None]
+    places = {registry.place for registry, _ in want.documents}
+    gone: dict[str, list[str]] = {}
+    for place, subject in sorted(memory.admitted.items()):
+        if subject not in want.subjects and place not in places:
+            gone.setdefault(subject, []).append(place)
+    for subject, withdrawn in gone.items():
+        found.append(RegistryDifference(subject, "remove", "nobody asks for it any more", withdraws=tuple(withdrawn)))
+    return tuple(sorted(found, key=lambda each: each.subject))
+
+
+def _difference(
+    registry: Registry, document: Document, seen: RegistriesSeen, memory: RegistriesMemory
+) -> RegistryDifference | None:
+    there = seen.of(registry.place) or RegistrySeen(registry.name, registry.place)
+    for facet in FACETS:
+        if facet in there.facets and (why := there.facets[facet].why):
+            return RegistryDifference(
+                registry.name, "blocked", why, asked=asked_at(document, _KEYS[facet]), registry=registry
+            )
+    found = RegistryDifference(
+        registry.name,
+        "finish",
+        "",
+        tuple(_changes(registry, document, there)),
+        document.place,
+        registry=registry,
+        prints=there.asked,
+        withdraws=_left_behind(registry, memory),
+    )
+    if found.changes:
+        is_new = not there.held and registry.name not in memory.admitted.values()
+        verb = "create" if is_new else "update"
+        return changed(found, verb=verb, why=", ".join(each.why for each in found.changes))
+    if memory.proven.get(registry.name) != there.asked or memory.admitted.get(registry.place) != registry.name:
+        return changed(found, why="nobody has logged in to it yet with what is in force")
+    if found.withdraws:
+        return changed(found, why=f"what it asked for at {', '.join(found.withdraws)} is still in force")
+    return None
+
+
+def _left_behind(registry: Registry, memory: RegistriesMemory) -> tuple[str, ...]:
+    """The places that the document asked for before, and does not ask for now."""
+    return tuple(
+        sorted(
+            place for place, subject in memory.admitted.items() if subject == registry.name and place != registry.place
+        )
+    )
+
+
+def _changes(registry: Registry, document: Document, there: RegistrySeen) -> Iterator[Change]:
+    """The facets that differ. No value of a secret is told, nor whether it is longer or shorter."""
+    for facet in FACETS:
+        seen = there.facets.get(facet)
+        if seen is None or seen.asked == seen.held:
+            continue
+        key = _KEYS[facet]
+        old, new = ("there" if each else "none" for each in (seen.held, seen.asked))
+        if facet == "insecure":
+            old, new = ("true" if each else "false" for each in (seen.held, seen.asked))
+        if facet == "mirrors" and seen.asked:
+            new = ", ".join(registry.mirrors)
+        why = _PASSWORD if facet == "credentials" and seen.held and seen.asked else _WHYS[facet]
+        yield Change(registry.name, key, old, new, why, asked_at(document, key))
+
+
+def down(memory: RegistriesMemory, expected: Collection[str]) -> dict[str, Ailment]:
+    """The expected registries of which nothing was put in force yet. That does not refute a change."""
+    known = set(memory.admitted.values())
+    return {name: Ailment("is not in force", refutes=False) for name in sorted(expected) if name not in known}

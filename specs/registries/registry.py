@@ -1,0 +1,100 @@
+"""A registry in normal form, and the places that it stands for.
+
+A *place* is a registry's host, with its port where it has one, and with the beginning of a repository's path where the
+document is about a part of it alone: `ghcr.io`, `localhost:5000`, `quay.io/org`. Docker Hub has several names, of which
+`docker.io` is the normal one (registries.md §2.3). Of several places that cover an image, the longest counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from msgspec import Struct
+
+from evenkeel.specs.containers.image import DEFAULT_REGISTRY, parse_image
+
+HUB_KEY = "https://index.docker.io/v1/"
+"""The key of Docker Hub in Docker's files (registries.md §3.1)."""
+HUB_HOST = "registry-1.docker.io"
+"""The host of Docker Hub that speaks the registry protocol."""
+_HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io", "hub.docker.com", "registry.hub.docker.com")
+
+
+class Registry(Struct, frozen=True, tag="Registry"):
+    """One registry in normal form. No field has a secret: they name the files and programs that do.
+
+    Its credentials come from one place, or from none: a `user`, or the file `user_file` that has it, with a `password_file`; a
+    `helper`, the program `docker-credential-…`; or `config`, a `config.json` or `auth.json` of Docker or Podman, or Kanto's.
+    `ca`: authorities to trust for this host, beside the system's. `certificate` and `key`: what the device shows to it.
+    `insecure`: it may be reached without encryption, or without proof of whom it is. `mirrors`: addresses that are asked first.
+    `realms`: further hosts that may have the credentials, because they give tokens for it."""
+
+    domain: ClassVar[str] = "registries"
+
+    name: str
+    place: str
+    user: str = ""
+    user_file: str = ""
+    password_file: str = ""
+    helper: str = ""
+    config: str = ""
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    insecure: bool = False
+    mirrors: tuple[str, ...] = ()
+    realms: tuple[str, ...] = ()
+
+    @property
+    def host(self) -> str:
+        """The host, with its port where it has one."""
+        return self.place.partition("/")[0]
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether it is asked with credentials."""
+        return bool(self.password_file or self.helper or self.config)
+
+
+def normal_place(text: str) -> str:
+    """The normal form of a place, without a scheme and with a host in lower case. ValueError that says what is wrong."""
+    rest = text.strip()
+    for scheme in ("https://", "http://"):
+        rest = rest.removeprefix(scheme)
+    host, _, path = rest.partition("/")
+    host = host.lower()
+    if host in _HUB_NAMES:
+        path = path if path not in ("v1/", "v1", "v2/", "v2") else ""
+        host = DEFAULT_REGISTRY
+    path = path.strip("/")
+    if host != DEFAULT_REGISTRY and "." not in host and ":" not in host and host != "localhost":
+        raise ValueError(f"`{host}` alone is taken for a part of Docker Hub in an image's name")
+    try:
+        parse_image(f"{host}/{path or 'image'}")
+    except ValueError as error:
+        raise ValueError(str(error)) from None
+    if path.rpartition("/")[2].find(":") >= 0 or "@" in path:
+        raise ValueError("expected a host and the beginning of a path, without a tag")
+    return f"{host}/{path}" if path else host
+
+
+def image_place(image: str) -> str:
+    """The place of an image in normal form: its registry and its whole repository."""
+    ref = parse_image(image)
+    return f"{ref.registry}/{ref.repository}"
+
+
+def covers(place: str, image_or_place: str) -> bool:
+    """Whether a place stands for another one, which it begins at the end of a part."""
+    return f"{image_or_place}/".startswith(f"{place}/")
+
+
+def longest(places: Iterable[str], image_or_place: str) -> str | None:
+    """The longest of these places that stands for another one; `None` when none does."""
+    return max((each for each in places if covers(each, image_or_place)), key=len, default=None)
+
+
+def docker_key(place: str) -> str:
+    """The key of a place in `config.json` and `auth.json`."""
+    return HUB_KEY if place == DEFAULT_REGISTRY else place
