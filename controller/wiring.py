@@ -32,14 +32,20 @@ if TYPE_CHECKING:
     from evenkeel.reconcilers.containers.select import ContainersWanted
     from evenkeel.reconcilers.files.select import FilesWanted
     from evenkeel.reconcilers.ports import Driver
+    from evenkeel.reconcilers.registries.select import RegistriesWanted
     from evenkeel.specs.containers.memory import ContainersMemory
     from evenkeel.specs.files.memory import FilesMemory
     from evenkeel.specs.files.observed import FilesSeen
     from evenkeel.specs.plan import Plan
+    from evenkeel.specs.registries.memory import RegistriesMemory
+    from evenkeel.specs.registries.observed import RegistriesSeen
     from evenkeel.specs.settings.settings import Settings
 
 MEMORY_STORE = "memory-engine.json"
 MEMORY_FILES = "memory-files.json"
+MEMORY_REGISTRIES = "memory-registries.json"
+ACCESS = "registries"
+"""The folder of what lets this device in, and of the key of its prints."""
 PARSED = "parsed"
 
 
@@ -80,6 +86,7 @@ def open_domains(
     containers, open_bus = engine or open_driver(settings, readonly=readonly), _system_bus(settings)
     return (
         _files(settings, open_bus, readonly=readonly),
+        _registries(settings, readonly=readonly),
         slots_domain(settings, open_bus, reconciler(settings), containers, readonly=readonly),
         _containers(settings, containers),
     )
@@ -113,6 +120,16 @@ def _files(
         driver = memory_files(store, state=settings.state, specs=settings.specs, readonly=readonly)
         return Domain(Files(), driver)
     return Domain(Files(), disk_files(settings.state, settings.specs, HostUnits(open_bus)))
+
+
+def _registries(settings: Settings, *, readonly: bool) -> Domain[RegistriesWanted, RegistriesSeen, RegistriesMemory]:
+    """The registries domain on the configuration of the engine, or on a simulated one."""
+    from evenkeel.controller.cycle.domain import Domain
+    from evenkeel.controller.drivers.registries.memory import memory_registries
+    from evenkeel.reconcilers.registries import Registries
+
+    state = Path(settings.state)
+    return Domain(Registries(), memory_registries(state / MEMORY_REGISTRIES, state / ACCESS / "key", readonly=readonly))
 
 
 def _containers(

@@ -16,7 +16,7 @@ from evenkeel.controller.drivers.files.observe import Observer
 from evenkeel.controller.drivers.files.perform import Performer
 from evenkeel.controller.drivers.files.system import FileSystem
 from evenkeel.controller.drivers.files.units import Units, renew
-from evenkeel.controller.drivers.files.watch import Watch
+from evenkeel.controller.process.watch import Watch
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.errors import TimedOut
 from evenkeel.specs.files.actions import Renew

@@ -1,4 +1,4 @@
-"""Wake-ups of the files domain: a change at a wanted path, or of a source.
+"""Wake-ups of a domain that looks at files: a change at one of its paths.
 
 inotify is a hint and nothing more: a folder that is replaced, a network file system and changes beyond the bounds are
 seen at the next resync. A watch belongs to the folder of a path, because a watch on a file is deaf after its first

@@ -1,0 +1,136 @@
+"""The driver of the registries domain, over the configuration of any engine.
+
+A look compares the values that documents lead to with those that are in force. It asks no registry: only what has changed is
+tried there. Operations on files run in one thread, one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from evenkeel.controller.drivers.registries.ports import Access, Configuration
+from evenkeel.controller.drivers.registries.values import Missing, Printer, Values, sources_of, values_of
+from evenkeel.controller.process.watch import Watch
+from evenkeel.reconcilers.ports import Progress
+from evenkeel.specs.errors import Refused, TimedOut, Unavailable
+from evenkeel.specs.look import Look
+from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
+from evenkeel.specs.registries.actions import Admit, Login, Try, Withdraw
+from evenkeel.specs.registries.observed import (
+    FACETS,
+    Facet,
+    FacetSeen,
+    Prints,
+    RegistriesLook,
+    RegistriesSeen,
+    RegistrySeen,
+    at_registries,
+)
+from evenkeel.specs.registries.registry import Registry
+
+Result = TypeVar("Result")
+
+LOOK_S = 30.0
+"""A look that takes longer is given up."""
+_CHANGED = "it has changed since it was looked at"
+
+
+class RegistriesEngine:
+    """A `Driver` of the registries domain. `key`: the file of the key for prints; `None` to keep none."""
+
+    def __init__(self, configuration: Configuration, access: Access, key: Path | None) -> None:
+        self.configuration, self._access, self._printer = configuration, access, Printer(key)
+        self._watch = Watch()
+        self._thread: ThreadPoolExecutor | None = None
+
+    async def observe(self, look: Look = Look()) -> RegistriesSeen:
+        asked = at_registries(look)
+        try:
+            async with asyncio.timeout(LOOK_S):
+                return await self._in_thread(lambda: self._look(asked))
+        except TimeoutError as error:
+            raise TimedOut("engine:registries", f"no answer about the configuration within {LOOK_S:g} s") from error
+        except OSError as error:
+            raise Unavailable("engine:registries", f"{error.filename or 'a file'}: {error.strerror}") from error
+
+    def _look(self, look: RegistriesLook) -> RegistriesSeen:
+        places = tuple(dict.fromkeys((*(each.place for each in look.registries), *look.places)))
+        held = self.configuration.held(places, self._printer) if places else {}
+        self._watch.of(tuple(sorted({path for each in look.registries for path in sources_of(each)})))
+        seen = []
+        for registry in look.registries:
+            lacks, asked = dict(self.configuration.lacks(registry)), dict[Facet, str]()
+            try:
+                asked = dict(self._printer.of(self._values(registry)))
+            except Missing as missing:
+                lacks = {missing.facet: missing.why}
+            here = held.get(registry.place, {})
+            facets = {
+                facet: FacetSeen(asked.get(facet, ""), here.get(facet, ""), lacks.get(facet, "")) for facet in FACETS
+            }
+            seen.append(RegistrySeen(registry.name, registry.place, facets))
+        for place in look.places:
+            here = held.get(place, {})
+            seen.append(RegistrySeen("", place, {facet: FacetSeen(held=here.get(facet, "")) for facet in FACETS}))
+        return RegistriesSeen(self.configuration.name, tuple(seen))
+
+    async def perform(self, action: Action, progress: Progress) -> Outcome:
+        try:
+            match action:
+                case Try(registry=registry, prints=prints):
+                    values = await self._in_thread(lambda: self._values(registry))
+                    if self._printer.of(values) != prints:
+                        return Retry(_CHANGED)
+                    return Done(await self._access.login(registry, values))
+                case Admit(registry=registry, prints=prints):
+                    return await self._in_thread(lambda: self._admit(registry, prints))
+                case Login(registry=registry):
+                    values = await self._in_thread(lambda: self._proven_with(registry))
+                    return Done(await self._access.login(registry, values))
+                case Withdraw(place=place):
+                    await self._in_thread(lambda: self.configuration.withdraw(place))
+                    return Done(f"{place} is forgotten")
+                case _:
+                    return Failed(f"nobody can {action.traits.text}")
+        except Missing as missing:
+            return Retry(missing.why)
+        except Refused as error:
+            return Failed(error.message)
+        except (Unavailable, TimedOut) as error:
+            return Retry(error.message)
+        except OSError as error:
+            return Retry(f"{error.filename or 'a file'} cannot be written: {error.strerror}")
+
+    def _values(self, registry: Registry) -> Values:
+        return values_of(registry, simulates=self.configuration.is_simulated)
+
+    def _admit(self, registry: Registry, prints: Prints) -> Outcome:
+        values = self._values(registry)
+        if self._printer.of(values) != prints:
+            return Retry(_CHANGED)
+        self._printer.keep()
+        self.configuration.admit(registry, values, self._printer)
+        return Done(f"pulls from {registry.place} use what is asked for")
+
+    def _proven_with(self, registry: Registry) -> Values:
+        self._printer.keep()
+        return self.configuration.values(registry)
+
+    def nudges(self) -> AsyncIterator[None]:
+        return self._watch.nudges()
+
+    async def close(self) -> None:
+        if self._thread is not None:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+            self._thread = None
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        if self.configuration.is_simulated:
+            return work()
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="registries")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)

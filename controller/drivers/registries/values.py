@@ -1,0 +1,173 @@
+"""The values that a document about a registry leads to: the only place where the driver holds a secret, for one look or act."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import ssl
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+from evenkeel.controller.process.atomic import write_atomically
+from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.specs.registries.observed import FACETS, Facet, Prints
+from evenkeel.specs.registries.registry import Registry
+
+_MOST_SECRET, _MOST_PEM = 64 * 1024, 1024**2
+_KEY_BYTES = 32
+
+
+class Values(NamedTuple):
+    """Everything that lets a device in. The text form shows nothing. `reference`: not "", the credentials are asked for at each
+    pull: `helper NAME` or `config PATH`. `ca`, `certificate` and `key` are PEM."""
+
+    user: str = ""
+    password: str = ""
+    reference: str = ""
+    ca: bytes = b""
+    certificate: bytes = b""
+    key: bytes = b""
+    insecure: bool = False
+    mirrors: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return "Values(…)"
+
+
+class Missing(Exception):
+    """A value cannot be had. `why`: the reason, as a sentence without a secret."""
+
+    def __init__(self, facet: Facet, why: str) -> None:
+        super().__init__(why)
+        self.facet, self.why = facet, why
+
+
+class Printer:
+    """Makes the prints of values. A key of this device goes into each, so that nobody finds what it names by trying out
+    passwords. The key lies in `path`, and is written by `keep`. Until then it is one of this process."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path, self._key = path, b""
+
+    def keep(self) -> None:
+        """Store the key: prints that are remembered have to mean the same in the next process. Raises OSError."""
+        if self._path is not None and not self._path.exists():
+            write_atomically(self._path, self._now(), 0o600)
+
+    def of(self, values: Values) -> Prints:
+        """The prints of all facets that have a value."""
+        found: dict[Facet, str] = {
+            "credentials": self.credentials(values),
+            "trust": self._print("trust", values.ca, values.certificate, values.key)
+            if values.ca or values.certificate
+            else "",
+            "insecure": self._print("insecure") if values.insecure else "",
+            "mirrors": self._print("mirrors", *map(str.encode, values.mirrors)) if values.mirrors else "",
+        }
+        return tuple((facet, found[facet]) for facet in FACETS if found[facet])
+
+    def credentials(self, values: Values) -> str:
+        """The print of the credentials alone; "" without any."""
+        if values.reference:
+            return self._print("reference", values.reference.encode())
+        return self._print("password", values.user.encode(), values.password.encode()) if values.password else ""
+
+    def _print(self, *parts: str | bytes) -> str:
+        texts = [part.encode() if isinstance(part, str) else part for part in parts]
+        content = b"".join(b"%d:%s" % (len(text), text) for text in texts)
+        return hmac.new(self._now(), content, "sha256").hexdigest()[:16]
+
+    def _now(self) -> bytes:
+        if not self._key:
+            found = self._path.read_bytes() if self._path is not None and self._path.exists() else b""
+            self._key = found if len(found) == _KEY_BYTES else secrets.token_bytes(_KEY_BYTES)
+        return self._key
+
+
+def values_of(registry: Registry, *, simulates: bool = False) -> Values:
+    """The values that a registry's document leads to now. Raises Missing. `simulates`: a file that is not there has a made-up
+    content."""
+    user, password, reference = registry.user, "", ""
+    if registry.user_file:
+        user = _line(registry.user_file, "the user", simulates=simulates)
+    if registry.password_file:
+        password = _line(registry.password_file, "the password", simulates=simulates)
+        if ":" in user:
+            raise Missing(
+                "credentials", f"the user in {registry.user_file} has a colon in it, which no login can express"
+            )
+    elif registry.helper:
+        reference = f"helper {registry.helper}"
+    elif registry.config:
+        if not Path(registry.config).is_file() and not simulates:
+            raise Missing("credentials", f"there is no file {registry.config}, which is to have its credentials")
+        reference = f"config {registry.config}"
+    ca, certificate, key = (
+        _pem(path, kind, simulates=simulates)
+        for path, kind in (
+            (registry.ca, "CERTIFICATE"),
+            (registry.certificate, "CERTIFICATE"),
+            (registry.key, "PRIVATE KEY"),
+        )
+    )
+    if not simulates:
+        _check_trust(registry, ca)
+    return Values(user, password, reference, ca, certificate, key, registry.insecure, registry.mirrors)
+
+
+def sources_of(registry: Registry) -> tuple[str, ...]:
+    """The files that the document of a registry leads to and that are followed."""
+    named = registry.user_file, registry.password_file, registry.ca, registry.certificate, registry.key
+    return tuple(path for path in named if path)
+
+
+def _read(path: str, what: str, facet: Facet, most: int) -> bytes:
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            raise Missing(facet, f"{path}, which is to have {what}, is no file")
+        return read_bounded(Path(path), most)
+    except FileNotFoundError:
+        raise Missing(facet, f"there is no file {path}, which is to have {what}") from None
+    except OSError as error:
+        raise Missing(facet, f"{path}, which is to have {what}, cannot be read: {error.strerror}") from None
+
+
+def _line(path: str, what: str, *, simulates: bool) -> str:
+    if simulates and not Path(path).exists():
+        return f"simulated content of {path}"
+    content = _read(path, what, "credentials", _MOST_SECRET)
+    try:
+        text = content.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise Missing("credentials", f"{path}, which is to have {what}, is no text") from None
+    if not text:
+        raise Missing("credentials", f"{path}, which is to have {what}, is empty")
+    if any(letter < " " or letter == "\x7f" for letter in text):
+        raise Missing("credentials", f"{path}, which is to have {what}, has more than one line, or control characters")
+    return text
+
+
+def _pem(path: str, kind: str, *, simulates: bool) -> bytes:
+    if not path:
+        return b""
+    if simulates and not Path(path).exists():
+        return f"simulated content of {path}".encode()
+    content = _read(path, f"a {kind.lower()}", "trust", _MOST_PEM)
+    if b"-----BEGIN " not in content or f"{kind}-----".encode() not in content:
+        raise Missing("trust", f"{path} has no {kind.lower()} in the form PEM")
+    return content
+
+
+def _check_trust(registry: Registry, ca: bytes) -> None:
+    if ca:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=ca.decode("ascii", "replace"))
+        except (ssl.SSLError, ValueError):
+            raise Missing("trust", f"{registry.ca} has no certificate that can be read") from None
+    if registry.certificate:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(registry.certificate, registry.key, password="")
+        except (ssl.SSLError, OSError, ValueError):
+            pair = f"{registry.certificate} and {registry.key}"
+            raise Missing("trust", f"{pair} are no certificate and its key without a password") from None

@@ -1,0 +1,279 @@
+"""One revision over registries and the containers whose images come from them: order, refusals, rotation, a loss of power."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.controller.stage import Reading, Scripted
+from tests.virtual import now, run
+
+from evenkeel.controller.cycle.domain import Domain
+from evenkeel.controller.drivers.registries.engine import RegistriesEngine
+from evenkeel.controller.drivers.registries.memory import MemoryRegistries
+from evenkeel.controller.journal.journal import open_journal
+from evenkeel.controller.loop.controller import Controller
+from evenkeel.controller.loop.queue import WakeUps
+from evenkeel.controller.loop.worker import Conduct
+from evenkeel.reconcilers.containers import Containers
+from evenkeel.reconcilers.registries import Registries
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.desired import Document, desired_state
+from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.look import Look
+from evenkeel.specs.plan import Action, Outcome
+from evenkeel.specs.registries.memory import RegistriesMemory
+from evenkeel.specs.registries.observed import RegistriesSeen
+from evenkeel.specs.registries.registry import Registry
+
+from .mixed import Engine, Power
+from .two import run_until
+
+HOST = "registry.example:5000"
+WEB_1, WEB_2, OTHER = f"{HOST}/web:1", f"{HOST}/web:2", "ghcr.io/other:1"
+MOST_ACTIONS = 12
+
+
+class Domained(RegistriesEngine):
+    """The driver, as the power of the device sees it."""
+
+    def __init__(self, power: Power, registries: MemoryRegistries, key: Path) -> None:
+        super().__init__(registries, registries, key)
+        self._power = power
+
+    async def observe(self, look: Look = Look()) -> RegistriesSeen:
+        self._power.look()
+        return await super().observe(look)
+
+    async def perform(self, action: Action, progress: Callable[[str, int, int], None]) -> Outcome:
+        outcome = await super().perform(action, progress)
+        await self._power.note("registries", action, outcome)
+        return outcome
+
+
+class Device:
+    """A device that is let in by a password in a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.power = folder, Power()
+        self.registries = MemoryRegistries()
+        self.registries.script.passwords[HOST] = "good"
+        self.engine = Engine(self.power, lambda: "")
+        self.password = folder / "password"
+        self.password.write_text("good\n")
+        self.journal = open_journal(folder / "state", now)
+        self.start()
+
+    def start(self) -> None:
+        """A new process."""
+        self.source = Scripted()
+        self.driver = Domained(self.power, self.registries, self.folder / "key")
+        domains = [Domain(Registries(), self.driver), Domain(Containers(), self.engine)]
+        conduct, wake_ups = Conduct(tries=2, now=now), WakeUps(jitter=lambda: 0.5)
+        every = timedelta(seconds=60)
+        self.controller = Controller(self.journal, domains, self.source, (), every, wake_ups, conduct=conduct)
+
+    def ask(self, *images: str, **registry: Any) -> None:
+        """Ask for containers, and for the registry unless it is `None`."""
+        self.source.readings.put_nowait(self.asking(*images, **registry))
+
+    def asking(self, *images: str, is_asked: bool = True, **registry: Any) -> Reading:
+        containers = [normal(Container(image.split("/")[-1].split(":")[0], image)) for image in images]
+        documents = [Document("Container", each.name, each) for each in containers]
+        if is_asked:
+            fields = {"user": "ci", "password_file": str(self.password), **registry}
+            documents.append(Document("Registry", "private", Registry("private", HOST, **fields)))
+        return Reading(desired_state(documents))
+
+    def at(self, seconds: float, act: Callable[..., object], *given: object) -> None:
+        asyncio.get_running_loop().call_later(seconds, act, *given)
+
+    async def play(self, seconds: float) -> None:
+        self.power.stop = self.controller.stop
+        self.at(seconds, self.controller.stop)
+        await self.controller.run()
+        assert not self.power.spins
+
+    async def settle(self, *images: str, **registry: Any) -> None:
+        self.ask(*images, **registry)
+        await self.play(200)
+        assert self.outcome() == (sorted(images), True, "Converged")
+        self.start()
+        self.power.done.clear()
+        self.registries.logins.clear()
+
+    def running(self) -> list[str]:
+        return sorted(self.engine.running().values())
+
+    def outcome(self) -> tuple[list[str], bool, str]:
+        known = self.journal.condition("Settled")
+        assert known is not None
+        return self.running(), known.holds, known.reason
+
+    def reason(self) -> str:
+        known = self.journal.condition("Settled")
+        assert known is not None
+        return known.message
+
+    def said(self, kind: str) -> list[Feedback]:
+        return [entry for entry in self.journal.entries(limit=100_000) if entry.kind == kind]
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[Device]:
+    it = Device(tmp_path)
+    yield it
+    it.journal.close()
+
+
+def test_a_pull_waits_until_its_registry_lets_the_device_in(device: Device) -> None:
+    async def work() -> None:
+        device.ask(WEB_1)
+        await device.play(200)
+        assert device.outcome() == ([WEB_1], True, "Converged")
+        done = device.power.done
+        assert [what for domain, what in done if domain == "registries"] == ["try", "admit", "login"]
+        assert done.index(("registries", "admit")) < done.index(("containers", "pull"))
+        assert device.journal.memories.of(RegistriesMemory).admitted == {HOST: "private"}
+        assert "good" not in device.registries.world.held[HOST].values()
+        assert len(device.said("revision-good")) == 1
+
+    run(work())
+
+
+def test_a_settled_device_asks_no_registry(device: Device) -> None:
+    async def work() -> None:
+        await device.settle(WEB_1)
+        device.ask(WEB_1)
+        await device.play(1000)
+        assert device.registries.logins == []
+        assert device.power.done == []
+
+    run(work())
+
+
+def test_a_wrong_password_fails_the_revision_and_disturbs_nothing(device: Device) -> None:
+    async def work() -> None:
+        await device.settle(WEB_1)
+        held = dict(device.registries.world.held)
+        wrong = device.folder / "wrong"
+        wrong.write_text("bad\n")
+        device.ask(WEB_2, password_file=str(wrong))
+        await device.play(600)
+        assert device.outcome() == ([WEB_1], False, "RolledBack")
+        assert device.registries.world.held == held
+        assert device.power.done == [], "nothing was pulled, and nothing was put in force"
+        failed = device.said("revision-failed")
+        assert len(failed) == 1
+        assert f"{HOST} refuses the login: unauthorized: authentication required" in failed[0].message
+
+    run(work())
+
+
+def test_a_registry_that_is_away_refuses_nothing(device: Device) -> None:
+    """Only what comes from there waits for it."""
+
+    async def work() -> None:
+        device.registries.script.away.add(HOST)
+        device.ask(WEB_1, OTHER)
+        images: list[set[str]] = []
+        device.at(100, lambda: images.append(set(device.engine.world.images)))
+        device.at(300, device.registries.script.away.clear)
+        await device.play(800)
+        assert images == [{OTHER}]
+        assert device.outcome() == (sorted((WEB_1, OTHER)), True, "Converged")
+        assert not device.said("revision-failed")
+
+    run(work())
+
+
+def test_a_new_password_counts_without_a_touch_of_any_container(device: Device) -> None:
+    async def work() -> None:
+        await device.settle(WEB_1)
+        held = dict(device.registries.world.held)
+        device.ask(WEB_1)
+        device.at(50, device.password.write_text, "new\n")
+        device.at(50, device.registries.script.passwords.update, {HOST: "new"})
+        await device.play(300)
+        assert device.registries.world.held != held
+        assert device.power.done == [("registries", "try"), ("registries", "admit"), ("registries", "login")]
+        assert device.outcome() == ([WEB_1], True, "Converged")
+
+    run(work())
+
+
+def test_a_new_password_that_is_refused_leaves_the_former_one_in_force(device: Device) -> None:
+    """It is told, and tried again: the registry may hear of it later than the device."""
+
+    async def work() -> None:
+        await device.settle(WEB_1)
+        held = dict(device.registries.world.held)
+        device.ask(WEB_1)
+        device.at(50, device.password.write_text, "new\n")
+        found: list[tuple[Any, str]] = []
+        device.at(300, lambda: found.append((dict(device.registries.world.held), device.reason())))
+        device.at(310, device.registries.script.passwords.update, {HOST: "new"})
+        await device.play(1500)
+        assert found[0][0] == held
+        assert "refuses the login" in found[0][1]
+        assert device.registries.world.held != held
+        assert device.outcome() == ([WEB_1], True, "Converged")
+        assert not device.said("revision-failed"), "no revision is to blame"
+
+    run(work())
+
+
+def test_what_nobody_asks_for_any_more_is_withdrawn_after_the_proof(device: Device) -> None:
+    async def work() -> None:
+        await device.settle(WEB_1)
+        device.ask(OTHER, is_asked=False)
+        await device.play(300)
+        assert device.registries.world.held == {}
+        assert device.outcome() == ([OTHER], True, "Converged")
+        assert device.power.done.index(("registries", "withdraw")) > device.power.done.index(("containers", "verify"))
+        assert device.journal.memories.of(RegistriesMemory) == RegistriesMemory()
+
+    run(work())
+
+
+def test_a_container_that_does_not_come_up_takes_the_registry_back(device: Device) -> None:
+    async def work() -> None:
+        await device.settle(WEB_1)
+        held = dict(device.registries.world.held)
+        other = device.folder / "other"
+        other.write_text("good")
+        device.engine.ill.add(WEB_2)
+        device.ask(WEB_2, password_file=str(other), user="another")
+        await device.play(600)
+        assert device.outcome() == ([WEB_1], False, "RolledBack")
+        assert device.registries.world.held == held
+
+    run(work())
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+@pytest.mark.parametrize("actions", range(1, MOST_ACTIONS + 1))
+def test_a_loss_of_power_after_any_action(device: Device, actions: int, *, is_good: bool) -> None:
+    async def work() -> None:
+        await device.settle(WEB_1)
+        held = dict(device.registries.world.held)
+        if not is_good:
+            device.engine.ill.add(WEB_2)
+        asked: dict[str, Any] = {"user": "another"}
+        device.ask(WEB_2, **asked)
+        device.power.lasts, device.power.gone = actions, asyncio.Event()
+        await run_until(device.controller, device.power.gone)
+        device.power.lasts = -1
+        device.start()
+        device.ask(WEB_2, **asked)
+        await device.play(900)
+        expected = ([WEB_2], True, "Converged") if is_good else ([WEB_1], False, "RolledBack")
+        assert device.outcome() == expected
+        assert (device.registries.world.held == held) is not is_good
+
+    run(work())
