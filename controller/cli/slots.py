@@ -203,7 +203,7 @@ def _system(bundle: str, version: str, sha256: str, *, insecure: bool) -> Operat
     from evenkeel.specs.codec import changed
     from evenkeel.specs.documents.written import MetadataSpec
     from evenkeel.specs.errors import EvenkeelError
-    from evenkeel.specs.slots.difference import SYSTEM
+    from evenkeel.specs.slots.system import SYSTEM
     from evenkeel.specs.slots.documents import operating_system
     from evenkeel.specs.slots.system import shown_bundle
     from evenkeel.specs.slots.written import OperatingSystemSpec

@@ -20,7 +20,8 @@ from evenkeel.reconcilers.slots.trials import Course, OnTrial, has_failed, is_do
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import Document, asked_at
 from evenkeel.specs.plan import NOTHING_DONE, Change
-from evenkeel.specs.slots.difference import BUNDLES, SYSTEM, SlotsDifference
+from evenkeel.specs.slots.difference import SlotsDifference
+from evenkeel.specs.slots.system import BUNDLES, SYSTEM
 from evenkeel.specs.slots.memory import Proof, SlotsMemory
 from evenkeel.specs.slots.observed import SlotSeen, SlotsSeen
 from evenkeel.specs.slots.system import OperatingSystem

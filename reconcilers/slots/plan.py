@@ -27,7 +27,8 @@ from evenkeel.specs.slots.actions import (
     Reboot,
     Restore,
 )
-from evenkeel.specs.slots.difference import BUNDLES, SlotsDifference
+from evenkeel.specs.slots.difference import SlotsDifference
+from evenkeel.specs.slots.system import BUNDLES
 from evenkeel.specs.slots.memory import Proving, SlotsMemory
 from evenkeel.specs.slots.system import Health, OperatingSystem
 
