@@ -446,7 +446,9 @@ def rooms(domain: str) -> tuple[str, ...]:
 def naming(word: str) -> set[str]:
     """The modules with this word as a text of its own."""
     trees = ((module, ast.walk(ast.parse(module.read_text()))) for module in MODULES)
-    return {name_of(each) for each, nodes in trees if any(isinstance(n, ast.Constant) and n.value == word for n in nodes)}
+    return {
+        name_of(each) for each, nodes in trees if any(isinstance(n, ast.Constant) and n.value == word for n in nodes)
+    }
 
 
 def listed_lines() -> tuple[set[str], set[str], set[str]]:

@@ -28,9 +28,8 @@ from evenkeel.specs.slots.actions import (
     Restore,
 )
 from evenkeel.specs.slots.difference import SlotsDifference
-from evenkeel.specs.slots.system import BUNDLES
 from evenkeel.specs.slots.memory import Proving, SlotsMemory
-from evenkeel.specs.slots.system import Health, OperatingSystem
+from evenkeel.specs.slots.system import BUNDLES, Health, OperatingSystem
 
 _DOMAIN = SlotsMemory.domain
 
