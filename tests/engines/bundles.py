@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -103,7 +104,8 @@ class Bundles:
         source = self.folder / "content"
         shutil.rmtree(source, ignore_errors=True)
         source.mkdir()
-        (source / "system.img").write_bytes(content)
+        incompressible = os.urandom(IMAGE_BYTES)  # a verity bundle has to have some size
+        (source / "system.img").write_bytes(incompressible if fault == "format" else content)
         hook = _TORN.format(half=IMAGE_BYTES // 2, then="exit 1" if fault == "breaks" else "")
         (source / "hook").write_text(_REJECTING if fault == "rejected" else hook)
         (source / "hook").chmod(0o755)

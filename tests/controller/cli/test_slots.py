@@ -113,6 +113,15 @@ def test_what_a_plan_would_fail_at_is_told_before(device: Device) -> None:
     assert "the bundle of 2.0 needs 5.0 GB, and 4.0 GB are free" in device.run("plan", ok=2).stdout
 
 
+def test_a_first_revision_that_fails_is_told_by_all_domains(device: Device) -> None:
+    """The containers had nothing to do, and still waited for the slots to prove what had failed."""
+    serve(device, Bundle("2.0", flaw="missing"))
+    device.write(system())
+    why = "os-image: the server has no such bundle (404 Not Found)"
+    assert f"Not done: {why}" in device.run("apply", "--yes", ok=1).stderr
+    assert "not proven" not in device.run("status").stdout
+
+
 def window_in(hours: int) -> str:
     """A window that opens in so many hours by the clock of the simulated device."""
     hour = (time.gmtime().tm_hour + hours) % 24
