@@ -341,9 +341,8 @@ class Transaction:
             member.wake()
 
     def _wake_others(self, domain: str) -> None:
-        for name, member in self._members.items():
-            if name != domain:
-                member.wake()
+        for member in (each for name, each in self._members.items() if name != domain):
+            member.wake()
 
 
 def _joined(states: Iterable[DesiredState | None]) -> DesiredState | None:
