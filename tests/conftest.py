@@ -25,6 +25,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from . import counts
 from .engines.broker import Broker
 from .engines.bundles import Bundles
 from .engines.dbus import PrivateBus, private_bus
@@ -69,7 +70,8 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], a
     return {"virtual": VirtualLoop} if is_virtual else {"real": asyncio.new_event_loop}
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(counts)
     _heed_signals()
     _work_in_memory()
 

@@ -270,6 +270,7 @@ class Transaction:
         good = self._journal.digest("last-good")
         if not good:
             voice.settled_is(False, "RevisionFailed", f"{why}; there is no last-good state to go back to")
+            self._wake_others(domain)  # those that wait for its proof wait for nothing
             return
         whom = self._whom(state, self._journal.readable_revision("last-good"))
         voice.say("rolling-back", f"going back to {good}{whom}")
@@ -340,9 +341,8 @@ class Transaction:
             member.wake()
 
     def _wake_others(self, domain: str) -> None:
-        for name, member in self._members.items():
-            if name != domain:
-                member.wake()
+        for member in (each for name, each in self._members.items() if name != domain):
+            member.wake()
 
 
 def _joined(states: Iterable[DesiredState | None]) -> DesiredState | None:

@@ -18,6 +18,10 @@ Rebooting = Literal["self", "others"]
 Drift = Literal["tell", "repair"]
 """The reaction to a system that evenkeel did not boot: it is told only, or also replaced by the one that is asked for."""
 
+BUNDLES = "stored bundles"
+"""The subject of bundles that nobody needs any more; no document has a name with a blank in it."""
+SYSTEM = "operating system"
+"""The subject of a system that nobody asks for any more."""
 _SHOWN = 12
 """Digits of a digest."""
 
@@ -58,6 +62,7 @@ class OperatingSystem(Struct, frozen=True, tag="OperatingSystem"):
     boot the system has to be well within this time. `tries`: so many boots may fail before the revision does."""
 
     domain: ClassVar[str] = "slots"
+    belongings: ClassVar[tuple[str, ...]] = (SYSTEM, BUNDLES)
 
     name: str
     version: str

@@ -18,9 +18,9 @@ from evenkeel.reconcilers.slots.select import SlotsWanted, select
 from evenkeel.reconcilers.slots.standing import commanded, standing
 from evenkeel.reconcilers.standing import Standing
 from evenkeel.specs.kanto.activity import Activity, ActivityAction, Command
-from evenkeel.specs.slots.difference import BUNDLES
 from evenkeel.specs.slots.memory import SlotsMemory
 from evenkeel.specs.slots.observed import SlotsSeen
+from evenkeel.specs.slots.system import BUNDLES
 
 _AS_COMMANDED: View[SlotsSeen, SlotsMemory] = View(lambda look: look, lambda seen: seen, commanded)
 
