@@ -83,7 +83,7 @@ def _calls(engine: Dockerd | Podman, count: int) -> Row:
 
 
 def _chains(engine: Dockerd | Podman) -> list[Row]:
-    """Calls in chains of dependencies. They are linear when a container of a long chain takes as many as one of a short chain."""
+    """Calls in chains of dependencies: linear when a container of a long chain takes as many as one of a short chain."""
     short, *longer = _CHAINS
     of_short = _calls_each(engine, short, chain=True)
     rows = [Row(f"engine calls per container in a chain of {short}", of_short, "", "", "15")]

@@ -188,8 +188,8 @@ def test_each_fault_costs_no_more_than_its_pause_and_another_way(drawn: tuple[in
 
 
 class Faults:
-    """One for each of these subjects, if it comes to it: its next creation, start or proof fails for now, or it is killed within
-    half a minute. `struck`: how many there were."""
+    """One for each of these subjects, if it comes to it: its next creation, start or proof fails for now, or it is killed
+    within half a minute. `struck`: how many there were."""
 
     def __init__(self, device: Bench, random: Random, subjects: Collection[str]) -> None:
         self.struck = 0
