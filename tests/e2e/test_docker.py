@@ -338,7 +338,7 @@ def test_kill_9_while_twenty_are_switched(device: DockerDevice, dockerd: Dockerd
     """All are changed by one update, which is killed before or after one of its writes, and another controller ends it. The
     engine's own account says: an instance of each was there all the time, and one ran but for its own switch, from the stop of
     the old one to the start of the new one. There was one such time for each, whether it was cut in two or not."""
-    moments = [(at, ("before", "after")[at // 2 % 2]) for at in range(1, 110, 2)]
+    moments = [(at, ("before", "after")[at // 3 % 2]) for at in range(1, 110, 3)]
     for at, when in sampled(moments, 1, "kill -9 of twenty"):
         device.address = dockerd.address
         device.settings()

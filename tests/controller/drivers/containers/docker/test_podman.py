@@ -38,7 +38,8 @@ async def test_it_is_recognised_by_its_header_or_by_its_version(tmp_path: Path, 
         server.ping = PING.replace(b"\r\nContent-Length", f"\r\nServer: {_SERVER}\r\nContent-Length".encode())
 
     async def reply(peer: Peer) -> None:
-        await peer.send(answer(_VERSION if "/version" in server.asked[-1] else []))
+        asked = server.asked[-1]
+        await peer.send(answer(_VERSION if "/version" in asked else {} if "/info" in asked else []))
 
     server.reply = reply
     await server.start()
