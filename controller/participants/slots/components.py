@@ -40,9 +40,6 @@ class SlotsComponents:
     def wanted_before(self, activity: Activity) -> SlotsWanted:
         return select(activity.before)
 
-    def needs(self, action: ActivityAction, want: SlotsWanted) -> Sequence[str]:
-        return ()
-
     async def drive(self, action: ActivityAction, want: SlotsWanted, command: Command, oversight: Oversight) -> str:
         return await self._drive(action.subject, want, opens(command), oversight)
 
