@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from evenkeel.reconcilers.operations.parts import with_groups, with_shares
+from evenkeel.reconcilers.operations.grouping import removals_of
+from evenkeel.reconcilers.operations.parts import shares_of, with_groups, with_shares
 from evenkeel.reconcilers.operations.statuses import CLEANED, FAILED, FORWARD, NEXT, TAKEN_BACK, WELL
 from evenkeel.specs.codec import changed
 from evenkeel.specs.kanto.activity import Command
@@ -141,12 +142,24 @@ def _commanded(operation: Operation, conduct: Conduct) -> tuple[Operation, tuple
             elif share.domain not in asking:
                 command = (_backward if group.back else _forward)(share, group, conduct)
                 if command is not None:
+                    effects.extend(each for each in _closing(share, command, operation) if each not in effects)
                     effects.append(SendCommand(share.domain, command, share.title))
                     share = _sent(share, command, conduct)
             shares.append(share)
         return changed(group, shares=tuple(shares))
 
     return with_groups(operation, one), tuple(effects)
+
+
+def _closing(share: Share, command: Command, operation: Operation) -> Iterator[SendCommand]:
+    """Before the first baseline of a domain is cleaned up, the one of removals that nobody asked for. An agent that is
+    commanded by baselines ends with the last of them, and tells the success of that one alone (container-management.md
+    §2.4, W8)."""
+    others = tuple(shares_of(operation, share.domain))
+    removals = removals_of(share.domain)
+    is_first = not any(each.command == "CLEANUP" or each.reached in CLEANED for each in others)
+    if command == "CLEANUP" and share.title and is_first and not any(each.title == removals for each in others):
+        yield SendCommand(share.domain, command, removals)
 
 
 def _sent(share: Share, command: Command, conduct: Conduct) -> Share:

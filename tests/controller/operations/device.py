@@ -157,6 +157,7 @@ class Device:
         self.everything: list[Published] = []
         self.is_away = False
         """Other control units hear nothing."""
+        self.reboots = 0
         self._boot()
 
     # ── the process ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -187,7 +188,16 @@ class Device:
         local = {names[role.domain]: role for role in roles}
         values = Values(self._values, self._clock, now)
         manager = operations_role(
-            self.conduct, local, self.journal, controller, router, self.slots.machine, values, now, self._clock
+            self.conduct,
+            local,
+            self.journal,
+            controller,
+            router,
+            self.slots.machine,
+            values,
+            now,
+            self._clock,
+            self.slots.machine.second_of_day,
         )
         for role in (*roles, manager):
             router.add(role)
@@ -239,6 +249,7 @@ class Device:
         await self.starts()
 
     def _booted(self) -> None:
+        self.reboots += 1
         self.slots.cut_power()
         for agent in self.others.values():
             agent.boot()
@@ -324,7 +335,7 @@ class Device:
     @property
     def web(self) -> str:
         """The images that run."""
-        return ", ".join(each.removeprefix("reg.example/") for each in self.containers.running().values())
+        return ", ".join(sorted(each.removeprefix("reg.example/") for each in self.containers.running().values()))
 
     def breaks(self, web: str) -> None:
         """This version of `web` does not stay up."""
