@@ -232,7 +232,9 @@ def _rebooting(operation: Operation, conduct: Conduct) -> tuple[Operation, tuple
     """One reboot for all groups: once nothing is under way any more that it would disturb. A group that goes back from a system
     that has booted needs another one."""
     due = _domains(operation, _needs_reboot)
-    if not due or operation.reboots or any(part.asks for part in operation.parts):
+    if not due:
+        return changed(operation, reboots=False), ()
+    if operation.reboots or any(part.asks for part in operation.parts):
         return operation, ()
     if any(share.command for group in operation.groups for share in group.shares) or operation.question:
         return operation, ()
@@ -260,7 +262,7 @@ def _booted(share: Share) -> Share:
     if share.reached in CLEANED:
         return share
     is_activated = share.boot != "due" or share.reached == "ACTIVATION_SUCCESS"
-    return changed(share, boot="booted" if is_activated and share.boot else "")
+    return changed(share, boot="booted") if is_activated and share.boot else share  # else its own reboot is still due
 
 
 def _domains(operation: Operation, is_meant: Callable[[Share], bool]) -> tuple[str, ...]:

@@ -177,10 +177,10 @@ def _reported(operation: Operation, event: Reported, conduct: Conduct) -> Step:
             stays = ", ".join(still)
             why = f"after the reboot {stays}, which was to be taken back" if stays else ""
             return changed(share, boot="", stuck=share.stuck or why)
+        if share.boot in ("booted", "due") and not others:  # due, too: the device may have booted before it was told to
+            return changed(share, boot="verified")
         if share.boot != "booted":
             return share
-        if not others:
-            return changed(share, boot="verified")
         runs = ", ".join(f"{component} is {version or 'not reported'}" for component, version in others.items())
         return changed(share, boot="", reached="ACTIVATION_FAILURE", why=f"after the reboot {runs}")
 

@@ -42,6 +42,7 @@ from evenkeel.specs.settings.slots import SlotsSettings, SlotsSpec, slots_from
 from evenkeel.specs.settings.texts import duration_from, file_from
 from evenkeel.specs.settings.update_manager import UpdateManagerSettings, UpdateManagerSpec, update_manager_from
 from evenkeel.specs.settings.values import unheard_values, written_value
+from evenkeel.specs.slots.system import Window
 
 if TYPE_CHECKING:
     from evenkeel.specs.reading.tree import Value
@@ -339,7 +340,9 @@ def written(noun: Any, usual: Any = None) -> dict[str, Any]:
             continue
         first, *rest = name.split("_")
         key = first + "".join(part.title() for part in rest)
-        if hasattr(value, "__struct_fields__"):
+        if isinstance(value, Window):
+            found[key] = value.text
+        elif hasattr(value, "__struct_fields__"):
             found[key] = written(value, default)
         elif isinstance(value, Mapping):
             found[key] = {name: _written_entry(each) for name, each in value.items()}

@@ -175,7 +175,6 @@ class ManagedRebootSettings(Struct, frozen=True):
     enable: bool = True
     after: timedelta = timedelta(seconds=30)
     window: Window | None = None
-    """`None`: at any time."""
 
 
 class UpdateManagerSettings(Struct, frozen=True):

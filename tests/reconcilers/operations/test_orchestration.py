@@ -8,7 +8,7 @@ from tests.reconcilers.operations.world import CONDUCT, World
 
 from evenkeel.reconcilers.operations.orchestration import after, begin
 from evenkeel.specs.codec import decode, encode
-from evenkeel.specs.operations.events import AgentFeedback, Effect, Judged, Reboot, Resumed, SendCommand
+from evenkeel.specs.operations.events import AgentFeedback, Effect, Judged, Reboot, Reported, Resumed, SendCommand
 from evenkeel.specs.operations.operation import BaselinePart, DomainPart, Operation, ToldAction
 
 FORWARD = ("DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP")
@@ -181,6 +181,22 @@ def test_preconditions_that_held_before_a_restart_are_judged_again_before_anythi
     assert not [effect for effect in done.effects if isinstance(effect, SendCommand)]
     going_on = after(done.operation, Judged("one"), CONDUCT)
     assert SendCommand("containers", "UPDATE") in going_on.effects
+
+
+@pytest.mark.parametrize("runs", ["1", "2"])
+def test_a_device_that_boots_by_itself_during_an_activation_has_its_reboot_still_to_come(runs: str) -> None:
+    """Unless the new system runs already: its agent activated it, and had no time to say so."""
+    conduct = CONDUCT._replace(keeps=("self-update",))
+    part = DomainPart("self-update", b"{}", ("self-update:os-image",))
+    operation = begin("act", "digest", [part]).operation
+    action = (ToldAction("self-update:os-image", "2", "IDENTIFIED"),)
+    for status in ("IDENTIFIED", "DOWNLOAD_SUCCESS", "UPDATE_SUCCESS"):
+        operation = after(operation, AgentFeedback("self-update", status, actions=action), conduct).operation
+    operation = after(operation, Resumed(rebooted=True), conduct).operation
+    operation = after(operation, Reported("self-update", {"self-update:os-image": runs}), conduct).operation
+    step = after(operation, AgentFeedback("self-update", "ACTIVATION_SUCCESS"), conduct)
+    assert (Reboot(("self-update",)) in step.effects) == (runs == "1")
+    assert (SendCommand("self-update", "CLEANUP") in step.effects) == (runs == "2")
 
 
 @pytest.mark.parametrize("fails", ["", "UPDATE", "ACTIVATE"])
