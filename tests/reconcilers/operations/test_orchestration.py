@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 from tests.reconcilers.operations.agents import Agent, Kind
 from tests.reconcilers.operations.world import CONDUCT, World
 
@@ -54,7 +55,8 @@ def test_an_agent_that_ended_with_its_system_cannot_take_it_back_and_is_named() 
     world = World([Agent("containers", fails="ACTIVATE"), Agent("self-update", "leda")])
     world.run()
     assert world.end[0] == "INCOMPLETE"
-    assert "self-update could not be taken back: its agent had ended its part before" in world.end[1]
+    there = "its agent had ended its part before (self-update:os-image 2 is there)"
+    assert f"self-update could not be taken back: {there}" in world.end[1]
     assert world.runs() == {"containers": "1", "self-update": "2"}
 
 
@@ -93,7 +95,8 @@ def test_a_system_that_stays_after_it_was_taken_back_is_named() -> None:
     world = World([Agent("containers", fails="ACTIVATE"), Agent("self-update", stays=True)])
     world.run()
     assert world.end[0] == "INCOMPLETE"
-    assert "self-update could not be taken back: after the reboot self-update:os-image is still" in world.end[1]
+    still = "after the reboot self-update:os-image is still 2, which was to be taken back"
+    assert f"self-update could not be taken back: {still}" in world.end[1]
 
 
 @pytest.mark.parametrize("fails", ["DOWNLOAD", "UPDATE", "ACTIVATE"])
@@ -113,7 +116,8 @@ def test_what_an_agent_cannot_take_back_is_named() -> None:
     """Kanto's agent refuses a rollback after a failed update."""
     world = World([Agent("containers", "kanto", fails="UPDATE"), Agent("safety")])
     world.run()
-    assert "containers could not be taken back: ROLLBACK is possible only after another status" in world.end[1]
+    why = "ROLLBACK is possible only after another status (containers:app 2 was told last as IDENTIFIED)"
+    assert f"containers could not be taken back: {why}" in world.end[1]
 
 
 def test_all_that_fail_identification_are_named_and_the_others_are_freed() -> None:
@@ -162,6 +166,14 @@ def test_baselines_succeed_and_fail_alone() -> None:
     world.run([BaselinePart("one", (first.component, second.component)), BaselinePart("two", (third.component,))])
     assert world.end == ("INCOMPLETE", "`one`: aa: UPDATE went wrong")
     assert world.runs() == {"aa": "1", "bb": "1", "cc": "2"}
+
+
+@pytest.mark.parametrize("fails", ["", "ACTIVATE"])
+def test_the_steps_of_an_operation(fails: str, snapshot: SnapshotAssertion) -> None:
+    """Success over three domains with a reboot, and a failure on the new system with the way back over another one."""
+    world = World([Agent("containers", fails=fails), Agent("self-update"), Agent("safety-ecu", "evenkeel")])
+    world.run()
+    assert [f"{event} → {' | '.join(effects)}".rstrip() for event, effects in world.steps] == snapshot
 
 
 def test_an_operation_can_be_stored() -> None:

@@ -37,6 +37,14 @@ CONDUCT = Conduct(reboots=("self-update",), rank={"self-update": 1})
 _MOST = 10_000
 
 
+def _line(what: Event | Effect) -> str:
+    """An event or an effect in one line, without the actions of an agent."""
+    values = [
+        value for name, value in zip(what._fields, what, strict=True) if name != "actions" and value not in ("", ())
+    ]
+    return " ".join([type(what).__name__, *map(str, values)])
+
+
 class Stuck(Exception):
     """Nothing happens any more, and no timer runs."""
 
@@ -54,6 +62,8 @@ class World:
         keeps = [agent.domain for agent in agents if agent.kind == "local"]
         self.conduct, self._answers = conduct._replace(keeps=keeps), answers
         self.said: list[tuple[str, str]] = []
+        self.steps: list[tuple[str, list[str]]] = []
+        """Each event, and the effects that followed from it."""
         self.done: list[str] = []
         """Commands in the order in which they were carried out, and the reboot."""
         self.operation: Operation | None = None
@@ -75,7 +85,7 @@ class World:
         """One operation to its end. `interrupt`: "", or where the manager dies: `before` or `after` this effect, or `torn`
         from it."""
         parts = [DomainPart(each.domain, b"{}", each.components) for each in self.agents.values()]
-        self._take(begin("act", "digest", parts, baselines))
+        self._take("asked", begin("act", "digest", parts, baselines))
         number = 0
         for _ in range(_MOST):
             if self._effects:
@@ -103,14 +113,15 @@ class World:
     def _groups(self) -> tuple[Group, ...]:
         return self.operation.groups if self.operation is not None else ()
 
-    def _take(self, step: Step) -> None:
+    def _take(self, what: str, step: Step) -> None:
         self.operation = step.operation
+        self.steps.append((what, [_line(each) for each in step.effects]))
         self._effects.extend(step.effects)
 
     def _meet(self, event: Event) -> None:
         assert self.operation is not None
         self._met = event
-        self._take(after(self.operation, event, self.conduct))
+        self._take(_line(event), after(self.operation, event, self.conduct))
 
     def _wait(self) -> None:
         """The timer that runs out first."""
