@@ -210,7 +210,9 @@ def _backward(share: Share, group: Group, conduct: Conduct) -> Command | None:
     if share.command not in ("", "DOWNLOAD") or share.reached in CLEANED:
         return None
     if share.reached in TAKEN_BACK:
-        is_back = all(each.reached in (*TAKEN_BACK, *CLEANED) and not each.boot for each in group.shares)
+        is_back = all(
+            each.reached in (*TAKEN_BACK, *CLEANED) and each.boot in ("", "restored") for each in group.shares
+        )
         return "CLEANUP" if is_back else None
     rank = conduct.rank_of(share.domain)
     later = [each for each in group.shares if conduct.rank_of(each.domain) > rank]
@@ -248,8 +250,9 @@ def _needs_reboot(share: Share) -> bool:
 def after_boot(operation: Operation) -> tuple[Operation, tuple[Effect, ...]]:
     """The device has booted: which system runs is asked, before anything else is done with its domain. A system that is not
     marked good yet may have gone again since it was seen."""
+    goes_back = ("back", "returned", "restored")
     domains = _domains(
-        operation, lambda share: (share.boot != "" and share.reached not in CLEANED) or share.boot == "back"
+        operation, lambda share: (share.boot != "" and share.reached not in CLEANED) or share.boot in goes_back
     )
     for domain in domains:
         operation = with_shares(operation, domain, _booted)
@@ -257,7 +260,7 @@ def after_boot(operation: Operation) -> tuple[Operation, tuple[Effect, ...]]:
 
 
 def _booted(share: Share) -> Share:
-    if share.boot in ("back", "returned"):
+    if share.boot in ("back", "returned", "restored"):
         return changed(share, boot="returned")
     if share.reached in CLEANED:
         return share

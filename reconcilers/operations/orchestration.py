@@ -176,7 +176,7 @@ def _reported(operation: Operation, event: Reported, conduct: Conduct) -> Step:
             )
             stays = ", ".join(still)
             why = f"after the reboot {stays}, which was to be taken back" if stays else ""
-            return changed(share, boot="", stuck=share.stuck or why)
+            return changed(share, boot="" if why else "restored", stuck=share.stuck or why)
         if share.boot in ("booted", "due") and not others:  # due, too: the device may have booted before it was told to
             return changed(share, boot="verified")
         if share.boot != "booted":

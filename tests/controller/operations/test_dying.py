@@ -1,7 +1,7 @@
 """The process, or the whole device, ends at any effect of an operation over containers, operating system and another control
 unit: all is told as without that, the end once, and it is true.
 
-There are N moments: before each message to the broker and each action on containers and slots, in the middle of it, when it was
+There are 1,818 moments: before each message to the broker and each action on containers and slots, in the middle of it, when it was
 carried out and nobody knows it yet, and after it. A usual run takes some of each story (tests/sampling.py).
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 from tests.controller.operations.device import Device, demand
-from tests.controller.operations.moments import Moment
+from tests.controller.operations.moments import Moment, Moments, Where
 from tests.reconcilers.operations.agents import Agent
 from tests.sampling import sampled
 from tests.virtual import run
@@ -40,12 +40,14 @@ class Told(NamedTuple):
     there: tuple[str, str, str]
 
 
-FELL_BACK = Told(
-    ["IDENTIFYING", "IDENTIFIED", "RUNNING", "INCOMPLETE"],
-    ("INCOMPLETE", "self-update: after the reboot self-update:os-image is 1"),
-    ("1", "web:1", "1"),
-)
-"""A trial boot was cut off, from which a bootloader falls back."""
+def is_cut_off(again: Told) -> bool:
+    """Whether the power was lost while a slot was booted that is not marked good yet: a bootloader goes back to the other one.
+    From the new system that is a failure, and on the way back the new system stays, which has to be named."""
+    status, why = again.end
+    os, *others = again.there
+    stays = "after the reboot self-update:os-image is still 2" in why
+    is_told = "self-update" in why and stays == (os == "2")
+    return (status, others, is_told) == ("INCOMPLETE", ["web:1", "1"], True)
 
 
 @pytest.mark.parametrize("how", ["killed", "without power"])
@@ -53,19 +55,30 @@ FELL_BACK = Told(
 def test_it_ends_once_and_as_told(
     tmp_path: Path, name: str, how: str, record_property: Callable[[str, object], None]
 ) -> None:
-    told, every = run(story(tmp_path / "whole", STORIES[name], None, how))
+    told, found = run(story(tmp_path / "whole", STORIES[name], None, how))
+    every = found.every()
     moments = sampled(every, MOST, f"operations {name} {how}")
     for number, moment in enumerate(moments):
         again, _ = run(story(tmp_path / str(number), STORIES[name], moment, how))
         assert [each for each in again.statuses if each in ENDS] == again.statuses[-1:], (moment, again)
-        assert again == told or (how == "without power" and again == FELL_BACK), (moment, again, told)
+        assert again == told or (how == "without power" and is_cut_off(again)), (moment, again, told)
     record_property("count", f"{len(moments)} of {len(every)} ends of a device in an operation: {name}, {how}")
+
+
+@pytest.mark.parametrize("name", ["all is well", "a container does not stay up", "another control unit fails"])
+@pytest.mark.parametrize("where", ["before", "torn", "after"])
+def test_power_that_is_lost_in_the_activation_changes_nothing(tmp_path: Path, name: str, where: Where) -> None:
+    """Before it, the reboot is still to come; after it, the new system runs already, proves itself, and can be taken back."""
+    told, found = run(story(tmp_path / "whole", STORIES[name], None, "without power"))
+    number = [each.name for each in found.done].index("Activate")
+    again, _ = run(story(tmp_path / "again", STORIES[name], Moment(number, where), "without power"))
+    assert again == told
 
 
 async def story(
     state: Path, prepare: Callable[[Device], None], moment: Moment | None, how: str
-) -> tuple[Told, list[Moment]]:
-    """What comes of the operation with an end at this moment, and all moments that there were."""
+) -> tuple[Told, Moments]:
+    """What comes of the operation with an end at this moment, and the effects that there were."""
     device = Device(state, [Agent("safety-ecu", "evenkeel")])
     await device.starts()
     try:
@@ -83,6 +96,6 @@ async def story(
                 break
         await device.plays(30)
         there = device.os, device.web, device.others["safety-ecu"].runs
-        return Told(device.statuses("b"), device.end(), there), device.moments.every()
+        return Told(device.statuses("b"), device.end(), there), device.moments
     finally:
         await device.dies()

@@ -81,6 +81,22 @@ def test_two_domains_that_need_a_reboot_need_one(kind: Kind) -> None:
     assert world.runs() == {"containers": "2", "self-update": "2", "hypervisor": "2"}
 
 
+def test_a_system_that_goes_again_before_it_is_marked_good_is_named() -> None:
+    """The device has booted the former system, and loses its power: the bootloader takes the other one."""
+    os = Agent("self-update")
+
+    def cut(number: int, effect: Effect) -> str:
+        if effect == SendCommand("self-update", "CLEANUP") and os.runs == "1" and os.next == "1":
+            os.next = "2"
+            return "without power"
+        return ""
+
+    world = World([Agent("containers", fails="ACTIVATE"), os])
+    world.run(interrupt=cut)
+    assert world.end[0] == "INCOMPLETE"
+    assert "after the reboot self-update:os-image is still 2" in world.end[1]
+
+
 def test_two_that_go_back_from_what_has_booted_need_one_reboot_more() -> None:
     both = CONDUCT._replace(reboots=("self-update", "hypervisor"), rank={"self-update": 1, "hypervisor": 1})
     others = [Agent("self-update"), Agent("hypervisor", reboots=True)]

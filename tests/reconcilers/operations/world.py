@@ -83,7 +83,7 @@ class World:
         self, baselines: Sequence[BaselinePart] = (), interrupt: Callable[[int, Effect], str] = lambda n, e: ""
     ) -> None:
         """One operation to its end. `interrupt`: "", or where the manager dies: `before` or `after` this effect, or `torn`
-        from it."""
+        from it; `without power`, before it, with the whole device."""
         parts = [DomainPart(each.domain, b"{}", each.components) for each in self.agents.values()]
         self._take("asked", begin("act", "digest", parts, baselines))
         number = 0
@@ -93,13 +93,13 @@ class World:
                 where = interrupt(number, effect)
                 number += 1
                 self.effects = number
-                if where != "before":
+                if where not in ("before", "without power"):
                     self._carry_out(self._effects.popleft())
                 if where == "torn":
                     self._effects.appendleft(effect)
                     self._repeated = effect
                 if where:
-                    self._die(is_torn=where == "torn")
+                    self._die(is_torn=where == "torn", has_power=where != "without power")
             elif self._events:
                 self._meet(self._events.popleft())
             elif self.is_over:
@@ -134,15 +134,23 @@ class World:
         del self._ends[timer]
         self._events.append(Elapsed(timer))
 
-    def _die(self, *, is_torn: bool) -> None:
+    def _die(self, *, is_torn: bool, has_power: bool) -> None:
         """The manager begins anew: what was stored is there, also the effects that were not carried out (they are an outbox),
         and what agents said meanwhile was kept by the broker. Torn, an effect was carried out and not taken off the outbox,
         and the broker was not told that the message before it was dealt with: both come again."""
         assert self.operation is not None
         if is_torn and isinstance(self._met, AgentFeedback) and self.agents[self._met.domain].kind != "local":
             self._events.appendleft(self._met)
+        if not has_power:
+            self._boot()
         if self.operation.status not in ENDS:
-            self._events.appendleft(Resumed(rebooted=False))
+            self._events.appendleft(Resumed(rebooted=not has_power))
+
+    def _boot(self) -> None:
+        for agent in self.agents.values():
+            if not agent.apart:
+                agent.boot()
+        self._events.clear()
 
     def can_be_torn(self, effect: Effect) -> bool:
         """Whether an effect may be carried out and still be due. A message for an agent of this device is stored together with
@@ -174,10 +182,7 @@ class World:
                 self._events.append(Answered(command, self._answers(command)))
             case Reboot():
                 self.done.append("reboot")
-                for agent in self.agents.values():
-                    if not agent.apart:
-                        agent.boot()
-                self._events.clear()
+                self._boot()
                 self._events.append(Resumed(rebooted=True))
             case Ended():
                 self.is_over = True
