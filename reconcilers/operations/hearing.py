@@ -15,6 +15,8 @@ from evenkeel.specs.operations.events import AgentFeedback
 from evenkeel.specs.operations.operation import DomainPart, Group, Operation, Reached, Share, ToldAction
 
 _SILENT = "its agent gave no reason"
+_REFUSED = " is possible only after status "
+"""In the text with which Kanto's agent and evenkeel's refuse a command out of turn (container-management.md §2.4)."""
 
 
 def with_feedback(operation: Operation, message: AgentFeedback) -> Operation:
@@ -33,6 +35,8 @@ def with_feedback(operation: Operation, message: AgentFeedback) -> Operation:
     if status in WORKING:
         return with_shares(operation, part.domain, lambda share: _at_work(share, status), baseline=message.baseline)
     if status in ANSWERS:
+        if part.asks and _REFUSED in message.message:
+            return operation  # a command from before, which came twice
         if part.asks and operation.groups:  # an agent that has the operation open answers with its status
             operation = with_part(operation, part.domain, asks=False)
         return with_shares(

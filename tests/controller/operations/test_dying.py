@@ -1,8 +1,8 @@
 """The process, or the whole device, ends at any effect of an operation over containers, operating system and another control
 unit: all is told as without that, the end once, and it is true.
 
-There are 1,818 moments: before each message to the broker and each action on containers and slots, in the middle of it, when it was
-carried out and nobody knows it yet, and after it. A usual run takes some of each story (tests/sampling.py).
+There are 1,818 moments: before each message to the broker and each action on containers and slots, in the middle of it, when it
+was carried out and nobody knows it yet, and after it. A usual run takes some of each story (tests/sampling.py).
 """
 
 from __future__ import annotations

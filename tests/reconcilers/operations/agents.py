@@ -109,7 +109,7 @@ class Agent:
         if command == "ROLLBACK" and self.status not in _BACK_AFTER:
             refused = self.kind == "kanto" or not self._begun
         if refused:
-            yield self._say(BADLY[command], f"{command} is possible only after another status")
+            yield self._say(BADLY[command], f"{command} is possible only after status X is reported")
             return
         yield self._say(_WORKING[command])
         if self._fails == command or (command in ("DOWNLOAD", "UPDATE") and not self._has_target):

@@ -132,7 +132,7 @@ def test_what_an_agent_cannot_take_back_is_named() -> None:
     """Kanto's agent refuses a rollback after a failed update."""
     world = World([Agent("containers", "kanto", fails="UPDATE"), Agent("safety")])
     world.run()
-    why = "ROLLBACK is possible only after another status (containers:app 2 was told last as IDENTIFIED)"
+    why = "ROLLBACK is possible only after status X is reported (containers:app 2 was told last as IDENTIFIED)"
     assert f"containers could not be taken back: {why}" in world.end[1]
 
 
@@ -190,6 +190,20 @@ def test_the_steps_of_an_operation(fails: str, snapshot: SnapshotAssertion) -> N
     world = World([Agent("containers", fails=fails), Agent("self-update"), Agent("safety-ecu", "evenkeel")])
     world.run()
     assert [f"{event} → {' | '.join(effects)}".rstrip() for event, effects in world.steps] == snapshot
+
+
+def test_a_command_that_an_agent_got_twice_is_no_answer_of_one_that_is_asked_again() -> None:
+    """The device lost its power while a command was sent: it comes again, and the agent has carried it out."""
+    part = DomainPart("safety-ecu", b"{}", ("safety-ecu:app",))
+    action = (ToldAction("safety-ecu:app", "2", "IDENTIFIED"),)
+    operation = begin("act", "digest", [part]).operation
+    operation = after(operation, AgentFeedback("safety-ecu", "IDENTIFIED", actions=action), CONDUCT).operation
+    operation = after(operation, Resumed(rebooted=True), CONDUCT).operation
+    text = "DOWNLOAD is possible only after status IDENTIFIED is reported"
+    refusal = AgentFeedback("safety-ecu", "DOWNLOAD_FAILURE", message=text)
+    assert after(operation, refusal, CONDUCT).operation == operation
+    step = after(operation, AgentFeedback("safety-ecu", "IDENTIFIED", actions=action), CONDUCT)
+    assert SendCommand("safety-ecu", "DOWNLOAD") in step.effects
 
 
 def test_an_operation_can_be_stored() -> None:
