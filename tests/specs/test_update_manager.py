@@ -12,13 +12,14 @@ from evenkeel.specs.kanto.topics import topic_prefix
 from evenkeel.specs.operations.conduct import Conduct
 from evenkeel.specs.preconditions.source import FileSource, TopicSource, WindowSource
 from evenkeel.specs.problem import Flaw, path_text
-from evenkeel.specs.settings.settings import Settings, settings_from, written
+from evenkeel.specs.settings.settings import Settings, settings_from
 from evenkeel.specs.settings.update_manager import (
     ManagedRebootSettings,
     OwnerConsentSettings,
     UpdateManagerAgent,
     UpdateManagerSettings,
 )
+from evenkeel.specs.settings.written import written
 from evenkeel.specs.slots.system import Window
 
 BROKER: dict[str, Any] = {"mqtt": {"enabled": True}}
