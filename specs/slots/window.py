@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.slots.system import Window
 from evenkeel.specs.slots.written import WINDOW_PATTERN
 
@@ -24,3 +25,12 @@ def parse_window(text: str) -> Window:
     if start == end:
         raise BadWindow("the window begins and ends at the same time", "leave it out, if any time will do")
     return Window(start, end)
+
+
+def window_from(text: str, path: Path, flaws: list[Flaw]) -> Window | None:
+    """The window that a text at this place means; a flaw where it means none."""
+    try:
+        return parse_window(text)
+    except BadWindow as error:
+        flaws.append(Flaw(path, str(error), error.hint))
+        return None

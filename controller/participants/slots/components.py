@@ -14,7 +14,7 @@ from evenkeel.controller.participants.driving import View
 from evenkeel.controller.participants.slots.conduct import SlotsCycles, SlotsDriving
 from evenkeel.reconcilers.gate import IsOpen
 from evenkeel.reconcilers.slots.commanded import at_the_end, leads_back, opens
-from evenkeel.reconcilers.slots.select import SlotsWanted, select
+from evenkeel.reconcilers.slots.select import SlotsWanted, as_commanded, select
 from evenkeel.reconcilers.slots.standing import commanded, standing
 from evenkeel.reconcilers.standing import Standing
 from evenkeel.specs.kanto.activity import Activity, ActivityAction, Command
@@ -38,7 +38,7 @@ class SlotsComponents:
         return select(activity.target)
 
     def wanted_before(self, activity: Activity) -> SlotsWanted:
-        return select(activity.before)
+        return as_commanded(select(activity.before))
 
     async def drive(self, action: ActivityAction, want: SlotsWanted, command: Command, oversight: Oversight) -> str:
         return await self._drive(action.subject, want, opens(command), oversight)
