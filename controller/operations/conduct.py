@@ -8,7 +8,7 @@ from typing import NamedTuple
 from evenkeel.specs.kanto.topics import topic_prefix
 from evenkeel.specs.operations.conduct import Conduct
 from evenkeel.specs.settings.update_manager import Backend
-from evenkeel.specs.slots.system import Window
+from evenkeel.specs.window import Window
 
 
 class OperationsConduct(NamedTuple):

@@ -16,7 +16,7 @@ from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.kanto.activity import name_of
 from evenkeel.specs.operations.events import Cancelled, Resumed
-from evenkeel.specs.slots.system import Window
+from evenkeel.specs.window import Window
 
 _AGAIN_S = 15.0
 """The pause between two tries."""

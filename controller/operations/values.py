@@ -24,7 +24,7 @@ from evenkeel.controller.process.clock import Clock, Now, second_of_day, system_
 from evenkeel.specs.preconditions.json_path import JsonPath
 from evenkeel.specs.preconditions.observed import MOST_CONTENT, Lacking, Observed, value_in
 from evenkeel.specs.preconditions.source import FileSource, TopicSource, ValueSource, WindowSource
-from evenkeel.specs.slots.system import Window
+from evenkeel.specs.window import Window
 
 log = logging.getLogger(__name__)
 

@@ -20,9 +20,7 @@ from evenkeel.specs.preconditions.source import TopicSource, ValueSource
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.settings.texts import duration_from
 from evenkeel.specs.settings.values import ValueSpec, values_from
-from evenkeel.specs.slots.system import Window
-from evenkeel.specs.slots.window import window_from
-from evenkeel.specs.slots.written import WINDOW_PATTERN
+from evenkeel.specs.window import WINDOW_PATTERN, Window, window_from
 
 ConsentCommand = Literal["DOWNLOAD", "UPDATE", "ACTIVATE"]
 Failures = Literal["together", "independent"]

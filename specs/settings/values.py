@@ -14,8 +14,7 @@ from evenkeel.specs.preconditions.source import FileSource, TopicSource, ValueSo
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.quantity import duration_text
 from evenkeel.specs.settings.texts import duration_from
-from evenkeel.specs.slots.window import window_from
-from evenkeel.specs.slots.written import WINDOW_PATTERN
+from evenkeel.specs.window import WINDOW_PATTERN, window_from
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
 MOST_VALUES = 100

@@ -9,7 +9,7 @@ from typing import Any
 from evenkeel.specs.preconditions.source import ValueSource
 from evenkeel.specs.reading.quantity import duration_text
 from evenkeel.specs.settings.values import written_value
-from evenkeel.specs.slots.system import Window
+from evenkeel.specs.window import Window
 
 
 def _written_entry(noun: Any) -> dict[str, Any]:

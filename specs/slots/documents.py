@@ -14,9 +14,9 @@ from evenkeel.specs.documents.reference import Claim, Reference
 from evenkeel.specs.documents.written import MetadataSpec
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.quantity import duration_text, parse_duration
-from evenkeel.specs.slots.system import Health, OperatingSystem, Window
-from evenkeel.specs.slots.window import window_from
+from evenkeel.specs.slots.system import Health, OperatingSystem
 from evenkeel.specs.slots.written import SHA256_PATTERN, VERSION_PATTERN, OperatingSystemSpec
+from evenkeel.specs.window import Window, window_from
 
 Flaws = list[Flaw]
 

@@ -20,7 +20,7 @@ from evenkeel.specs.settings.update_manager import (
     UpdateManagerSettings,
 )
 from evenkeel.specs.settings.written import written
-from evenkeel.specs.slots.system import Window
+from evenkeel.specs.window import Window
 
 BROKER: dict[str, Any] = {"mqtt": {"enabled": True}}
 LOCAL: dict[str, Any] = {"updateAgent": {"enable": True}, "selfUpdateAgent": {"enable": True}}

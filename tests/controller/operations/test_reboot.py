@@ -6,7 +6,7 @@ from tests.controller.operations.conftest import Play
 from tests.controller.operations.device import DECISIONS, Device, demand
 from tests.reconcilers.operations.agents import Agent
 
-from evenkeel.specs.slots.system import Window
+from evenkeel.specs.window import Window
 from evenkeel.templates.operation_text import operation_lines, operation_value
 
 HOUR_S = 3600

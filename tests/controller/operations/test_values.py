@@ -18,7 +18,7 @@ from evenkeel.controller.process.clock import Uptime, second_of_day
 from evenkeel.reconcilers.preconditions.judging import unmet
 from evenkeel.specs.preconditions.observed import MOST_CONTENT, Observed
 from evenkeel.specs.preconditions.source import FileSource, TopicSource, ValueSource, WindowSource
-from evenkeel.specs.slots.system import Window
+from evenkeel.specs.window import Window
 
 TEN_S = timedelta(seconds=10)
 SPEED = TopicSource("vehicle/state", ("speed",), TEN_S)

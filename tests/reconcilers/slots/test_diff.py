@@ -16,7 +16,8 @@ from evenkeel.specs.plan import Done, Failed, Outcome, Phase, Plan, Step
 from evenkeel.specs.slots.actions import Activate, Install, Reboot, Restore
 from evenkeel.specs.slots.memory import UNCOUNTED, Failure, Proof, Proving, SlotsMemory, Trial
 from evenkeel.specs.slots.observed import Abilities, BundleSeen, SlotSeen, SlotsSeen
-from evenkeel.specs.slots.system import BUNDLES, OperatingSystem, Window
+from evenkeel.specs.slots.system import BUNDLES, OperatingSystem
+from evenkeel.specs.window import Window
 
 A, B = "rootfs.0", "rootfs.1"
 SYSTEM = OperatingSystem("os", "2", "https://updates.test/2.raucb")
