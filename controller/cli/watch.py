@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0.1), help="End after so many seconds.")
 @shared_options("config", "state", "verbose")
 def command(options: Options, output: str, broker: str, domain: str, timeout: float | None) -> int:
-    """Show live what update agents do, or the controller of a device without a broker.
+    """Show live what update agents do, or the controller.
 
     Connects as the settings under `mqtt` say and shows the feedback of every activity, of containers and of the operating
     system: on a terminal a bar for each component, elsewhere a line for each message. With -o json each message is a line:
