@@ -99,7 +99,7 @@ faults: setup machine ## disturb every request of an update with every fault, on
 soak: setup ## let it do 10,000 revisions, 2,000 activities and two floods, and see that nothing grows; 15 minutes
 	EVENKEEL_SOAK=1 $(RUN) pytest tests/soak -s $(ARGS)
 
-vm-test: setup vm-machine ## update the system of a device in QEMU, with GRUB and RAUC; 9 minutes
+vm-test: setup vm-machine ## update the system of a device in QEMU, with GRUB and RAUC; 9 minutes for six stories
 	$(RUN) pytest tests/vm --durations=0 -v $(ARGS)
 
 quick: setup ## run the tests that need no engine

@@ -26,6 +26,7 @@ from evenkeel.specs.containers.memory import ContainersMemory
 
 _COUNTS = (10, 30, 50)
 _CALLS_OF = (10, 50, 200)
+_CHAINS = (10, 30)
 _PROOF_S = 3.0
 _SPEC = """apiVersion: evenkeel/v1
 kind: Container
@@ -42,7 +43,7 @@ def measure() -> list[Row]:
         engine.load(sleeper("1"), "sleeper:1")
         rows = [row for count in _COUNTS for row in _times(engine, count)]
         rows += [_calls(engine, count) for count in _CALLS_OF]
-        return [*rows, *(_calls(engine, count, chain=True) for count in (10, 30))]
+        return [*rows, *_chains(engine)]
     finally:
         engine.close()
 
@@ -77,16 +78,30 @@ def _beside(what: str, spent_s: float, composed_s: float | None) -> Row:
     return Row(what, spent_s, "s", compared, "1.0 ×")
 
 
-def _calls(engine: Dockerd | Podman, count: int, *, chain: bool = False) -> Row:
+def _calls(engine: Dockerd | Podman, count: int) -> Row:
+    return Row(f"engine calls per container, {count} new", _calls_each(engine, count), "", "", "15")
+
+
+def _chains(engine: Dockerd | Podman) -> list[Row]:
+    """Calls in chains of dependencies: linear when a container of a long chain takes as many as one of a short chain."""
+    short, *longer = _CHAINS
+    of_short = _calls_each(engine, short, chain=True)
+    rows = [Row(f"engine calls per container in a chain of {short}", of_short, "", "", "15")]
+    for count in longer:
+        calls = _calls_each(engine, count, chain=True)
+        compared = f"{calls / of_short:.2f} × those in a chain of {short}"
+        rows.append(Row(f"engine calls per container in a chain of {count}", calls, "", compared, "1.1 ×"))
+    return rows
+
+
+def _calls_each(engine: Dockerd | Podman, count: int, *, chain: bool = False) -> float:
     engine.clear()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         socket = Path(engine.address.removeprefix("unix://"))
         with Proxy(folder / "proxy.sock", socket) as proxy:
             _apply_s(proxy.address, folder, count, "1", chain=chain)
-            calls = len(proxy.asked)
-    what = "in a chain of dependencies" if chain else "new"
-    return Row(f"engine calls per container, {count} {what}", calls / count, "", "", "" if chain else "15")
+            return len(proxy.asked) / count
 
 
 def _apply_s(address: str, folder: Path, count: int, version: str, *, chain: bool = False) -> float:

@@ -26,6 +26,7 @@ from tests.engines.images import sleeper
 from tests.engines.podman import Podman
 from tests.engines.proxy import Proxy
 
+from bench import original
 from bench.compose import Compose, compose_command
 from bench.engines import ENGINE, make_engine
 from bench.measuring import Row, cpu_s, pss_kib, written_bytes
@@ -88,16 +89,17 @@ def _activities(folder: Path, broker: Broker, engine: Dockerd | Podman) -> list[
         pid, cpu = device.pid, cpu_s(device.pid)
         time.sleep(_IDLE_S)
         rows = [
-            Row("connected and idle: memory (PSS)", pss_kib(pid) / 1024, "MiB", "", "30 MiB"),
+            Row("connected and idle: memory (PSS)", pss_kib(pid) / 1024, "MiB", original.memory(0), "30 MiB"),
             Row("connected and idle: processor", (cpu_s(pid) - cpu) / _IDLE_S * 100, "% of one core"),
         ]
         for count, rounds in _ROUNDS.items():
             compose = Compose(folder, engine.address, count, _IMAGE) if compose_command() else None
             rows += _activity(count, [_round(manager, pid, count, compose) for _ in range(rounds)])
-        at_once = f"{_nothing_to_do_ms(manager, 0.0):.0f} ms when it comes right after IDENTIFIED, where a look follows"
-        answer_ms = _nothing_to_do_ms(manager, 0.3)
-        rows.append(Row("answer to a command that has nothing to do", answer_ms, "ms", at_once, "15 ms"))
-        rows.append(Row(f"after all of it, {max(_ROUNDS)} containers: memory (PSS)", pss_kib(pid) / 1024, "MiB"))
+        for when, pause_s in (("", 0.3), (", right after IDENTIFIED, where a look follows", 0.0)):
+            what = f"answer to a command that has nothing to do{when}"
+            rows.append(Row(what, _nothing_to_do_ms(manager, pause_s), "ms", original.answered(), "15 ms"))
+        what = f"after all of it, {max(_ROUNDS)} containers: memory (PSS)"
+        rows.append(Row(what, pss_kib(pid) / 1024, "MiB", original.memory(max(_ROUNDS))))
     return rows
 
 
@@ -152,7 +154,8 @@ def _activity(count: int, rounds: Sequence[_Round]) -> list[Row]:
 
     composed_s = middle(lambda each: each.composed_s)
     ratio = middle(lambda each: each.ratio)
-    compared = f"{ratio:.2f} × (`docker-compose up -d`, {composed_s:.1f} s, + {_PROOF_S:g} s of proof)" if ratio else ""
+    composed = f"{ratio:.2f} × (`docker-compose up -d`, {composed_s:.1f} s, + {_PROOF_S:g} s of proof)" if ratio else ""
+    compared = "; ".join(filter(None, (composed, original.completed(count))))
     written = middle(lambda each: each.written) / 1e6
     return [
         Row(f"desired state of {count} → COMPLETED", middle(lambda each: each.completed_s), "s", compared, "1.25 ×"),

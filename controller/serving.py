@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from evenkeel.controller.process.clock import Clock, Now, system_clock, system_now
+from evenkeel.controller.process.clock import Clock, Now, second_of_day, system_clock, system_now
 from evenkeel.controller.wiring import reconciler
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def operations_role(
     present: Values,
     now: Now = system_now,
     clock: Clock = system_clock,
+    second_of_day: Callable[[], float] = second_of_day,
 ) -> OperationsRole:
     """The update manager. `agents`: those of this device, by their domains on the wire; all others of its conduct are reached
     over the broker. `machine`: the device, which it may reboot. `present`: the values of preconditions."""
@@ -117,7 +118,7 @@ def operations_role(
         {domain: partial(hand, role) for domain, role in agents.items() if domain in conduct.agents},
     )
     orchestrator = Orchestrator(conduct, topics, lines, journal, controller.say, router.wake, machine.boot, now)
-    reboots = Reboots(machine, conduct.reboots_after_s, controller.say)
+    reboots = Reboots(machine, conduct.reboots_after_s, conduct.reboot_window, controller.say, second_of_day)
     backend: Backend = Topics(conduct.domain, topics, orchestrator, journal, controller.say)
     if conduct.backend == "things":
         from evenkeel.controller.operations.things import Things
@@ -157,6 +158,7 @@ def _conduct(asked: UpdateManagerSettings) -> OperationsConduct:
         asked.new_desired_state == "supersede",
         version("evenkeel"),
         asked.backend,
+        asked.reboot.window,
     )
 
 

@@ -5,7 +5,7 @@ Few devices are asked for an operating system. So its driver is built, and loade
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from evenkeel.controller.process.machine import Machine
     from evenkeel.reconcilers.ports import AnyReconciler, Driver
     from evenkeel.reconcilers.slots.select import SlotsWanted
+    from evenkeel.specs.plan import Plan
     from evenkeel.specs.settings.settings import Settings
     from evenkeel.specs.slots.finding import Finding
     from evenkeel.specs.slots.memory import SlotsMemory
@@ -34,10 +35,7 @@ def slots_domain(
 ) -> Domain[SlotsWanted, SlotsSeen, SlotsMemory]:
     """The operating systems of the device, or of a simulated one. `decisions` and `engine`: of the containers, whose health a
     system may depend on."""
-    from functools import partial
-
-    from evenkeel.controller.cycle.bundles import look_ahead
-    from evenkeel.controller.cycle.domain import Domain
+    from evenkeel.controller.cycle.domain import Domain, Foreseen
     from evenkeel.controller.drivers.late import LateDriver
     from evenkeel.reconcilers.slots import Slots
 
@@ -57,7 +55,12 @@ def slots_domain(
 
         return await bundle_size(driver.driver, system)
 
-    return Domain(Slots(marks_any=settings.slots.mark_good == "always"), driver, partial(look_ahead, size))
+    async def foresee(plan: Plan, seen: SlotsSeen, provided: Collection[str]) -> Foreseen[SlotsSeen]:
+        from evenkeel.controller.drivers.slots.foresight import look_ahead
+
+        return Foreseen(*await look_ahead(size, plan, seen))
+
+    return Domain(Slots(marks_any=settings.slots.mark_good == "always"), driver, foresee)
 
 
 class _Machine:

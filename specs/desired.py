@@ -7,7 +7,7 @@ file does not make a new revision.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 import msgspec
 from msgspec import Struct
@@ -33,6 +33,14 @@ Wanted = Container | SystemContainers | File | Baseline | OperatingSystem | Regi
 `specs.documents.kinds` to it; the codec needs the union itself."""
 _RULES = (SystemContainers, Baseline)
 """Kinds that ask for nothing themselves: they rule how the subjects of other kinds are treated."""
+
+
+@runtime_checkable
+class Unique(Protocol):
+    """A normal form that a device has one of, whatever its name. `belongings`: subjects of its domain that no document names,
+    and that change along with it."""
+
+    belongings: ClassVar[tuple[str, ...]]
 
 
 class Draft(Struct, frozen=True):

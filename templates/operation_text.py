@@ -12,10 +12,10 @@ from evenkeel.templates.fitting import cut
 from evenkeel.templates.style import PLAIN, Style, paint
 
 
-def operation_lines(operation: Operation, width: int = 80, style: Style = PLAIN) -> Iterator[str]:
-    """The status, what is waited for, and each domain in each group."""
+def operation_lines(operation: Operation, width: int = 80, style: Style = PLAIN, window: str = "") -> Iterator[str]:
+    """The status, what is waited for, and each domain in each group. `window`: the part of the day for a reboot, "" for any."""
     yield f"{paint('operation open', 'strong', style)}: {one_line(name_of(operation.id))} {operation.status}"
-    yield from (cut(f"    {text}", width) for text in _waits(operation))
+    yield from (cut(f"    {text}", width) for text in _waits(operation, window))
     for group in operation.groups:
         if group.title:
             yield cut(f"    {one_line(group.title)}", width)
@@ -23,7 +23,7 @@ def operation_lines(operation: Operation, width: int = 80, style: Style = PLAIN)
             yield cut(f"    {'  ' * bool(group.title)}{share.domain}  {one_line(_share_text(share))}", width)
 
 
-def operation_value(operation: Operation | None) -> dict[str, Any] | None:
+def operation_value(operation: Operation | None, window: str = "") -> dict[str, Any] | None:
     """The same as plain values."""
     if operation is None:
         return None
@@ -32,18 +32,19 @@ def operation_value(operation: Operation | None) -> dict[str, Any] | None:
         "status": operation.status,
         "question": operation.question or None,
         "rebootDue": operation.reboots,
+        "rebootWindow": window if operation.reboots and window else None,
         "groups": [_group_value(group) for group in operation.groups],
     }
 
 
-def _waits(operation: Operation) -> Iterator[str]:
+def _waits(operation: Operation, window: str) -> Iterator[str]:
     asked = [part.domain for part in operation.parts if part.asks]
     if asked:
         yield f"waits for the answer of {', '.join(asked)}"
     if operation.question:
         yield f"waits for the owner: {operation.question}"
     if operation.reboots:
-        yield "waits for the reboot"
+        yield "waits for the reboot" + (f", which is done between {window.replace('-', ' and ')}" if window else "")
     for group in operation.groups:
         about = f"{group.title} " if group.title else ""
         if group.back:

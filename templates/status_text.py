@@ -40,11 +40,11 @@ class Status(NamedTuple):
 
     `pid` is `None` when no controller is at work, and 0 when its id is not visible here. `trouble`: why it works from
     memory, "" when it does not; `is_told`: the conditions are its own words all the same. `message`: the origin of a
-    desired state that came over MQTT; `waiting`: for the broker; `operation`: that of the update
-    manager; `activities`: those that are open; `unserved`: the ids
-    of those for which the settings have no agent. `work`: the work of the controller, `None` when it did not say.
-    `said`: the failed subjects whose last output is kept. `groups`: the groups that went back to last-good, with the
-    reasons; `blocked`: those that cannot be had; `held_up`: those that are not fetched yet.
+    desired state that came over MQTT; `waiting`: for the broker; `operation`: that of the update manager; `reboot_window`:
+    the part of the day for its reboots, "" for any; `activities`: those that are open; `unserved`: the ids of those for
+    which the settings have no agent. `work`: the work of the controller, `None` when it did not say. `said`: the failed
+    subjects whose last output is kept. `groups`: the groups that went back to last-good, with the reasons; `blocked`:
+    those that cannot be had; `held_up`: those that are not fetched yet.
     """
 
     state: str
@@ -61,6 +61,7 @@ class Status(NamedTuple):
     known: bool = True
     message: MessageOrigin | None = None
     operation: Operation | None = None
+    reboot_window: str = ""
     activities: tuple[Activity, ...] = ()
     waiting: int = 0
     unserved: tuple[str, ...] = ()
@@ -132,7 +133,7 @@ def status_value(status: Status) -> dict[str, Any]:
             for key, groups in zip(_GROUP_KEYS, (status.groups, status.blocked, status.held_up), strict=True)
             for group, why in groups.items()
         ],
-        "operation": operation_value(status.operation),
+        "operation": operation_value(status.operation, status.reboot_window),
         "activities": [activity_value(activity) for activity in status.activities],
         "messagesWaiting": status.waiting,
         "work": work_value(status.work),
@@ -191,7 +192,7 @@ def _lines(status: Status, now: float, width: int, style: Style) -> Iterator[str
         yield from _condition(condition, f"{label:<{name_width}}", since_width, now, width, style)
     if status.operation is not None:
         yield ""
-        yield from operation_lines(status.operation, width, style)
+        yield from operation_lines(status.operation, width, style, status.reboot_window)
     for activity in status.activities:
         yield ""
         yield from activity_lines(activity, now, width, style, served=activity.id not in status.unserved)

@@ -63,7 +63,7 @@ def work_value(work: Work | None) -> dict[str, Any] | None:
 
 def step_text(step: StepAtWork) -> str:
     """The action of a step, its progress, and its duration so far."""
-    parts = (one_line(step.text), _far(step), f"for {ago_text(step.for_s)}")
+    parts = (one_line(step.text), far_text(step), f"for {ago_text(step.for_s)}")
     return ", ".join(part for part in parts if part)
 
 
@@ -80,7 +80,8 @@ def step_value(step: StepAtWork) -> dict[str, Any]:
     }
 
 
-def _far(step: StepAtWork) -> str:
+def far_text(step: StepAtWork) -> str:
+    """The progress of a step, "" when it is not known."""
     if step.phase == Phase.DOWNLOAD:
         far = fetched_text(step.done, step.total, step.for_s) if step.done or step.total else ""
     else:

@@ -25,6 +25,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from . import counts
 from .engines.broker import Broker
 from .engines.bundles import Bundles
 from .engines.dbus import PrivateBus, private_bus
@@ -69,7 +70,8 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], a
     return {"virtual": VirtualLoop} if is_virtual else {"real": asyncio.new_event_loop}
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(counts)
     _heed_signals()
     _work_in_memory()
 
@@ -105,6 +107,13 @@ def pytest_collection_finish() -> None:
 
 def pytest_report_header() -> str:
     return heading()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What tests have counted (`record_property("count", …)`). Their output is not shown where they are passed."""
+    reports = [each for each in terminalreporter.stats.get("passed", ()) if each.when == "call"]
+    for text in sorted(str(value) for each in reports for name, value in each.user_properties if name == "count"):
+        terminalreporter.write_line(text)
 
 
 @pytest.fixture(scope="session")

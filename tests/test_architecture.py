@@ -432,21 +432,33 @@ def imported(module: Path) -> set[str]:
 
 def knowing(domain: str) -> set[str]:
     """The modules outside of a domain's rooms that import something from them."""
-    rooms = [f"{room}/{domain}" for room in ("specs", "reconcilers", "controller/drivers", "controller/cli/subjects")]
-    rooms += [f"templates/{domain}_{what}" for what in ("described", "planned")]
-    packages = tuple(f"evenkeel.{room.replace('/', '.')}." for room in rooms)
-    own = tuple(f"{room}{end}" for room in rooms for end in ("/", ".py"))
-    outside = (module for module in MODULES if not name_of(module).startswith(own))
+    packages = tuple(f"evenkeel.{room.replace('/', '.').removesuffix('py')}" for room in rooms(domain))
+    outside = (module for module in MODULES if not name_of(module).startswith(rooms(domain)))
     return {name_of(each) for each in outside if any(f"{name}.".startswith(packages) for name in imported(each))}
 
 
-def listed_lines() -> tuple[set[str], set[str]]:
-    """The places that docs/architecture.md lists: those that every domain has lines in, and those of containers alone."""
+def rooms(domain: str) -> tuple[str, ...]:
+    """How the names of a domain's own modules begin."""
+    places = ("specs", "reconcilers", "controller/drivers", "controller/participants", "controller/cli/subjects")
+    return (*(f"{place}/{domain}{end}" for place in places for end in ("/", ".py")), f"templates/{domain}_")
+
+
+def naming(word: str) -> set[str]:
+    """The modules with this word as a text of its own."""
+    trees = ((module, ast.walk(ast.parse(module.read_text()))) for module in MODULES)
+    return {
+        name_of(each) for each, nodes in trees if any(isinstance(n, ast.Constant) and n.value == word for n in nodes)
+    }
+
+
+def listed_lines() -> tuple[set[str], set[str], set[str]]:
+    """The places that docs/architecture.md lists: those that every domain has lines in, those of containers, and those of
+    slots."""
     section = (ROOT / "docs/architecture.md").read_text().partition("### Lines outside of a domain's rooms")[2]
-    every, _, containers = section.partition("\n## ")[0].partition("Containers alone")
-    found = (re.findall(r"^\| (`[^|]+) \|", part, re.MULTILINE) for part in (every, containers))
-    of_every, of_containers = (set(re.findall(r"`([^`]+)`", " ".join(cells))) for cells in found)
-    return of_every, of_containers
+    every, of_containers, of_slots = re.split(r"\| where \| about \w+ \|", section.partition("\n## ")[0])
+    found = (re.findall(r"^\| (`[^|]+) \|", part, re.MULTILINE) for part in (every, of_containers, of_slots))
+    first, second, third = (set(re.findall(r"`([^`]+)`", " ".join(cells))) for cells in found)
+    return first, second, third
 
 
 LINES = {
@@ -459,31 +471,35 @@ LINES = {
 
 
 def test_the_lines_outside_of_a_domains_rooms_are_listed() -> None:
-    every, containers = listed_lines()
+    every, of_containers, of_slots = listed_lines()
     assert every == LINES
     subjects = "controller/cli/subjects/"
     found = {subjects if name == f"{subjects}__init__.py" else name for name in knowing("files")}
     assert {*found, "pyproject.toml"} == every
-    places = every | containers
-    known = knowing("containers")
-    assert {name for name in known if not name.startswith(tuple(places))} == set()
-    assert {place for place in containers if not any(name.startswith(place) for name in known)} == set()
+    for domain, listed, known in (
+        ("containers", of_containers, knowing("containers")),
+        ("slots", of_slots, knowing("slots") | naming("OperatingSystem") | naming("slots")),
+    ):
+        own = (*every, *rooms(domain), *OTHER_MEANINGS[domain])
+        assert {name for name in known if not name.startswith((*own, *listed))} == set(), domain
+        outside = [name for name in known if not name.startswith(own)]
+        assert {place for place in listed if not any(name.startswith(place) for name in outside)} == set(), domain
 
 
-SPEC_FILES = {"controller/journal", "controller/cli", "controller/loop", "templates/status_text.py"}
-"""Where `"files"` is the role of what spec files ask for, as against what messages do."""
+OTHER_MEANINGS = {
+    "containers": set[str](),
+    "files": {"controller/journal", "controller/cli", "controller/loop", "templates/status_text.py"},
+    "slots": {"controller/settings/update_manager_config.py", "controller/cli/__init__.py"},
+}
+"""Where the name of a domain has another meaning: `"files"` is the role of what spec files ask for, as against what messages
+do; `"slots"` is a section of the settings, and a command."""
 
 
 def test_nobody_names_a_domain_but_in_these_lines() -> None:
     """Not even in a text."""
-    named: dict[str, set[str]] = {"File": set(), "files": set()}
-    for module in MODULES:
-        for node in ast.walk(ast.parse(module.read_text())):
-            if isinstance(node, ast.Constant) and node.value in ("File", "files"):
-                named[node.value].add(name_of(module))
-    rooms = ("specs/files/", "reconcilers/files/", "controller/drivers/files/")
-    assert {name for name in named["File"] if not name.startswith(rooms)} == {"specs/documents/kinds.py"}
-    assert {name for name in named["files"] if not name.startswith((*rooms, *SPEC_FILES))} == set()
+    own = rooms("files")
+    assert {name for name in naming("File") if not name.startswith(own)} == {"specs/documents/kinds.py"}
+    assert {name for name in naming("files") if not name.startswith((*own, *OTHER_MEANINGS["files"]))} == set()
 
 
 def test_every_domain_has_its_lines_in_the_import_contracts() -> None:

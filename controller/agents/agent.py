@@ -134,7 +134,8 @@ class UpdateAgent:
         if activities.is_over(activity):
             return self._end_in_s(activity)
         after_s, _ = self._without_command(activity)
-        return max(0.0, after_s - self._idle.of(activity))
+        left_s = after_s - self._idle.of(activity)
+        return END_AGAIN_S if left_s <= 0 and self._is_commanded(activity) else max(0.0, left_s)
 
     def _without_command(self, activity: Activity) -> tuple[float, Literal["goes on", "ends"]]:
         """Seconds without a command after which the activity goes on by itself, or ends."""
@@ -146,13 +147,20 @@ class UpdateAgent:
             return alone_after.total_seconds(), "goes on"
         return timeout_s, "ends"
 
+    def _is_commanded(self, activity: Activity) -> bool:
+        """Whether the update manager of this device is at work on an activity. It may wait for the owner, for preconditions or
+        for the window of a reboot, and has limits of its own."""
+        operation = self._journal.operations.newest()
+        part = operation.part(self.wire_domain) if operation is not None and operation.id == activity.id else None
+        return part is not None and not part.end
+
     @at_once
     def _is_due(self, activity: Activity) -> bool:
         """Begin the work that no command asks for: the next phase of an agent that is alone, or the end of an abandoned
         activity. The end of one that is over waits for something else than commands."""
         idle_s = self._idle.of(activity)
         after_s, consequence = self._without_command(activity)
-        if idle_s < after_s or activities.is_over(activity):
+        if idle_s < after_s or activities.is_over(activity) or self._is_commanded(activity):
             return False
         alone = consequence == "goes on"
         if not alone:

@@ -69,14 +69,15 @@ class Precedence:
 
     def cut_short_by(self, activity: Activity) -> str | None:
         """The waiting command that ends the command at work; `None` when none does. Only the first waiting command for
-        this activity counts, because others may follow it in their turn. If no command is at work, "" stands for a
+        the baselines at work counts, because others may follow it in their turn. If no command is at work, "" stands for a
         desired state that ends the wait for the last look."""
         if not activity.command:
             return "" if _waits(activity) and self._is_followed(activity) else None
         for number in self._mail.waiting_on(self._topics.command):
             command = self._contents.summary(number).command
-            if command is not None and command.activity_id == activity.id:
-                cuts = activities.is_cut_short(activity, command.command, command.baseline)
+            is_ours = command is not None and command.activity_id == activity.id
+            if command is not None and is_ours and activities.is_about_work(activity, command.baseline):
+                cuts = activities.is_cut_short(activity, command.command)
                 return command.command if cuts else None
         return None
 

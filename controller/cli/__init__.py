@@ -36,7 +36,7 @@ SUMMARIES = {
     "schema": "Print the JSON Schema of spec files, or their reference.",
     "retry": "Try a failed revision again.",
     "publish": "Ask an update agent for a desired state over MQTT, and follow it.",
-    "watch": "Show live what update agents do.",
+    "watch": "Show live what update agents do, or the controller.",
     "release": "Give the spec files their say again after a desired state from MQTT.",
     "adopt": "Take over a container that evenkeel did not create.",
     "migrate": "Write the settings that do what a config.json of Kanto does.",

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import click
 
-from evenkeel.controller.cli.history import Wanted, dated_line, entries
+from evenkeel.controller.cli.history import Wanted, dated_line, entries_after, followed
 from evenkeel.controller.cli.options import Options, shared_options, terminal_style
 from evenkeel.controller.cli.output import echo, echo_json, echo_lines
 from evenkeel.controller.process.streams import is_heard
 from evenkeel.specs.feedback import Kind, is_surely_about
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evenkeel.specs.feedback import Feedback
 
-_POLL_S = 0.3
 _MOST = 50
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SINCE = "a number of an entry, an age such as 10m, 3h or 2d, or a time such as 2026-11-26T18:40"
@@ -84,36 +85,31 @@ def command(
     Every entry has a number that never changes. With --since, a program that remembers the last number it saw gets everything
     after it, and nothing twice. docs/reference/events.md explains every KIND.
     """
-    import time
-
-    from evenkeel.controller.cli.standing import silence_text, standing
     from evenkeel.templates.entry_json import entry_json
 
-    state = Path(options.settings().state)
-    wanted = Wanted(name or "", kinds, since.at if since is not None else 0.0)
-    found, after = _read(state, since.number if since is not None else 0, wanted)
-    most = last if last is not None else None if since is not None else _MOST
-    found = found[max(len(found) - most, 0) :] if most is not None else found
-    if not any(not name or is_surely_about(entry, name) for entry in found):
-        _say_nothing(state, name or "", fails=not found and not follow)
-    stood = standing(state) if follow else None
-    while True:
-        for entry in found:
+    def show(entries: Sequence[Feedback]) -> None:
+        for entry in entries:
             if output == "json":
                 echo_json(entry_json(entry).decode())
             else:
                 echo_lines(dated_line(entry, terminal_style(), name or ""))
             if not is_heard():
-                return 0
-        if not follow:
-            return 0
-        if not found:
-            now = standing(state)
-            if text := silence_text(stood, now, state):
-                echo(text, err=True)
-            stood = now
-            time.sleep(_POLL_S)
-        found, after = _read(state, after, wanted, newest_is_last=True)
+                return
+
+    state = Path(options.settings().state)
+    wanted = Wanted(name or "", kinds, since.at if since is not None else 0.0)
+    found, after = entries_after(state, since.number if since is not None else 0, wanted)
+    most = last if last is not None else None if since is not None else _MOST
+    found = found[max(len(found) - most, 0) :] if most is not None else found
+    if not any(not name or is_surely_about(entry, name) for entry in found):
+        _say_nothing(state, name or "", fails=not found and not follow)
+    show(found)
+    if follow and is_heard():
+        for news in followed(state, after, wanted):
+            show(news)
+            if not is_heard():
+                break
+    return 0
 
 
 def _say_nothing(state: Path, name: str, *, fails: bool) -> None:
@@ -130,15 +126,3 @@ def _say_nothing(state: Path, name: str, *, fails: bool) -> None:
         echo(f"{name}: {unknown_text(name, known)}", err=True)
     elif fails or is_empty:
         echo("No entries yet." if is_empty else "No entry matches.", err=True)
-
-
-def _read(state: Path, after: int, wanted: Wanted, *, newest_is_last: bool = False) -> tuple[list[Feedback], int]:
-    """The wanted entries after this number, and the number of the newest. Each look opens the journal anew, because a
-    reader of a resting journal does not see a writer that comes. `newest_is_last`: there was an entry of this number,
-    so that a journal without one was begun anew, and all of it is new."""
-    from evenkeel.controller.journal.journal import read_journal
-
-    with closing(read_journal(state)) as journal:
-        if newest_is_last and 0 < journal.last_seq() < after:
-            after = 0
-        return entries(journal, after, wanted)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from evenkeel.controller.cli.output import echo
 from evenkeel.specs.feedback import OF_ONE_DOMAIN, is_about, is_surely_about
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.style import PLAIN, Role, Style, paint
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.specs.feedback import Feedback
     from evenkeel.specs.repeats import Repeated
+
+_POLL_S = 0.3
 
 _ROLES: dict[str, Role] = {
     "revision-good": "good",
@@ -74,3 +79,34 @@ def entries(journal: Journal, after: int, wanted: Wanted) -> tuple[list[Feedback
         found += [entry for entry in page if wanted.has(entry)]
         after = page[-1].seq
     return found, after
+
+
+def entries_after(
+    state: Path, after: int, wanted: Wanted, *, newest_is_last: bool = False
+) -> tuple[list[Feedback], int]:
+    """The wanted entries in a state directory after this number, and the number of the newest. Each look opens the journal
+    anew, because a reader of a resting journal does not see a writer that comes. `newest_is_last`: there was an entry of
+    this number, so that a journal without one was begun anew, and all of it is new."""
+    from evenkeel.controller.journal.journal import read_journal
+
+    with closing(read_journal(state)) as journal:
+        if newest_is_last and 0 < journal.last_seq() < after:
+            after = 0
+        return entries(journal, after, wanted)
+
+
+def followed(state: Path, after: int, wanted: Wanted) -> Iterator[list[Feedback]]:
+    """Without end: the wanted entries after this number as they come; of each look, also of one that found none. Standard error
+    says that no controller is at work any more."""
+    from evenkeel.controller.cli.standing import silence_text, standing
+
+    stood = standing(state)
+    while True:
+        found, after = entries_after(state, after, wanted, newest_is_last=True)
+        yield found
+        if not found:
+            now = standing(state)
+            if text := silence_text(stood, now, state):
+                echo(text, err=True)
+            stood = now
+            time.sleep(_POLL_S)

@@ -20,7 +20,8 @@ def command(options: Options, output: str) -> int:
     config.yaml would hold to say all of it. docs/reference/settings.md explains every key.
     """
     from evenkeel.specs.problem import Problem, problem_text
-    from evenkeel.specs.settings.settings import Settings, written
+    from evenkeel.specs.settings.settings import Settings
+    from evenkeel.specs.settings.written import written
 
     notes: list[Problem] = []
     settings = options.settings(notes=notes)

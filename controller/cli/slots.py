@@ -203,9 +203,8 @@ def _system(bundle: str, version: str, sha256: str, *, insecure: bool) -> Operat
     from evenkeel.specs.codec import changed
     from evenkeel.specs.documents.written import MetadataSpec
     from evenkeel.specs.errors import EvenkeelError
-    from evenkeel.specs.slots.difference import SYSTEM
     from evenkeel.specs.slots.documents import operating_system
-    from evenkeel.specs.slots.system import shown_bundle
+    from evenkeel.specs.slots.system import SYSTEM, shown_bundle
     from evenkeel.specs.slots.written import OperatingSystemSpec
 
     address = bundle if "://" in bundle else f"file://{Path(bundle).absolute()}"

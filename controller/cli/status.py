@@ -60,6 +60,7 @@ def command(options: Options, output: str, check: bool) -> int:
     for note in notes:
         echo(problem_text(note), err=True)
     state = Path(settings.state)
+    window = settings.update_manager.reboot.window
     found = holder(state)
     told = ask_status(state) if found is not None else None
     work = told.work if told is not None else None
@@ -91,6 +92,7 @@ def command(options: Options, output: str, check: bool) -> int:
         known=bool(desired or journal.last_seq() or trouble),
         message=message_in_force(journal),
         operation=journal.operations.newest(),
+        reboot_window=window.text if window is not None else "",
         activities=tuple(open_ones.values()),
         waiting=journal.outbox.waiting(),
         unserved=tuple(each.id for domain, each in open_ones.items() if not serves(settings, domain)),

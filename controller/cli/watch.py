@@ -1,4 +1,4 @@
-"""`evenkeel watch`: the feedback of update agents as it comes."""
+"""`evenkeel watch`: the feedback of update agents as it comes; without a broker, what the controller does."""
 
 from __future__ import annotations
 
@@ -22,14 +22,20 @@ if TYPE_CHECKING:
 @click.option("--broker", metavar="URL", default="", help="Another broker than the settings': tcp://host:1883.")
 @click.option("--domain", metavar="NAME", default="", help="One agent's domain. Default: those of all agents.")
 @click.option("--timeout", metavar="SECONDS", type=click.FloatRange(min=0.1), help="End after so many seconds.")
-@shared_options("config", "verbose")
+@shared_options("config", "state", "verbose")
 def command(options: Options, output: str, broker: str, domain: str, timeout: float | None) -> int:
-    """Show live what update agents do.
+    """Show live what update agents do, or the controller.
 
     Connects as the settings under `mqtt` say and shows the feedback of every activity, of containers and of the operating
     system: on a terminal a bar for each component, elsewhere a line for each message. With -o json each message is a line:
     topic, activityId, timestamp and payload, also those of desired states, commands and current states. One that cannot be
     read is shown as `unreadable`; of one that is too large that is the beginning, and `cutFrom` says how many bytes it had.
+
+    Where the settings name no broker, and without --broker, it follows the controller at work, of `evenkeel run` or
+    `evenkeel apply`: its entries as `evenkeel events` shows them, for all domains, and the progress of its steps. With -o
+    json each entry is a line as with `evenkeel events`, and the progress of a step one of the kind `progress`. It waits for
+    a controller when none is at work.
+
     Ctrl-C ends it.
 
     Exit code: 0; 1 when the broker cannot be reached.
@@ -39,7 +45,17 @@ def command(options: Options, output: str, broker: str, domain: str, timeout: fl
     from evenkeel.controller.cli.reaching import at_broker
     from evenkeel.controller.process import logs
 
-    settings = at_broker(options.settings(), broker)
+    settings = options.settings()
+    if not broker and not settings.mqtt.is_configured:
+        from pathlib import Path
+
+        from evenkeel.controller.cli.working import watch_work
+
+        if domain:
+            raise click.UsageError("--domain is about agents on a broker, and the settings name none; --broker does")
+        watch_work(Path(settings.state), output, timeout, terminal_style(), on_terminal=on_terminal())
+        return 0
+    settings = at_broker(settings, broker)
     if options.verbose:
         logs.install(settings.log.level, settings.log.format)
     else:

@@ -8,13 +8,15 @@ from typing import NamedTuple
 from evenkeel.specs.kanto.topics import topic_prefix
 from evenkeel.specs.operations.conduct import Conduct
 from evenkeel.specs.settings.update_manager import Backend
+from evenkeel.specs.window import Window
 
 
 class OperationsConduct(NamedTuple):
     """`domain`: the name of the update manager on the wire. `agents`: domain → seconds for which a report of its state
     is waited for. `decisions`: what the pure part has to know. `running_every_s`: at most about two messages of RUNNING
     are sent in this time; 0 sends none. `state_delay_s`: news from agents are gathered for so long. `reboots_after_s`:
-    the pause before a reboot; `None`: somebody else reboots the device. `supersedes`: a newer desired state takes the
+    the pause before a reboot; `None`: somebody else reboots the device. `reboot_window`: the part of the day in which it is
+    rebooted; `None`: at any time. `supersedes`: a newer desired state takes the
     place of the one at work; else it waits for its end. `backend`: the way of its backend to it."""
 
     domain: str
@@ -26,6 +28,7 @@ class OperationsConduct(NamedTuple):
     supersedes: bool = False
     version: str = ""
     backend: Backend = "topics"
+    reboot_window: Window | None = None
 
 
 class OperationsTopics(NamedTuple):

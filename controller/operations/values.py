@@ -14,18 +14,17 @@ import asyncio
 import logging
 import os
 import stat
-import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing, suppress
 from pathlib import Path
 from posixpath import dirname
 from typing import Any, NamedTuple
 
-from evenkeel.controller.process.clock import Clock, Now, system_clock, system_now
+from evenkeel.controller.process.clock import Clock, Now, second_of_day, system_clock, system_now
 from evenkeel.specs.preconditions.json_path import JsonPath
 from evenkeel.specs.preconditions.observed import MOST_CONTENT, Lacking, Observed, value_in
 from evenkeel.specs.preconditions.source import FileSource, TopicSource, ValueSource, WindowSource
-from evenkeel.specs.slots.system import Window
+from evenkeel.specs.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +40,6 @@ _LONGEST_WAIT_S = 60.0
 _SHORTEST_WAIT_S = 0.05
 _AHEAD_S = 60.0
 """A file may have been changed so far in the future; clocks are corrected by so much all the time."""
-
-
-def second_of_day() -> float:
-    """Seconds since midnight by the local clock."""
-    now = time.time()
-    local = time.localtime(now)
-    return local.tm_hour * 3600 + local.tm_min * 60 + local.tm_sec + now % 1
 
 
 class _Message(NamedTuple):

@@ -58,10 +58,6 @@ class Components(Protocol[Want]):
         """The want of the domain in the state before an activity."""
         ...
 
-    def needs(self, action: ActivityAction, want: Want) -> Sequence[str]:
-        """The components that have to be well before this one is activated."""
-        ...
-
     async def drive(
         self,
         action: ActivityAction,

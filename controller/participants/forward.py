@@ -1,15 +1,15 @@
 """The commands that lead to the target: DOWNLOAD, UPDATE and ACTIVATE, for several components side by side.
 
-Components begin in their order, a few at a time. A component that is only watched takes no place. Feedback is about
-one component after the other, in their order, as the original's. A failure ends the command when its turn in the
-feedback has come: components that stand before it go on, and components after it are not begun any more.
+Components begin in their order, a few at a time; no message has dependencies between them. A component that is only
+watched takes no place. Feedback is about one component after the other, in their order, as the original's. A failure ends
+the command when its turn in the feedback has come: components that stand before it go on, and components after it are not
+begun any more.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from graphlib import CycleError, TopologicalSorter
 from types import TracebackType
 from typing import Generic, NamedTuple, Self
 
@@ -135,21 +135,6 @@ class Forward(Generic[Want]):
             return _Result(why, digest=digest)
         return _Result(await self._components.drive(action, want, command, oversight))
 
-    def needs(self, actions: Sequence[ActivityAction], command: Command, want: Want) -> Mapping[str, Sequence[str]]:
-        """The components that each one waits for, of those with an action."""
-        if command != "ACTIVATE":
-            return {}
-        subjects = {action.subject for action in actions}
-        found = {
-            action.subject: [need for need in self._components.needs(action, want) if need in subjects]
-            for action in actions
-        }
-        try:
-            TopologicalSorter(found).prepare()
-        except CycleError:  # each would wait for ever
-            return {}
-        return found
-
     def wanted(self, activity: Activity) -> Want:
         """The want of the domain in the target of an activity."""
         return self._components.wanted(activity)
@@ -164,7 +149,6 @@ class _Crew(Generic[Want]):
         assert activity.command
         self._forward, self._command, self._actions = forward, activity.command, actions
         self._want = forward.wanted(activity)
-        self._needs = forward.needs(actions, self._command, self._want)
         self._places, self._tasks = asyncio.Semaphore(at_once), dict[str, asyncio.Task[_Result]]()
         self._first_failed = len(actions)
         """The number of the first component that has failed."""
@@ -186,21 +170,14 @@ class _Crew(Generic[Want]):
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def _work(self, number: int, action: ActivityAction, report: Progress) -> _Result:
-        for need in self._needs.get(action.subject, ()):
-            await asyncio.wait({self._tasks[need]})
-            why = self._tasks[need].result().why
-            if why:
-                return self._failed(number, _Result(f"it depends on {need}: {why}"))
         async with _Place(self._places) as place:
             if self.over.is_set():
                 raise Interrupted
             if number > self._first_failed:
                 return _NOT_BEGUN
             result = await self._forward.carry_out_at(action, self._want, self._command, report, self.over, place)
-        return self._failed(number, result) if result.why else result
-
-    def _failed(self, number: int, result: _Result) -> _Result:
-        self._first_failed = min(self._first_failed, number)
+        if result.why:
+            self._first_failed = min(self._first_failed, number)
         return result
 
 

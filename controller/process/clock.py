@@ -19,6 +19,13 @@ Now = Callable[[], float]
 system_now: Now = time.time
 
 
+def second_of_day() -> float:
+    """Seconds since midnight by the local clock."""
+    now = time.time()
+    local = time.localtime(now)
+    return local.tm_hour * 3600 + local.tm_min * 60 + local.tm_sec + now % 1
+
+
 class Uptime(NamedTuple):
     """Seconds since the boot of this id; between two boots no time is known."""
 

@@ -23,7 +23,8 @@ from evenkeel.specs.problem import Flaw, Place, Problem, Severity, path_text
 from evenkeel.specs.problem import Path as Keys
 from evenkeel.specs.reading.secrecy import shown_path
 from evenkeel.specs.reading.tree import Value, nearest_position
-from evenkeel.specs.settings.settings import Settings, written
+from evenkeel.specs.settings.settings import Settings
+from evenkeel.specs.settings.written import written
 from evenkeel.specs.visible import visible_lines
 
 PASSWORD_FILE = "mqtt-password"

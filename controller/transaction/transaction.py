@@ -262,6 +262,7 @@ class Transaction:
         good = self._journal.digest("last-good")
         if not good:
             voice.settled_is(False, "RevisionFailed", f"{why}; there is no last-good state to go back to")
+            self._wake_others(domain)  # those that wait for its proof wait for nothing
             return
         whom = self._whom(state, self._journal.readable_revision("last-good"))
         voice.say("rolling-back", f"going back to {good}{whom}")

@@ -126,18 +126,22 @@ def is_rollback_told(activity: Activity, action: ActivityAction) -> bool:
     )
 
 
-def is_cut_short(activity: Activity, by: Command, title: str) -> bool:
-    """Whether a waiting command cuts short the command at work. Any command does while the command at work waits for
-    trouble to pass; otherwise only a command that gives up the work. Other commands may be sent together, and wait for
-    their turn. A clean-up is always finished."""
+def is_cut_short(activity: Activity, by: Command) -> bool:
+    """Whether a waiting command for the baselines at work cuts short the command at work. Any such command does while the
+    command at work waits for trouble to pass; otherwise only a command that gives up the work. Other commands may be sent
+    together, and wait for their turn. A clean-up is always finished."""
     if activity.command == "CLEANUP":
         return False
     if any(action.waits_for for action in activity.actions):
         return True
     gives_up = {"DOWNLOAD": ("ROLLBACK", "CLEANUP"), "UPDATE": ("ROLLBACK", "CLEANUP"), "ACTIVATE": ("ROLLBACK",)}
+    return by in gives_up.get(activity.command, ())
+
+
+def is_about_work(activity: Activity, title: str) -> bool:
+    """Whether a command for these baselines is about some that are at work."""
     working = {baseline.title for baseline in at_work(activity)}
-    concerned = {baseline.title for baseline in addressed(activity, title)}
-    return by in gives_up.get(activity.command, ()) and bool(working & concerned)
+    return any(baseline.title in working for baseline in addressed(activity, title))
 
 
 def rolled_back_text(action: ActivityAction) -> str:

@@ -11,11 +11,9 @@ from collections.abc import Mapping, Sequence
 from evenkeel.reconcilers.agents.activity import is_activated
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, PullPolicy
-from evenkeel.specs.desired import DesiredState, Document, SystemContainers, Wanted, desired_state
+from evenkeel.specs.desired import DesiredState, Document, SystemContainers, Unique, Wanted, desired_state
 from evenkeel.specs.kanto.activity import Activity
 from evenkeel.specs.problem import Place
-from evenkeel.specs.slots.difference import BUNDLES, SYSTEM
-from evenkeel.specs.slots.system import OperatingSystem
 
 
 def in_force(activity: Activity, system: Sequence[str]) -> DesiredState:
@@ -42,16 +40,17 @@ def is_target_in_force(activity: Activity) -> bool:
 
 def reserved_subjects(activity: Activity, other: DesiredState) -> frozenset[str]:
     """Subjects that cycles must not touch while the activity is open: the subjects that the activity changes, and those
-    that it only checks if `other` wants them differently. An activity that changes the operating system has it for itself,
-    whatever it is called elsewhere, with all that belongs to it: a device has one."""
+    that it only checks if `other` wants them differently. What a device has one of, such as its operating system, the
+    activity has for itself, whatever it is called elsewhere, with all that belongs to it."""
     theirs = _with_policy(other, "Always", "IfNotPresent").subjects()
     ours = _with_policy(activity.target, "Always", "IfNotPresent").subjects()
     differs = {name for (domain, name), each in ours.items() if _wanted(theirs, domain, name) != each.wanted}
     own = frozenset(a.subject for a in activity.actions if a.kind != "check" or a.subject in differs)
-    if not any(action.kind == "install" for action in activity.actions):
-        return own
-    systems = (each.name for each in other.documents if isinstance(each.wanted, OperatingSystem))
-    return own.union(systems, (SYSTEM, BUNDLES))
+    acting = {action.subject for action in activity.actions}
+    documents = (each for each in activity.target.documents if each.name in acting)
+    unique = {each.kind: each.wanted for each in documents if isinstance(each.wanted, Unique)}
+    names = (each.name for each in other.documents if each.kind in unique)
+    return own.union(names, *(each.belongings for each in unique.values()))
 
 
 def _wanted(subjects: Mapping[tuple[str, str], Document], domain: str, name: str) -> Wanted | None:

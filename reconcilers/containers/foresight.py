@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from evenkeel.reconcilers.containers import lacks
-from evenkeel.specs.containers.actions import Start
+from evenkeel.specs.containers.actions import Pull, Start
 from evenkeel.specs.containers.container import Container, Port, Protocol, host_ports
 from evenkeel.specs.containers.difference import ALTERABLE, of_containers
 from evenkeel.specs.containers.host_ports import addresses_clash
@@ -80,7 +80,7 @@ def lessened(plan: Plan, seen: ContainersSeen) -> tuple[str, ...]:
         for container in starting(plan)
         for why in lacks.weakened(container, seen.lacks)
     ]
-    return (*less, *_anew(plan, seen))
+    return (*less, *_anew(plan, seen), *_unmeasured(plan, seen))
 
 
 def _anew(plan: Plan, seen: ContainersSeen) -> Iterator[str]:
@@ -90,6 +90,14 @@ def _anew(plan: Plan, seen: ContainersSeen) -> Iterator[str]:
         is_small = bool(changes) and all(change.path.startswith(ALTERABLE) for change in changes)
         if seen.in_place == "none" and difference.verb == "recreate" and is_small:
             yield f"{difference.subject} becomes a new container: {seen.engine} cannot change limits or restart policy in place"
+
+
+def _unmeasured(plan: Plan, seen: ContainersSeen) -> Iterator[str]:
+    """The images of which nobody sees how much has come."""
+    images = [step.action.image for stage in plan.stages for step in stage.steps if isinstance(step.action, Pull)]
+    if images and "pull-progress" in seen.lacks:
+        them = images[0] if len(images) == 1 else f"{len(images)} images"
+        yield f"no bytes are shown while {them} {'is' if len(images) == 1 else 'are'} pulled: {seen.engine} tells of none"
 
 
 def _published(seen: ContainersSeen) -> Iterator[Listener]:

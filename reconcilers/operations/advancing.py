@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from evenkeel.reconcilers.operations.parts import with_groups, with_shares
+from evenkeel.reconcilers.operations.grouping import removals_of
+from evenkeel.reconcilers.operations.parts import shares_of, with_groups, with_shares
 from evenkeel.reconcilers.operations.statuses import CLEANED, FAILED, FORWARD, NEXT, TAKEN_BACK, WELL
 from evenkeel.specs.codec import changed
 from evenkeel.specs.kanto.activity import Command
@@ -141,12 +142,24 @@ def _commanded(operation: Operation, conduct: Conduct) -> tuple[Operation, tuple
             elif share.domain not in asking:
                 command = (_backward if group.back else _forward)(share, group, conduct)
                 if command is not None:
+                    effects.extend(each for each in _closing(share, command, operation) if each not in effects)
                     effects.append(SendCommand(share.domain, command, share.title))
                     share = _sent(share, command, conduct)
             shares.append(share)
         return changed(group, shares=tuple(shares))
 
     return with_groups(operation, one), tuple(effects)
+
+
+def _closing(share: Share, command: Command, operation: Operation) -> Iterator[SendCommand]:
+    """Before the first baseline of a domain is cleaned up, the one of removals that nobody asked for. An agent that is
+    commanded by baselines ends with the last of them, and tells the success of that one alone (container-management.md
+    §2.4, W8)."""
+    others = tuple(shares_of(operation, share.domain))
+    removals = removals_of(share.domain)
+    is_first = not any(each.command == "CLEANUP" or each.reached in CLEANED for each in others)
+    if command == "CLEANUP" and share.title and is_first and not any(each.title == removals for each in others):
+        yield SendCommand(share.domain, command, removals)
 
 
 def _sent(share: Share, command: Command, conduct: Conduct) -> Share:
@@ -197,7 +210,9 @@ def _backward(share: Share, group: Group, conduct: Conduct) -> Command | None:
     if share.command not in ("", "DOWNLOAD") or share.reached in CLEANED:
         return None
     if share.reached in TAKEN_BACK:
-        is_back = all(each.reached in (*TAKEN_BACK, *CLEANED) and not each.boot for each in group.shares)
+        is_back = all(
+            each.reached in (*TAKEN_BACK, *CLEANED) and each.boot in ("", "restored") for each in group.shares
+        )
         return "CLEANUP" if is_back else None
     rank = conduct.rank_of(share.domain)
     later = [each for each in group.shares if conduct.rank_of(each.domain) > rank]
@@ -219,7 +234,9 @@ def _rebooting(operation: Operation, conduct: Conduct) -> tuple[Operation, tuple
     """One reboot for all groups: once nothing is under way any more that it would disturb. A group that goes back from a system
     that has booted needs another one."""
     due = _domains(operation, _needs_reboot)
-    if not due or operation.reboots or any(part.asks for part in operation.parts):
+    if not due:
+        return changed(operation, reboots=False), ()
+    if operation.reboots or any(part.asks for part in operation.parts):
         return operation, ()
     if any(share.command for group in operation.groups for share in group.shares) or operation.question:
         return operation, ()
@@ -233,8 +250,9 @@ def _needs_reboot(share: Share) -> bool:
 def after_boot(operation: Operation) -> tuple[Operation, tuple[Effect, ...]]:
     """The device has booted: which system runs is asked, before anything else is done with its domain. A system that is not
     marked good yet may have gone again since it was seen."""
+    goes_back = ("back", "returned", "restored")
     domains = _domains(
-        operation, lambda share: (share.boot != "" and share.reached not in CLEANED) or share.boot == "back"
+        operation, lambda share: (share.boot != "" and share.reached not in CLEANED) or share.boot in goes_back
     )
     for domain in domains:
         operation = with_shares(operation, domain, _booted)
@@ -242,12 +260,12 @@ def after_boot(operation: Operation) -> tuple[Operation, tuple[Effect, ...]]:
 
 
 def _booted(share: Share) -> Share:
-    if share.boot in ("back", "returned"):
+    if share.boot in ("back", "returned", "restored"):
         return changed(share, boot="returned")
     if share.reached in CLEANED:
         return share
     is_activated = share.boot != "due" or share.reached == "ACTIVATION_SUCCESS"
-    return changed(share, boot="booted" if is_activated and share.boot else "")
+    return changed(share, boot="booted") if is_activated and share.boot else share  # else its own reboot is still due
 
 
 def _domains(operation: Operation, is_meant: Callable[[Share], bool]) -> tuple[str, ...]:

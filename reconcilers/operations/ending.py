@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evenkeel.reconcilers.counted import joined
+from evenkeel.reconcilers.counted import joined, listed
+from evenkeel.reconcilers.operations.grouping import actions_of
 from evenkeel.reconcilers.operations.parts import shares_of
-from evenkeel.specs.operations.operation import Group, Operation, Status
+from evenkeel.specs.operations.operation import Group, Operation, Share, Status
 
 
 def is_over(operation: Operation) -> bool:
@@ -40,7 +41,7 @@ def _reasons(operation: Operation) -> Iterator[str]:
         if group.back:
             about = f"`{group.title}`: " if group.title else ""
             yield f"{about}{group.why}"
-            yield from _left(group)
+            yield from _left(group, operation)
     going_back = {share.domain for group in operation.groups if group.back for share in group.shares}
     for part in operation.parts:
         if part.end == "INCOMPLETE" and part.domain not in going_back:
@@ -48,8 +49,17 @@ def _reasons(operation: Operation) -> Iterator[str]:
             yield f"{part.domain}: {next(filter(None, reasons), 'it ended INCOMPLETE')}"
 
 
-def _left(group: Group) -> Iterator[str]:
-    """What could not be taken back."""
+def _left(group: Group, operation: Operation) -> Iterator[str]:
+    """What could not be taken back, and what is there, as far as its agent has told it."""
     for share in group.shares:
         if share.stuck:
-            yield f"{share.domain} could not be taken back: {share.stuck}"
+            there = listed(list(_there(share, operation)))
+            yield f"{share.domain} could not be taken back: {share.stuck}" + (f" ({there})" if there else "")
+
+
+def _there(share: Share, operation: Operation) -> Iterator[str]:
+    part = operation.part(share.domain)
+    for action in actions_of(share, operation):
+        name = f"{action.component} {action.version}".rstrip()
+        is_there = part is not None and part.end == "COMPLETED"
+        yield f"{name} is there" if is_there else f"{name} was told last as {action.status or 'nothing'}"

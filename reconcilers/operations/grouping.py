@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from evenkeel.specs.operations.conduct import Conduct
-from evenkeel.specs.operations.operation import BaselinePart, DomainPart, Group, Operation, Share
+from evenkeel.specs.operations.operation import BaselinePart, DomainPart, Group, Operation, Share, ToldAction
 
 NOT_EVALUATED = "not evaluated yet"
+
+
+def removals_of(domain: str) -> str:
+    """The title of the removals of a domain. Agents have this baseline also when nothing is to be removed."""
+    return f"{domain}:remove-components"
 
 
 def groups(operation: Operation, conduct: Conduct) -> tuple[Group, ...]:
@@ -35,14 +40,24 @@ def _group(title: str, shares: Iterable[Share], conditions: Mapping[str, str], c
 
 def _titles(part: DomainPart, baselines: Iterable[BaselinePart]) -> tuple[str, ...]:
     """The titles of the groups in which a domain takes part."""
+    return tuple(dict.fromkeys(_titles_of_actions(part, baselines).values()))
+
+
+def actions_of(share: Share, operation: Operation) -> tuple[ToldAction, ...]:
+    """The actions of a share. One that is commanded as a whole has all of its domain."""
+    part = operation.part(share.domain)
+    if part is None or not share.title:
+        return part.actions if part is not None else ()
+    titles = _titles_of_actions(part, operation.baselines)
+    return tuple(action for action in part.actions if titles[action.component] == share.title)
+
+
+def _titles_of_actions(part: DomainPart, baselines: Iterable[BaselinePart]) -> dict[str, str]:
+    """The component of each action → the title of its group."""
     titles = {component: each.title for each in baselines for component in each.components}
-    if not titles:
-        return ("",)
     wanted = set(part.components)
-    return tuple(
-        dict.fromkeys(
-            titles.get(action.component)
-            or (action.component if action.component in wanted else f"{part.domain}:remove-components")
-            for action in part.actions
-        )
-    )
+
+    def title(component: str) -> str:
+        return titles.get(component) or (component if component in wanted else removals_of(part.domain))
+
+    return {action.component: title(action.component) if titles else "" for action in part.actions}

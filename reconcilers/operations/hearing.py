@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from evenkeel.reconcilers.operations.parts import shares_of, with_part, with_shares
-from evenkeel.reconcilers.operations.statuses import ANSWERS, SYNONYMS, TAKEN_BACK, WORKING
+from evenkeel.reconcilers.operations.parts import shares_of, with_groups, with_part, with_shares
+from evenkeel.reconcilers.operations.statuses import ANSWERS, CLEANED, SYNONYMS, TAKEN_BACK, WORKING
 from evenkeel.specs.codec import changed
 from evenkeel.specs.operations.events import AgentFeedback
-from evenkeel.specs.operations.operation import DomainPart, Operation, Reached, Share, ToldAction
+from evenkeel.specs.operations.operation import DomainPart, Group, Operation, Reached, Share, ToldAction
 
 _SILENT = "its agent gave no reason"
+_REFUSED = " is possible only after status "
+"""In the text with which Kanto's agent and evenkeel's refuse a command out of turn (container-management.md §2.4)."""
 
 
 def with_feedback(operation: Operation, message: AgentFeedback) -> Operation:
@@ -33,6 +35,8 @@ def with_feedback(operation: Operation, message: AgentFeedback) -> Operation:
     if status in WORKING:
         return with_shares(operation, part.domain, lambda share: _at_work(share, status), baseline=message.baseline)
     if status in ANSWERS:
+        if part.asks and _REFUSED in message.message:
+            return operation  # a command from before, which came twice
         if part.asks and operation.groups:  # an agent that has the operation open answers with its status
             operation = with_part(operation, part.domain, asks=False)
         return with_shares(
@@ -74,12 +78,18 @@ def _identified(operation: Operation, part: DomainPart, *, has_actions: bool) ->
         return _reached_all(with_part(operation, part.domain, asks=False, end="COMPLETED"), part.domain)
     operation = with_part(operation, part.domain, asks=False, again=False)
 
-    def anew(share: Share) -> Share:
-        """What was taken back stays so; all else begins anew, also on the way back."""
+    def anew(share: Share, *, is_back: bool) -> Share:
+        """What was taken back stays so, and is cleaned up again; all else begins anew, also on the way back."""
         reached = share.reached if share.reached in TAKEN_BACK else "IDENTIFIED"
+        if is_back and share.reached in CLEANED:
+            reached = "ROLLBACK_SUCCESS"
         return changed(share, reached=reached, command="", heard=False)
 
-    return with_shares(operation, part.domain, anew)
+    def those(group: Group) -> Group:
+        shares = (anew(each, is_back=group.back) if each.domain == part.domain else each for each in group.shares)
+        return changed(group, shares=tuple(shares))
+
+    return with_groups(operation, those)
 
 
 def _reached_all(operation: Operation, domain: str) -> Operation:

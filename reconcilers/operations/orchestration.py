@@ -14,7 +14,7 @@ from evenkeel.reconcilers.operations.advancing import advance, after_boot, taken
 from evenkeel.reconcilers.operations.ending import ending_text, identification_text, is_over, verdict
 from evenkeel.reconcilers.operations.grouping import NOT_EVALUATED, groups
 from evenkeel.reconcilers.operations.hearing import failed, went_back, with_feedback
-from evenkeel.reconcilers.operations.parts import shares_of, with_groups, with_part, with_shares
+from evenkeel.reconcilers.operations.parts import phase_of, shares_of, with_groups, with_part, with_shares
 from evenkeel.reconcilers.operations.statuses import CLEANED, FAILURES, FREEING
 from evenkeel.specs.codec import changed
 from evenkeel.specs.operations.conduct import Conduct
@@ -171,13 +171,16 @@ def _reported(operation: Operation, event: Reported, conduct: Conduct) -> Step:
         if share.command == "ROLLBACK" and not share.heard and len(others) == len(part.actions):
             return went_back(share)
         if share.boot == "returned":
-            stays = ", ".join(action.component for action in part.actions if action.component not in others)
-            why = f"after the reboot {stays} is still what was to be taken back" if stays else ""
-            return changed(share, boot="", stuck=share.stuck or why)
+            still = (
+                f"{each.component} is still {each.version}" for each in part.actions if each.component not in others
+            )
+            stays = ", ".join(still)
+            why = f"after the reboot {stays}, which was to be taken back" if stays else ""
+            return changed(share, boot="" if why else "restored", stuck=share.stuck or why)
+        if share.boot in ("booted", "due") and not others:  # due, too: the device may have booted before it was told to
+            return changed(share, boot="verified")
         if share.boot != "booted":
             return share
-        if not others:
-            return changed(share, boot="verified")
         runs = ", ".join(f"{component} is {version or 'not reported'}" for component, version in others.items())
         return changed(share, boot="", reached="ACTIVATION_FAILURE", why=f"after the reboot {runs}")
 
@@ -253,7 +256,7 @@ def _timed_out(operation: Operation, timer: Timer) -> Operation:
 
     def one(group: Group) -> Group:
         def late(share: Share) -> Share:
-            if not share.command or timer.about != f"{share.command} of {group.title}":
+            if not share.command or timer.about != phase_of(share.command, group):
                 return share
             why = f"no answer to {share.command} within {timer.seconds:g} s"
             return failed(share, FAILURES[share.command], why)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from evenkeel.specs.codec import changed
+from evenkeel.specs.kanto.activity import Command
 from evenkeel.specs.operations.operation import Group, Operation, Share
 
 
@@ -23,12 +24,22 @@ def with_groups(operation: Operation, change: Callable[[Group], Group]) -> Opera
 def with_shares(
     operation: Operation, domain: str, change: Callable[[Share], Share], *, baseline: str = ""
 ) -> Operation:
-    """The operation with the shares of a domain changed, or the one that its agent calls so."""
+    """The operation with the shares of a domain changed, or those that its agent calls so. A share that is commanded as a
+    whole may be called by the baseline that it is, because an agent knows that name, too."""
 
-    def one(share: Share) -> Share:
-        return change(share) if share.domain == domain and baseline in ("", "*", share.title) else share
+    def those(group: Group) -> Group:
+        def one(share: Share) -> Share:
+            is_meant = share.domain == domain and baseline in ("", "*", share.title or group.title)
+            return change(share) if is_meant else share
 
-    return with_groups(operation, lambda group: changed(group, shares=tuple(map(one, group.shares))))
+        return changed(group, shares=tuple(map(one, group.shares)))
+
+    return with_groups(operation, those)
+
+
+def phase_of(command: Command, group: Group) -> str:
+    """The name of a phase of one group, for its timer. Groups of independent domains have the same title."""
+    return f"{command} of {group.title} for {', '.join(share.domain for share in group.shares)}"
 
 
 def shares_of(operation: Operation, domain: str) -> Iterator[Share]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evenkeel.reconcilers.operations.parts import shares_of
+from evenkeel.reconcilers.operations.parts import phase_of, shares_of
 from evenkeel.reconcilers.operations.statuses import CLEANED
 from evenkeel.specs.operations.conduct import Conduct
 from evenkeel.specs.operations.events import Timer
@@ -30,7 +30,7 @@ def _timers(operation: Operation, conduct: Conduct) -> Iterator[Timer]:
     for group in operation.groups:
         for share in group.shares:
             if share.command:
-                yield Timer("phase", f"{share.command} of {group.title}", conduct.phase_timeout_s)
+                yield Timer("phase", phase_of(share.command, group), conduct.phase_timeout_s)
             if share.command == "ROLLBACK" and not share.heard:
                 yield Timer("silence", share.domain, conduct.settle_s)
             if share.boot in ("booted", "returned"):

@@ -17,10 +17,10 @@ from evenkeel.reconcilers.staging import stages
 from evenkeel.specs.codec import changed
 from evenkeel.specs.plan import Action, Phase, Plan, Step
 from evenkeel.specs.slots.actions import Choose, MarkBad, MarkGood, Reboot, Restore
-from evenkeel.specs.slots.difference import SYSTEM, SlotsDifference
+from evenkeel.specs.slots.difference import SlotsDifference
 from evenkeel.specs.slots.memory import SlotsMemory
 from evenkeel.specs.slots.observed import SlotSeen, SlotsSeen
-from evenkeel.specs.slots.system import OperatingSystem
+from evenkeel.specs.slots.system import SYSTEM, OperatingSystem
 
 Mark = Literal["good", "bad", "active"]
 

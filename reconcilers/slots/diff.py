@@ -20,10 +20,10 @@ from evenkeel.reconcilers.slots.trials import Course, OnTrial, has_failed, is_do
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import Document, asked_at
 from evenkeel.specs.plan import NOTHING_DONE, Change
-from evenkeel.specs.slots.difference import BUNDLES, SYSTEM, SlotsDifference
+from evenkeel.specs.slots.difference import SlotsDifference
 from evenkeel.specs.slots.memory import Proof, SlotsMemory
 from evenkeel.specs.slots.observed import SlotSeen, SlotsSeen
-from evenkeel.specs.slots.system import OperatingSystem
+from evenkeel.specs.slots.system import BUNDLES, SYSTEM, OperatingSystem
 
 WAY_BACK_TRIES = 3
 """How often a system that ran before is booted before it counts as failed: there may be nothing else to go back to."""

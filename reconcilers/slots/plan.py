@@ -27,9 +27,9 @@ from evenkeel.specs.slots.actions import (
     Reboot,
     Restore,
 )
-from evenkeel.specs.slots.difference import BUNDLES, SlotsDifference
+from evenkeel.specs.slots.difference import SlotsDifference
 from evenkeel.specs.slots.memory import Proving, SlotsMemory
-from evenkeel.specs.slots.system import Health, OperatingSystem
+from evenkeel.specs.slots.system import BUNDLES, Health, OperatingSystem
 
 _DOMAIN = SlotsMemory.domain
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState, Document
 from evenkeel.specs.slots.system import OperatingSystem
 
@@ -29,3 +30,9 @@ def select(desired: DesiredState) -> SlotsWanted:
     first counts."""
     found = [(each.wanted, each) for each in desired.documents if isinstance(each.wanted, OperatingSystem)]
     return SlotsWanted(tuple(found[:1]))
+
+
+def as_commanded(want: SlotsWanted) -> SlotsWanted:
+    """The same as the state that a command leads back to: another system that runs is no drift that is only told, also where
+    the system before was found, and the other one has proven itself since."""
+    return SlotsWanted(tuple((changed(system, drift="repair"), document) for system, document in want.documents))

@@ -135,12 +135,14 @@ Lack = Literal[
     "split-seconds",
     "memory-limits",
     "swap-limits",
+    "pull-progress",
 ]
 """Abilities that an engine lacks, or has in part: links to other containers by names of one's own; taking away a variable that
 the image sets; one port out of a range; a limit of memory without one of swap; a domain name; options of a log besides its
 size; arguments with spaces in the command of a check. Without root also: addresses of containers that others reach; ports below
 1024; limits of memory; the rights of root. A folder of one's own for logs; a longest wait between two starts; parts of a second
-to end in. Where the kernel has no control groups for them: limits of memory, or of swap."""
+to end in. Where the kernel has no control groups for them: limits of memory, or of swap. Word of the part
+of an image that has come."""
 
 
 class ContainersSeen(Struct, frozen=True):

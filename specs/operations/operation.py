@@ -39,9 +39,9 @@ Reached = Literal[
     "CLEANUP_FAILURE",
 ]
 """How far a share is: the statuses of an agent that end something."""
-Boot = Literal["", "due", "booted", "verified", "back", "returned"]
+Boot = Literal["", "due", "booted", "verified", "back", "returned", "restored"]
 """The reboot that an activation needs: none, not yet, over but not looked at, or the system that was asked for runs. On the way
-back from that one: the reboot into the former system is due, or is over but not looked at."""
+back from that one: the reboot into the former system is due, is over but not looked at, or the former system runs."""
 Phase = Literal["", "DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP"]
 PHASES: tuple[Phase, ...] = ("", "DOWNLOAD", "UPDATE", "ACTIVATE", "CLEANUP")
 """The phases of an operation, in their order. The first one is before all."""

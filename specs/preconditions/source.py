@@ -7,7 +7,7 @@ from datetime import timedelta
 from msgspec import Struct
 
 from evenkeel.specs.preconditions.json_path import JsonPath
-from evenkeel.specs.slots.system import Window
+from evenkeel.specs.window import Window
 
 
 class TopicSource(Struct, frozen=True, tag="topic"):

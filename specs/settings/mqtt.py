@@ -22,6 +22,7 @@ MqttVersion = Literal["3.1.1", "5"]
 UnknownKeys = Literal["accept", "reject"]
 
 LONGEST_KEEP_ALIVE = timedelta(seconds=65535)
+_USUAL_BROKER = "tcp://localhost:1883"
 _SCHEMES = {
     **dict.fromkeys(("tcp", "mqtt"), (False, False, 1883)),
     **dict.fromkeys(("ssl", "tls", "mqtts", "mqtt+ssl", "tcps"), (True, False, 8883)),
@@ -63,9 +64,7 @@ class MqttSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """The connection to an MQTT broker."""
 
     enabled: Annotated[bool, Meta(description="Whether there is one.")] = False
-    broker: Annotated[str, Meta(description="`tcp://`, `ssl://`, `ws://` or `wss://`, host and port.")] = (
-        "tcp://localhost:1883"
-    )
+    broker: Annotated[str, Meta(description="`tcp://`, `ssl://`, `ws://` or `wss://`, host and port.")] = _USUAL_BROKER
     client_id: Annotated[
         str, Meta(max_length=200, description="Names the session at the broker. Default: made from the machine's id.")
     ] = ""
@@ -145,7 +144,7 @@ class MqttSettings(Struct, frozen=True):
     """The connection to a broker."""
 
     enabled: bool = False
-    broker: str = "tcp://localhost:1883"
+    broker: str = _USUAL_BROKER
     """`broker_address` takes it apart. Default: Kanto's."""
     client_id: str = ""
     """"" is one made from the machine's id: sessions, and with them messages sent meanwhile, need one that stays."""
@@ -164,6 +163,11 @@ class MqttSettings(Struct, frozen=True):
     """When not empty: the variable of the environment that has the password. Only for Kanto's update manager."""
     tls: TlsSettings = TlsSettings()
     will: WillSettings | None = None
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether the settings name a broker, be it for commands alone."""
+        return self.enabled or self.broker != _USUAL_BROKER
 
 
 class AutonomousSettings(Struct, frozen=True):

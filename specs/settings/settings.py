@@ -11,9 +11,8 @@ manager in `update_manager`, that of slots in `slots`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -21,9 +20,7 @@ from msgspec import Meta, Struct
 from evenkeel.specs.documents.written import AbsolutePath, Duration, Name
 from evenkeel.specs.kanto.topics import topic_prefix
 from evenkeel.specs.name import is_name
-from evenkeel.specs.preconditions.source import ValueSource
 from evenkeel.specs.problem import Flaw
-from evenkeel.specs.reading.quantity import duration_text
 from evenkeel.specs.reading.walk import faults
 from evenkeel.specs.settings.mqtt import (
     MqttSettings,
@@ -41,7 +38,7 @@ from evenkeel.specs.settings.self_update import (
 from evenkeel.specs.settings.slots import SlotsSettings, SlotsSpec, slots_from
 from evenkeel.specs.settings.texts import duration_from, file_from
 from evenkeel.specs.settings.update_manager import UpdateManagerSettings, UpdateManagerSpec, update_manager_from
-from evenkeel.specs.settings.values import unheard_values, written_value
+from evenkeel.specs.settings.values import unheard_values
 
 if TYPE_CHECKING:
     from evenkeel.specs.reading.tree import Value
@@ -315,36 +312,3 @@ def _backoff(spec: BackoffSpec, flaws: list[Flaw]) -> Backoff:
     if longest < first:
         flaws.append(Flaw(("backoff", "longest"), f"expected at least the {spec.first} of `first`, got {spec.longest}"))
     return Backoff(first, longest)
-
-
-def _written_entry(noun: Any) -> dict[str, Any]:
-    if isinstance(noun, ValueSource):
-        return dict(written_value(noun))
-    return {key: value for key, value in written(noun).items() if value is not None}
-
-
-_OF_KANTO_ONLY = ("password_key", "password_variable")
-"""Settings that only a configuration of Kanto's has."""
-
-
-def written(noun: Any, usual: Any = None) -> dict[str, Any]:
-    """Settings, or a section of them, as somebody would have written them: all that differs from `usual`, or all."""
-    found: dict[str, Any] = {}
-    for name in noun.__struct_fields__:
-        if name in _OF_KANTO_ONLY:
-            continue
-        value = getattr(noun, name)
-        default = getattr(usual, name) if usual is not None else None
-        if usual is not None and value == default:
-            continue
-        first, *rest = name.split("_")
-        key = first + "".join(part.title() for part in rest)
-        if hasattr(value, "__struct_fields__"):
-            found[key] = written(value, default)
-        elif isinstance(value, Mapping):
-            found[key] = {name: _written_entry(each) for name, each in value.items()}
-        elif isinstance(value, timedelta):
-            found[key] = duration_text(value)
-        else:
-            found[key] = list(value) if isinstance(value, tuple) else value
-    return found

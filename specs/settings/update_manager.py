@@ -20,6 +20,7 @@ from evenkeel.specs.preconditions.source import TopicSource, ValueSource
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.settings.texts import duration_from
 from evenkeel.specs.settings.values import ValueSpec, values_from
+from evenkeel.specs.window import WINDOW_PATTERN, Window, window_from
 
 ConsentCommand = Literal["DOWNLOAD", "UPDATE", "ACTIVATE"]
 Failures = Literal["together", "independent"]
@@ -77,6 +78,17 @@ class ManagedRebootSpec(Struct, frozen=True, forbid_unknown_fields=True, rename=
     after: Annotated[Duration, Meta(description="The time between the announcement of the reboot and the reboot.")] = (
         "30s"
     )
+    window: (
+        Annotated[
+            str,
+            Meta(
+                extra_json_schema={"pattern": WINDOW_PATTERN},
+                description="The part of the day in which the device is rebooted, in local time, as `02:00-04:30`. Default: at "
+                "any time.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class UpdateManagerSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -160,6 +172,7 @@ class ManagedRebootSettings(Struct, frozen=True):
 
     enable: bool = True
     after: timedelta = timedelta(seconds=30)
+    window: Window | None = None
 
 
 class UpdateManagerSettings(Struct, frozen=True):
@@ -215,7 +228,9 @@ def update_manager_from(spec: UpdateManagerSpec, local: Mapping[str, bool], flaw
             duration_from(spec.owner_consent.timeout, (_ROOT, "ownerConsent", "timeout"), flaws, _SHORTEST),
         ),
         reboot=ManagedRebootSettings(
-            spec.reboot.enable, duration_from(spec.reboot.after, (_ROOT, "reboot", "after"), flaws, timedelta(0))
+            spec.reboot.enable,
+            duration_from(spec.reboot.after, (_ROOT, "reboot", "after"), flaws, timedelta(0)),
+            None if spec.reboot.window is None else window_from(spec.reboot.window, (_ROOT, "reboot", "window"), flaws),
         ),
         failures=spec.failures,
         unknown_domains=spec.unknown_domains,

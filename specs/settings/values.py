@@ -14,8 +14,7 @@ from evenkeel.specs.preconditions.source import FileSource, TopicSource, ValueSo
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.quantity import duration_text
 from evenkeel.specs.settings.texts import duration_from
-from evenkeel.specs.slots.window import BadWindow, parse_window
-from evenkeel.specs.slots.written import WINDOW_PATTERN
+from evenkeel.specs.window import WINDOW_PATTERN, window_from
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
 MOST_VALUES = 100
@@ -125,11 +124,8 @@ def _window(spec: ValueSpec, text: str, path: Path, flaws: list[Flaw]) -> Window
     for key, value in (("path", spec.path), ("maxAge", spec.max_age)):
         if value is not None:
             flaws.append(Flaw((*path, key), "means nothing for a window", "leave it out"))
-    try:
-        return WindowSource(parse_window(text))
-    except BadWindow as error:
-        flaws.append(Flaw((*path, "window"), str(error), error.hint))
-        return None
+    window = window_from(text, (*path, "window"), flaws)
+    return WindowSource(window) if window is not None else None
 
 
 def _place(text: str, path: Path, flaws: list[Flaw]) -> JsonPath | None:

@@ -11,7 +11,8 @@ from datetime import timedelta
 from msgspec import Struct
 
 from evenkeel.specs.plan import Traits
-from evenkeel.specs.slots.system import Health, OperatingSystem, Rebooting, Window, shown_bundle
+from evenkeel.specs.slots.system import Health, OperatingSystem, Rebooting, shown_bundle
+from evenkeel.specs.window import Window
 
 INSTALL_S = 1800.0
 """Seconds that an install may take by itself: slow flash takes many minutes."""

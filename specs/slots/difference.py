@@ -14,11 +14,6 @@ about to be, and something is outstanding: a proof, a mark, the slot that boots 
 `mark good`, `mark bad`, `mark active`: a mark that a person asks for. `keep`: the device runs something that evenkeel did not
 boot, and the spec says to tell it only."""
 
-BUNDLES = "stored bundles"
-"""The subject of bundles that nobody needs any more; no document has a name with a blank in it."""
-SYSTEM = "operating system"
-"""The subject of a system that nobody asks for any more."""
-
 
 class SlotsDifference(Difference, frozen=True):
     """All that differs for the operating system, and what has to be done.

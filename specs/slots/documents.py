@@ -14,9 +14,9 @@ from evenkeel.specs.documents.reference import Claim, Reference
 from evenkeel.specs.documents.written import MetadataSpec
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.quantity import duration_text, parse_duration
-from evenkeel.specs.slots.system import Health, OperatingSystem, Window
-from evenkeel.specs.slots.window import BadWindow, parse_window
+from evenkeel.specs.slots.system import Health, OperatingSystem
 from evenkeel.specs.slots.written import SHA256_PATTERN, VERSION_PATTERN, OperatingSystemSpec
+from evenkeel.specs.window import Window, window_from
 
 Flaws = list[Flaw]
 
@@ -155,13 +155,7 @@ def _server_flaws(spec: OperatingSystemSpec) -> Iterator[Flaw]:
 
 
 def _window(text: str | UnsetType, flaws: Flaws) -> Window | None:
-    if isinstance(text, UnsetType):
-        return None
-    try:
-        return parse_window(text)
-    except BadWindow as error:
-        flaws.append(Flaw(("activation", "window"), str(error), error.hint))
-        return None
+    return None if isinstance(text, UnsetType) else window_from(text, ("activation", "window"), flaws)
 
 
 def _duration(text: str, path: Path, flaws: Flaws) -> timedelta:

@@ -12,33 +12,19 @@ from typing import ClassVar, Literal
 from msgspec import Struct
 
 from evenkeel.specs.reading.secrecy import shown_address
+from evenkeel.specs.window import Window
 
 Rebooting = Literal["self", "others"]
 """Who reboots the device into an activated slot: evenkeel itself, or somebody else, such as an update manager or a person."""
 Drift = Literal["tell", "repair"]
 """The reaction to a system that evenkeel did not boot: it is told only, or also replaced by the one that is asked for."""
 
+BUNDLES = "stored bundles"
+"""The subject of bundles that nobody needs any more; no document has a name with a blank in it."""
+SYSTEM = "operating system"
+"""The subject of a system that nobody asks for any more."""
 _SHOWN = 12
 """Digits of a digest."""
-
-
-class Window(Struct, frozen=True):
-    """A part of each day, in minutes since midnight by the local clock of the device. With `end` before `start`, or equal, it
-    ends on the next day."""
-
-    start: int
-    end: int
-
-    def wait_s(self, second: float) -> float:
-        """Seconds from this second of the day until the window is open; 0 while it is."""
-        start, end = self.start * 60, self.end * 60
-        is_open = start <= second < end if start < end else second >= start or second < end
-        return 0.0 if is_open else (start - second) % 86400
-
-    @property
-    def text(self) -> str:
-        """`02:00-04:30`."""
-        return f"{_clock(self.start)}-{_clock(self.end)}"
 
 
 class Health(Struct, frozen=True):
@@ -58,6 +44,7 @@ class OperatingSystem(Struct, frozen=True, tag="OperatingSystem"):
     boot the system has to be well within this time. `tries`: so many boots may fail before the revision does."""
 
     domain: ClassVar[str] = "slots"
+    belongings: ClassVar[tuple[str, ...]] = (SYSTEM, BUNDLES)
 
     name: str
     version: str
@@ -97,7 +84,3 @@ def bundle_key(version: str, bundle: str, sha256: str) -> str:
 def shown_bundle(bundle: str) -> str:
     """The address of a bundle without its query, which may be a secret of a signed address."""
     return shown_address(bundle.partition("?")[0].partition("#")[0])
-
-
-def _clock(minute: int) -> str:
-    return f"{minute // 60:02}:{minute % 60:02}"

@@ -9,9 +9,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from evenkeel.specs.documents.written import AbsolutePath, Duration, Name, Text
 from evenkeel.specs.slots.system import Drift, Rebooting
+from evenkeel.specs.window import WINDOW_PATTERN
 
 SHA256_PATTERN = "^[0-9a-f]{64}$"
-WINDOW_PATTERN = "^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$"
 BUNDLE_PATTERN = "^(https?|file)://"
 VERSION_PATTERN = r"^[!-~]([ -~]{0,198}[!-~])?$"
 """Printable characters of ASCII: what RAUC and os-release have as versions."""

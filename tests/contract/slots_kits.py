@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, get_args
 
 from tests.engines.bundle_server import BundleServer
 from tests.engines.bundles import Bundle as RealBundle
@@ -102,9 +102,7 @@ class MemorySlotsKit:
         self.engine: SlotsEngine = self.memory
 
     def system(self, version: str, fault: str = "", *, has: str = "", panics: bool = False) -> OperatingSystem:
-        flaws: dict[str, Flaw] = {"wrong-ca": "wrong CA", "no-bundle": "no bundle"}
-        flaws |= {"expired": "expired", "truncated": "truncated", "missing": "missing", "denied": "denied"}
-        flaws |= {"unreachable": "unreachable", "other-digest": "other digest"}
+        flaws: dict[str, Flaw] = {each.replace(" ", "-").lower(): each for each in get_args(Flaw)}
         compatible = "another device" if fault == "wrong-compatible" else COMPATIBLE
         address = f"https://bundles.example/{version}-{fault}-{has}.raucb"
         self.world.served[address] = Bundle(

@@ -69,7 +69,7 @@ def _kit(request: pytest.FixtureRequest, stack: ExitStack, folder: Path, *, keep
         double.start()
         stack.callback(double.kill)
         return RaucKit(double, address, folder, keeps_primary=keeps)
-    system = {"activate-installed": "false"} if keeps else {}
+    system = {"bundle-formats": "plain"} | ({"activate-installed": "false"} if keeps else {})
     device = stack.enter_context(rauc_device(request.getfixturevalue("bundles"), FACTORY, system))
     return RaucKit(device, device.bus.address, folder, keeps_primary=keeps)
 
@@ -164,6 +164,54 @@ async def test_a_bad_bundle_is_refused_before_anything_is_written(kit: SlotsKit,
         assert isinstance(outcome, Failed), outcome
         if isinstance(action, Inspect):
             assert words in outcome.message
+    assert (kit.content("A"), kit.content("B"), kit.next_boot()) == (FACTORY, before, "A")
+
+
+EARLY = "the signature does not hold yet: certificate is not yet valid; is the clock of this device right?"
+
+
+@pytest.mark.parametrize(
+    ("fault", "at", "kind", "words"),
+    [
+        ("not-yet-valid", Inspect, Retry, EARLY),
+        ("expired", Inspect, Failed, "the signature does not hold: certificate has expired"),
+        ("truncated", Inspect, Failed, "this is no bundle, or a part of one: Invalid bundle format"),
+        ("format", Inspect, Failed, "Bundle format 'verity' not allowed"),
+        ("manifest", Inspect, Failed, "Failed to load manifest: "),
+        ("no-slot", Install, Failed, "No target slot for class nothing of image system.img found"),
+        ("rejected", Install, Failed, "Bundle rejected: Hook returned: "),
+    ],
+)
+async def test_all_updaters_refuse_for_the_same_reason_at_the_same_point(
+    kit: SlotsKit, fault: str, at: type[Action], kind: type[Failed | Retry], words: str
+) -> None:
+    await refuses(kit, fault, at, kind, words)
+
+
+@pytest.mark.parametrize("kit", ["memory, grub, keeps", "newer rauc, keeps"], indirect=True)
+@pytest.mark.parametrize(
+    ("fault", "at", "words"),
+    [
+        ("newer-rauc", Inspect, "Failed to check manifest: Minimum RAUC version in manifest (9.0) is newer than "),
+        ("minimum-version", Install, "Version mismatch: Expected at least '9.0' but bundle manifest has '1.5.0'"),
+    ],
+)
+async def test_so_do_those_that_know_more_than_debian_s(
+    kit: SlotsKit, fault: str, at: type[Action], words: str
+) -> None:
+    """`min-bundle-version` is there since 1.12, `min-rauc-version` since 1.14."""
+    await refuses(kit, fault, at, Failed, words)
+
+
+async def refuses(kit: SlotsKit, fault: str, at: type[Action], kind: type[Failed | Retry], words: str) -> None:
+    system, before = kit.system("1.5.0", fault), kit.content("B")
+    await done(kit, Fetch(system))
+    inspected, installed = await do(kit, Inspect(system)), await do(kit, install(kit, system))
+    outcome = inspected if at is Inspect else installed
+    assert isinstance(outcome, kind), outcome
+    assert outcome.message.startswith(words)
+    assert isinstance(inspected, Done) == (at is Install), inspected
+    assert isinstance(installed, Failed | Retry), installed  # RAUC 1.8 crashes over a manifest that it cannot read
     assert (kit.content("A"), kit.content("B"), kit.next_boot()) == (FACTORY, before, "A")
 
 

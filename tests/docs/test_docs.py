@@ -21,6 +21,7 @@ import pytest
 from tests.places import ROOT
 
 from evenkeel.controller.cli import commands
+from evenkeel.controller.drivers.slots.memory.world import Flaw as BundleFlaw
 from evenkeel.controller.journal.file import Reason
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.feedback import ConditionName, Kind
@@ -154,10 +155,11 @@ def test_json_is_json(block: Block) -> None:
 
 def test_the_page_about_testing_is_a_test(tmp_path: Path) -> None:
     page = DOCS / "howto" / "test-your-specs.md"
-    (spec,), (code,) = blocks(page, "yaml"), blocks(page, "python")
-    (tmp_path / "specs").mkdir()
-    (tmp_path / "specs" / "app.yaml").write_text(spec.text)
-    (tmp_path / "test_specs.py").write_text(code.text)
+    specs, codes = blocks(page, "yaml"), blocks(page, "python")
+    for folder, spec, code in zip(("specs", "os"), specs, codes, strict=True):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "it.yaml").write_text(spec.text)
+        (tmp_path / f"test_{folder}.py").write_text(code.text)
     environment = {**os.environ, "PYTHONPATH": str(ROOT / ".dev")}
     command = [
         sys.executable,
@@ -172,7 +174,14 @@ def test_the_page_about_testing_is_a_test(tmp_path: Path) -> None:
     ]
     done = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True, timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{code.text.count('def test_')} passed" in done.stdout
+    passed = sum(code.text.count("def test_") for code in codes) + 2  # one of them with three bundles
+    assert f"{passed} passed" in done.stdout
+
+
+def test_the_page_about_testing_has_all_faults_of_bundles() -> None:
+    page = (DOCS / "howto" / "test-your-specs.md").read_text()
+    told = re.findall("`([^`]+)`", "".join(re.findall(r"^\| `flaw`, of the \w+ \|(.+)\|$", page, re.MULTILINE)))
+    assert sorted(told) == sorted(flaw for flaw in get_args(BundleFlaw) if flaw)
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------

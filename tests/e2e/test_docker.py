@@ -16,7 +16,10 @@ from tests.engines.dockerd import Dockerd
 from tests.engines.images import hello, sleeper
 from tests.engines.proxy import Proxy
 from tests.engines.registry import Registry
+from tests.faults.account import Accounting, Chronicle
 from tests.sampling import sampled
+
+from evenkeel.controller.cycle.stage import StageLimits
 
 from .device import CLOCKS, DockerDevice, component_images, data, instances, killing
 
@@ -322,6 +325,68 @@ def test_kill_9_before_and_after_a_write(device: DockerDevice, dockerd: Dockerd,
         assert found["rec"][0]["Config"]["Image"] == "docker.io/library/sleeper:2"
         assert found["db"][0]["HostConfig"]["RestartPolicy"]["Name"] == "always"
     device.check_numbers()
+
+
+FLEET = [f"app-{number:02}" for number in range(20)]
+
+
+def fleet(image: str) -> list[str]:
+    return [spec(name, image, QUICK) for name in FLEET]
+
+
+def test_kill_9_while_twenty_are_switched(device: DockerDevice, dockerd: Dockerd, tmp_path: Path) -> None:
+    """All are changed by one update, which is killed before or after one of its writes, and another controller ends it. The
+    engine's own account says: an instance of each was there all the time, and one ran but for its own switch, from the stop of
+    the old one to the start of the new one. There was one such time for each, whether it was cut in two or not."""
+    moments = [(at, ("before", "after")[at // 3 % 2]) for at in range(1, 110, 3)]
+    for at, when in sampled(moments, 1, "kill -9 of twenty"):
+        device.address = dockerd.address
+        device.settings()
+        device.write(*fleet("sleeper:1"))
+        device.run("apply", "--yes")
+        first = device.newest()
+        with Proxy(tmp_path / f"{when}{at}.sock", dockerd.socket) as proxy, Chronicle(dockerd) as chronicle:
+            device.address = proxy.address
+            device.settings()
+            accounts = {name: Accounting(dockerd, proxy, name, FLEET, chronicle) for name in FLEET}
+            device.write(*fleet("sleeper:2"))
+            victims: list[subprocess.Popen[str]] = []
+            if when == "before":
+                proxy.before = killing(victims, at)
+            else:
+                proxy.after = killing(victims, at)
+            victims.append(device.run_at(CLOCKS[at % 3]))
+            assert victims[0].wait(120) == -signal.SIGKILL
+            check_present(dockerd, proxy)
+            process = device.run_at(CLOCKS[at // 3 % 3])
+            device.until_settled(dict.fromkeys(FLEET, "running"))
+            assert ended(process, signal.SIGTERM)[0] == 0
+            for name, accounting in accounts.items():
+                account = accounting.end()
+                assert account.touched == ()
+                assert account.absences == 0, f"{name}: there was a moment without an instance"
+                assert [gap.is_over for gap in account.gaps] == [True], f"{name}: one switch, one time away"
+                assert account.gaps[0].happened == ("start",), f"{name}: nothing else keeps the new one from starting"
+                assert account.happened("create", "start", "die", "destroy") == ["create", "die", "start", "destroy"]
+        found = instances(dockerd)
+        assert {name: [each["Config"]["Image"] for each in found[name]] for name in found} == {
+            name: ["docker.io/library/sleeper:2"] for name in FLEET
+        }
+        kinds = [entry.kind for entry in device.said() if entry.seq > first]
+        assert kinds.count("revision-good") == 1
+        assert not {"revision-failed", "rolling-back"} & set(kinds)
+    device.check_numbers()
+
+
+def check_present(dockerd: Dockerd, proxy: Proxy) -> None:
+    """Right after the kill: each runs, or is in the middle of its own switch. No more are so than there are places."""
+    found = instances(dockerd)
+    assert sorted(found) == FLEET, "lost"
+    away = {name: each for name, each in found.items() if not any(instance["State"]["Running"] for instance in each)}
+    assert len(away) <= StageLimits().parallel, sorted(away)
+    for name, each in away.items():
+        assert len(each) == 2, f"{name}: the old one and the new one"
+        assert any(f"POST /containers/{instance['Id']}/stop" in proxy.writes for instance in each), name
 
 
 def test_an_apply_asks_the_engine_little(device: DockerDevice, dockerd: Dockerd, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from tests.e2e.device import CLOCKS, SABOTEUR
 from tests.sampling import sampled
 from tests.until import until
 
+from evenkeel.controller.cycle.stage import StageLimits
 from evenkeel.controller.drivers.containers.memory import WorldContainer, foreign_id
 from evenkeel.controller.journal.journal import read_journal
 from evenkeel.specs.containers.container import Port
@@ -171,7 +172,7 @@ def test_power_loss_at_any_moment(
         process = device.begin(kill_at=kill_at, clock=CLOCKS[kill_at % 3])
         code, _, errors = ended(process)
         assert code == -signal.SIGKILL, errors
-        assert _here(settled, wanted) <= set(device.instances()), "lost"
+        _check_present(device, _here(settled, wanted))
         numbers = device.numbers()
         clock = CLOCKS[kill_at // 3 % 3]
         process = device.begin(clock=clock)
@@ -191,6 +192,17 @@ def test_power_loss_at_any_moment(
     failed = {kill_at: outcome.exception() for kill_at, outcome in outcomes.items() if outcome.exception()}
     lines = moments.read_text().splitlines()
     assert not failed, "\n".join(f"{lines[kill_at - 1]}: {str(why)[:2000]}" for kill_at, why in failed.items())
+
+
+def _check_present(device: Sabotaged, names: set[str]) -> None:
+    """Right after the kill each of these runs, but for those in the middle of their own switch, where the old one and the new
+    one are there; of these there are as many as there are places."""
+    found = device.instances()
+    assert names <= set(found), "lost"
+    away = {name: [kept.state for kept in found[name]] for name in names}
+    away = {name: states for name, states in away.items() if "running" not in states}
+    assert all(len(states) == 2 for states in away.values()), away
+    assert len(away) <= StageLimits().parallel, away
 
 
 def _check(device: Sabotaged, images: dict[str, str], story: tuple[Kind, ...]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -24,6 +25,11 @@ touch "$folder/at-half"
 while [ -e "$folder/hold-half" ]; do sleep 0.02; done
 dd if="$RAUC_IMAGE_NAME" of="$RAUC_SLOT_DEVICE" bs={half} skip=1 seek=1 conv=notrunc status=none
 """
+_REJECTING = """\
+#!/bin/sh
+echo "not on this device" >&2
+exit 10
+"""
 _MANIFEST = """\
 [update]
 compatible={compatible}
@@ -31,10 +37,11 @@ version={version}
 description=made by a test
 
 [bundle]
-format=plain
+format={form}
 
 [hooks]
 filename=hook
+{more}
 
 [image.{slot_class}]
 filename=system.img
@@ -74,11 +81,13 @@ class Bundles:
             _run("openssl", "req", "-x509", *_CURVE, *files, "-days", "3650", "-subj", f"/CN=tests {name}", *usage)
         self._signer("signer", "ca", "20200101000000Z", "20491231000000Z")
         self._signer("expired", "ca", "20200101000000Z", "20200102000000Z")
+        self._signer("early", "ca", "20480101000000Z", "20491231000000Z")
         self._signer("stranger", "another-ca", "20200101000000Z", "20491231000000Z")
 
     def make(self, version: str, fault: str = "", *, panics: bool = False) -> Bundle:
-        """`fault`: `wrong-ca`, `expired`, `wrong-compatible`, `truncated`, `no-bundle`, `no-slot`, `breaks` (when half of it is
-        written); "" is a good one. `panics`: the system in it does not come up."""
+        """`fault`: `wrong-ca`, `expired`, `not-yet-valid`, `wrong-compatible`, `truncated`, `no-bundle`, `no-slot`, `format`
+        (verity), `manifest` (it cannot be read), `rejected` (by its own hook), `breaks` (when half of it is written); "" is
+        a good one. `panics`: the system in it does not come up."""
         key = (version, fault, panics)
         if key not in self._made:
             self._made[key] = self._make(*key)
@@ -95,23 +104,42 @@ class Bundles:
         source = self.folder / "content"
         shutil.rmtree(source, ignore_errors=True)
         source.mkdir()
-        (source / "system.img").write_bytes(content)
-        (source / "hook").write_text(_TORN.format(half=IMAGE_BYTES // 2, then="exit 1" if fault == "breaks" else ""))
+        incompressible = os.urandom(IMAGE_BYTES)  # a verity bundle has to have some size
+        (source / "system.img").write_bytes(incompressible if fault == "format" else content)
+        hook = _TORN.format(half=IMAGE_BYTES // 2, then="exit 1" if fault == "breaks" else "")
+        (source / "hook").write_text(_REJECTING if fault == "rejected" else hook)
         (source / "hook").chmod(0o755)
         (source / "manifest.raucm").write_text(
             _MANIFEST.format(
                 compatible="another device" if fault == "wrong-compatible" else COMPATIBLE,
                 version=version,
                 slot_class="nothing" if fault == "no-slot" else "rootfs",
+                form="verity" if fault == "format" else "plain",
+                more="hooks=install-check" if fault == "rejected" else "",
                 hooks="install",
             )
         )
-        signer = {"wrong-ca": "stranger", "expired": "expired"}.get(fault, "signer")
+        if fault == "manifest":
+            self._seal_unread(source, path)
+            return Bundle(path, version, content)
+        signer = {"wrong-ca": "stranger", "expired": "expired", "not-yet-valid": "early"}.get(fault, "signer")
         files = (f"--cert={self.folder}/{signer}.crt", f"--key={self.folder}/{signer}.key")
         _run("rauc", *files, "bundle", str(source), str(path))
         if fault == "truncated":
             path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
         return Bundle(path, version, content)
+
+    def _seal_unread(self, source: Path, path: Path) -> None:
+        """Make a bundle with a manifest that RAUC would not take: a squashfs, its signature, and the size of that."""
+        (source / "manifest.raucm").write_text("no manifest\n")
+        _run("mksquashfs", str(source), str(path), "-all-root", "-noappend", "-no-progress")
+        signer = ("-signer", f"{self.folder}/signer.crt", "-inkey", f"{self.folder}/signer.key")
+        signed = self.folder / "signature"
+        how = ("-binary", "-nosmimecap", "-md", "sha256", "-outform", "DER")
+        _run("openssl", "cms", "-sign", *how, *signer, "-in", str(path), "-out", str(signed))
+        signature = signed.read_bytes()
+        with path.open("ab") as file:
+            file.write(signature + len(signature).to_bytes(8, "big"))
 
     def _signer(self, name: str, authority: str, begins: str, ends: str) -> None:
         """A certificate with dates of its own, for which openssl wants a register of an authority."""

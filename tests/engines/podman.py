@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from evenkeel.specs.containers.image import normal_image
@@ -92,6 +92,16 @@ network_backend = "netavark"
             "DISABLE_HC_SYSTEMD": "true",
             **self.ground.environment,
         }
+
+    @contextlib.contextmanager
+    def without_timers(self) -> Iterator[None]:
+        """Nobody runs healthchecks, as on a machine without systemd."""
+        if self._timers is not None:
+            self._timers.close()
+        try:
+            yield
+        finally:
+            self._timers = Timers(self)
 
     def clear(self) -> None:
         """Removes all containers, networks and volumes that somebody made; the images stay."""

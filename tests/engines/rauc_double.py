@@ -39,6 +39,13 @@ _FAULTS = {
     "not-yet-valid": "signature verification failed: Verify error: certificate is not yet valid",
     "truncated": "Invalid bundle format: Signature size is 0",
     "no-bundle": "Invalid bundle format: Signature size (4336799815442382346) exceeds bundle size",
+    "format": "Bundle format 'verity' not allowed",
+    "manifest": "Failed to load manifest: Key file contains line “no manifest” which is not a key-value pair",
+    "newer-rauc": "Failed to check manifest: Minimum RAUC version in manifest (9.0) is newer than current version (1.15)",
+}
+_FAULTS_OF_INSTALLS = {
+    "rejected": "Bundle rejected: Hook returned: 'not on this device'",
+    "minimum-version": "Version mismatch: Expected at least '9.0' but bundle manifest has '1.5.0'",
 }
 _STEPS = ((20, "Checking bundle"), (40, "Checking manifest contents"), (60, "Determining target install group"))
 
@@ -311,6 +318,8 @@ class RaucDouble:
                 _ERROR,
                 f"Installation error: Compatible mismatch: Expected '{COMPATIBLE}' but bundle manifest has '{theirs}'",
             )
+        if found["fault"] in _FAULTS_OF_INSTALLS:
+            raise No(_ERROR, _FAULTS_OF_INSTALLS[found["fault"]])
         if found["class"] != "rootfs":
             raise No(_ERROR, f"Installation error: No target slot for class {found['class']} of image system.img found")
         target = next(slot for name, slot in self.slots.items() if name not in (self.booted, RESCUE))

@@ -8,6 +8,7 @@ import base64
 import contextlib
 import http.client
 import json
+import re
 import shutil
 import signal
 import ssl
@@ -113,6 +114,11 @@ class Registry:
         if status != 201:
             raise RuntimeError(f"cannot push a manifest: {status} {answer!r}")
         return headers["Docker-Content-Digest"]
+
+    def sent(self, name: str, digest: str) -> list[str]:
+        """The status of each answer to a request for a blob: 200 for all of it, 206 for the rest of it."""
+        text = (self.folder / "registry.log").read_text(errors="replace")
+        return re.findall(rf'"GET /v2/{re.escape(name)}/blobs/{digest} HTTP/[\d.]+" (\d+)', text)
 
     def reference(self, name: str, tag: str = "") -> str:
         return f"{self.host}/{name}" + (f":{tag}" if tag else "")

@@ -6,6 +6,7 @@ between them by the same clock of the same machine.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -48,11 +49,54 @@ class Account(NamedTuple):
         return [each.what for each in self.moments if each.what in what]
 
 
+class Chronicle:
+    """All that happens to containers, read again and again in a thread of its own: of all that has happened an engine keeps the
+    last 256 events, and more happens while many containers are switched."""
+
+    def __init__(self, dockerd: Dockerd) -> None:
+        self._dockerd, self._read_ns = dockerd, time.time_ns()
+        self._found: dict[tuple[int, str, str], Any] = {}
+        self._reading, self._ends = threading.Lock(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="chronicle", daemon=True)
+
+    def __enter__(self) -> Chronicle:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.set()
+        self._thread.join(60)
+
+    def events(self) -> list[Any]:
+        """All since the beginning, in the order in which they happened."""
+        self._read()
+        return [self._found[key] for key in sorted(self._found)]
+
+    def _run(self) -> None:
+        while not self._ends.wait(0.3):
+            self._read()
+
+    def _read(self) -> None:
+        with self._reading:
+            until_ns = time.time_ns()
+            for event in _events(self._dockerd, self._read_ns, until_ns):
+                self._found[event["timeNano"], event["Actor"]["ID"], event["Action"]] = event
+            self._read_ns = until_ns - _AGAIN_NS
+
+
+_AGAIN_NS = 10**9
+"""What has just happened may be told a moment later; so it is read twice."""
+
+
 class Accounting:
     """Begins when it is made."""
 
-    def __init__(self, dockerd: Dockerd, proxy: Proxy, name: str, beside: Sequence[str] = ()) -> None:
-        """`beside`: names of containers that something may happen to, too."""
+    def __init__(
+        self, dockerd: Dockerd, proxy: Proxy, name: str, beside: Sequence[str] = (), chronicle: Chronicle | None = None
+    ) -> None:
+        """`beside`: names of containers that something may happen to, too. `chronicle`: where more happens than the engine
+        keeps."""
+        self._chronicle = chronicle
         self._dockerd, self._proxy, self._name, self._beside = dockerd, proxy, name, beside
         listed = dockerd.api("GET", "/containers/json", all=True)[1]
         mine = {each["Id"]: each["State"] for each in listed if each["Labels"].get(_NAME_LABEL) == name}
@@ -73,9 +117,9 @@ class Accounting:
 
     def _events(self) -> list[Any]:
         """What happened to containers since the beginning; of all that has happened an engine keeps the last 256."""
-        since, until = _seconds(self._since_ns), _seconds(time.time_ns())
-        found = self._dockerd.api("GET", "/events", since=since, until=until, filters={"type": ["container"]})[1]
-        return found if isinstance(found, list) else [found] if found else []
+        if self._chronicle is not None:
+            return [event for event in self._chronicle.events() if event["timeNano"] > self._since_ns]
+        return _events(self._dockerd, self._since_ns, time.time_ns())
 
     def _folded(self, moments: Sequence[Moment]) -> tuple[int, list[tuple[int, int]]]:
         """How often nothing was there any more, and from when to when nothing ran; 0 for a gap that has no end."""
@@ -115,6 +159,12 @@ class Accounting:
         ]
         writes = tuple(_word(each) for each in asked if not each.startswith(("GET", "HEAD")))
         return Gap(ended_ns > 0, tuple(happened), writes, asked.count("GET /containers/json"))
+
+
+def _events(dockerd: Dockerd, since_ns: int, until_ns: int) -> list[Any]:
+    since, until = _seconds(since_ns), _seconds(until_ns)
+    found = dockerd.api("GET", "/events", since=since, until=until, filters={"type": ["container"]})[1]
+    return found if isinstance(found, list) else [found] if found else []
 
 
 def _seconds(ns: int) -> str:

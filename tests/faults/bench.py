@@ -12,7 +12,7 @@ from tests.engines.dockerd import Dockerd
 from tests.engines.engine_faults import Fault
 from tests.engines.proxy import Proxy
 
-from .account import Account, Accounting
+from .account import Account, Accounting, Chronicle
 
 SUBJECT = "web"
 """What every story is about."""
@@ -75,9 +75,10 @@ class Bench:
 
     async def _play(self) -> None:
         about = self._story.about
-        accountings = [Accounting(self._dockerd, self._proxy, name, about) for name in about]
-        await self._story.turn()
-        accounts = [accounting.end() for accounting in accountings]
+        with Chronicle(self._dockerd) as chronicle:
+            accountings = [Accounting(self._dockerd, self._proxy, name, about, chronicle) for name in about]
+            await self._story.turn()
+            accounts = [accounting.end() for accounting in accountings]
         assert accounts[0].touched == (), f"it is not about these ({self._proxy.met})"
         assert {name: self._identity(name) for name in self._beside} == self._beside, "it is not about these"
         for account in accounts:

@@ -69,6 +69,18 @@ async def test_an_update_converges_whatever_happens_to_one_request(
         await every_fault(bench, kind, KINDS[kind])
 
 
+async def test_a_stop_that_is_only_claimed_lets_no_successor_run_beside_it(
+    clean_dockerd: Dockerd, tmp_path: Path
+) -> None:
+    def tell(dockerd: Dockerd, proxy: Proxy, folder: Path) -> Story:
+        return Switch(dockerd, proxy, folder, LOCAL)
+
+    async with a_bench(clean_dockerd, tmp_path, tell) as bench:
+        writes = [asked for asked in await bench.requests() if asked.startswith("POST /containers/")]
+        stop = next(number for number, asked in enumerate(writes) if asked.endswith("/stop"))
+        assert (await bench.disturbed(stop, ALL["304"], only="POST /containers/")).endswith("/stop")
+
+
 @pytest.mark.timeout(6 * 3600)
 @pytest.mark.parametrize("name", STORIES)
 async def test_whatever_is_no_switch_stops_nothing(clean_dockerd: Dockerd, tmp_path: Path, name: str) -> None:

@@ -39,7 +39,9 @@ _WHOLE = {"e7": "current-state"}
 _TERMINATED, _WHILE = "e16", ("identifying", "downloading", "waiting-for-its-reboot", "asking-the-owner")
 """The file in which the manager is told to end, and at what it was each time."""
 _THINGS = ("e13", "things")
-"""About Eclipse Ditto's messages, not the topics of an update manager."""
+"""About Eclipse Ditto's messages, not the topics of an update manager: the file that `test_things` plays, and the scenario of
+e14 in which the broker is restarted. Of that one the recording has no contents, and nothing that the manager says after
+the restart, because the original says nothing any more (B-12). What evenkeel says then is `test_thg_8`."""
 _SETTINGS: tuple[tuple[str, str], ...] = (
     ("approve-after-phase-timeout", "phase=2 consent=6 asks=all"),
     ("never-answered", "phase=2 consent=6 asks=all"),

@@ -12,14 +12,15 @@ from evenkeel.specs.kanto.topics import topic_prefix
 from evenkeel.specs.operations.conduct import Conduct
 from evenkeel.specs.preconditions.source import FileSource, TopicSource, WindowSource
 from evenkeel.specs.problem import Flaw, path_text
-from evenkeel.specs.settings.settings import Settings, settings_from, written
+from evenkeel.specs.settings.settings import Settings, settings_from
 from evenkeel.specs.settings.update_manager import (
     ManagedRebootSettings,
     OwnerConsentSettings,
     UpdateManagerAgent,
     UpdateManagerSettings,
 )
-from evenkeel.specs.slots.system import Window
+from evenkeel.specs.settings.written import written
+from evenkeel.specs.window import Window
 
 BROKER: dict[str, Any] = {"mqtt": {"enabled": True}}
 LOCAL: dict[str, Any] = {"updateAgent": {"enable": True}, "selfUpdateAgent": {"enable": True}}
@@ -73,7 +74,7 @@ EVERYTHING: dict[str, Any] = {
     "reportFeedbackInterval": "0s",
     "currentStateDelay": "0s",
     "ownerConsent": {"commands": ["ACTIVATE", "DOWNLOAD", "ACTIVATE"], "timeout": "5m"},
-    "reboot": {"enable": False, "after": "0s"},
+    "reboot": {"enable": False, "after": "0s", "window": "02:00-04:30"},
     "failures": "independent",
     "unknownDomains": "fail",
     "newDesiredState": "supersede",
@@ -95,7 +96,7 @@ MEANT = UpdateManagerSettings(
     report_feedback_interval=timedelta(0),
     current_state_delay=timedelta(0),
     owner_consent=OwnerConsentSettings(("DOWNLOAD", "ACTIVATE"), timedelta(minutes=5)),
-    reboot=ManagedRebootSettings(enable=False, after=timedelta(0)),
+    reboot=ManagedRebootSettings(enable=False, after=timedelta(0), window=Window(120, 270)),
     failures="independent",
     unknown_domains="fail",
     new_desired_state="supersede",
@@ -172,6 +173,10 @@ NO_NAME = "expected the name of a domain; letters, digits and _ . -, beginning w
             f"ownerConsent.commands[1]: {ONE_OF} `download`; did you mean `DOWNLOAD`?",
         ),
         ({"ownerConsent": {"timeout": "0s"}}, "ownerConsent.timeout: expected a duration of at least 1ms, got 0s; "),
+        (
+            {"reboot": {"window": "2-4"}},
+            "reboot.window: expected two times of the day; write it as `02:00-04:30`",
+        ),
         ({"phaseTimeout": "0s"}, "phaseTimeout: expected a duration of at least 1ms, got 0s; "),
         ({"phaseTimeout": 600}, "phaseTimeout: expected a duration, got the number 600; write `600s`"),
         (

@@ -9,10 +9,11 @@ import pytest
 from evenkeel.specs.codec import changed
 from evenkeel.specs.plan import Change, Plan
 from evenkeel.specs.problem import Place
-from evenkeel.specs.slots.difference import BUNDLES, SlotsDifference
-from evenkeel.specs.slots.difference import SYSTEM as SLOTS
+from evenkeel.specs.slots.difference import SlotsDifference
 from evenkeel.specs.slots.observed import BundleSeen, SlotSeen, SlotsSeen
-from evenkeel.specs.slots.system import Health, OperatingSystem, Window
+from evenkeel.specs.slots.system import BUNDLES, Health, OperatingSystem
+from evenkeel.specs.slots.system import SYSTEM as SLOTS
+from evenkeel.specs.window import Window
 from evenkeel.templates.plan_json import plan_value
 from evenkeel.templates.plan_text import plan_lines
 from evenkeel.templates.planned import planned

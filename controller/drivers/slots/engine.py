@@ -32,7 +32,8 @@ from evenkeel.specs.slots.actions import (
     Restore,
 )
 from evenkeel.specs.slots.observed import SlotSeen, SlotsLook, SlotsSeen
-from evenkeel.specs.slots.system import OperatingSystem, Window
+from evenkeel.specs.slots.system import OperatingSystem
+from evenkeel.specs.window import Window
 
 _ON_THE_DEVICE = "file://"
 LOOK_S = 20.0

@@ -11,6 +11,7 @@ from evenkeel.controller.dbus.bus import BusAnswer, SystemBus
 from evenkeel.controller.dbus.logind import objections, obstacle, reboot
 from evenkeel.controller.dbus.systemd import unit
 from evenkeel.controller.process.boot import boot_id
+from evenkeel.controller.process.clock import second_of_day
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 
 CHECK_S = 60.0
@@ -36,8 +37,7 @@ class SystemMachine:
         return time.monotonic()  # on Linux it begins with the boot, and stands still while the device is suspended
 
     def second_of_day(self) -> float:
-        local = time.localtime()
-        return local.tm_hour * 3600.0 + local.tm_min * 60.0 + local.tm_sec
+        return second_of_day()
 
     async def wait(self, seconds: float) -> bool:
         await asyncio.sleep(min(seconds, WAIT_S))

@@ -65,9 +65,6 @@ class ContainerComponents:
     def wanted_before(self, activity: Activity) -> ContainersWanted:
         return wanted_before(self._conduct, activity)
 
-    def needs(self, action: ActivityAction, want: ContainersWanted) -> Sequence[str]:
-        return [need for container, _ in _only(action, want).documents for need in container.depends_on]
-
     async def standing(self, action: ActivityAction, want: ContainersWanted, oversight: Oversight) -> Standing:
         """The standing of a component now. The end of one that is started again and again shows only with time."""
         seen = await self._driving.look_at(self._look(_only(action, want), action.subject), oversight)

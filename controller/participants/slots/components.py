@@ -14,13 +14,13 @@ from evenkeel.controller.participants.driving import View
 from evenkeel.controller.participants.slots.conduct import SlotsCycles, SlotsDriving
 from evenkeel.reconcilers.gate import IsOpen
 from evenkeel.reconcilers.slots.commanded import at_the_end, leads_back, opens
-from evenkeel.reconcilers.slots.select import SlotsWanted, select
+from evenkeel.reconcilers.slots.select import SlotsWanted, as_commanded, select
 from evenkeel.reconcilers.slots.standing import commanded, standing
 from evenkeel.reconcilers.standing import Standing
 from evenkeel.specs.kanto.activity import Activity, ActivityAction, Command
-from evenkeel.specs.slots.difference import BUNDLES
 from evenkeel.specs.slots.memory import SlotsMemory
 from evenkeel.specs.slots.observed import SlotsSeen
+from evenkeel.specs.slots.system import BUNDLES
 
 _AS_COMMANDED: View[SlotsSeen, SlotsMemory] = View(lambda look: look, lambda seen: seen, commanded)
 
@@ -38,10 +38,7 @@ class SlotsComponents:
         return select(activity.target)
 
     def wanted_before(self, activity: Activity) -> SlotsWanted:
-        return select(activity.before)
-
-    def needs(self, action: ActivityAction, want: SlotsWanted) -> Sequence[str]:
-        return ()
+        return as_commanded(select(activity.before))
 
     async def drive(self, action: ActivityAction, want: SlotsWanted, command: Command, oversight: Oversight) -> str:
         return await self._drive(action.subject, want, opens(command), oversight)

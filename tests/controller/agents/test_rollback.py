@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import pytest
 from tests.controller.agents.harness import Device, asked, lines, statuses
+from tests.sampling import sampled
 from tests.until import soon
 from tests.virtual import run
 
@@ -111,7 +112,8 @@ def baselines_of(kinds: tuple[str, ...]) -> tuple[str | None, ...]:
 
 
 @pytest.mark.parametrize(
-    ("state", "kinds", "baseline"), [(state, kinds, each) for state, kinds in CASES for each in baselines_of(kinds)]
+    ("state", "kinds", "baseline"),
+    sampled([(state, kinds, each) for state, kinds in CASES for each in baselines_of(kinds)], 65, "rollback"),
 )
 def test_rollback_restores_the_world(state: str, kinds: tuple[str, ...], baseline: str | None) -> None:
     async def scenario() -> None:

@@ -505,7 +505,7 @@ def _instance(kept: WorldContainer) -> Instance:
 
 
 @settings(
-    max_examples=EXAMPLES or 40,
+    max_examples=EXAMPLES or 30,
     derandomize=not EXAMPLES,
     database=None,
     deadline=None,

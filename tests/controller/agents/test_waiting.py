@@ -292,6 +292,27 @@ def test_one_baseline_is_not_cut_short_by_a_command_for_another() -> None:
     run(story())
 
 
+def test_one_baseline_that_waits_is_not_cut_short_by_a_command_for_another() -> None:
+    """But by the next one for itself, also behind that."""
+
+    async def story() -> None:
+        device = Device(catalogue={"reg.example/new:1": Image(pull="unreachable")})
+        baselines = {"one": ["containers:new"], "two": ["containers:lamp"]}
+        await device.desired("a", asked("new"), asked("lamp"), baselines=baselines)
+        device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD", "one"))
+        work = asyncio.create_task(device.agent.work())
+        await asyncio.sleep(10)
+        device.agent.arrived(COMMAND, command_message("a", "DOWNLOAD", "two"))
+        await asyncio.sleep(10)
+        assert {each.status for each in device.said() if each.baseline} == {"DOWNLOADING"}
+        device.agent.arrived(COMMAND, command_message("a", "CLEANUP", "one"))
+        await work
+        ended = [(each.baseline, each.status) for each in device.said() if each.status != "DOWNLOADING"]
+        assert ended == [("one", "DOWNLOAD_FAILURE"), ("two", "DOWNLOAD_SUCCESS"), ("one", "CLEANUP_SUCCESS")]
+
+    run(story())
+
+
 def test_an_end_that_waits_says_for_what_and_is_cut_short() -> None:
     """Between the clean-up and the last look: what cannot be looked at is not called complete, and stays in force."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -139,3 +140,24 @@ def ended(process: subprocess.Popen[str], number: signal.Signals | None = None) 
         process.send_signal(number)
     out, errors = process.communicate(timeout=PATIENCE_S)
     return process.returncode, out, errors
+
+
+def on_a_terminal(device: Device, *arguments: str, **environment: str) -> str:
+    """What the command prints on a terminal."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        device.line(*arguments), env=device.environment(**environment), stdin=slave, stdout=slave, stderr=slave
+    )
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            part = os.read(master, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    os.close(master)
+    process.wait(90)
+    return shown.decode()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-import os
-import pty
 import re
 import signal
 import socket
@@ -32,7 +30,7 @@ from evenkeel.specs.feedback import Condition
 from evenkeel.specs.output import Output
 from evenkeel.specs.settings.settings import SIMULATED
 
-from .command import ROOT, Device, ended, spec
+from .command import ROOT, Device, ended, on_a_terminal, spec
 
 pytestmark = pytest.mark.e2e
 
@@ -731,27 +729,6 @@ def test_without_arguments_it_helps(device: Device) -> None:
     shown = device.run().stdout
     assert all(summary in shown for summary in SUMMARIES.values())
     assert shown == device.run("--help").stdout
-
-
-def on_a_terminal(device: Device, *arguments: str, **environment: str) -> str:
-    """What the command prints on a terminal."""
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        device.line(*arguments), env=device.environment(**environment), stdin=slave, stdout=slave, stderr=slave
-    )
-    os.close(slave)
-    shown = b""
-    while True:
-        try:
-            part = os.read(master, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        shown += part
-    os.close(master)
-    process.wait(90)
-    return shown.decode()
 
 
 def test_colours_on_a_terminal_only_and_never_against_no_color(device: Device) -> None:

@@ -491,7 +491,7 @@ def _follows(wanted: Container) -> bool:
 
 
 @settings(
-    max_examples=EXAMPLES or 30,
+    max_examples=EXAMPLES or 20,
     derandomize=not EXAMPLES,
     database=None,
     deadline=None,

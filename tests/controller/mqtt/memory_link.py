@@ -29,6 +29,7 @@ class MemoryLink:
         self._queue: deque[tuple[int, str, bytes]] = deque()
         self._newest: dict[str, tuple[int, str, bytes]] = {}
         self._repeated: set[int] = set()
+        self._unacknowledged: dict[int, tuple[int, str, bytes]] = {}
         self._changed, self._count, self._flying = asyncio.Event(), 0, 0
         line: Any = SimpleNamespace(acknowledge=self._acknowledge)
         self._session = Session(line, WINDOW, BrokerLimits("broker:memory"))
@@ -49,7 +50,15 @@ class MemoryLink:
             self._count += 1
             self._newest[topic] = (self._count, topic, text.encode())
             self._queue.append(self._newest[topic])
+            self._unacknowledged[self._count] = self._newest[topic]
         self._changed.set()
+
+    def follow(self, former: MemoryLink) -> None:
+        """The session of a process that has ended: what it has not acknowledged comes again."""
+        self._count = former._count
+        self._repeated |= set(former._unacknowledged)
+        self._unacknowledged = dict(former._unacknowledged)
+        self._queue.extend(former._unacknowledged.values())
 
     def deliver_again(self, topic: str) -> None:
         """The broker has not heard that the newest message of a topic was acknowledged."""
@@ -64,6 +73,7 @@ class MemoryLink:
 
     def _acknowledge(self, packet: int) -> None:
         self.acknowledged.append(packet)
+        self._unacknowledged.pop(packet, None)
         self._flying -= 1
         self._changed.set()
 

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -23,7 +24,7 @@ from tests.until import PATIENCE_S
 from tests.until import until as wait_until
 
 from evenkeel.controller.mqtt import Message, MqttLink
-from evenkeel.controller.mqtt.access import client_id_of
+from evenkeel.controller.mqtt.access import client_id_of, read_access
 from evenkeel.specs.errors import Refused, TooLarge, Unavailable
 from evenkeel.specs.settings.mqtt import MqttSettings, MqttVersion, TlsSettings, WillSettings
 from evenkeel.specs.settings.settings import Backoff
@@ -792,7 +793,7 @@ async def test_a_small_packet_does_not_wait_for_the_acknowledgement_of_another(
         ),
     ],
 )
-async def test_who_is_not_who_it_should_be_is_not_talked_to(
+async def test_cfg_8_who_is_not_who_it_should_be_is_not_talked_to(
     mosquitto: Mosquitto, files: dict[str, str], host: str, why: str
 ) -> None:
     broker = mosquitto(secure=True)
@@ -800,6 +801,14 @@ async def test_who_is_not_who_it_should_be_is_not_talked_to(
     async with link(broker, broker=f"ssl://{host}:{broker.tls_port}", tls=tls) as it:
         await until(lambda: it.why != "not started")
         assert it.why.endswith(why)
+
+
+def test_cfg_8_the_broker_is_verified_and_old_tls_is_not_spoken(mosquitto: Mosquitto) -> None:
+    broker = mosquitto(secure=True)
+    tls = read_access(MqttSettings(broker="ssl://localhost", tls=certificates(broker))).tls
+    assert tls is not None
+    assert (tls.verify_mode, tls.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert tls.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
 async def test_who_speaks_in_clear_to_a_port_for_tls_is_asked_whether_it_is_one(mosquitto: Mosquitto) -> None:

@@ -10,6 +10,8 @@ ITEMS = tuple(f"{group}-{number}" for group, many in _MANY.items() for number in
 
 _LINK = "about Kanto's client of the broker; evenkeel has one connection for all its roles (tests/controller/mqtt)"
 
+_OPTIONS, _FILES = "about settings (tests/specs/", "about settings (tests/controller/"
+
 NOWHERE: dict[str, str] = {
     **dict.fromkeys(("TOP-7", "TOP-8", "TOP-10"), _LINK),
     "CON-13": "about Kanto's library for the owner's display, which is no part of the update manager",
@@ -17,8 +19,11 @@ NOWHERE: dict[str, str] = {
     "CON-4": f"a question waits in the journal until the broker has it; {_LINK}",
     "CS-14": "about the agent for containers (tests/controller/agents)",
     "INT-5": "about the agent for containers (tests/controller/agents)",
-    **{f"CFG-{number}": "about settings (tests/controller/settings)" for number in range(1, 10)},
-    "LOG-1": "about Kanto's log; that of evenkeel goes to the journal of the system (tests/controller/process)",
+    **{f"CFG-{number}": f"{_OPTIONS}kanto/test_update_manager_config.py)" for number in (1, 3, 4, 5, 6, 7)},
+    "CFG-2": f"{_FILES}settings/test_update_manager_config.py)",
+    "CFG-8": f"{_FILES}mqtt/test_link.py)",
+    "CFG-9": f"{_FILES}cli/test_update_manager.py)",
+    "LOG-1": "about Kanto's log; that of evenkeel goes to the journal of the system (tests/controller/process/test_notify.py)",
     **{f"STR-{number}": "about the classes of the original; nothing of it is on the wire" for number in range(1, 8)},
 }
 """Item → why it has no test here."""

@@ -11,10 +11,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.controller.mqtt.memory_link import MemoryLink
+from tests.controller.operations.moments import Moments
 from tests.controller.stage import Scripted
 from tests.reconcilers.operations.agents import Agent
 from tests.virtual import now
@@ -31,12 +33,15 @@ from evenkeel.controller.mqtt.router import Router
 from evenkeel.controller.mqtt.session import is_of
 from evenkeel.controller.operations.conduct import OperationsConduct
 from evenkeel.controller.operations.values import Values
+from evenkeel.controller.operations.wait import wait_for
 from evenkeel.controller.process.clock import Uptime
 from evenkeel.controller.serving import agent_roles, operations_role
 from evenkeel.reconcilers.containers import Containers
+from evenkeel.reconcilers.ports import Progress
 from evenkeel.reconcilers.slots import Slots
 from evenkeel.specs.operations.conduct import Conduct
 from evenkeel.specs.operations.events import AgentFeedback
+from evenkeel.specs.plan import Action, Outcome
 from evenkeel.specs.preconditions.source import ValueSource
 from evenkeel.specs.settings.mqtt import MqttSettings
 from evenkeel.specs.settings.self_update import SelfUpdateAgentSettings
@@ -101,10 +106,10 @@ class Published(NamedTuple):
 class Broker(MemoryLink):
     """The link of one process to the broker. Other control units hear what is published."""
 
-    def __init__(self, heard: Callable[[str, Any], None]) -> None:
+    def __init__(self, heard: Callable[[str, Any], None], moments: Moments) -> None:
         super().__init__(100_000)
         self.published: list[Published] = []
-        self._hear, self._again = heard, asyncio.Event()
+        self._hear, self._again, self._moments = heard, asyncio.Event(), moments
 
     async def connections(self) -> AsyncIterator[bool]:
         while True:
@@ -119,14 +124,35 @@ class Broker(MemoryLink):
         again.set()
 
     async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
-        await super().publish(topic, payload, qos=qos, retain=retain)
         assert qos == 1
+        await self._moments.around(topic, partial(self._publish, topic, payload, retain=retain))
+
+    async def _publish(self, topic: str, payload: bytes, *, retain: bool) -> None:
+        await super().publish(topic, payload, qos=1, retain=retain)
         content = json.loads(payload) if payload else None
         self.published.append(Published(topic, content, retain))
         asyncio.get_running_loop().call_soon(self._hear, topic, content)
 
     def hears(self, topic: str) -> bool:
         return any(is_of(each, topic) for each in self._topics)
+
+
+class DyingSlots(MemorySlots):
+    """Slots whose actions are effects."""
+
+    moments: Moments
+
+    async def perform(self, action: Action, progress: Progress) -> Outcome:
+        return await self.moments.around(type(action).__name__, partial(super().perform, action, progress))
+
+
+class DyingContainers(MemoryEngine):
+    """Containers whose actions are effects."""
+
+    moments: Moments
+
+    async def perform(self, action: Action, progress: Progress) -> Outcome:
+        return await self.moments.around(type(action).__name__, partial(super().perform, action, progress))
 
 
 class Device:
@@ -153,18 +179,26 @@ class Device:
             self_update_agent=SelfUpdateAgentSettings(enable="self-update" in local, report_debounce=timedelta(0)),
         )
         self.world: World = factory("1")
-        self.containers = MemoryEngine(now=now)
+        self.moments = Moments()
+        self.containers = DyingContainers(now=now)
+        self.containers.moments = self.moments
+        self._former: Broker | None = None
+        """The session of the process before, as the broker has it."""
         self.everything: list[Published] = []
         self.is_away = False
         """Other control units hear nothing."""
+        self.reboots = 0
         self._boot()
 
     # ── the process ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _boot(self) -> None:
         self.journal: Journal = open_journal(self._state, now)
-        self.link, self.source = Broker(self._publish_reached), Scripted()
-        self.slots = MemorySlots(self.world, now)
+        former, self.link, self.source = self._former, Broker(self._publish_reached, self.moments), Scripted()
+        if former is not None:
+            self.link.follow(former)
+        self.slots = DyingSlots(self.world, now)
+        self.slots.moments = self.moments
         self.slots.machine.dies = self._goes_down
         self.domains: list[AnyDomain] = [Domain(Slots(), self.slots), Domain(Containers(), self.containers)]
         self.controller = Controller(
@@ -187,7 +221,16 @@ class Device:
         local = {names[role.domain]: role for role in roles}
         values = Values(self._values, self._clock, now)
         manager = operations_role(
-            self.conduct, local, self.journal, controller, router, self.slots.machine, values, now, self._clock
+            self.conduct,
+            local,
+            self.journal,
+            controller,
+            router,
+            self.slots.machine,
+            values,
+            now,
+            self._clock,
+            self.slots.machine.second_of_day,
         )
         for role in (*roles, manager):
             router.add(role)
@@ -215,6 +258,7 @@ class Device:
 
     def _over(self) -> None:
         self._work = None
+        self._former = self.link
         self.everything += self.link.published
         self.journal.close()
 
@@ -239,6 +283,7 @@ class Device:
         await self.starts()
 
     def _booted(self) -> None:
+        self.reboots += 1
         self.slots.cut_power()
         for agent in self.others.values():
             agent.boot()
@@ -250,11 +295,25 @@ class Device:
         ends = clock() + seconds
         while clock() < ends:
             await asyncio.sleep(min(1.0, ends - clock()))
-            if self._is_going and self._work is not None:
-                await self._work
-                self._over()
-                self._booted()
-                await self.starts()
+            await self._goes_with_its_system()
+
+    async def _goes_with_its_system(self) -> None:
+        if self._is_going and self._work is not None:
+            await self._work
+            self._over()
+            self._booted()
+            await self.starts()
+
+    async def reaches_moment(self) -> None:
+        """Until the moment at which the process has to end."""
+        clock = asyncio.get_running_loop().time
+        ends = clock() + 3600
+        while not self.moments.reached.is_set():
+            assert clock() < ends, "there was no such effect"
+            await wait_for(self.moments.reached, 1.0)
+            if not self.moments.reached.is_set():
+                await self._goes_with_its_system()
+        self.moments.stop()
 
     # ── messages ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -286,7 +345,7 @@ class Device:
         self._deliver(f"{prefix}/currentstate", content)
 
     def _deliver(self, topic: str, content: Any) -> None:
-        if self._work is not None and self.link.hears(topic):
+        if self.link.hears(topic):
             self.link.deliver(topic, json.dumps(content))
 
     def asks(self, text: str) -> None:
@@ -324,7 +383,7 @@ class Device:
     @property
     def web(self) -> str:
         """The images that run."""
-        return ", ".join(each.removeprefix("reg.example/") for each in self.containers.running().values())
+        return ", ".join(sorted(each.removeprefix("reg.example/") for each in self.containers.running().values()))
 
     def breaks(self, web: str) -> None:
         """This version of `web` does not stay up."""

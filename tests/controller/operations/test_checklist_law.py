@@ -24,6 +24,13 @@ def test_every_item_is_a_test_or_nowhere_for_a_reason() -> None:
 
 
 def test_files_that_reasons_name_exist() -> None:
-    paths = [path for reason in NOWHERE.values() for path in re.findall(r"tests/[\w/]+", reason)]
+    paths = [path for reason in NOWHERE.values() for path in re.findall(r"tests/[\w/.]+", reason)]
     assert paths
     assert all((ROOT / path).exists() for path in paths)
+
+
+def test_items_about_settings_are_tests_where_their_reasons_say() -> None:
+    for item in (each for each in NOWHERE if each.startswith("CFG-")):
+        number = item.removeprefix("CFG-")
+        (path,) = re.findall(r"tests/[\w/.]+", NOWHERE[item])
+        assert re.search(rf"def test_cfg_(\d+_)*{number}_|CFG-{number}\b", (ROOT / path).read_text()), item

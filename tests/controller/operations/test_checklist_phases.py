@@ -149,6 +149,7 @@ PH = {
     "PH-41": f"{ONE}c DANCING → RUNNING\nc DOWNLOAD_SUCCESS → RUNNING | c UPDATE",
 }
 
+LEFT = "containers could not be taken back"
 CL = {
     "CL-1": f"{ONE_CLEANS_UP}c CLEANUP → RUNNING",
     "CL-2": f"{ONE_CLEANS_UP}c CLEANUP_SUCCESS → RUNNING\n{ONE_ENDS}",
@@ -159,7 +160,7 @@ CL = {
     "CL-7": f"{ONE}c INCOMPLETE: gone → INCOMPLETE: containers: gone\nc INCOMPLETE →",
     "CL-8": f"""{TWO_CLEAN_UP}
         c COMPLETED → RUNNING
-        s INCOMPLETE: no → INCOMPLETE: self-update: no; containers could not be taken back: its agent had ended its part before
+        s INCOMPLETE: no → INCOMPLETE: self-update: no; {LEFT}: its agent had ended its part before (containers:app 2 is there)
     """,
     "CL-10": f"""{ONE_CLEANS_UP}
         wait 600 →
@@ -178,7 +179,7 @@ RB = {
     "RB-2": f"{GOING_BACK}c ROLLBACK_SUCCESS → RUNNING | c CLEANUP",
     "RB-3": f"""{GOING_BACK}
         c ROLLBACK_FAILURE: stuck → RUNNING | c CLEANUP
-        c INCOMPLETE → INCOMPLETE: it was cancelled by ROLLBACK; containers could not be taken back: stuck
+        c INCOMPLETE → INCOMPLETE: it was cancelled by ROLLBACK; {LEFT}: stuck (containers:app 2 was told last as INCOMPLETE)
     """,
     **{
         id_: f"{story}c {status} - →\n{NEXT[story]}"

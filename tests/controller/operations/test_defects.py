@@ -21,8 +21,8 @@ from evenkeel.specs.operations.conduct import Conduct
 ASKS = Conduct(consent=("DOWNLOAD", "UPDATE", "ACTIVATE"))
 DESIRED, FEEDBACK = "vehicleupdate/desiredstate", "containersupdate/desiredstatefeedback"
 NOT_HERE = {
-    "b12": "about Eclipse Ditto's messages, which are not offered yet",
-    "b18": "about settings and their secrets (tests/controller/settings); the reboot is A5",
+    "b12": "about Eclipse Ditto's messages: THG-8 (tests/controller/operations/test_checklist_things.py)",
+    "b18": "about settings and their secrets (tests/controller/cli/test_update_manager.py); the reboot is A5",
     "a2": "about the agent for containers (tests/controller/agents)",
 }
 

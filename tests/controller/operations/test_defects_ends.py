@@ -72,7 +72,8 @@ def test_b05_an_agent_that_is_silent_about_cleanup_ends_the_operation(tmp_path: 
 
 @pytest.mark.parametrize("told", ["SUCCESS", "FAILURE"])
 def test_b06_a_refused_activation_is_taken_back_to_its_end(tmp_path: Path, told: str) -> None:
-    left = "; containers could not be taken back: its agent gave no reason" if told == "FAILURE" else ""
+    why = "its agent gave no reason (containers:app 2 was told last as CLEANUP_SUCCESS)"
+    left = f"; containers could not be taken back: {why}" if told == "FAILURE" else ""
     tell(
         tmp_path,
         f"""{ONE_UPDATES}

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from tests.until import PATIENCE_S
 
-from evenkeel.controller.operations.values import Values, second_of_day
-from evenkeel.controller.process.clock import Uptime
+from evenkeel.controller.operations.values import Values
+from evenkeel.controller.process.clock import Uptime, second_of_day
 from evenkeel.reconcilers.preconditions.judging import unmet
 from evenkeel.specs.preconditions.observed import MOST_CONTENT, Observed
 from evenkeel.specs.preconditions.source import FileSource, TopicSource, ValueSource, WindowSource
-from evenkeel.specs.slots.system import Window
+from evenkeel.specs.window import Window
 
 TEN_S = timedelta(seconds=10)
 SPEED = TopicSource("vehicle/state", ("speed",), TEN_S)

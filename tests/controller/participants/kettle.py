@@ -68,9 +68,6 @@ class KettleComponents:
         self._kettle.firmware = version
         self._kettle.clock.append(version)
 
-    def needs(self, action: ActivityAction, want: str) -> Sequence[str]:
-        return ()
-
     async def fetch(
         self,
         action: ActivityAction,

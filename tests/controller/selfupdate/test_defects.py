@@ -365,13 +365,13 @@ def test_a17_a_download_that_did_not_come_to_its_end_is_no_success(play: Play, f
 @pytest.mark.parametrize(
     ("bundle", "message", "why"),
     [
-        (Bundle("2", flaw="truncated"), "Update rejected.", "signature verification failed"),
+        (Bundle("2", flaw="truncated"), "Update rejected.", "this is no bundle, or a part of one"),
         (Bundle("2", flaw="wrong CA"), "Update rejected.", "self-signed certificate"),
         (Bundle("2", flaw="expired"), "Update rejected.", "certificate has expired"),
-        (Bundle("2", flaw="no bundle"), "Update rejected.", "no signature found"),
+        (Bundle("2", flaw="no bundle"), "Update rejected.", "Did you pass a valid RAUC bundle?"),
         (Bundle("3"), "Update rejected.", "the bundle has version 3, and 2 is asked for"),
         (Bundle("2", compatible="other"), "Update rejected.", "the bundle is for other"),
-        (Bundle("2", flaw="no room"), "Install failed.", "too small for the image"),
+        (Bundle("2", flaw="no room"), "Install failed.", "too small for image"),
     ],
 )
 def test_the_cause_of_a_failed_update_is_told(play: Play, bundle: Bundle, message: str, why: str) -> None:

@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 from tests.controller.selfupdate.conftest import Play
 from tests.controller.selfupdate.device import COMMAND, COMMANDS, URL, Device, command, statuses
+from tests.sampling import sampled
 
 from evenkeel.controller.drivers.slots.memory import Bundle, factory
 from evenkeel.controller.drivers.slots.memory.world import changed_slot
@@ -24,7 +25,7 @@ MOMENTS = [(number, None) for number in range(5)] + [(number, at_s) for number i
 
 @pytest.mark.parametrize("is_asked_in_files", [False, True])
 @pytest.mark.parametrize("keeps_primary", [True, False])
-@pytest.mark.parametrize(("number", "at_s"), MOMENTS)
+@pytest.mark.parametrize(("number", "at_s"), sampled(MOMENTS, 9, "slots that are activated"))
 def test_a_slot_boots_that_somebody_has_activated(
     play: Play, number: int, at_s: float | None, keeps_primary: bool, is_asked_in_files: bool
 ) -> None:

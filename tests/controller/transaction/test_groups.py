@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from tests.controller.stage import Reading
+from tests.sampling import sampled
 
 from evenkeel.controller.cycle.preview import preview
 from evenkeel.controller.drivers.containers.memory import Image
@@ -262,7 +263,7 @@ def test_a_first_revision_keeps_the_groups_that_came_up(on_mixed: OnMixed) -> No
     on_mixed(work)
 
 
-@pytest.mark.parametrize("actions", range(1, 24))
+@pytest.mark.parametrize("actions", sampled(range(1, 24), 12, "groups"))
 def test_a_process_that_dies_anywhere_leaves_each_group_where_it_belongs(on_mixed: OnMixed, actions: int) -> None:
     async def work(mixed: Mixed) -> None:
         await settle(mixed, grouped("one", "web:1", "lamp:1", **GROUPS))

@@ -120,3 +120,12 @@ def test_a_new_container_that_another_engine_would_not_need_is_told(in_place: An
     seen = ContainersSeen("podman 4.3.1", in_place, containers=(there,), images={wanted.image: "sha256:1"})
     said = "web becomes a new container: podman 4.3.1 cannot change limits or restart policy in place"
     assert (said in sentences(wanted, seen)) is told
+
+
+@pytest.mark.parametrize(("there", "told"), [(False, True), (True, False)])
+def test_pulls_that_tell_no_bytes_are_told_where_something_is_pulled(there: bool, told: bool) -> None:
+    wanted = normal(Container("web", "web:1"))
+    seen = ContainersSeen("podman 4.3.1", images={wanted.image: "sha256:1"} if there else {}, lacks=("pull-progress",))
+    said = f"no bytes are shown while {wanted.image} is pulled: podman 4.3.1 tells of none"
+    assert (said in sentences(wanted, seen)) is told
+    assert said not in sentences(wanted, changed(seen, lacks=()))

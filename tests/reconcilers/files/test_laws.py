@@ -26,7 +26,7 @@ SOURCE = "source"
 
 EXAMPLES = int(os.environ.get("EVENKEEL_EXAMPLES", "400" if THOROUGH else "0"))
 thorough = settings(
-    max_examples=EXAMPLES or 100,
+    max_examples=EXAMPLES or 50,
     derandomize=not EXAMPLES,
     database=None,
     deadline=None,

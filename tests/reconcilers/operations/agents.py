@@ -17,7 +17,7 @@ from evenkeel.specs.operations.operation import ToldAction
 
 _WORKING = {command: status for status, command in WORKING.items()}
 _WELL = {command: status for status, (command, _) in ANSWERS.items() if status.endswith("_SUCCESS")}
-_BADLY = {command: status for status, (command, _) in ANSWERS.items() if status.endswith("_FAILURE")}
+BADLY = {command: status for status, (command, _) in ANSWERS.items() if status.endswith("_FAILURE")}
 _AFTER = {"DOWNLOAD": "IDENTIFIED", "UPDATE": "DOWNLOAD_SUCCESS", "ACTIVATE": "UPDATE_SUCCESS"}
 _BACK_AFTER = ("DOWNLOAD_SUCCESS", "UPDATE_SUCCESS", "ACTIVATION_FAILURE", "ACTIVATION_SUCCESS")
 
@@ -41,13 +41,19 @@ class Agent:
         boots_badly: bool = False,
         stays: bool = False,
         apart: bool = False,
+        component: str = "",
+        version: str = "2",
+        reboots: bool = False,
     ) -> None:
         """`stays`: what was activated boots again, although it was taken back. `apart`: it does not boot with the device of the
-        manager."""
-        self.apart = apart
+        manager. `version`: what is asked for, "" to be without the component. `reboots`: it takes a reboot, as that of
+        self-update does in any case."""
+        self.apart, self.version, self.reboots = apart, version, reboots or domain == "self-update"
         self.domain, self.kind, self._fails, self._silent, self._boots_badly = domain, kind, fails, silent, boots_badly
         self._stays = stays
-        self.component = f"{domain}:os-image" if kind == "leda" or domain == "self-update" else f"{domain}:app"
+        name = "os-image" if kind == "leda" or domain == "self-update" else "app"
+        self.component = f"{domain}:{component or name}"
+        self.components = (self.component,)
         self.runs, self.next = "1", "1"
         self.status = ""
         self.commands: list[str] = []
@@ -57,10 +63,6 @@ class Agent:
         (self-update-agent.md §4.2)."""
         self._has_target = True
 
-    @property
-    def reboots(self) -> bool:
-        return self.domain == "self-update"
-
     def fail(self, command: str) -> None:
         """This command fails from now on."""
         self._fails = command
@@ -69,10 +71,12 @@ class Agent:
         """This command is not answered from now on; "": each is."""
         self._silent = command
 
-    def slice(self) -> Iterator[AgentFeedback]:
-        """The desired state arrives."""
+    def slice(self, *, repeated: bool = False) -> Iterator[AgentFeedback]:
+        """The desired state arrives. `repeated`: as a message that was not acknowledged, and not because of a new connection,
+        which a question for the current state follows."""
         if self.status and self.kind == "leda":
-            self._has_target, self._is_questioned = self._is_questioned, True
+            if not repeated:
+                self._has_target, self._is_questioned = self._is_questioned, True
             return
         if self.status and self.kind == "keeping":
             yield self._say(self.status)
@@ -83,13 +87,18 @@ class Agent:
         if self._fails == "IDENTIFY":
             yield AgentFeedback(self.domain, "IDENTIFICATION_FAILED", message="no such thing")
             return
-        if self.runs == "2" and not (self.status and self.kind == "evenkeel"):
+        if self.runs == self.version and not (self.status and self.kind == "evenkeel"):
             yield AgentFeedback(self.domain, "COMPLETED" if self.kind == "leda" else "IDENTIFIED")
             return
         self.status = "IDENTIFIED"
         yield self._say("IDENTIFIED")
 
-    def command(self, command: str) -> Iterator[AgentFeedback]:
+    def versions(self) -> dict[str, str]:
+        """The version of its component that runs."""
+        return {self.component: self.runs}
+
+    def command(self, command: str, baseline: str = "") -> Iterator[AgentFeedback]:
+        """A command arrives. It is for everything, whatever `baseline` says, and no answer names one."""
         self.commands.append(command)
         if not self.status or self._silent == command:
             return
@@ -100,11 +109,11 @@ class Agent:
         if command == "ROLLBACK" and self.status not in _BACK_AFTER:
             refused = self.kind == "kanto" or not self._begun
         if refused:
-            yield self._say(_BADLY[command], f"{command} is possible only after another status")
+            yield self._say(BADLY[command], f"{command} is possible only after status X is reported")
             return
         yield self._say(_WORKING[command])
         if self._fails == command or (command in ("DOWNLOAD", "UPDATE") and not self._has_target):
-            self.status = _BADLY[command]
+            self.status = BADLY[command]
             yield self._say(self.status, f"{command} went wrong")
             if command == "CLEANUP":
                 yield from self._end("INCOMPLETE")
@@ -113,14 +122,16 @@ class Agent:
         self._do(command)
         yield self._say(self.status)
         if command == "CLEANUP":
-            yield from self._end("COMPLETED" if was == "ACTIVATION_SUCCESS" and self.runs == "2" else "INCOMPLETE")
+            yield from self._end(
+                "COMPLETED" if was == "ACTIVATION_SUCCESS" and self.runs == self.version else "INCOMPLETE"
+            )
 
     def _do(self, command: str) -> None:
         if command == "ACTIVATE":
-            self.next = "2"
-            self.runs = self.runs if self.reboots else "2"
+            self.next = self.version
+            self.runs = self.runs if self.reboots else self.version
         elif command == "ROLLBACK":
-            self.next = "2" if self._stays else "1"
+            self.next = self.version if self._stays else "1"
             self.runs = self.runs if self.reboots else "1"
 
     def _end(self, how: str) -> Iterator[AgentFeedback]:
@@ -134,11 +145,11 @@ class Agent:
 
     def boot(self) -> None:
         """The device begins anew. A bootloader falls back from what does not boot."""
-        if self.next == "2" and self._boots_badly:
+        if self.next == self.version and self._boots_badly:
             self.next = self.runs
         self.runs = self.next
         self.restart()
 
     def _say(self, status: str, message: str = "") -> AgentFeedback:
-        told = ToldAction(self.component, "2", status if status in ANSWERS else "IDENTIFIED")
+        told = ToldAction(self.component, self.version, status if status in ANSWERS else "IDENTIFIED")
         return AgentFeedback(self.domain, status, "", message, (told,))

@@ -14,10 +14,10 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.plan import Done, Failed, Outcome, Phase, Plan, Step
 from evenkeel.specs.slots.actions import Activate, Install, Reboot, Restore
-from evenkeel.specs.slots.difference import BUNDLES
 from evenkeel.specs.slots.memory import UNCOUNTED, Failure, Proof, Proving, SlotsMemory, Trial
 from evenkeel.specs.slots.observed import Abilities, BundleSeen, SlotSeen, SlotsSeen
-from evenkeel.specs.slots.system import OperatingSystem, Window
+from evenkeel.specs.slots.system import BUNDLES, OperatingSystem
+from evenkeel.specs.window import Window
 
 A, B = "rootfs.0", "rootfs.1"
 SYSTEM = OperatingSystem("os", "2", "https://updates.test/2.raucb")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from tests.virtual import run
 
-from evenkeel.controller.cycle.bundles import look_ahead
+from evenkeel.controller.drivers.slots.foresight import look_ahead
 from evenkeel.reconcilers.slots import Slots
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import Document, desired_state
@@ -43,7 +43,7 @@ def ahead(answer: int | EvenkeelError, seen: SlotsSeen = SEEN) -> tuple[SlotsSee
             raise answer
         return answer
 
-    return run(look_ahead(size, plan(seen), seen, ()))
+    return run(look_ahead(size, plan(seen), seen))
 
 
 def test_a_size_is_known_before_anybody_consents() -> None:
@@ -86,8 +86,7 @@ def test_what_an_operator_should_know(seen: Callable[[], SlotsSeen], told: str) 
 
 def test_nothing_is_asked_where_nothing_is_fetched() -> None:
     runs = changed(SYSTEM, version="1.0")
-    found = run(look_ahead(_never, plan(system=runs), SEEN, ()))
-    assert found.fails_at == found.notes == ()
+    assert run(look_ahead(_never, plan(system=runs), SEEN)) == (SEEN, (), ())
 
 
 async def _never(system: OperatingSystem) -> int:

@@ -14,7 +14,8 @@ from evenkeel.controller.drivers.slots.memory import Bundle, World, factory
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.slots.actions import Activate, Fetch, Install, MarkGood, Prove, Restore
-from evenkeel.specs.slots.system import Health, OperatingSystem, Window
+from evenkeel.specs.slots.system import Health, OperatingSystem
+from evenkeel.specs.window import Window
 
 A, B = "rootfs.0", "rootfs.1"
 HEALTH = Health(("app.service",), stable_for=timedelta(seconds=10))

@@ -591,17 +591,28 @@ def test_commands_that_nobody_is_asked_about() -> None:
     assert [text.partition(":")[0] for text in found.warnings] == ["ownerConsentCommands[0]", "ownerConsentCommands[2]"]
 
 
+@pytest.mark.parametrize(
+    ("words", "commands"),
+    [
+        ("DOWNLOAD", ("DOWNLOAD",)),
+        ("download,Update,ACTIVATE", ("DOWNLOAD", "UPDATE", "ACTIVATE")),
+        (" activate , download", ("DOWNLOAD", "ACTIVATE")),
+        (",", ()),
+        ("", ()),
+    ],
+)
+def test_cfg_5_commands_for_the_owner_are_a_list_in_any_case(words: str, commands: tuple[str, ...]) -> None:
+    """They overrule those of the file."""
+    file = {"ownerConsentCommands": ["UPDATE"]}
+    assert managed(file, [f"-owner-consent-commands={words}"]).owner_consent.commands == commands
+
+
 def test_a_consent_that_would_never_be_asked_for_is_an_error() -> None:
     """The original compares with the case, so that `download` would ask nobody (update-manager.md §4.3)."""
     got = "expected one of DOWNLOAD, UPDATE, ACTIVATE; got the text `download`"
     assert read({**PLAIN, "ownerConsentCommands": ["download"]}).flaws == [
         f"ownerConsentCommands[0]: {got}; did you mean `DOWNLOAD`?"
     ]
-    assert managed({}, ["-owner-consent-commands=,download , Activate"]).owner_consent.commands == (
-        "DOWNLOAD",
-        "ACTIVATE",
-    )
-    assert managed({"ownerConsentCommands": ["UPDATE"]}, ["-owner-consent-commands="]).owner_consent.commands == ()
 
 
 # --- what is wrong, or does nothing -----------------------------------------------------------------------------------

@@ -11,9 +11,9 @@ import pytest
 from evenkeel.specs.preconditions.source import FileSource, TopicSource, WindowSource, source_text
 from evenkeel.specs.problem import Flaw, path_text
 from evenkeel.specs.settings.settings import Settings, settings_from
-from evenkeel.specs.settings.settings import written as written_settings
 from evenkeel.specs.settings.values import MOST_VALUES, ValueSpec, values_from, written_value
-from evenkeel.specs.slots.system import Window
+from evenkeel.specs.settings.written import written as written_settings
+from evenkeel.specs.window import Window
 
 WRITTEN: dict[str, dict[str, str]] = {
     "vehicle.parked": {"topic": "vehicle/state", "path": "$.parked", "maxAge": "10s"},

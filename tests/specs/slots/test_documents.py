@@ -13,7 +13,8 @@ from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.documents.join import desired_from
 from evenkeel.specs.problem import problem_text
 from evenkeel.specs.slots.actions import Fetch, Inspect, Install
-from evenkeel.specs.slots.system import Health, OperatingSystem, Window
+from evenkeel.specs.slots.system import Health, OperatingSystem
+from evenkeel.specs.window import Window
 
 BUNDLE = "https://updates.example.com/os-1.5.0.raucb"
 DIGEST = "0123456789abcdef" * 4

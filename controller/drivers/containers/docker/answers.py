@@ -232,6 +232,8 @@ class SystemAnswer(TypedDict):
     SwapLimit: NotRequired[bool]
     CgroupVersion: NotRequired[str]
     Rootless: NotRequired[bool]
+    """Podman's word. Docker's is `name=rootless` among the security options."""
+    SecurityOptions: NotRequired[list[str] | None]
 
 
 class Descriptor(TypedDict):

@@ -151,9 +151,10 @@ class EngineClient:
         body: object = None,
         *,
         timeout_s: float | None = None,
-    ) -> None:
-        """Request an action whose answer is empty."""
-        await self.call("POST", path, query, body, timeout_s=timeout_s)
+    ) -> bool:
+        """Request an action whose answer is empty. False when the engine says that there is nothing to do."""
+        status, _ = await self.call("POST", path, query, body, timeout_s=timeout_s)
+        return status != 304
 
     async def delete(self, path: str, query: Mapping[str, object] | None = None) -> None:
         """Remove something."""

@@ -250,12 +250,14 @@ class DockerEngine:
         path, query = f"/containers/{action.instance}/stop", {"t": str(timeout_s)}
         if not action.held_as:
             try:
-                await self._client.post(path, query, timeout_s=wait_s)
+                is_told = await self._client.post(path, query, timeout_s=wait_s)
             except EngineAnswer as answer:
                 if "paused" not in answer.message:
                     raise
                 await self._client.post(f"/containers/{action.instance}/unpause")  # Podman stops none that is paused
-                await self._client.post(path, query, timeout_s=wait_s)
+                is_told = await self._client.post(path, query, timeout_s=wait_s)
+            if not is_told and await self._runs(action.instance):  # its successor would run beside it
+                return Retry("the engine says that it is stopped, and it runs")
             return Done("stopped")
         found = await self._observer.read(action.instance)
         if found is None:
@@ -264,6 +266,10 @@ class DockerEngine:
         async with holding.until_removed(self._client, found):
             await self._client.post(path, query, timeout_s=wait_s)
         return Done("stopped, and removed by the engine")
+
+    async def _runs(self, instance: str) -> bool:
+        found = await self._observer.read(instance)
+        return found is not None and found["State"].get("Status") in ("running", "paused")
 
     async def _rename(self, instance: str, engine_name: str) -> Outcome:
         """A container that waits to be restarted has no network, and the engine fails to tell that network of the new

@@ -1,7 +1,8 @@
 """Pulling an image: the engine is asked, its stream followed, and the content compared with the digest that was wanted.
 
-The engine sets itself no limit, so the silence of its stream is limited here. A pull that is begun again goes on where the one
-before ended, because the engine keeps complete layers.
+The engine sets itself no limit, so the silence of its stream is limited here. After a broken connection the engine goes on
+where it was, within the same pull. A pull that is begun again begins anew, because Docker removes the layers of one that was
+given up, also complete ones (measured, 20.10); so nothing is given up that still moves.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from evenkeel.specs.containers.observed import Lack
 class Kind(NamedTuple):
     """The abilities of one kind of engine, as in `ContainersSeen`; `inspected` puts an inspection into Docker's words,
     `asked` the body of a creation into those of the engine. `log_ends_with_it`: its log of events begins with the engine, and
-    tells of each `kill`."""
+    tells of each `kill`. `has_clock`: it runs the commands of checks by itself."""
 
     name: str
     in_place: Literal["finite", "none"]
@@ -33,6 +33,7 @@ class Kind(NamedTuple):
     inspected: Callable[[answers.Inspected], answers.Inspected]
     asked: Callable[[dict[str, Any]], dict[str, Any]]
     log_ends_with_it: bool
+    has_clock: bool
 
 
 def kind_of(server: str, version: answers.Version | None = None) -> Kind:
@@ -133,13 +134,27 @@ _USUAL: Mapping[str, tuple[object, ...]] = {
 
 _BOTH: tuple[Lack, ...] = ("log-path", "restart-limit", "split-seconds")
 """Keys of Kanto's that the API has no word for."""
-DOCKER = Kind("docker", "finite", True, _BOTH, lambda found: found, lambda body: body, log_ends_with_it=True)
+DOCKER = Kind(
+    "docker",
+    "finite",
+    True,
+    _BOTH,
+    lambda found: found,
+    lambda body: body,
+    log_ends_with_it=True,
+    has_clock=True,
+)
 PODMAN = Kind(
     "podman",
     "none",
     True,
-    ("links", "unset-env", "port-ranges", "unlimited-swap", "domain-name", "log-options", "exec-words", *_BOTH),
+    (
+        *("links", "unset-env", "port-ranges", "unlimited-swap", "domain-name", "log-options", "exec-words"),
+        "pull-progress",
+        *_BOTH,
+    ),
     _by_podman,
     _for_podman,
     log_ends_with_it=False,
+    has_clock=False,
 )

@@ -30,6 +30,7 @@ from evenkeel.controller.drivers.containers.docker.networks import (
     cut_off,
     is_doubtful,
 )
+from evenkeel.controller.drivers.containers.docker.overdue import OverdueChecks
 from evenkeel.controller.drivers.containers.docker.registries import Registries
 from evenkeel.controller.drivers.containers.docker.render import asked_from
 from evenkeel.controller.drivers.containers.docker.rootless import without_root
@@ -72,6 +73,7 @@ class Observer:
         self._client, self._registries = client, registries
         self._networks, self._owner, self._look_timeout_s = networks, owner, look_timeout_s
         self._probes, self._uptimes = Probes(look_again), Uptimes()
+        self._overdue = OverdueChecks(client, look_again)
         self.ends = NewestEnds()
         """The exit codes of containers, from events."""
         self._restarts: dict[str, int] = {}
@@ -111,6 +113,7 @@ class Observer:
             others = [parse.parse_foreign(entry) for entry in entries if entry["Id"] not in ours]
             by_reference, digests = parse.parse_images(here)
             self._probes.forget_all_but(ours)
+            self._overdue.forget_all_but(ours)
             self._uptimes.forget_all_but(ours)
             self.ends.forget_all_but(ours)
             self._restarts = {id_: count for id_, count in self._restarts.items() if id_ in ours}
@@ -144,11 +147,19 @@ class Observer:
     async def close(self) -> None:
         """End the tasks that run beside the looks."""
         await self._probes.close()
+        await self._overdue.close()
 
     async def at_this_moment(self, instance: str, check: Health | None) -> ContainerSeen | None:
         """One container with its health as one probe of `check` finds it now; `None` when it is gone meanwhile."""
         found = await self.inspect(instance)
-        return await self._probes.once(found.seen, check) if found else None
+        if found is None:
+            return None
+        self._run_overdue(found.seen)
+        return await self._probes.once(found.seen, check)
+
+    def _run_overdue(self, seen: ContainerSeen) -> None:
+        if not self._kind.has_clock:
+            self._overdue.look(seen)
 
     async def inspect(self, id_: str, subject: str = "") -> Inspection | None:
         """One container, without its health over the network and without faults that only a list of networks shows;
@@ -206,6 +217,7 @@ class Observer:
         found = await self.inspect(instance, subject)
         if found is None or found.seen.container is None:
             return found
+        self._run_overdue(found.seen)
         check = found.seen.container.health if look.checks is None else look.checks.get(found.seen.name)
         if found.seen.id in look.ends and await self._ended_alone(found.seen):
             found = found._replace(seen=changed(found.seen, ended_alone=True))
@@ -290,9 +302,9 @@ class Observer:
         return self._version
 
     async def _with_its_rights(self, kind: Kind) -> Kind:
-        """The kind of the engine, without the abilities that it lacks without root. Only Podman was measured, and takes half a
-        second for the answer; so it is asked only when the listener is not root."""
-        if kind.name != "podman" or not self._client.listener:
+        """The kind of the engine, without the abilities that it lacks without root. Podman takes half a second for the answer;
+        so it is asked only when the listener is not root."""
+        if not self._client.listener:
             return kind
         return without_root(kind, await self._client.get("/info", answers.SystemAnswer), first_open_port())
 

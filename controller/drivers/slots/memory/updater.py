@@ -1,15 +1,16 @@
-"""The updater of a simulated device: it refuses what RAUC refuses, in RAUC's words."""
+"""The updater of a simulated device: it refuses what RAUC refuses, in RAUC's words, which are read as RAUC's are."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from typing import NoReturn
 
+from evenkeel.controller.drivers.slots.memory.refusals import At, words
 from evenkeel.controller.drivers.slots.memory.store import FOLDER
 from evenkeel.controller.drivers.slots.memory.world import COMPATIBLE, Bundle, Fuse, World
 from evenkeel.controller.drivers.slots.ports import Manifest, Mark
+from evenkeel.controller.drivers.slots.rauc.answers import trouble
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.slots.observed import Abilities, SlotsSeen
@@ -54,10 +55,9 @@ class MemoryUpdater:
         self._at_rest()
         world, bundle = self._world, self._bundle(source, system)
         world.last_error = ""
-        if bundle.compatible != COMPATIBLE:
-            self._refuse(f"Compatible mismatch: Expected '{COMPATIBLE}' but bundle manifest has '{bundle.compatible}'")
+        self._refuse_at("checked", bundle)
         if slot not in world.slots or slot == world.booted:
-            self._refuse("Could not find any slot to install to")
+            raise Refused(f"slot:{slot}", "Could not find any slot to install to")
         heard = [progress]
         self._install = asyncio.get_running_loop().create_task(self._write(slot, bundle, heard))
         try:
@@ -103,9 +103,9 @@ class MemoryUpdater:
             self.fuse("writing")
             for progress in heard:
                 progress(f"Copying image to {slot}", piece * 100 // _PIECES, 100)
-            if bundle.flaw == "no room" and piece == _PIECES // 2:
+            if piece == _PIECES // 2 and words(bundle, "written"):
                 world.slots[slot], world.writing = replace(world.slots[slot], content="failed"), ""
-                self._refuse(f"Installation error: Slot {slot} is too small for the image")
+                self._refuse_at("written", bundle, slot)
         world.slots[slot], world.writing = replace(world.slots[slot], content="ok"), ""
         if not world.keeps_primary:
             world.mark("active", slot)
@@ -114,7 +114,7 @@ class MemoryUpdater:
         self._tell()
 
     def _bundle(self, source: str, system: OperatingSystem) -> Bundle:
-        """The bundle at a path or an address, if its signature holds. Raises Refused."""
+        """The bundle at a path or an address, if RAUC would open it. Raises Refused, or Unavailable for what may pass."""
         if source.startswith(FOLDER):
             stored = self._world.store.get(source.removeprefix(FOLDER))
             if stored is None or stored.size < stored.bundle.size:
@@ -122,24 +122,15 @@ class MemoryUpdater:
             bundle = stored.bundle
         else:
             bundle = self._world.served.get(system.bundle, Bundle(system.version))
-        match bundle.flaw:
-            case "wrong CA":
-                self._refuse(
-                    "signature verification failed: Verify error: self-signed certificate in certificate chain"
-                )
-            case "expired":
-                self._refuse("signature verification failed: Verify error: certificate has expired")
-            case "truncated":
-                self._refuse("signature verification failed: Signature size exceeds bundle size")
-            case "no bundle":
-                self._refuse("Invalid bundle format: no signature found")
-            case _:
-                return bundle
+        self._refuse_at("opened", bundle)
+        return bundle
 
-    def _refuse(self, why: str) -> NoReturn:
-        self._world.last_error = why
-        self._tell()
-        raise Refused("updater", why)
+    def _refuse_at(self, at: At, bundle: Bundle, slot: str = "") -> None:
+        """Raise what RAUC's words mean, where it refuses this bundle at this point."""
+        if why := words(bundle, at, slot):
+            self._world.last_error = why
+            self._tell()
+            raise trouble(why)
 
     def _ask(self) -> None:
         if self.away:

@@ -25,13 +25,20 @@ Flaw = Literal[
     "cuts",
     "other digest",
     "truncated",
+    "no bundle",
     "wrong CA",
     "expired",
-    "no bundle",
+    "not yet valid",
+    "format",
+    "manifest",
+    "newer RAUC",
+    "no slot",
+    "rejected",
+    "minimum version",
     "no room",
 ]
 """The faults of a bundle and of its server: at the download as far as `other digest` (`cuts`: each connection ends after an
-eighth of it), then when it is inspected, and `no room` in the slot when it is installed."""
+eighth of it), all others as in `refusals`."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from evenkeel.controller.drivers.slots.ports import Manifest
 from evenkeel.specs.errors import DriverError, Refused, Unavailable
@@ -25,23 +25,35 @@ _BUSY = re.compile(r"already processing", re.IGNORECASE)
 _NO_PRIMARY = re.compile(
     r"no bootable slot|unable to (find primary|obtain primary)|did not find primary", re.IGNORECASE
 )
-_NOT_YET_VALID = re.compile(r"not yet valid", re.IGNORECASE)
-_NO_SIGNATURE = re.compile(r"signature verification failed|verify error|signature is missing", re.IGNORECASE)
-_NO_BUNDLE = re.compile(r"invalid bundle (format|identifier)|not a (rauc )?bundle|payload size", re.IGNORECASE)
-_FINAL = re.compile(
-    "|".join(
-        (
-            r"^compatible mismatch",
-            r"^no target slot for class",
-            r"bundle format '\w+' not (allowed|supported)",
-            r"^bundle rejected",
-            r"minimum bundle version|below minimum|version limit",
-            r"requires? (a )?newer rauc|min-rauc-version|minimum rauc version",
-            r"^failed to (load|parse) manifest",
-        )
-    ),
-    re.IGNORECASE,
-)
+Refusal = Literal[
+    "not yet valid",
+    "signature",
+    "no bundle",
+    "compatible",
+    "no slot",
+    "format",
+    "rejected",
+    "minimum version",
+    "newer RAUC",
+    "manifest",
+    "no room",
+]
+"""The reasons for which RAUC refuses a bundle. All are final but `not yet valid`, which may be the fault of a clock. The
+simulated updater has a bundle for each."""
+_REFUSALS: Mapping[Refusal, str] = {
+    "not yet valid": r"(signature verification failed|verify error).*not yet valid",
+    "signature": r"signature verification failed|verify error|signature is missing",
+    "no bundle": r"invalid bundle (format|identifier)|not a (rauc )?bundle|payload size",
+    "compatible": r"^compatible mismatch",
+    "no slot": r"^no target slot for class",
+    "format": r"bundle format '\w+' not (allowed|supported)",
+    "rejected": r"^bundle rejected",
+    "minimum version": r"^version mismatch: expected at least",  # `min-bundle-version`, since 1.12
+    "newer RAUC": r"min-rauc-version|minimum rauc version",  # since 1.14
+    "manifest": r"failed to (load|parse|check) manifest",
+    "no room": r"is too small for image",
+}
+"""By their texts (RAUC's src/install.c, bundle.c, manifest.c, update_handler.c), in the order in which they are looked for."""
 _LAYERS = ("installation error: ", "failed to check bundle: ", "rauc: ")
 _UNSUPPORTED_KEY = re.compile(r"unsupported key: ([\w-]+)", re.IGNORECASE)
 
@@ -145,13 +157,22 @@ def trouble(message: str) -> DriverError:
     text = text or "RAUC does not say why"
     if is_busy(text):
         return Unavailable(ELEMENT, "RAUC is busy with something else")
-    if _NO_SIGNATURE.search(text):
-        reason = text.rpartition("erify error: ")[2] if "erify error: " in text else text
-        if _NOT_YET_VALID.search(text):
+    reason = text.rpartition("erify error: ")[2]
+    match refusal(text):
+        case "not yet valid":
             return Unavailable(
                 ELEMENT, f"the signature does not hold yet: {reason}; is the clock of this device right?"
             )
-        return Refused(ELEMENT, f"the signature does not hold: {reason}")
-    if _NO_BUNDLE.search(text):
-        return Refused(ELEMENT, f"this is no bundle, or a part of one: {text}")
-    return Refused(ELEMENT, text) if _FINAL.search(text) else Unavailable(ELEMENT, text)
+        case "signature":
+            return Refused(ELEMENT, f"the signature does not hold: {reason}")
+        case "no bundle":
+            return Refused(ELEMENT, f"this is no bundle, or a part of one: {text}")
+        case "":
+            return Unavailable(ELEMENT, text)
+        case _:
+            return Refused(ELEMENT, text)
+
+
+def refusal(text: str) -> Refusal | Literal[""]:
+    """The reason for which RAUC refused a bundle; "" for trouble that may pass by itself."""
+    return next((name for name, words in _REFUSALS.items() if re.search(words, text, re.IGNORECASE)), "")

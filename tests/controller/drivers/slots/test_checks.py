@@ -107,6 +107,7 @@ FAULTS: list[tuple[Callable[[Bench], object], str, str, str]] = [
     (lambda it: (it.folder / "ca.pem").write_bytes(b"nothing"), "keyring", "error", "no certificate is in it"),
     (lambda it: setattr(it, "now", it.now + 401 * DAY_S), "keyring", "error", "so that RAUC refuses every bundle"),
     (lambda it: setattr(it, "now", it.now + 350 * DAY_S), "keyring", "warning", "ends on 2"),
+    # A20: Leda's system.conf has no `data-directory`, so that each slot has other records.
     (lambda it: it.replace("data-directory=/proc\n", ""), "data-directory", "warning", "names none"),
     (
         lambda it: it.replace("data-directory=/proc", f"data-directory={it.folder}/rauc"),
@@ -117,7 +118,11 @@ FAULTS: list[tuple[Callable[[Bench], object], str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "about", "level", "text"), FAULTS, ids=[each[3] for each in FAULTS])
+@pytest.mark.parametrize(
+    ("fault", "about", "level", "text"),
+    FAULTS,
+    ids=[f"a20, {each[3]}" if each[1] == "data-directory" else each[3] for each in FAULTS],
+)
 def test_each_fault_is_found_and_has_a_remedy(
     bench: Bench, fault: Callable[[Bench], object], about: str, level: str, text: str
 ) -> None:

@@ -11,7 +11,8 @@ from evenkeel.controller.drivers.slots.memory import MemorySlots, factory
 from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.plan import Done, Outcome, Retry
 from evenkeel.specs.slots.actions import Reboot
-from evenkeel.specs.slots.system import OperatingSystem, Window
+from evenkeel.specs.slots.system import OperatingSystem
+from evenkeel.specs.window import Window
 
 A, B = "rootfs.0", "rootfs.1"
 NIGHT = Window(120, 270)

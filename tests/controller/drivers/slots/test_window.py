@@ -10,7 +10,7 @@ from tests.virtual import now
 from evenkeel.controller.drivers.slots.memory import MemorySlots, factory
 from evenkeel.specs.plan import Done
 from evenkeel.specs.slots.actions import Activate
-from evenkeel.specs.slots.system import Window
+from evenkeel.specs.window import Window
 
 A, B = "rootfs.0", "rootfs.1"
 

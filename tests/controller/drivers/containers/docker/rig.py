@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.engines.dockerd import Dockerd
+from tests.engines.podman import Podman
 from tests.memories import memory
 from tests.until import PATIENCE_S
 
@@ -98,7 +99,7 @@ class Rig:
         return [entry.step.partition(":")[0] for entry in self.said if entry.kind == "step-done"]
 
 
-def run_inside(dockerd: Dockerd, name: str, *command: str) -> tuple[int, str]:
+def run_inside(dockerd: Dockerd | Podman, name: str, *command: str) -> tuple[int, str]:
     """Exit code and output of a command in a container."""
     asked: Mapping[str, object] = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True, "Tty": True}
     id_ = dockerd.api("POST", f"/containers/{name}/exec", asked)[1]["Id"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -20,7 +21,7 @@ from tests.engines.images import build, standard
 from tests.engines.proxy import Proxy
 from tests.engines.registry import Registry
 from tests.engines.scripted import Server, mute
-from tests.sampling import sampled
+from tests.sampling import THOROUGH, sampled
 from tests.until import soon
 
 from evenkeel.controller.cycle.endings import Retrying, Settled, Stalled
@@ -420,11 +421,7 @@ async def test_a_registry_that_hangs_is_tried_again_later(
     monkeypatch.setattr(fetch, "_PULL_SILENCE_S", 1.0)
     with Gate(registry.port, 6_000_000) as gate:
         reference = f"localhost:{gate.port}/slow:1"
-        config = {
-            "auths": {f"localhost:{gate.port}": json.loads(registry.docker_config.read_text())["auths"][registry.host]}
-        }
-        (clean_dockerd.folder / "gated.json").write_text(json.dumps(config))
-        docker = DockerEngine(clean_dockerd.address, docker_config=str(clean_dockerd.folder / "gated.json"))
+        docker = DockerEngine(clean_dockerd.address, docker_config=gated(clean_dockerd, registry, gate))
         try:
             outcome, progress = await pulled(docker, reference)
             assert isinstance(outcome, Retry)
@@ -436,6 +433,37 @@ async def test_a_registry_that_hangs_is_tried_again_later(
         finally:
             await docker.close()
             forget(clean_dockerd, reference)
+
+
+@pytest.mark.skipif(not THOROUGH, reason="the engine waits for 5 s; make thorough runs it")
+async def test_a_connection_that_is_cut_costs_no_layer_that_has_come(
+    clean_dockerd: Dockerd, registry: Registry
+) -> None:
+    """The engine goes on with the layer that was cut, in the same pull."""
+    image = build("resumed:1", ["/bin/sleep", "1"], files={"/first": os.urandom(500_000)}, size=12_000_000)
+    registry.push("resumed", "1", image)
+    _, first, second = (each["digest"] for each in json.loads(image.manifest())["layers"])
+    with Gate(registry.port, 6_000_000) as gate:
+        reference = f"localhost:{gate.port}/resumed:1"
+        docker = DockerEngine(clean_dockerd.address, docker_config=gated(clean_dockerd, registry, gate))
+        try:
+            pulling = asyncio.ensure_future(pulled(docker, reference))
+            await asyncio.to_thread(gate.until_full)
+            gate.cut()
+            outcome, _ = await pulling
+            assert isinstance(outcome, Done)
+            assert [registry.sent("resumed", each) for each in (first, second)] == [["200"], ["200", "206"]]
+        finally:
+            await docker.close()
+            forget(clean_dockerd, reference)
+
+
+def gated(dockerd: Dockerd, registry: Registry, gate: Gate) -> str:
+    """A config.json for a registry behind a gate."""
+    auths = json.loads(registry.docker_config.read_text())["auths"]
+    path = dockerd.folder / "gated.json"
+    path.write_text(json.dumps({"auths": {f"localhost:{gate.port}": auths[registry.host]}}))
+    return str(path)
 
 
 # ── tags that move, digests that do not ───────────────────────────────────────────────────────────────────────────

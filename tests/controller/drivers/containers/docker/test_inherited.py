@@ -83,6 +83,8 @@ async def test_an_image_that_was_made_since_the_images_were_listed_is_looked_up(
             await peer.say(answer(next(lists)))
         elif "/version" in asked:
             await peer.say(answer({"Version": "20.10"}))
+        elif "/info" in asked:  # where the listener is not root
+            await peer.say(answer({}))
         else:
             await peer.say(answer([{"Id": "1", "Names": ["/debug"], "ImageID": "i", "Labels": NEW}]))
 

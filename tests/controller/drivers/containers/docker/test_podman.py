@@ -14,8 +14,9 @@ from evenkeel.controller.drivers.containers.docker.interfaces import first_open_
 from evenkeel.controller.drivers.containers.docker.kinds import DOCKER, PODMAN, kind_of, version_of
 from evenkeel.controller.drivers.containers.docker.refusals import outcome
 from evenkeel.controller.drivers.containers.docker.render import create_body
-from evenkeel.controller.drivers.containers.docker.rootless import without_root
-from evenkeel.specs.containers.container import Container, Device, Resources
+from evenkeel.controller.drivers.containers.docker.rootless import USUAL_FIRST_PORT, without_root
+from evenkeel.reconcilers.containers.lacks import refused
+from evenkeel.specs.containers.container import Container, Device, Health, Resources, TcpProbe
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.plan import Failed, Retry
 
@@ -26,6 +27,7 @@ _VERSION: Any = {
     "Version": "4.3.1",
     "ApiVersion": "1.41",
 }
+_DOCKER: Any = {"Version": "20.10.24", "ApiVersion": "1.41"}
 
 
 @pytest.mark.parametrize("header", [True, False])
@@ -36,7 +38,8 @@ async def test_it_is_recognised_by_its_header_or_by_its_version(tmp_path: Path, 
         server.ping = PING.replace(b"\r\nContent-Length", f"\r\nServer: {_SERVER}\r\nContent-Length".encode())
 
     async def reply(peer: Peer) -> None:
-        await peer.send(answer(_VERSION if "/version" in server.asked[-1] else []))
+        asked = server.asked[-1]
+        await peer.send(answer(_VERSION if "/version" in asked else {} if "/info" in asked else []))
 
     server.reply = reply
     await server.start()
@@ -65,6 +68,37 @@ async def test_one_whose_listener_is_not_root_says_whether_it_has_its_rights(nob
     assert lacks == {without_root(PODMAN, told, first_open_port()).lacks}
     assert {"addresses", "limits", "rights"} <= set(*lacks) or not told["Rootless"]
     assert [line for line in server.first_lines if "/info" in line] == ["GET /v1.41/info"]
+    await engine.close()
+    await server.stop()
+
+
+@pytest.mark.parametrize(
+    ("options", "lacks"),
+    [
+        (["name=seccomp,profile=default", "name=rootless"], ("addresses", "rights", "limits", "low-ports")),
+        (["name=seccomp,profile=default", "name=userns"], ()),
+    ],
+)
+async def test_docker_says_among_its_security_options_that_it_has_no_root(
+    nobody: Path, options: list[str], lacks: tuple[str, ...]
+) -> None:
+    """So that `plan` tells of a check that could reach nobody, instead of a container that stays unhealthy."""
+    server = Server(nobody / "docker.sock")
+    system = {"SecurityOptions": options, "CgroupVersion": "1", "MemoryLimit": True}
+
+    async def reply(peer: Peer) -> None:
+        await peer.send(
+            answer(system if "/info" in server.asked[-1] else _DOCKER if "/version" in server.asked[-1] else [])
+        )
+
+    server.reply = reply
+    await server.start()
+    engine = DockerEngine(server.address)
+    seen = await engine.observe()
+    open_to_all = {"low-ports"} if first_open_port() < USUAL_FIRST_PORT else set[str]()
+    assert set(seen.lacks) == {*DOCKER.lacks, *lacks} - open_to_all
+    checked = normal(Container("web", "web:1", health=Health(TcpProbe(80))))
+    assert bool(refused(checked, seen.lacks)) is bool(lacks)
     await engine.close()
     await server.stop()
 

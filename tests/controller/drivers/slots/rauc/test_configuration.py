@@ -93,6 +93,16 @@ def test_the_version_of_the_running_system(text: str, version: str) -> None:
         ("Failed to check bundle: Bundle format 'plain' not allowed", Refused, "Bundle format 'plain' not allowed"),
         ("Bundle rejected: not today", Refused, "Bundle rejected: not today"),
         (
+            "Version mismatch: Expected at least '2.0' but bundle manifest has '1.0'",
+            Refused,
+            "Version mismatch: Expected at least '2.0' but bundle manifest has '1.0'",
+        ),
+        (
+            "Failed mounting bundle: failed to load manifest from bundle: Key file does not start with a group",
+            Refused,
+            "Failed mounting bundle: failed to load manifest from bundle: Key file does not start with a group",
+        ),
+        (
             "Installation error: Failed updating slot rootfs.1: Input/output error",
             Unavailable,
             "Failed updating slot rootfs.1: Input/output error",

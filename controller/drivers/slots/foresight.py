@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 
-from evenkeel.controller.cycle.domain import Foreseen
 from evenkeel.reconcilers.slots.foresight import fetched, foreseen, notes
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
@@ -16,8 +15,8 @@ Size = Callable[[OperatingSystem], Awaitable[int]]
 """The bytes of a bundle, 0 when its server does not tell. Raises Refused, Unavailable or TimedOut."""
 
 
-async def look_ahead(size: Size, plan: Plan, seen: SlotsSeen, provided: Collection[str]) -> Foreseen[SlotsSeen]:
-    """`Domain.foresee` of the slots domain."""
+async def look_ahead(size: Size, plan: Plan, seen: SlotsSeen) -> tuple[SlotsSeen, tuple[str, ...], tuple[str, ...]]:
+    """The observation with the sizes of the bundles, faults at which the plan would fail now, and further remarks."""
     sizes, refused, untold = dict(seen.sizes), list[str](), list[str]()
     for system in fetched(plan):
         try:
@@ -31,4 +30,4 @@ async def look_ahead(size: Size, plan: Plan, seen: SlotsSeen, provided: Collecti
         if found:
             sizes[system.key] = found
     seen = changed(seen, sizes=sizes)
-    return Foreseen(seen, (*refused, *foreseen(plan, seen)), (*untold, *notes(plan, seen)))
+    return seen, (*refused, *foreseen(plan, seen)), (*untold, *notes(plan, seen))
