@@ -125,11 +125,20 @@ def _files(
 def _registries(settings: Settings, *, readonly: bool) -> Domain[RegistriesWanted, RegistriesSeen, RegistriesMemory]:
     """The registries domain on the configuration of the engine, or on a simulated one."""
     from evenkeel.controller.cycle.domain import Domain
-    from evenkeel.controller.drivers.registries.memory import memory_registries
+    from evenkeel.controller.drivers.registries.memory import MemoryRegistries, memory_registries
     from evenkeel.reconcilers.registries import Registries
 
-    state = Path(settings.state)
-    return Domain(Registries(), memory_registries(state / MEMORY_REGISTRIES, state / ACCESS / "key", readonly=readonly))
+    access = Path(settings.state) / ACCESS
+    if settings.engine.kind == "memory":
+        store = Path(settings.state) / MEMORY_REGISTRIES
+        return Domain(Registries(), memory_registries(store, access / "key", readonly=readonly))
+    from evenkeel.controller.drivers.registries.choice import open_configuration
+    from evenkeel.controller.drivers.registries.engine import RegistriesEngine
+    from evenkeel.controller.settings.sockets import with_socket
+
+    engine = with_socket(settings).engine
+    configuration = open_configuration(settings.engine.kind, engine.address, settings.registries, access)
+    return Domain(Registries(), RegistriesEngine(configuration, MemoryRegistries(), access / "key"))
 
 
 def _containers(

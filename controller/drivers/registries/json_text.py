@@ -108,8 +108,8 @@ def _array(text: str, found: _Item, key: str) -> int:
 
 
 def _items(text: str, at: int) -> tuple[list[_Item], int]:
-    """The items of the object or array that begins at a position, and the position of its closing bracket. The key of an element
-    that is a text is the text."""
+    """The items of the object or array that begins at a position, and the position of its closing bracket. The key of an
+    element that is a text is the text."""
     closing = "}" if text[at] == "{" else "]"
     found, here = [], _after_space(text, at + 1)
     while text[here] != closing:

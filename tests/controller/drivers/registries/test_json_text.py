@@ -39,7 +39,10 @@ def written(value: Any, dice: random.Random) -> str:
 
 
 TEXTS = st.builds(
-    lambda value, dice, end: (written(value, dice) + end, value), OBJECTS, st.randoms(), st.sampled_from(["", "\n", " \n"])
+    lambda value, dice, end: (written(value, dice) + end, value),
+    OBJECTS,
+    st.randoms(),
+    st.sampled_from(["", "\n", " \n"]),
 )
 LISTS = st.lists(ITEMS, max_size=4)
 LISTED = st.builds(
@@ -142,7 +145,12 @@ def test_a_blank_text_is_an_object(text: str) -> None:
     ],
 )
 def test_what_is_no_object_is_never_changed(text: str, why: str) -> None:
-    for change in (parsed, lambda it: put(it, ("a",), 1), lambda it: drop(it, ("a",)), lambda it: add_item(it, "a", "")):
+    for change in (
+        parsed,
+        lambda it: put(it, ("a",), 1),
+        lambda it: drop(it, ("a",)),
+        lambda it: add_item(it, "a", ""),
+    ):
         with pytest.raises(ValueError) as told:  # noqa: PT011 - the text is looked at
             change(text)
         assert why in str(told.value)
