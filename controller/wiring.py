@@ -125,20 +125,28 @@ def _files(
 def _registries(settings: Settings, *, readonly: bool) -> Domain[RegistriesWanted, RegistriesSeen, RegistriesMemory]:
     """The registries domain on the configuration of the engine, or on a simulated one."""
     from evenkeel.controller.cycle.domain import Domain
-    from evenkeel.controller.drivers.registries.memory import MemoryRegistries, memory_registries
+    from evenkeel.controller.drivers.late import LateDriver
     from evenkeel.reconcilers.registries import Registries
 
     access = Path(settings.state) / ACCESS
     if settings.engine.kind == "memory":
+        from evenkeel.controller.drivers.registries.memory import memory_registries
+
         store = Path(settings.state) / MEMORY_REGISTRIES
         return Domain(Registries(), memory_registries(store, access / "key", readonly=readonly))
-    from evenkeel.controller.drivers.registries.choice import open_configuration
-    from evenkeel.controller.drivers.registries.engine import RegistriesEngine
-    from evenkeel.controller.settings.sockets import with_socket
 
-    engine = with_socket(settings).engine
-    configuration = open_configuration(settings.engine.kind, engine.address, settings.registries, access)
-    return Domain(Registries(), RegistriesEngine(configuration, MemoryRegistries(), access / "key"))
+    def build() -> Driver[RegistriesSeen]:
+        # Few devices are asked for a registry: the rest is loaded at the first look.
+        from evenkeel.controller.drivers.registries.choice import open_configuration
+        from evenkeel.controller.drivers.registries.engine import RegistriesEngine
+        from evenkeel.controller.drivers.registries.memory import MemoryRegistries
+        from evenkeel.controller.settings.sockets import with_socket
+
+        engine = with_socket(settings).engine
+        configuration = open_configuration(engine.kind, engine.address, settings.registries, access)
+        return RegistriesEngine(configuration, MemoryRegistries(), access / "key")
+
+    return Domain(Registries(), LateDriver(build))
 
 
 def _containers(

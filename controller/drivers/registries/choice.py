@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
 
 from evenkeel.controller.drivers.registries.ports import Configuration
 from evenkeel.specs.settings.registries import RegistriesSettings
+from evenkeel.specs.settings.settings import EngineKind
 
 
-def open_configuration(
-    kind: Literal["docker", "podman"], address: str, settings: RegistriesSettings, folder: Path
-) -> Configuration:
+def open_configuration(kind: EngineKind, address: str, settings: RegistriesSettings, folder: Path) -> Configuration:
     """The configuration of the engine at an address. `folder`: for the copies in force."""
     if kind == "docker":
         from evenkeel.controller.drivers.registries.docker import DockerConfiguration
