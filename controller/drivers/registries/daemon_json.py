@@ -77,6 +77,7 @@ class DaemonFile:
         old = _sound_text(file)
         new, after = _merged(old, after, file)
         self._record.write(_either(before, after))
+        self._known = None
         if new != (old or ""):
             put_text(file, new, 0o644)
         try:

@@ -71,7 +71,10 @@ class AuthFile:
             made.append(str(self._file))
         others = {key: each for key, each in ours.entries.items() if key not in map(" ".join, _spots(place))}
         after = {**others, **{" ".join(spot): [value] for spot, value in wanted.items()}}
-        either = {key: [*ours.entries.get(key, []), *after.get(key, [])] for key in {**ours.entries, **after}}
+        either = {
+            key: list(dict.fromkeys((*ours.entries.get(key, ()), *after.get(key, ()))))
+            for key in {**ours.entries, **after}
+        }
         self._record.write(replace(ours, entries=either, made=list(dict.fromkeys(made))))
         for key in (_AUTHS, _HELPERS):
             if key in made and parsed(text).get(key) == {}:

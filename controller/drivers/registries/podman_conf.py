@@ -71,7 +71,7 @@ class ConfFile:
         if before != after:
             self._write(rendered(after))
         try:
-            self._load(process, {*before, *ours.places}, after)
+            self._load(process, {*before, *ours.places}, after, is_new=before != after)
         except (Refused, Unavailable):
             self._write(old or "")
             raise
@@ -83,24 +83,28 @@ class ConfFile:
         else:
             remove(self._file)
 
-    def _load(self, process: Process, before: set[str], after: Mapping[str, Entry]) -> None:
+    def _load(self, process: Process, before: set[str], after: Mapping[str, Entry], *, is_new: bool) -> None:
+        """Let Podman go by the file. What it tells of itself takes it long; so it is not asked before a change."""
         theirs = {place for file in self._others() for each in _tables(file) for place in _names(each)}
 
         def is_loaded() -> bool:
             found = _told(self._daemon)
+            self._known = self._now(), found
             gone = before - set(after) - theirs
             return all(found.get(place) == entry for place, entry in after.items()) and not gone & set(found)
 
-        if not is_loaded():
+        if is_new or not is_loaded():
             self._daemon.reload(process, is_loaded, self._file)
 
     def _loaded(self) -> Mapping[str, Entry]:
         """What Podman goes by; asked once for each process and state of the files."""
-        files = (self._folder, self._file, *self._others())
-        now = (self._daemon.own(), *map(_stamp, files))
+        now = self._now()
         if self._known is None or self._known[0] != now:
             self._known = now, _told(self._daemon)
         return self._known[1]
+
+    def _now(self) -> object:
+        return self._daemon.own(), *map(_stamp, (self._folder, self._file, *self._others()))
 
     def _others(self) -> tuple[Path, ...]:
         found = sorted(each for each in self._folder.glob("*.conf") if each.name != NAME)
