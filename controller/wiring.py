@@ -46,6 +46,8 @@ MEMORY_FILES = "memory-files.json"
 MEMORY_REGISTRIES = "memory-registries.json"
 ACCESS = "registries"
 """The folder of what lets this device in, and of the key of its prints."""
+ADMITTED = "auth.json"
+"""The file in it with the credentials that are in force."""
 PARSED = "parsed"
 
 
@@ -73,6 +75,7 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
                 owner=settings.engine.owner or os.path.realpath(settings.state),
                 advice=advice(settings.engine),
                 ask_registries=_of_registries(settings),
+                admitted=Path(settings.state) / ACCESS / ADMITTED,
             )
 
 
@@ -128,8 +131,12 @@ def _registries(settings: Settings, *, readonly: bool) -> Domain[RegistriesWante
     from evenkeel.controller.drivers.registries.memory import memory_registries
     from evenkeel.reconcilers.registries import Registries
 
-    state = Path(settings.state)
-    return Domain(Registries(), memory_registries(state / MEMORY_REGISTRIES, state / ACCESS / "key", readonly=readonly))
+    store, key = Path(settings.state) / MEMORY_REGISTRIES, Path(settings.state) / ACCESS / "key"
+    if settings.engine.kind == "memory":
+        return Domain(Registries(), memory_registries(store, key, readonly=readonly))
+    from evenkeel.controller.drivers.registries.access import HttpAccess
+
+    return Domain(Registries(), memory_registries(store, key, HttpAccess(), readonly=readonly))
 
 
 def _containers(
@@ -156,7 +163,8 @@ def _of_registries(settings: Settings) -> Sizes:
     async def ask(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
         from evenkeel.controller.drivers.registry import look_up
 
-        return await look_up(images, settings.engine.docker_config, settings.engine.token_realms, refused)
+        admitted = Path(settings.state) / ACCESS / ADMITTED
+        return await look_up(images, settings.engine.docker_config, settings.engine.token_realms, refused, admitted)
 
     return ask
 
