@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -23,13 +24,13 @@ class Asked(NamedTuple):
 
 class Reply(NamedTuple):
     status: int = 200
-    headers: dict[str, str] = {}
+    headers: Mapping[str, str] = MappingProxyType({})
     body: bytes = b""
 
 
 class Web:
-    """`reply` makes each answer. `asked`: the requests so far. With `certificates`, a folder of `tests.engines.certificates` or of
-    a registry, it speaks TLS; the certificates are for `localhost`, and those of a registry for 127.0.0.1, too. `name`: one of these."""
+    """`reply` makes each answer. `asked`: the requests so far. With `certificates`, a folder of `tests.engines.certificates` or
+    of a registry, it speaks TLS. `name`: `localhost`, or 127.0.0.1, for which the certificate of a registry is, too."""
 
     def __init__(self, certificates: Path | None = None, name: str = "localhost") -> None:
         web = self
@@ -48,7 +49,8 @@ class Web:
                 self.end_headers()
                 self.wfile.write(reply.body)
 
-            do_POST = do_GET
+            def do_POST(self) -> None:
+                self.do_GET()
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -62,7 +64,9 @@ class Web:
         if certificates is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificates / "server.crt", certificates / "server.key")
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.host = f"{name}:{self._server.server_address[1]}"
         self.url = f"{self.scheme}://{self.host}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from urllib.parse import urlsplit
 
-from evenkeel.controller.distribution.failures import LATE, Failure, Misdirected
+from evenkeel.controller.distribution.failures import LATE, Failure, Misdirected, failures
 from evenkeel.controller.distribution.tokens import Site, challenge_of, may_have_credentials, name_of
 from evenkeel.controller.distribution.trust import trust
 from evenkeel.controller.distribution.visit import Visit
+from evenkeel.controller.drivers.registries.handshake import shake_hands
 from evenkeel.controller.drivers.registries.values import Values
 from evenkeel.controller.process.waiting import waiting_for
 from evenkeel.controller.settings.credentials import Credentials, credentials_of
@@ -37,6 +39,8 @@ class HttpAccess:
         except TimeoutError:
             raise error_of(Failure(LATE, "late"), registry) from None
         except Failure as failure:
+            if failure.how == "away" and values.certificate:
+                failure = await _alert(site_of(registry, values)) or failure
             raise error_of(failure, registry) from None  # the chain below may hold what was sent
 
 
@@ -47,6 +51,17 @@ async def _login(registry: Registry, values: Values, credentials: Credentials | 
             return "reached; it was asked without credentials"
         await visit.login(knocked)
     return let_in(credentials, was_asked=knocked.status == 401)
+
+
+async def _alert(site: Site) -> Failure | None:
+    """What a registry says to the certificate of this device, where a connection ended and did not tell."""
+    parts = urlsplit(f"//{site.host}")
+    try:
+        with failures():
+            await shake_hands(parts.hostname or "", parts.port or 443, site.own())
+    except Failure as failure:
+        return failure if failure.how == "no" else None
+    return None
 
 
 def let_in(credentials: Credentials | None, *, was_asked: bool) -> str:

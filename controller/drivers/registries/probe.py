@@ -7,7 +7,6 @@ that is not good is not tried.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -18,7 +17,7 @@ from evenkeel.controller.distribution.failures import LATE, Answer, Failure, fai
 from evenkeel.controller.distribution.tokens import Site, challenge_of, may_have_credentials, realm_of
 from evenkeel.controller.distribution.visit import Visit
 from evenkeel.controller.drivers.registries.access import credentials_now, let_in, remedy_of, site_of
-from evenkeel.controller.drivers.registries.chain import Certificate, chain
+from evenkeel.controller.drivers.registries.handshake import Certificate, chain, close, shake_hands
 from evenkeel.controller.drivers.registries.values import Missing, Values, values_of
 from evenkeel.controller.process.causes import system_words
 from evenkeel.controller.settings.credentials import Credentials
@@ -83,15 +82,15 @@ class _Run:
         self._site: Site = site_of(registry, self._values)
         parts = urlsplit(f"//{self._site.host}")
         self._host, self._ports = parts.hostname or "", [parts.port or 443]
+        self._has_port = parts.port is not None
         self._addresses: list[str] = []
-        self._has_tls = True
 
     async def credentials(self) -> str:
         if self._ref is not None and not covers(self._registry.place, image := _place(self._ref)):
             raise Failure(f"{image} is not from {self._registry.place}", "no", "name an image from there")
         self._values = values_of(self._registry)
         self._site = site_of(self._registry, self._values)
-        if self._values.insecure and not urlsplit(f"//{self._site.host}").port:
+        if self._values.insecure and not self._has_port:
             self._ports = [443, 80]
         self._credentials = await credentials_now(self._registry, self._values)
         if self._credentials is None:
@@ -119,7 +118,7 @@ class _Run:
             except OSError as error:
                 whys.append(f"port {port}: {system_words(error)}")
                 continue
-            await _closed(writer)
+            await close(writer)
             self._ports = [port]
             return f"port {port} is open"
         remedy = "look whether the registry runs, at its port, and at what is between"
@@ -134,12 +133,10 @@ class _Run:
                 if not self._values.insecure:
                     remedy = "ask whether it has TLS at this port; `insecure: true` does without, for labs"
                     raise Failure("it does not speak TLS as it should", "away", remedy) from None
-                self._has_tls = False
                 return "none, as `insecure` allows: anybody on the way can read the credentials"
         try:
             with failures():
-                _, writer = await asyncio.open_connection(self._host, port, ssl=own)
-                await _closed(writer)
+                await shake_hands(self._host, port, own)
         except Failure as failure:
             raise Failure(f"{failure.why}; {_words(shown)}", failure.how, failure.remedy) from None
         trusted = "not looked at, as `insecure` allows" if self._values.insecure else "trusted"
@@ -206,9 +203,3 @@ def _words(shown: tuple[Certificate, ...]) -> str:
     return (
         "; ".join(f"{each.subject}, signed by {each.issuer}, until {each.until}" for each in shown) or "no certificate"
     )
-
-
-async def _closed(writer: asyncio.StreamWriter) -> None:
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
