@@ -451,7 +451,7 @@ def test_whatever_a_registry_answers_is_an_outcome(web: Callable[..., Web], mine
 
     server.reply = reply
 
-    @settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(REPLIES, min_size=1, max_size=4))
     def tried(replies: list[Reply]) -> None:
         turns[:] = replies
