@@ -128,15 +128,18 @@ def _files(
 def _registries(settings: Settings, *, readonly: bool) -> Domain[RegistriesWanted, RegistriesSeen, RegistriesMemory]:
     """The registries domain on the configuration of the engine, or on a simulated one."""
     from evenkeel.controller.cycle.domain import Domain
-    from evenkeel.controller.drivers.registries.memory import memory_registries
     from evenkeel.reconcilers.registries import Registries
 
     store, key = Path(settings.state) / MEMORY_REGISTRIES, Path(settings.state) / ACCESS / "key"
     if settings.engine.kind == "memory":
+        from evenkeel.controller.drivers.registries.memory import memory_registries
+
         return Domain(Registries(), memory_registries(store, key, readonly=readonly))
     from evenkeel.controller.drivers.registries.access import HttpAccess
+    from evenkeel.controller.drivers.registries.engine import RegistriesEngine
+    from evenkeel.controller.drivers.registries.memory import MemoryRegistries
 
-    return Domain(Registries(), memory_registries(store, key, HttpAccess(), readonly=readonly))
+    return Domain(Registries(), RegistriesEngine(MemoryRegistries(store, readonly=readonly), HttpAccess(), key))
 
 
 def _containers(

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evenkeel.controller.drivers.registries.engine import RegistriesEngine
-from evenkeel.controller.drivers.registries.ports import Access
 from evenkeel.controller.drivers.registries.values import Printer, Values, values_of
 from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.specs.codec import decode, encode
@@ -95,9 +94,8 @@ class MemoryRegistries:
 
 
 def memory_registries(
-    store: Path | None = None, key: Path | None = None, access: Access | None = None, *, readonly: bool = False
+    store: Path | None = None, key: Path | None = None, *, readonly: bool = False
 ) -> RegistriesEngine:
-    """The driver of simulated registries, kept in the file `store`, with the key of its prints in `key`. `access`: real logins
-    in the place of simulated ones."""
+    """The driver of simulated registries, kept in the file `store`, with the key of its prints in `key`."""
     simulated = MemoryRegistries(store, readonly=readonly)
-    return RegistriesEngine(simulated, access or simulated, key)
+    return RegistriesEngine(simulated, simulated, key)
