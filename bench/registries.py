@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bench.measuring import Row
 from evenkeel.controller.drivers.registries.access import HttpAccess
+from evenkeel.controller.drivers.registries.docker import DockerConfiguration
 from evenkeel.controller.drivers.registries.engine import RegistriesEngine
-from evenkeel.controller.drivers.registries.memory import MemoryRegistries
 from evenkeel.reconcilers.registries import Registries
 from evenkeel.reconcilers.registries.select import RegistriesWanted
 from evenkeel.specs.desired import Document, desired_state
@@ -34,8 +34,7 @@ def measure() -> list[Row]:
 
 async def _measure(folder: Path) -> list[Row]:
     registries = [_registry(folder, number) for number in range(_COUNT)]
-    configuration = MemoryRegistries(folder / "in-force.json")
-    configuration.is_simulated = False  # with the thread in which files are read
+    configuration = DockerConfiguration(folder / "registries", f"unix://{folder}/none", folder / "certs.d")
     engine = RegistriesEngine(configuration, HttpAccess(), folder / "key")
     reconciler = Registries()
     want = reconciler.select(desired_state([Document("Registry", each.name, each) for each in registries]))
@@ -82,4 +81,5 @@ def _registry(folder: Path, number: int) -> Registry:
         command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         subject = ["-days", "30", "-subj", f"/CN={number}", "-keyout", f"{folder}/ca.key", "-out", ca]
         subprocess.run([*command, *subject], check=True, capture_output=True)
-    return Registry(f"registry-{number:02}", f"r{number}.example/org", user="ci", password_file=str(password), ca=ca)
+    place = f"r{number}.example" if ca else f"r{number}.example/org"
+    return Registry(f"registry-{number:02}", place, user="ci", password_file=str(password), ca=ca)

@@ -74,9 +74,9 @@ class DockerRegistriesKit:
 
     hub = True
 
-    def __init__(self, folder: Path, dockerd: Dockerd) -> None:
+    def __init__(self, folder: Path, dockerd: Dockerd, certificates: Path | None = None) -> None:
         self.dockerd, self.state = dockerd, folder / "registries"
-        self.files = {"daemon.json": dockerd.folder / "daemon.json", "certificates": folder / "certs.d"}
+        self.files = {"daemon.json": dockerd.folder / "daemon.json", "certificates": certificates or folder / "certs.d"}
         self.begin_anew()
 
     def begin_anew(self) -> None:

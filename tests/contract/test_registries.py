@@ -330,7 +330,8 @@ async def test_a_process_that_ends_anywhere(
     new = real.shown()
     assert counted.calls > 8
     await undo()
-    for at in sampled(range(counted.calls), 6, f"registries {change}"):
+    most = 3 if isinstance(real, PodmanRegistriesKit) else 8
+    for at in sampled(range(counted.calls), most, f"registries {change}"):
         await begin()
         old = real.shown()
         with Kill(monkeypatch, at), pytest.raises(Killed):

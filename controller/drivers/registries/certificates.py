@@ -42,6 +42,8 @@ class Certificates:
     def of(self, host: str) -> Trust:
         """Those of a host that are evenkeel's. Raises OSError."""
         folder = self._folder / host
+        if not folder.exists():
+            return Trust()
         certificate, _, key = _content(folder / _PAIR).partition(_BETWEEN)
         if certificate and not _is_link(folder / _KEY):
             key = b""  # half: engines refuse it

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from evenkeel.controller.drivers.registries.daemon import Daemon, Process
 from evenkeel.controller.drivers.registries.json_text import add_item, drop, drop_item, parsed
 from evenkeel.controller.drivers.registries.ours import Ours, Record
-from evenkeel.controller.drivers.registries.replacing import put_text, remove, text_of
+from evenkeel.controller.drivers.registries.replacing import put_text, remove, stamp, text_of
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 from evenkeel.specs.errors import Refused, Unavailable
 
@@ -127,11 +127,7 @@ class DaemonFile:
     def _loaded(self) -> Loaded:
         """What dockerd goes by; asked once for each process and state of the file."""
         process = self._daemon.own()
-        try:
-            found = self._file(process).stat()
-            now: object = (process, found.st_ino, found.st_mtime_ns, found.st_size)
-        except FileNotFoundError:
-            now = (process,)
+        now = process, stamp(self._file(process))
         if self._known is None or self._known[0] != now:
             self._known = now, _told(self._daemon)
         return self._known[1]

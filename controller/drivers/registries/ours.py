@@ -7,12 +7,13 @@ that is not there, and nothing of evenkeel's is there that is not recorded.
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from evenkeel.controller.drivers.registries.json_text import parsed
-from evenkeel.controller.drivers.registries.replacing import sweep
+from evenkeel.controller.drivers.registries.replacing import stamp, sweep
 from evenkeel.controller.drivers.registries.store import close_folder
 from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.specs.errors import Unavailable
@@ -41,9 +42,16 @@ class Record:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._known: tuple[object, Ours] = (None, Ours())
 
     def read(self) -> Ours:
         """What is recorded. Raises OSError, and Unavailable when it is damaged."""
+        now = stamp(self._file)
+        if now is None or self._known[0] != now:
+            self._known = now, self._parsed()
+        return deepcopy(self._known[1])
+
+    def _parsed(self) -> Ours:
         try:
             found = parsed(self._file.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):

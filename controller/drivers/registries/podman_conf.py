@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from evenkeel.controller.drivers.registries.daemon import Daemon, Process
 from evenkeel.controller.drivers.registries.ours import Record
-from evenkeel.controller.drivers.registries.replacing import put_text, remove, text_of
+from evenkeel.controller.drivers.registries.replacing import put_text, remove, stamp, text_of
 from evenkeel.specs.errors import Refused, Unavailable
 
 NAME = "50-evenkeel.conf"
@@ -104,7 +104,7 @@ class ConfFile:
         return self._known[1]
 
     def _now(self) -> object:
-        return self._daemon.own(), *map(_stamp, (self._folder, self._file, *self._others()))
+        return self._daemon.own(), *map(stamp, (self._folder, self._file, *self._others()))
 
     def _others(self) -> tuple[Path, ...]:
         found = sorted(each for each in self._folder.glob("*.conf") if each.name != NAME)
@@ -175,11 +175,3 @@ def _tables(file: Path) -> Sequence[Mapping[str, Any]]:
 
 def _names(table: Mapping[str, Any]) -> list[str]:
     return [name for name in (table.get("prefix"), table.get("location")) if isinstance(name, str)]
-
-
-def _stamp(path: Path) -> object:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size

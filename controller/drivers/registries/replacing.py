@@ -60,6 +60,15 @@ def sweep(path: Path) -> None:
                 each.unlink(missing_ok=True)
 
 
+def stamp(path: Path) -> tuple[int, int, int] | None:
+    """What tells that a file of evenkeel's, which is replaced whole, is still the same; `None` when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def check_folder(path: Path) -> None:
     """Raises Refused for a symbolic link, or no folder, at a path."""
     with suppress(FileNotFoundError, NotADirectoryError):

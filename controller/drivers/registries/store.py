@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evenkeel.controller.drivers.registries.json_text import parsed
-from evenkeel.controller.drivers.registries.replacing import sweep
+from evenkeel.controller.drivers.registries.replacing import stamp, sweep
 from evenkeel.controller.drivers.registries.values import Values
 from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.specs.registries.registry import docker_key
@@ -39,6 +39,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._file = folder / AUTH
+        self._known: tuple[object, dict[str, str], dict[str, str]] = (None, {}, {})
 
     def login(self, place: str) -> Login:
         """The credentials of a place, empty ones when there are none. Raises OSError."""
@@ -64,6 +65,13 @@ class Store:
             write_atomically(self._file, json.dumps(content, indent=1).encode(), 0o600)
 
     def _read(self) -> tuple[dict[str, str], dict[str, str]]:
+        """The entries. Each look at twenty registries needs them twenty times."""
+        now = stamp(self._file)
+        if now is None or self._known[0] != now:
+            self._known = now, *self._parsed()
+        return dict(self._known[1]), dict(self._known[2])
+
+    def _parsed(self) -> tuple[dict[str, str], dict[str, str]]:
         try:
             found = parsed(self._file.read_text(encoding="utf-8", errors="replace"))
         except (FileNotFoundError, NotADirectoryError, ValueError):
