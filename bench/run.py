@@ -23,6 +23,7 @@ SECTIONS = {
     "mqtt": f"Update agent over MQTT, on {ENGINE}",
     "operations": "Update manager",
     "slots": "Operating systems with RAUC",
+    "registries": "Registries",
 }
 
 

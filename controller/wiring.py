@@ -46,6 +46,8 @@ MEMORY_FILES = "memory-files.json"
 MEMORY_REGISTRIES = "memory-registries.json"
 ACCESS = "registries"
 """The folder of what lets this device in, and of the key of its prints."""
+ADMITTED = "auth.json"
+"""The file in it with the credentials that are in force."""
 PARSED = "parsed"
 
 
@@ -73,6 +75,7 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
                 owner=settings.engine.owner or os.path.realpath(settings.state),
                 advice=advice(settings.engine),
                 ask_registries=_of_registries(settings),
+                admitted=Path(settings.state) / ACCESS / ADMITTED,
             )
 
 
@@ -125,11 +128,28 @@ def _files(
 def _registries(settings: Settings, *, readonly: bool) -> Domain[RegistriesWanted, RegistriesSeen, RegistriesMemory]:
     """The registries domain on the configuration of the engine, or on a simulated one."""
     from evenkeel.controller.cycle.domain import Domain
-    from evenkeel.controller.drivers.registries.memory import memory_registries
+    from evenkeel.controller.drivers.late import LateDriver
     from evenkeel.reconcilers.registries import Registries
 
-    state = Path(settings.state)
-    return Domain(Registries(), memory_registries(state / MEMORY_REGISTRIES, state / ACCESS / "key", readonly=readonly))
+    access = Path(settings.state) / ACCESS
+    if settings.engine.kind == "memory":
+        from evenkeel.controller.drivers.registries.memory import memory_registries
+
+        store = Path(settings.state) / MEMORY_REGISTRIES
+        return Domain(Registries(), memory_registries(store, access / "key", readonly=readonly))
+
+    def build() -> Driver[RegistriesSeen]:
+        # Few devices are asked for a registry: the rest is loaded at the first look.
+        from evenkeel.controller.drivers.registries.access import HttpAccess
+        from evenkeel.controller.drivers.registries.choice import open_configuration
+        from evenkeel.controller.drivers.registries.engine import RegistriesEngine
+        from evenkeel.controller.settings.sockets import with_socket
+
+        engine = with_socket(settings).engine
+        configuration = open_configuration(engine.kind, engine.address, settings.registries, access)
+        return RegistriesEngine(configuration, HttpAccess(), access / "key")
+
+    return Domain(Registries(), LateDriver(build))
 
 
 def _containers(
@@ -156,7 +176,8 @@ def _of_registries(settings: Settings) -> Sizes:
     async def ask(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
         from evenkeel.controller.drivers.registry import look_up
 
-        return await look_up(images, settings.engine.docker_config, settings.engine.token_realms, refused)
+        admitted = Path(settings.state) / ACCESS / ADMITTED
+        return await look_up(images, settings.engine.docker_config, settings.engine.token_realms, refused, admitted)
 
     return ask
 

@@ -400,7 +400,7 @@ def test_what_is_allowed_keeps_the_contracts(tmp_path: Path) -> None:
                 "controller/mqtt/link.py": "from paho.mqtt import client",
                 "controller/drivers/containers/docker/wire.py": "import h11",
                 "controller/drivers/containers/docker/driver.py": "import evenkeel.controller.drivers.containers.docker.wire",
-                "controller/drivers/registry.py": "import httpx",
+                "controller/distribution/client.py": "import httpx",
                 "controller/process/folders.py": "import watchfiles",
                 "reconcilers/preconditions/cel.py": "import cel_expr_python",
                 "controller/sources/files.py": "from evenkeel.controller.process import folders",

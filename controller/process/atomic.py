@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: bytes, mode: int = 0o640) -> None:
-    """Replace `path`; a reader sees the old or the new content, also after a power cut. Folders are made. An OSError names
-    the file, also where the system does not, as when the disk is full."""
+def write_atomically(path: Path, content: bytes, mode: int = 0o640, owner: tuple[int, int] | None = None) -> None:
+    """Replace `path`; a reader sees the old or the new content, also after a power cut. Folders are made. `owner`: user and
+    group of the new file. An OSError names the file, also where the system does not, as when the disk is full."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -18,6 +18,8 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o640) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if owner is not None and owner != (os.geteuid(), os.getegid()):
+            os.chown(temporary, *owner)
         Path(temporary).chmod(mode)
         Path(temporary).replace(path)
         folder = os.open(path.parent, os.O_RDONLY)

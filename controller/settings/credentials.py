@@ -1,8 +1,10 @@
-"""Registry credentials from Docker's own configuration: `auths`, `credHelpers` and `credsStore` of config.json.
+"""Registry credentials from files: `auths`, `credHelpers` and `credsStore` of Docker's config.json and Podman's auth.json, the
+registries of Kanto's config.json, and what the registries domain has in force.
 
 Read anew for every pull, so that a changed file counts at once and no secret stays in memory. A secret goes into one header
 of one request and nowhere else; a helper program gets the registry's name on its standard input.
-Format: registries.md §3.1.
+Formats: registries.md §1.2, §3.1, §3.3. What is in force has Docker's form, and `references`: for a place, `helper NAME` or
+`config PATH`.
 """
 
 from __future__ import annotations
@@ -17,11 +19,14 @@ from typing import Any, BinaryIO, NamedTuple
 
 from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.controller.process.waiting import waiting_for
+from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.reading.sound import foreign_json
 from evenkeel.specs.reading.walk import type_words
+from evenkeel.specs.registries.registry import HUB_KEY, HUB_NAMES, covers
 
-_HUB = "https://index.docker.io/v1/"
+_VERSIONS = ("v1", "v2")
+"""Ends of old addresses of registries, which are no parts of a repository."""
 _PROGRAM_TIMEOUT_S = 20
 _MOST_BYTES = 64 * 1024
 """The bound of a helper's answer, which holds one user and one secret."""
@@ -53,19 +58,51 @@ class Credentials(NamedTuple):
         return f"Credentials(server={self.server!r}, …)"
 
 
-async def credentials_for(registry: str, path: Path) -> Credentials | None:
-    """The credentials for a registry host; `None` when there are none.
+async def credentials_for(place: str, path: Path) -> Credentials | None:
+    """The credentials in one file for a place: a registry, or an image's registry and repository. Of several keys that
+    cover it the longest counts; `None` when there are none.
 
     Raises Unavailable when the file or a helper cannot be read: a pull without its credentials would fail for a
     misleading reason.
     """
-    server = _HUB if registry == "docker.io" else registry
-    config = _read(path)
-    own = _text(_mapping(config, "credHelpers"), registry, path, "credHelpers")
-    helper = own or _text(config, "credsStore", path)
-    key = f"credHelpers.{registry}" if own else "credsStore"
-    found = await _ask_program(helper, server, f"`{key}` of {path}") if helper else None
-    return found or _stored(config, registry, server, path)
+    config, server = _read(path), _server(place)
+    helpers = _mapping(config, "credHelpers")
+    stored = _stored(config, place, server, path)
+    for name in _covering(helpers, place, server):
+        if (helper := _text(helpers, name, path, "credHelpers")) and len(_place(name)) >= stored.reach:
+            found = await _ask_program(helper, server, f"`credHelpers.{name}` of {path}")
+            return found or stored.credentials
+    if (helper := _text(config, "credsStore", path)) and stored.reach <= len(_place(server)):
+        return await _ask_program(helper, server, f"`credsStore` of {path}") or stored.credentials
+    return stored.credentials
+
+
+async def credentials_of(reference: str, place: str) -> Credentials:
+    """The credentials that a document about a registry leads to by a reference, `helper NAME` or `config PATH`. Raises
+    Unavailable when it leads to none."""
+    kind, _, target = reference.partition(" ")
+    if kind == "helper":
+        whose = f"`credentials.helper` of the registry {place}"
+        found, where = await _ask_program(target, _server(place), whose), f"docker-credential-{target}"
+    else:
+        found, where = await credentials_for(place, Path(target)), target
+    if found is None:
+        raise Unavailable(f"registry:{place}", f"there are no credentials for {place} in {where}")
+    return found
+
+
+async def credentials_of_pull(place: str, configured: str, admitted: Path | None) -> Credentials | None:
+    """The credentials of a pull: by `admitted`, the file of what the registries domain has in force, else by
+    `engine.dockerConfig` (see `config_path`). Raises Unavailable."""
+    if admitted is not None:
+        in_force, server = _read(admitted), _server(place)
+        references, stored = _mapping(in_force, "references"), _stored(in_force, place, server, admitted)
+        for name in _covering(references, place, server):
+            if len(_place(name)) >= stored.reach:
+                return await credentials_of(_text(references, name, admitted, "references"), place)
+        if stored.credentials is not None:
+            return stored.credentials
+    return await credentials_for(place, config_path(configured))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -92,28 +129,69 @@ def _text(fields: dict[str, Any], key: str, path: Path, *above: str) -> str:
     raise Unavailable(f"file:{path}", f"registry credentials in {path} cannot be read: {what}")
 
 
-def _host(name: str) -> str:
-    """The host of a registry. Docker writes registries as hosts, and in old files as addresses (`https://host/v1/`)."""
-    return name.removeprefix("https://").removeprefix("http://").partition("/")[0]
+def _place(name: str) -> str:
+    """The place of a key in its normal form. Docker writes registries as hosts, and in old files as addresses
+    (`https://host/v1/`), which have no path; Podman's keys may have one (registries.md §3.3)."""
+    rest = name.removeprefix("https://").removeprefix("http://")
+    host, _, path = rest.partition("/")
+    host = DEFAULT_REGISTRY if host.lower() in HUB_NAMES else host.lower()
+    path = "" if rest != name or path.rstrip("/") in _VERSIONS else path.rstrip("/")
+    return f"{host}/{path}" if path else host
 
 
-def _stored(config: dict[str, Any], registry: str, server: str, path: Path) -> Credentials | None:
+def _server(place: str) -> str:
+    """The name by which Docker's helpers know a registry."""
+    host = _place(place).partition("/")[0]
+    return HUB_KEY if host == DEFAULT_REGISTRY else host
+
+
+def _covering(fields: dict[str, Any], place: str, server: str) -> list[str]:
+    """The keys that cover a place, the longest first; of equal ones the usual form."""
+    wanted = _place(place)
+    found = [name for name in fields if covers(_place(name), wanted)]
+    return sorted(found, key=lambda name: (-len(_place(name)), name not in (server, _place(name)), name))
+
+
+class _Stored(NamedTuple):
+    """Credentials that are in a file itself. `reach`: the length of their place, 0 without any."""
+
+    credentials: Credentials | None = None
+    reach: int = 0
+
+
+def _stored(config: dict[str, Any], place: str, server: str, path: Path) -> _Stored:
     auths = _mapping(config, "auths")
-    for name in sorted(auths, key=lambda name: (name != server, name)):
-        entry = auths[name]
-        if not isinstance(entry, dict) or _host(name) not in (registry, _host(server)):
-            continue
-        above = ("auths", name)
-        if token := _text(entry, "identitytoken", path, *above):
-            return Credentials(server, identity_token=token)
-        if coded := _text(entry, "auth", path, *above):
-            try:
-                user, _, password = base64.b64decode(coded).decode().partition(":")
-            except ValueError:
-                raise Unavailable(f"registry:{registry}", "its credentials are no base64 text") from None
-            return Credentials(server, user, password.rstrip("\0"))
-        if user := _text(entry, "username", path, *above):
-            return Credentials(server, user, _text(entry, "password", path, *above))
+    kanto = _mapping(_mapping(config, "containers"), "registry_configurations")
+    for name in _covering({**kanto, **auths}, place, server):
+        found = _entry(auths, name, server, path) or _entry_of_kanto(kanto, name, server, path)
+        if found is not None:
+            return _Stored(found, len(_place(name)))
+    return _Stored()
+
+
+def _entry(auths: dict[str, Any], name: str, server: str, path: Path) -> Credentials | None:
+    entry, above = auths.get(name), ("auths", name)
+    if not isinstance(entry, dict):
+        return None
+    if token := _text(entry, "identitytoken", path, *above):
+        return Credentials(server, identity_token=token)
+    if coded := _text(entry, "auth", path, *above):
+        try:
+            user, _, password = base64.b64decode(coded).decode().partition(":")
+        except ValueError:
+            raise Unavailable(f"registry:{_place(name)}", "its credentials are no base64 text") from None
+        return Credentials(server, user, password.rstrip("\0"))
+    if user := _text(entry, "username", path, *above):
+        return Credentials(server, user, _text(entry, "password", path, *above))
+    return None
+
+
+def _entry_of_kanto(kanto: dict[str, Any], name: str, server: str, path: Path) -> Credentials | None:
+    """An entry of Kanto's container-management (registries.md §1.2)."""
+    entry, above = kanto.get(name), ("containers", "registry_configurations", name, "credentials")
+    fields = _mapping(entry, "credentials") if isinstance(entry, dict) else {}
+    if user := _text(fields, "user_id", path, *above):
+        return Credentials(server, user, _text(fields, "password", path, *above))
     return None
 
 

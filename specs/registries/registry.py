@@ -18,7 +18,8 @@ HUB_KEY = "https://index.docker.io/v1/"
 """The key of Docker Hub in Docker's files (registries.md §3.1)."""
 HUB_HOST = "registry-1.docker.io"
 """The host of Docker Hub that speaks the registry protocol."""
-_HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io", "hub.docker.com", "registry.hub.docker.com")
+HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io", "hub.docker.com", "registry.hub.docker.com")
+"""All names of Docker Hub, in images, in files of credentials, and in the wild."""
 
 
 class Registry(Struct, frozen=True, tag="Registry"):
@@ -64,7 +65,7 @@ def normal_place(text: str) -> str:
         rest = rest.removeprefix(scheme)
     host, _, path = rest.partition("/")
     host = host.lower()
-    if host in _HUB_NAMES:
+    if host in HUB_NAMES:
         path = path if path not in ("v1/", "v1", "v2/", "v2") else ""
         host = DEFAULT_REGISTRY
     path = path.strip("/")

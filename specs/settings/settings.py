@@ -30,6 +30,7 @@ from evenkeel.specs.settings.mqtt import (
     mqtt_from,
     update_agent_from,
 )
+from evenkeel.specs.settings.registries import RegistriesSettings, RegistriesSpec, registries_from
 from evenkeel.specs.settings.self_update import (
     SelfUpdateAgentSettings,
     SelfUpdateAgentSpec,
@@ -107,6 +108,7 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
     ] = ("/etc/evenkeel/specs",)
     state: Annotated[AbsolutePath, Meta(description="The folder of the journal.")] = "/var/lib/evenkeel"
     engine: EngineSpec = EngineSpec()
+    registries: RegistriesSpec = RegistriesSpec()
     slots: SlotsSpec = SlotsSpec()
     system_containers: Annotated[
         tuple[Name, ...], Meta(description="Names of containers that are never touched, whatever is asked.")
@@ -115,14 +117,7 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
         bool, Meta(description="Whether specs that ask for nothing mean that every container goes.")
     ] = False
     resync: Annotated[Duration, Meta(description="After this time everything is looked at again.")] = "60s"
-    parallel: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=32,
-            description="Steps at work at once in a domain.",
-        ),
-    ] = 3
+    parallel: Annotated[int, Meta(ge=1, le=32, description="Steps at work at once in a domain.")] = 3
     timeouts: TimeoutsSpec = TimeoutsSpec()
     retries: Annotated[
         int, Meta(ge=1, le=100, description="Attempts of a disturbing phase before the revision counts as failed.")
@@ -205,6 +200,7 @@ class Settings(Struct, frozen=True):
     state: str = "/var/lib/evenkeel"
     """Absolute path of a folder; journal, lock and parse cache live in it."""
     engine: EngineSettings = EngineSettings()
+    registries: RegistriesSettings = RegistriesSettings()
     slots: SlotsSettings = SlotsSettings()
     system_containers: tuple[str, ...] = ()
     """Names, in order, each once. Default none: containers that evenkeel did not create are left alone anyway."""
@@ -239,6 +235,7 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
         specs=tuple(dict.fromkeys(spec.specs)),
         state=spec.state,
         engine=_engine(spec.engine, found),
+        registries=registries_from(spec.registries, found),
         slots=slots_from(spec.slots, found),
         system_containers=tuple(sorted(set(spec.system_containers))),
         empty_source_removes_all=spec.empty_source_removes_all,

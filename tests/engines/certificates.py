@@ -8,8 +8,8 @@ def make_certificates(folder: Path) -> None:
     """ca.crt, server.crt, server.key, client.crt, client.key; another-ca.crt vouches for nothing. The server is `localhost`."""
     for name in ("ca", "another-ca"):
         _authority(folder, name)
-    _signed(folder, "server", "localhost", "subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\n")
-    _signed(folder, "client", "device-7", "extendedKeyUsage=clientAuth\n")
+    signed(folder, "server", "localhost", "subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\n")
+    signed(folder, "client", "device-7", "extendedKeyUsage=clientAuth\n")
 
 
 _CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
@@ -21,7 +21,8 @@ def _authority(folder: Path, name: str) -> None:
     _run("openssl", "req", "-x509", *_CURVE, *files, "-days", "30", "-subj", f"/CN=evenkeel tests {name}", *usage)
 
 
-def _signed(folder: Path, name: str, common_name: str, extensions: str) -> None:
+def signed(folder: Path, name: str, common_name: str, extensions: str) -> None:
+    """A certificate by ca.crt of the folder."""
     (folder / f"{name}.ext").write_text(extensions)
     files = ("-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.csr")
     _run("openssl", "req", *_CURVE, *files, "-subj", f"/CN={common_name}")

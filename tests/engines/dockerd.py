@@ -72,6 +72,13 @@ class Dockerd:
                 raise RuntimeError(f"dockerd did not start:\n{self.log_tail()}")
             time.sleep(0.05)
 
+    @property
+    def pid(self) -> int:
+        """The process of the engine."""
+        if self._process is None:
+            raise RuntimeError("dockerd does not run")
+        return self._process.pid
+
     def stop(self) -> None:
         """SIGTERM: the engine stops its containers (3 s for those that do not want to) and ends."""
         self._end(signal.SIGTERM, timeout_s=90)

@@ -18,6 +18,8 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tests.until import until
+
 from evenkeel.specs.containers.image import normal_image
 
 from .asking import Asking
@@ -40,7 +42,9 @@ class Podman:
         self._service: subprocess.Popen[bytes] | None = None
         self._timers: Timers | None = None
         _in_memory(folder)
-        self.ground: Ground = Rootless(folder) if rootless else Rooted()
+        self.containers_folder, self.auth_file = folder / "etc-containers", folder / "auth.json"
+        shutil.copytree("/etc/containers", self.containers_folder, symlinks=True)
+        self.ground: Ground = Rootless(folder) if rootless else Rooted(self.containers_folder)
         (folder / "storage.conf").write_text(
             f'[storage]\ndriver = "{self.ground.storage}"\ngraphroot = "{folder}/data"\nrunroot = "{folder}/run"\n'
         )
@@ -89,6 +93,7 @@ network_backend = "netavark"
             **os.environ,
             **own,
             "TMPDIR": str(self.folder),
+            "REGISTRY_AUTH_FILE": str(self.auth_file),
             "DISABLE_HC_SYSTEMD": "true",
             **self.ground.environment,
         }
@@ -102,6 +107,34 @@ network_backend = "netavark"
             yield
         finally:
             self._timers = Timers(self)
+
+    @property
+    def pid(self) -> int:
+        """The process of the service."""
+        if self._service is None:
+            raise RuntimeError("podman does not run")
+        return self._service.pid
+
+    def forget_registries(self) -> None:
+        """Configuration of registries as it was at the start; of a Podman with root."""
+        shutil.rmtree(self.containers_folder / "certs.d", ignore_errors=True)
+        self.auth_file.unlink(missing_ok=True)
+        drop_ins = self.containers_folder / "registries.conf.d"
+        for name in ("registries.conf.d", "registries.conf"):
+            own, usual = self.containers_folder / name, Path("/etc/containers", name)
+            if own.is_dir():
+                shutil.rmtree(own)
+            if usual.is_dir():
+                shutil.copytree(usual, own)
+            elif usual.exists():
+                shutil.copy(usual, own)
+        os.kill(self.pid, signal.SIGHUP)
+
+        def is_clean() -> bool:
+            registries = self.api("GET", "/v4.0.0/libpod/info")[1].get("registries") or {}
+            return set(registries) <= {"search"}
+
+        until(is_clean, what=f"podman goes by what is in {drop_ins}")
 
     def clear(self) -> None:
         """Removes all containers, networks and volumes that somebody made; the images stay."""

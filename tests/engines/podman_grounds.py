@@ -56,7 +56,9 @@ class Rooted:
     environment: Mapping[str, str] = {}
     end = signal.SIGTERM
 
-    def __init__(self) -> None:
+    def __init__(self, containers: Path) -> None:
+        """`containers`: a folder that is its /etc/containers."""
+        self._containers = containers
         self._inlets: list[Inlet] = []
         self._namespace, net = _make_namespace()
         pools = f'[{{"base" = "{net}.64.0/18", "size" = 24}}]'
@@ -67,7 +69,8 @@ class Rooted:
         /run/netns would stay, because their mounts are gone with the namespace."""
         entered = ("nsenter", f"--net=/run/netns/{self._namespace}", "unshare", "--mount")
         hidden = "for each in /dev/shm /run/netns; do mount -t tmpfs none $each; done"
-        return [*entered, "sh", "-ec", f'{hidden}; exec "$0" "$@"', *command]
+        own = f"mount --bind {self._containers} /etc/containers"
+        return [*entered, "sh", "-ec", f'{hidden}; {own}; exec "$0" "$@"', *command]
 
     def reach(self, port: int) -> None:
         self._inlets.append(Inlet(self._namespace, port))

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from .certificates import signed
 from .images import MANIFEST, Image, standard
 from .machine import alone, free_port
 
@@ -26,8 +27,9 @@ _USER, _PASSWORD = "driver", "correct horse: battery/staple"
 class Registry:
     """`host` is what stands before the name in an image reference; `ca` a PEM file; `docker_config` a config.json."""
 
-    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
-        self.folder, self.address = folder, address
+    def __init__(self, folder: Path, address: str = "127.0.0.1", *, asks_back: bool = False) -> None:
+        """`asks_back`: it wants a certificate by its CA, as client.crt with client.key is."""
+        self.folder, self.address, self.asks_back = folder, address, asks_back
         self.port = free_port(address)
         self.host = f"localhost:{self.port}" if address == "127.0.0.1" else f"{address}:{self.port}"
         self.user, self.password = _USER, _PASSWORD
@@ -35,6 +37,10 @@ class Registry:
         self.docker_config = folder / "config.json"
         self._process: subprocess.Popen[bytes] | None = None
         _make_certificates(folder, address)
+        tls: dict[str, object] = {"certificate": str(folder / "server.crt"), "key": str(folder / "server.key")}
+        if asks_back:
+            signed(folder, "client", "device-7", "extendedKeyUsage=clientAuth\n")
+            tls["clientcas"] = [str(self.ca)]
         _run("htpasswd", "-Bbc", str(folder / "htpasswd"), self.user, self.password)
         (folder / "registry.yml").write_text(
             json.dumps(
@@ -48,7 +54,7 @@ class Registry:
                     },
                     "http": {
                         "addr": f"{address}:{self.port}",
-                        "tls": {"certificate": str(folder / "server.crt"), "key": str(folder / "server.key")},
+                        "tls": tls,
                     },
                     "auth": {"htpasswd": {"realm": "evenkeel", "path": str(folder / "htpasswd")}},
                 }
@@ -127,6 +133,8 @@ class Registry:
         self, method: str, path: str, body: bytes | None = None, media_type: str = "application/octet-stream"
     ) -> tuple[int, dict[str, str], bytes]:
         context = ssl.create_default_context(cafile=str(self.ca))
+        if self.asks_back:
+            context.load_cert_chain(self.folder / "client.crt", self.folder / "client.key")
         connection = http.client.HTTPSConnection(self.address, self.port, context=context, timeout=30)
         try:
             headers = {"Authorization": f"Basic {self._basic()}", "Content-Type": media_type}

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from evenkeel.controller.drivers.registries.ports import Access, Configuration
+from evenkeel.controller.drivers.registries.recall import Recall
 from evenkeel.controller.drivers.registries.values import Missing, Printer, Values, sources_of, values_of
 from evenkeel.controller.process.watch import Watch
 from evenkeel.reconcilers.ports import Progress
@@ -44,7 +46,7 @@ class RegistriesEngine:
 
     def __init__(self, configuration: Configuration, access: Access, key: Path | None) -> None:
         self.configuration, self._access, self._printer = configuration, access, Printer(key)
-        self._watch = Watch()
+        self._recall, self._watch = Recall(), Watch()
         self._thread: ThreadPoolExecutor | None = None
 
     async def observe(self, look: Look = Look()) -> RegistriesSeen:
@@ -61,11 +63,12 @@ class RegistriesEngine:
         places = tuple(dict.fromkeys((*(each.place for each in look.registries), *look.places)))
         held = self.configuration.held(places, self._printer) if places else {}
         self._watch.of(tuple(sorted({path for each in look.registries for path in sources_of(each)})))
+        self._recall.only(each.name for each in look.registries)
         seen = []
         for registry in look.registries:
             lacks, asked = dict(self.configuration.lacks(registry)), dict[Facet, str]()
             try:
-                asked = dict(self._printer.of(self._values(registry)))
+                asked = dict(self._recall.prints(registry, partial(self._prints, registry)))
             except Missing as missing:
                 lacks = {missing.facet: missing.why}
             here = held.get(registry.place, {})
@@ -107,6 +110,9 @@ class RegistriesEngine:
 
     def _values(self, registry: Registry) -> Values:
         return values_of(registry, simulates=self.configuration.is_simulated)
+
+    def _prints(self, registry: Registry) -> Prints:
+        return self._printer.of(self._values(registry))
 
     def _admit(self, registry: Registry, prints: Prints) -> Outcome:
         values = self._values(registry)

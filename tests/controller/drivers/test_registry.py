@@ -18,7 +18,8 @@ from tests.engines.images import ARCHITECTURE, MANIFEST, standard
 from tests.engines.registry import Registry
 from tests.sampling import SEED, THOROUGH
 
-from evenkeel.controller.drivers import registry as under_test
+from evenkeel.controller.distribution import client, trust
+from evenkeel.controller.distribution.tokens import may_have_credentials
 from evenkeel.controller.drivers.registry import look_up
 from evenkeel.specs.containers.observed import RemoteImage
 
@@ -90,7 +91,7 @@ async def test_a_certificate_nobody_vouches_for(
     registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     registry.push("web", "1")
-    monkeypatch.setattr(under_test, "_CERTIFICATES", tmp_path)
+    monkeypatch.setattr(trust, "CERTIFICATES", (tmp_path,))
     told: list[str] = []
     assert await look_up([registry.reference("web", "1")], str(registry.docker_config), refused=told.append) == {}
     assert "its certificate is not trusted: " in told[0]
@@ -98,7 +99,7 @@ async def test_a_certificate_nobody_vouches_for(
 
 async def test_a_registry_that_hangs_makes_nobody_wait(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     registry.push("web", "1")
-    monkeypatch.setattr(under_test, "_SILENCE_S", 0.5)
+    monkeypatch.setattr(client, "SILENCE_S", 0.5)
     registry.freeze()
     try:
         told: list[str] = []
@@ -256,7 +257,7 @@ async def test_credentials_go_to_no_stranger(
     ],
 )
 def test_a_realm_of_the_same_organisation_or_a_listed_one(realm: str, host: str, may: bool) -> None:
-    assert under_test._may_have_credentials(realm, host, ("Tokens.example.com",)) is may
+    assert may_have_credentials(realm, host, ("Tokens.example.com",)) is may
 
 
 async def test_what_is_trusted_for_one_host_is_trusted_for_no_other(
@@ -267,7 +268,7 @@ async def test_what_is_trusted_for_one_host_is_trusted_for_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
-    monkeypatch.setattr(under_test, "_CERTIFICATES", tmp_path / "certs.d")
+    monkeypatch.setattr(trust, "CERTIFICATES", (tmp_path / "certs.d",))
     other = TokenRegistry(registry.folder)
     try:
         tokens.realm = other.realm

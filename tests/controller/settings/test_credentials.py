@@ -17,7 +17,13 @@ from tests.sampling import SEED
 from tests.until import soon
 
 from evenkeel.controller.settings import credentials as under_test
-from evenkeel.controller.settings.credentials import Credentials, config_path, credentials_for
+from evenkeel.controller.settings.credentials import (
+    Credentials,
+    config_path,
+    credentials_for,
+    credentials_of,
+    credentials_of_pull,
+)
 from evenkeel.specs.errors import Unavailable
 
 SECRET = "correct horse: battery/staple"
@@ -95,6 +101,109 @@ async def test_the_exact_name_counts_before_a_similar_one(config: Write) -> None
 @pytest.mark.parametrize("name", ["ghcr.io.example.org", "example.org/ghcr.io", "ghcr.i", "ghcr.io:443"])
 async def test_no_other_registry_gets_them(config: Write, name: str) -> None:
     assert await credentials_for("ghcr.io", config({"auths": {name: {"auth": BASIC}}})) is None
+
+
+def coded(user: str) -> dict[str, str]:
+    return {"auth": base64.b64encode(f"{user}:{SECRET}".encode()).decode()}
+
+
+async def user_of(place: str, path: Path) -> str:
+    found = await credentials_for(place, path)
+    return "" if found is None else found.username
+
+
+@pytest.mark.parametrize(
+    ("place", "user"),
+    [
+        ("ghcr.io/org/img", "org"),
+        ("ghcr.io/org/img/deep", "img"),
+        ("ghcr.io/org", "org"),
+        ("ghcr.io/organisation/img", "host"),
+        ("ghcr.io/other/org", "host"),
+        ("GHCR.io/org/x", "org"),
+        ("ghcr.io", "host"),
+        ("docker.io/library/web", "hub"),
+        ("docker.io/acme/web", "acme"),
+        ("quay.io/org/img", ""),
+    ],
+)
+async def test_of_keys_with_paths_the_longest_counts(config: Write, place: str, user: str) -> None:
+    """Podman's files have them (registries.md §3.3)."""
+    keys = {
+        "ghcr.io": "host", "ghcr.io/org": "org", "ghcr.io/org/img/deep": "img",
+        "https://index.docker.io/v1/": "hub", "registry-1.docker.io/acme": "acme",
+    }  # fmt: skip
+    assert await user_of(place, config({"auths": {key: coded(name) for key, name in keys.items()}})) == user
+
+
+@pytest.mark.parametrize(
+    "name", ["docker.io", "hub.docker.com", "registry.hub.docker.com", "https://index.docker.io/v1/"]
+)
+async def test_a_helper_for_docker_hub_under_any_name(config: Write, helper: Callable[[str], Path], name: str) -> None:
+    asked = helper("""printf '%s' '{"Username":"u","Secret":"s"}'""")
+    assert await user_of("docker.io/library/web", config({"credHelpers": {name: "test"}})) == "u"
+    assert asked.read_text() == "get\nhttps://index.docker.io/v1/"
+
+
+async def test_a_helper_counts_before_keys_that_are_not_longer(config: Write, helper: Callable[[str], Path]) -> None:
+    helper("""printf '%s' '{"Username":"helper","Secret":"s"}'""")
+    auths = {"ghcr.io": coded("host"), "ghcr.io/org": coded("org")}
+    for key in ({"credHelpers": {"ghcr.io": "test"}}, {"credsStore": "test"}):
+        path = config({"auths": auths, **key})
+        assert await user_of("ghcr.io/other/img", path) == "helper"
+        assert await user_of("ghcr.io/org/img", path) == "org"
+
+
+async def test_the_registries_of_kanto(config: Write) -> None:
+    """registries.md §1.2; one without credentials has a transport alone."""
+    registries = {
+        "ghcr.io": {"credentials": {"user_id": "driver", "password": SECRET}, "transport": {"root_ca": "/ca.crt"}},
+        "quay.io": {"transport": {}},
+    }
+    path = config({"containers": {"registry_configurations": registries}, "things": {"enable": True}})
+    assert await credentials_for("ghcr.io/org/img", path) == Credentials("ghcr.io", "driver", SECRET)
+    assert await credentials_for("quay.io/org/img", path) is None
+    registries["ghcr.io"]["credentials"]["password"] = ["a"]  # type: ignore[assignment]
+    with pytest.raises(Unavailable, match=r"registry_configurations\.ghcr\.io\.credentials\.password`, got a list"):
+        await credentials_for("ghcr.io", config({"containers": {"registry_configurations": registries}}))
+
+
+async def test_what_the_registries_domain_has_in_force_comes_first(
+    config: Write, helper: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Then `engine.dockerConfig`, whose place may be longer."""
+    helper("""printf '%s' '{"Username":"helper","Secret":"s"}'""")
+    configured = str(config({"auths": {"ghcr.io/org": coded("docker"), "quay.io": coded("docker")}}))
+    kanto, admitted = tmp_path / "kanto.json", tmp_path / "auth.json"
+    registries = {"b.io": {"credentials": {"user_id": "kanto", "password": SECRET}}}
+    kanto.write_text(json.dumps({"containers": {"registry_configurations": registries}}))
+
+    async def user(place: str) -> str:
+        found = await credentials_of_pull(place, configured, admitted)
+        return "" if found is None else found.username
+
+    assert await user("ghcr.io/org/img") == "docker", "nothing is in force yet"
+    references = {"a.io": "helper test", "b.io": f"config {kanto}", "a.io/org": f"config {kanto}"}
+    auths = {"ghcr.io": coded("mine"), "a.io/team": coded("mine"), "https://index.docker.io/v1/": coded("hub")}
+    admitted.write_text(json.dumps({"auths": auths, "references": references}))
+    places = {
+        "ghcr.io/org/img": "mine", "quay.io/img": "docker", "a.io/img": "helper", "a.io/team/img": "mine",
+        "b.io/x/img": "kanto", "docker.io/library/web": "hub", "c.io/img": "",
+    }  # fmt: skip
+    assert {place: await user(place) for place in places} == places
+    with pytest.raises(Unavailable) as caught:
+        await user("a.io/org/img")
+    assert caught.value.message == f"there are no credentials for a.io/org/img in {kanto}"
+    admitted.write_text("{")
+    with pytest.raises(Unavailable, match="cannot be read: it is no JSON"):
+        await user("quay.io/img")
+
+
+async def test_a_helper_of_a_document_that_knows_nothing_is_told(helper: Callable[[str], Path]) -> None:
+    helper("exit 1")
+    with pytest.raises(Unavailable) as caught:
+        await credentials_of("helper test", "ghcr.io/org")
+    assert caught.value.message == "there are no credentials for ghcr.io/org in docker-credential-test"
 
 
 async def test_an_identity_token_and_plain_fields(config: Write) -> None:

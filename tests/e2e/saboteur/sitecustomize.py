@@ -1,7 +1,8 @@
 """Kills its own process with SIGKILL right before the n-th thing that it makes durable: power loss, at a chosen moment.
 
 Python runs this file at its start when it lies on PYTHONPATH; the command under test is the real one and knows nothing of it.
-A moment is a transaction that the journal begins, or a world that the memory engine is about to write. Between two moments
+A moment is a transaction that the journal begins, a world that the memory engine is about to write, or a file of registries.
+Between two moments
 nothing happens that would outlive the process, so killing at each of them is killing anywhere.
 
 EVENKEEL_MOMENTS is a file that gets a line for every moment; EVENKEEL_KILL_AT the number of the one that is not reached.
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _kill_at = int(os.environ.get("EVENKEEL_KILL_AT", "0"))
 _moments = os.environ.get("EVENKEEL_MOMENTS", "")
 _clock = os.environ.get("EVENKEEL_CLOCK", "")
+_OF_REGISTRIES = ("auth.json", "docker.json", "daemon.json", "evenkeel.crt", "evenkeel.cert")
 _count = 0
 
 
@@ -44,6 +46,8 @@ def _traced(statement: str) -> None:
 def _watch(event: str, values: tuple[Any, ...]) -> None:
     if event == "os.rename" and str(values[1]).endswith("memory-engine.json"):
         _moment("world")
+    if event == "os.rename" and str(values[1]).rpartition("/")[2] in _OF_REGISTRIES:
+        _moment(f"registries: {values[1]}")
 
 
 def _connect(*values: Any, **more: Any) -> sqlite3.Connection:

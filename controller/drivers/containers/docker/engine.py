@@ -14,6 +14,7 @@ import math
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from pathlib import Path
 
 from evenkeel.controller.drivers.containers.docker import holding, volumes
 from evenkeel.controller.drivers.containers.docker.answers import Updated
@@ -69,16 +70,18 @@ class DockerEngine:
         look_timeout_s: float = LOOK_TIMEOUT_S,
         advice: str = "",
         ask_registries: AskRegistries | None = None,
+        admitted: Path | None = None,
     ) -> None:
         """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials.
         `owner`: the name of this evenkeel among those that share the engine; it leaves the containers of the others
         alone. `call_timeout_s`: the time limit of an answer; `look_timeout_s`: that of all answers of one look.
         `advice`: the remedy when nobody listens at `address`.
-        `ask_registries` asks registries without the engine, for an engine that asks none for others, as Podman."""
+        `ask_registries` asks registries without the engine, for an engine that asks none for others, as Podman.
+        `admitted`: the file with the credentials that the registries domain has in force; they come before `docker_config`."""
         self._client = EngineClient(address, limit=_AT_ONCE, timeout_s=call_timeout_s, advice=advice)
         self._network, self._owner = network, owner
         self._networks, self._nudged = Networks(self._client, network), asyncio.Event()
-        self._registries = Registries(self._client, docker_config, self._nudged.set, ask_registries)
+        self._registries = Registries(self._client, docker_config, self._nudged.set, ask_registries, admitted)
         self._observer = Observer(
             self._client, self._registries, self._networks, owner, self._nudged.set, look_timeout_s
         )

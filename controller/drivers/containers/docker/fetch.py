@@ -31,7 +31,7 @@ async def fetch(client: EngineClient, registries: Registries, action: Pull, prog
     """Pull an image, and tell bytes done and in total as they come."""
     ref = parse_image(action.image)
     query = {"fromImage": f"{ref.registry}/{ref.repository}", "tag": ref.digest or ref.tag}
-    headers = await registries.auth(ref.registry)
+    headers = await registries.auth(f"{ref.registry}/{ref.repository}")
     layers, error = pull.Layers(), ""
     try:
         async with (

@@ -13,6 +13,7 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.drivers.containers.docker.answers import Distribution
@@ -56,11 +57,14 @@ class Registries:
         docker_config: str,
         answered: Callable[[], None],
         directly: AskRegistries | None = None,
+        admitted: Path | None = None,
     ) -> None:
-        """`docker_config` has the credentials. `answered` is called when an answer has come for which no look
-        waited. `directly` asks a registry without the engine, where the engine does not ask for others."""
+        """`admitted`, the file of what the registries domain has in force, and `docker_config` have the credentials.
+        `answered` is called when an answer has come for which no look waited. `directly` asks a registry without the engine,
+        where the engine does not ask for others."""
         self._directly = directly
         self._client, self._docker_config, self._answered = client, docker_config, answered
+        self._admitted = admitted
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._known: dict[str, tuple[float, RemoteImage | None]] = {}
         self._silent: dict[str, float] = {}
@@ -114,13 +118,14 @@ class Registries:
             del self._asking[image]
 
     async def _ask(self, image: str) -> RemoteImage | None:
-        loop, registry = asyncio.get_running_loop(), parse_image(image).registry
+        loop, ref = asyncio.get_running_loop(), parse_image(image)
+        registry = ref.registry
         begun, found = loop.time(), None
         try:
             async with self._slots:
                 if self._silent.get(registry, begun - 1) >= begun:
                     raise TimedOut(f"registry:{registry}", "it did not answer about another image")
-                headers = await self.auth(registry)
+                headers = await self.auth(f"{registry}/{ref.repository}")
                 with waiting_for(f"the engine's answer about the registry {registry}"):
                     answer = await self._distribution(image, headers)
             if not _DIGEST.fullmatch(digest := answer["Descriptor"]["digest"]):
@@ -162,11 +167,11 @@ class Registries:
         self._known.pop(image, None)
         self._whys.pop(image, None)
 
-    async def auth(self, registry: str) -> dict[str, str]:
-        """The header with the credentials for a registry, if there are any."""
-        from evenkeel.controller.settings.credentials import config_path, credentials_for
+    async def auth(self, place: str) -> dict[str, str]:
+        """The header with the credentials for an image, by its registry and repository, if there are any."""
+        from evenkeel.controller.settings.credentials import credentials_of_pull
 
-        found = await credentials_for(registry, config_path(self._docker_config))
+        found = await credentials_of_pull(place, self._docker_config, self._admitted)
         return {} if found is None else {"X-Registry-Auth": _auth_text(found)}
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -130,3 +132,25 @@ async def test_an_answer_that_no_look_waited_for_is_in_the_next(held: Held, monk
     await asyncio.wait_for(held.late.wait(), 60)
     assert await held.registries.look_up(SLOW[:1]) == {SLOW[0]: RemoteImage(DIGEST)}
     assert len(held.asked()) == 1, "one question was under way"
+
+
+async def test_the_engine_gets_what_is_in_force_for_the_image(tmp_path: Path) -> None:
+    """By the longest place, and before `engine.dockerConfig`."""
+
+    def coded(user: str) -> dict[str, str]:
+        return {"auth": base64.b64encode(f"{user}:secret".encode()).decode()}
+
+    config, admitted = tmp_path / "config.json", tmp_path / "auth.json"
+    config.write_text(json.dumps({"auths": {"a.io": coded("docker"), "b.io": coded("docker")}}))
+    admitted.write_text(json.dumps({"auths": {"a.io": coded("host"), "a.io/org": coded("org")}}))
+    server = Server(tmp_path / "engine.sock")
+    client = EngineClient(server.address, limit=1)
+    registries = Registries(client, str(config), lambda: None, None, admitted)
+    try:
+        for place, user in (("a.io/org/img", "org"), ("a.io/img", "host"), ("b.io/img", "docker")):
+            header = (await registries.auth(place))["X-Registry-Auth"]
+            told = {"serveraddress": place[:4], "username": user, "password": "secret"}
+            assert json.loads(base64.urlsafe_b64decode(header)) == told
+        assert await registries.auth("c.io/img") == {}
+    finally:
+        await client.close()

@@ -1,0 +1,45 @@
+"""A client for one host: bounded answers, and trust that ends at that host."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from evenkeel.controller.distribution.failures import Answer, Failure
+
+if TYPE_CHECKING:
+    import httpx
+
+SILENCE_S = 3.0
+"""Less than the limits of whoever asks: httpx itself closes a request that it gives up, and loses a connection that is
+cancelled in its handshake."""
+_MOST_BYTES = 4 * 1024**2
+"""The largest answer; registries take no larger manifest."""
+
+
+def open_client(host: str, own: ssl.SSLContext, silence_s: float = 0.0) -> httpx.AsyncClient:
+    """A client for one host, to be used as a context. `own` is the trust in this host, and in no other, also after a
+    redirection, which takes no credentials elsewhere."""
+    import httpx
+
+    return httpx.AsyncClient(
+        verify=ssl.create_default_context(),
+        mounts={f"https://{host}": httpx.AsyncHTTPTransport(verify=own)},
+        follow_redirects=True,
+        timeout=silence_s or SILENCE_S,
+        headers={"Accept-Encoding": "identity"},
+    )
+
+
+async def fetch(client: httpx.AsyncClient, method: str, url: str, **more: Any) -> Answer:
+    """An answer and its body, which is bounded and not unpacked."""
+    async with client.stream(method, url, **more) as answer:
+        body = b""
+        if answer.headers.get("Content-Encoding", "identity") != "identity":
+            raise Failure("its answer is packed, which was not asked for")
+        async for piece in answer.aiter_raw():
+            body += piece
+            if len(body) > _MOST_BYTES:
+                raise Failure("its answer is too long")
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    return Answer(answer.status_code, answer.reason_phrase, headers, body)

@@ -1,0 +1,132 @@
+"""Failed questions to a registry. No text of a failure has a secret, also where a registry repeats one in its words."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
+from urllib.parse import quote
+
+from evenkeel.controller.process.causes import connection_cause
+from evenkeel.specs.reading.sound import foreign_json
+from evenkeel.specs.visible import one_line, shortened
+
+How = Literal["away", "late", "no", "denied"]
+"""`away`: the same may succeed later; `late`: there was no answer in time; `no`: the same will fail again; `denied`: it lets
+nobody in with these credentials, and `why` has its words."""
+
+LATE = "it did not answer in time"
+NO_ANSWER = "its answer is none of a registry"
+_LONGEST_REASON, _LONGEST_WORDS, _MOST_ERRORS = 80, 300, 3
+_PASSING = (408, 425, 429)
+"""Statuses from 400 to 499 that pass by themselves."""
+_OF_THE_CLOCK = (9, 10)
+"""Faults of a certificate that a wrong clock makes, too: not valid yet, and expired (X509_V_ERR_CERT_…)."""
+_WANTS_A_CERTIFICATE = ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "ALERT_UNKNOWN_CA", "CERTIFICATE_UNKNOWN")
+"""Alerts by which a server says that it does not take the certificate of this device, or misses one."""
+
+
+class Failure(Exception):
+    """`why`: the reason as a clause about the registry, `remedy`: what to do about it, or ""."""
+
+    def __init__(self, why: str, how: How = "away", remedy: str = "") -> None:
+        super().__init__(why)
+        self.why, self.how, self.remedy = why, how, remedy
+
+
+class Misdirected(Failure):
+    """A registry wants its credentials sent to a host that may not have them, and they were not."""
+
+    def __init__(self, realm: str, why: str) -> None:
+        super().__init__(why, "no")
+        self.realm = realm
+
+
+class Answer(NamedTuple):
+    """An answer, whose body is bounded. The names of `headers` are in lower case."""
+
+    status: int
+    reason: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """A context that raises Failure where a connection, or what came over it, is not as it should be."""
+    import httpx
+
+    try:
+        yield
+    except (httpx.TimeoutException, TimeoutError) as error:
+        raise Failure(LATE, "late") from error
+    except (httpx.HTTPError, OSError, ExceptionGroup) as error:
+        # anyio groups what it does not expect, as a port of 99999
+        raise _of_connection(error) from error
+    except (ValueError, LookupError, TypeError, ArithmeticError, httpx.InvalidURL) as error:
+        raise Failure(NO_ANSWER) from error
+
+
+def _of_connection(error: BaseException) -> Failure:
+    why = connection_cause(error, "the connection to it failed")
+    for each in _chain(error):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            passes = each.verify_code in _OF_THE_CLOCK
+            remedy = "" if passes else "give the authority that vouches for it in `tls.ca`"
+            return Failure(why, "away" if passes else "no", remedy)
+        if isinstance(each, ssl.SSLError) and any(alert in (each.reason or "") for alert in _WANTS_A_CERTIFICATE):
+            remedy = "give one that it takes in `tls.certificate`, and its key in `tls.key`"
+            return Failure("it does not let this device in without a certificate that it takes", "no", remedy)
+    return Failure(why)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    inner: BaseException | None = error
+    for _ in range(10):
+        if inner is None:
+            return
+        yield inner
+        inner = inner.__cause__ or inner.__context__
+
+
+def status_of(answer: Answer) -> str:
+    """The status of an answer, as `404 Not Found`."""
+    return f"{answer.status} {shortened(one_line(answer.reason), _LONGEST_REASON)}".strip()
+
+
+def of_status(answer: Answer) -> Failure:
+    """The failure of an answer that is no good one."""
+    final = 400 <= answer.status < 500 and answer.status not in _PASSING
+    return Failure(f"it answered {status_of(answer)}", "no" if final else "away")
+
+
+def words(answer: Answer, secrets: Sequence[str] = ()) -> str:
+    """The registry's own words in an answer, else its status (distribution specification, "Error Codes"; token servers have
+    forms of their own). Nothing is shown where they repeat one of these secrets."""
+    text = one_line("; ".join(_messages(answer.body)[:_MOST_ERRORS]))
+    shown = f"{shortened(text, _LONGEST_WORDS)} ({answer.status})" if text else status_of(answer)
+    said = f"{text} {answer.reason}".casefold()
+    for secret in filter(None, secrets):
+        if any(form.casefold() in said for form in (secret, one_line(secret), quote(secret), quote(secret, safe=""))):
+            return f"{answer.status}, and words that are not shown, for they have a secret in them"
+    return shown
+
+
+def _messages(body: bytes) -> list[str]:
+    try:
+        found = foreign_json(body)
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(found, dict):
+        return []
+    errors = found.get("errors")
+    each = [_message(error) for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    other = [found.get(key) for key in ("details", "error_description", "message", "error")]
+    return [text for text in each if text] or [text for text in other if isinstance(text, str) and text][:1]
+
+
+def _message(error: dict[str, object]) -> str:
+    code, message = error.get("code"), error.get("message")
+    parts = [code.lower().replace("_", " ")] if isinstance(code, str) else []
+    return ": ".join(part for part in (*parts, message) if isinstance(part, str) and part)

@@ -1,0 +1,164 @@
+"""The credentials of a request, as a registry's challenge asks for them: Basic, or a token that another host may give.
+
+A registry names the place that gives tokens for it, and credentials go there: to the registry's own host, to hosts
+below it, to those that are known to be of its organisation (auth.docker.io for registry-1.docker.io), and to those that
+somebody has listed; nowhere else, and nowhere without encryption but to the very host of a registry that needs none.
+Protocol: distribution's "Token Authentication" and "OAuth2 Token Authentication".
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import ssl
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, NotRequired, TypedDict
+
+from evenkeel.controller.distribution.client import fetch, open_client
+from evenkeel.controller.distribution.failures import (
+    NO_ANSWER,
+    Answer,
+    Failure,
+    Misdirected,
+    failures,
+    of_status,
+    words,
+)
+from evenkeel.controller.settings.credentials import Credentials
+from evenkeel.specs.codec import decode
+from evenkeel.specs.containers.image import DEFAULT_REGISTRY
+from evenkeel.specs.registries.registry import HUB_HOST
+
+_FIELD = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s",]+))')
+_REALMS = {"registry-1.docker.io": "auth.docker.io", "registry.gitlab.com": "gitlab.com"}
+"""Registries whose tokens come from another host of the same organisation."""
+_CLIENT = "evenkeel"
+_REFUSALS = (400, 401, 403)
+
+
+class Site(NamedTuple):
+    """A registry as it is asked. `registry`: its name in images. `own`: the trust in it; `of_realm`: in a host (with its port)
+    that gives tokens for it. `realms`: hosts that may have its credentials, beside those that may anyway. `insecure`: it may be
+    asked without encryption. `silence_s`: how long it may say nothing, 0 for the time that is usual."""
+
+    registry: str
+    own: Callable[[], ssl.SSLContext]
+    of_realm: Callable[[str], ssl.SSLContext]
+    realms: Sequence[str] = ()
+    insecure: bool = False
+    silence_s: float = 0.0
+
+    @property
+    def host(self) -> str:
+        """The host that speaks the protocol, with its port where the name has one."""
+        return HUB_HOST if self.registry == DEFAULT_REGISTRY else self.registry
+
+
+class Challenge(NamedTuple):
+    """What a registry asks for. `kind`: in lower case, "" for nothing. `realm`: where tokens are given."""
+
+    kind: str
+    realm: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+class _Token(TypedDict):
+    token: NotRequired[str | None]
+    access_token: NotRequired[str | None]
+
+
+def challenge_of(answer: Answer) -> Challenge:
+    """The challenge of an answer 401."""
+    kind, _, rest = answer.headers.get("www-authenticate", "").strip().partition(" ")
+    found = {name: quoted or plain for name, quoted, plain in _FIELD.findall(rest)}
+    realm = found.pop("realm", "")
+    return Challenge(kind.lower(), realm, tuple(found.items()))
+
+
+def secrets_of(credentials: Credentials | None) -> tuple[str, ...]:
+    """The texts of these credentials that are shown nowhere."""
+    if credentials is None:
+        return ()
+    return tuple(filter(None, (credentials.password, credentials.identity_token, _coded(credentials))))
+
+
+def realm_of(challenge: Challenge, site: Site, credentials: Credentials | None) -> str:
+    """The host, with its port, that gives the token. Raises Failure when it is none that may be asked, and Misdirected when it
+    may not have these credentials."""
+    import httpx
+
+    with failures():
+        realm = httpx.URL(challenge.realm)
+        is_own = name_of(realm.netloc.decode()) == name_of(site.host)
+        if realm.scheme != "https" and not (realm.scheme == "http" and site.insecure and is_own):
+            remedy = "a token server needs https, or tokens are no secret"
+            raise Failure("it wants credentials sent to a place without encryption", "no", remedy)
+        if credentials is not None and not may_have_credentials(realm.host, site.host, site.realms):
+            raise Misdirected(realm.host, f"it wants its credentials sent to {realm.host}, and they were not")
+        if not realm.host:
+            raise Failure(NO_ANSWER)
+        return realm.netloc.decode()
+
+
+async def authorisation(challenge: Challenge, site: Site, credentials: Credentials | None) -> str:
+    """The `Authorization` header that a challenge asks for. Raises Failure."""
+    if challenge.kind != "bearer":
+        if credentials is None:
+            raise Failure("it wants credentials, and there are none for it", "no", "name them in `credentials`")
+        if credentials.identity_token:
+            raise Failure("it takes no identity token, which is all that there is for it", "no")
+        return f"Basic {_coded(credentials)}"
+    place = realm_of(challenge, site, credentials)
+    with failures():
+        trust = site.own() if place == site.host else site.of_realm(place)
+        async with open_client(place, trust, site.silence_s) as client:
+            if credentials is not None and credentials.identity_token:
+                answer = await _by_identity(client, challenge, credentials)
+            else:
+                headers = {"Authorization": f"Basic {_coded(credentials)}"} if credentials is not None else {}
+                params = dict(challenge.fields)
+                answer = await fetch(client, "GET", challenge.realm, params=params, headers=headers)
+    if answer.status in _REFUSALS and credentials is not None:
+        raise Failure(f"{place} gives no token: {words(answer, secrets_of(credentials))}", "denied")
+    if not 200 <= answer.status < 300:
+        failure = of_status(answer)
+        raise Failure(f"{place}, which gives its tokens: {failure.why}")
+    return f"Bearer {_token(answer.body)}"
+
+
+async def _by_identity(client: Any, challenge: Challenge, credentials: Credentials) -> Answer:
+    """Not redirected, for the secret is in the body."""
+    fields = {**dict(challenge.fields), "grant_type": "refresh_token", "client_id": _CLIENT}
+    fields["refresh_token"] = credentials.identity_token
+    return await fetch(client, "POST", challenge.realm, data=fields, follow_redirects=False)
+
+
+def _token(body: bytes) -> str:
+    try:
+        token = decode(body, _Token)
+    except (ValueError, RecursionError):
+        raise Failure(NO_ANSWER) from None
+    text = token.get("token") or token.get("access_token")
+    if not text or not text.isascii() or not text.isprintable():
+        raise Failure(NO_ANSWER)
+    return text
+
+
+def may_have_credentials(realm: str, host: str, realms: Sequence[str]) -> bool:
+    """Whether a token realm is the registry itself, below it, known to be of its organisation, or listed. A domain above the
+    host proves nothing: others may have names below it, as with github.io or azurecr.io."""
+    name, realm = name_of(host), name_of(realm)
+    if realm in (name, _REALMS.get(name), *(name_of(each) for each in realms)):
+        return True
+    return realm.endswith(f".{name}") and "." in name and not name.rpartition(".")[2].isdecimal()
+
+
+def name_of(host: str) -> str:
+    """A host without its port."""
+    name, colon, port = host.lower().rpartition(":")
+    return (name if colon and port.isdecimal() else host.lower()).strip("[]")
+
+
+def _coded(credentials: Credentials) -> str:
+    """RFC 7617, in UTF-8."""
+    return base64.b64encode(f"{credentials.username}:{credentials.password}".encode()).decode()

@@ -1,0 +1,88 @@
+"""One visit at a registry: questions and answers, with the credentials that it asks for."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from evenkeel.controller.distribution.client import fetch, open_client
+from evenkeel.controller.distribution.failures import NO_ANSWER, Answer, Failure, failures, of_status, words
+from evenkeel.controller.distribution.tokens import Site, authorisation, challenge_of, secrets_of
+from evenkeel.controller.settings.credentials import Credentials
+
+if TYPE_CHECKING:
+    import httpx
+
+INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+_PING = "/v2/"
+
+
+class Visit:
+    """A context in which one registry is asked, with these credentials alone. Questions raise Failure."""
+
+    def __init__(self, site: Site, credentials: Credentials | None) -> None:
+        self._site, self._credentials = site, credentials
+        self._schemes = ("https", "http") if site.insecure else ("https",)
+        self._authorization = ""
+        self._stack = contextlib.AsyncExitStack()
+        self._client: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> Visit:
+        with failures():
+            client = open_client(self._site.host, self._site.own(), self._site.silence_s)
+            self._client = await self._stack.enter_async_context(client)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        with failures():
+            await self._stack.aclose()
+
+    async def knock(self) -> Answer:
+        """The answer to the first question, without credentials (`GET /v2/`)."""
+        return await self._ask(_PING, {})
+
+    async def login(self, knocked: Answer) -> None:
+        """Log in as the first answer asks for it."""
+        if knocked.status == 401:
+            self._authorization = await authorisation(challenge_of(knocked), self._site, self._credentials)
+            knocked = await self._ask(_PING, {})
+        if knocked.status in (401, 403):
+            raise Failure(words(knocked, self._secrets()), "denied")
+        if not 200 <= knocked.status < 300:
+            raise Failure(of_status(knocked).why)
+        if knocked.headers.get("content-type", "").startswith("text/html"):
+            raise Failure(NO_ANSWER)
+
+    async def manifest(self, repository: str, name: str) -> Answer:
+        """A manifest by its tag or digest, whatever the status. It logs in where that is asked for."""
+        path, headers = f"/v2/{repository}/manifests/{name}", {"Accept": ", ".join((*INDEXES, *MANIFESTS))}
+        answer = await self._ask(path, headers)
+        if answer.status == 401 and not self._authorization:
+            self._authorization = await authorisation(challenge_of(answer), self._site, self._credentials)
+            answer = await self._ask(path, headers)
+        return answer
+
+    def words(self, answer: Answer) -> str:
+        """The registry's own words in an answer."""
+        return words(answer, self._secrets())
+
+    def _secrets(self) -> tuple[str, ...]:
+        return (*secrets_of(self._credentials), self._authorization.partition(" ")[2])
+
+    async def _ask(self, path: str, headers: dict[str, str]) -> Answer:
+        if self._authorization:
+            headers = {**headers, "Authorization": self._authorization}
+        while True:
+            scheme = self._schemes[0]
+            try:
+                with failures():
+                    assert self._client is not None
+                    answer = await fetch(self._client, "GET", f"{scheme}://{self._site.host}{path}", headers=headers)
+            except Failure as failure:
+                if failure.how not in ("away", "late") or len(self._schemes) == 1:
+                    raise
+                self._schemes = self._schemes[1:]  # as engines do: it may have no encryption at all
+            else:
+                self._schemes = (scheme,)
+                return answer

@@ -1,0 +1,131 @@
+"""Certificates where engines look for them: `<folder>/<host[:port]>/`, in which `evenkeel.crt` are authorities, and
+`evenkeel.cert` and `evenkeel.key` are what the device shows (registries.md §3.1). Other files there are those of others.
+
+A certificate and its key have to change together, because engines refuse a pair that does not fit. So one file has both, and
+`evenkeel.key` is a link to it: engines take out of each file what they look for.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from evenkeel.controller.drivers.registries.ours import Ours, Record
+from evenkeel.controller.drivers.registries.replacing import check_folder, put, remove
+from evenkeel.controller.drivers.registries.values import Values
+from evenkeel.controller.process.bounded import read_bounded
+
+_CA, _PAIR, _KEY = "evenkeel.crt", "evenkeel.cert", "evenkeel.key"
+_BETWEEN = b"\n# evenkeel: the key of the certificate above\n"
+
+
+class Trust(NamedTuple):
+    """PEM. The text form shows nothing."""
+
+    ca: bytes = b""
+    certificate: bytes = b""
+    key: bytes = b""
+
+    def __repr__(self) -> str:
+        return "Trust(…)"
+
+
+class Certificates:
+    """The certificates of all hosts below one folder."""
+
+    def __init__(self, folder: Path, record: Record) -> None:
+        self._folder, self._record = folder, record
+
+    def of(self, host: str) -> Trust:
+        """Those of a host that are evenkeel's. Raises OSError."""
+        folder = self._folder / host
+        if not folder.exists():
+            return Trust()
+        certificate, _, key = _content(folder / _PAIR).partition(_BETWEEN)
+        if certificate and not _is_link(folder / _KEY):
+            key = b""  # half: engines refuse it
+        return Trust(_content(folder / _CA), certificate, key)
+
+    def check(self, host: str) -> None:
+        """Raises Refused when none can be put there for a host, and OSError."""
+        check_folder(self._folder)
+        check_folder(self._folder / host)
+
+    def put(self, host: str, values: Values) -> None:
+        """Put those of a host there, and no others of evenkeel's. Raises OSError and Refused."""
+        asked = Trust(values.ca, values.certificate, values.key)
+        if asked == self.of(host):
+            return
+        folder = self._folder / host
+        if not any(asked):
+            self._take_away(folder)
+            return
+        self.check(host)
+        self._make(folder)
+        if asked.certificate:
+            put(folder / _PAIR, asked.certificate + _BETWEEN + asked.key, 0o600)
+            if not _is_link(folder / _KEY):
+                remove(folder / _KEY)
+                (folder / _KEY).symlink_to(_PAIR)
+                _sync(folder)
+        else:
+            _remove(folder, _KEY, _PAIR)
+        if asked.ca:
+            put(folder / _CA, asked.ca, 0o644)
+        else:
+            _remove(folder, _CA)
+
+    def _make(self, folder: Path) -> None:
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
+        if missing:
+            ours = self._record.read()
+            known = [*ours.folders, *(str(each) for each in reversed(missing))]
+            self._record.write(_with_folders(ours, known))
+            for each in reversed(missing):
+                each.mkdir(0o755)
+                _sync(each.parent)
+
+    def _take_away(self, folder: Path) -> None:
+        _remove(folder, _KEY, _PAIR, _CA)
+        ours = self._record.read()
+        made = [each for each in ours.folders if folder.is_relative_to(each)]
+        gone = []
+        for each in sorted(made, key=len, reverse=True):
+            with suppress(OSError):
+                Path(each).rmdir()
+            if not Path(each).exists():
+                gone.append(each)
+        self._record.write(_with_folders(ours, [each for each in ours.folders if each not in gone]))
+
+
+def _with_folders(ours: Ours, folders: list[str]) -> Ours:
+    return replace(ours, folders=list(dict.fromkeys(folders)))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_bounded(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+
+
+def _is_link(path: Path) -> bool:
+    return path.is_symlink() and str(path.readlink()) == _PAIR
+
+
+def _remove(folder: Path, *names: str) -> None:
+    for name in names:
+        remove(folder / name)
+    with suppress(FileNotFoundError, NotADirectoryError):
+        _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -1,0 +1,45 @@
+"""The choice of the configuration that registries are put in force in, and its places, by engine and user."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from evenkeel.controller.drivers.registries.ports import Configuration
+from evenkeel.specs.settings.registries import RegistriesSettings
+from evenkeel.specs.settings.settings import EngineKind
+
+
+def open_configuration(kind: EngineKind, address: str, settings: RegistriesSettings, folder: Path) -> Configuration:
+    """The configuration of the engine at an address. `folder`: for the copies in force."""
+    if kind == "docker":
+        from evenkeel.controller.drivers.registries.docker import DockerConfiguration
+
+        certificates = Path(settings.certificates or _configured("docker") / "certs.d")
+        daemon_file = Path(settings.daemon_file) if settings.daemon_file else None
+        return DockerConfiguration(folder, address, certificates, daemon_file)
+    from evenkeel.controller.drivers.registries.podman import PodmanConfiguration, PodmanPlaces
+
+    base = _configured("containers")
+    places = PodmanPlaces(
+        Path(settings.certificates or base / "certs.d"),
+        Path(settings.auth_file or _running("containers") / "auth.json"),
+        Path(settings.drop_ins or base / "registries.conf.d"),
+    )
+    return PodmanConfiguration(folder, address, places)
+
+
+def _configured(name: str) -> Path:
+    """The folder of a user's configuration of a program."""
+    if os.geteuid() == 0:
+        return Path("/etc") / name
+    home = os.environ.get("XDG_CONFIG_HOME", "")
+    return (Path(home) if home.startswith("/") else Path.home() / ".config") / name
+
+
+def _running(name: str) -> Path:
+    """The folder of what a program keeps for a user until the next boot."""
+    if os.geteuid() == 0:
+        return Path("/run") / name / "0"
+    home = os.environ.get("XDG_RUNTIME_DIR", "")
+    return (Path(home) if home.startswith("/") else Path("/run/user") / str(os.geteuid())) / name

@@ -1,0 +1,205 @@
+"""A registry looked at step by step, for people: how far one gets, where it stops, and what to do about it.
+
+The steps are those of a login, each by itself: credentials, name, TCP, TLS, realm, login, and one manifest. What follows a step
+that is not good is not tried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from evenkeel.controller.distribution.failures import LATE, Answer, Failure, failures, of_status
+from evenkeel.controller.distribution.tokens import Site, challenge_of, may_have_credentials, realm_of
+from evenkeel.controller.distribution.visit import Visit
+from evenkeel.controller.drivers.registries.access import credentials_now, let_in, remedy_of, site_of
+from evenkeel.controller.drivers.registries.handshake import Certificate, chain, close, shake_hands
+from evenkeel.controller.drivers.registries.values import Missing, Values, values_of
+from evenkeel.controller.process.causes import system_words
+from evenkeel.controller.settings.credentials import Credentials
+from evenkeel.specs.containers.image import ImageRef, parse_image
+from evenkeel.specs.errors import EvenkeelError
+from evenkeel.specs.registries.registry import Registry, covers, image_place
+
+STEP_S = 30.0
+"""For one step."""
+_MOST_ADDRESSES = 4
+
+
+class Step(NamedTuple):
+    """One step. `text`: its result, or the reason why it failed. `remedy`: what to do about it, or ""."""
+
+    step: str
+    is_good: bool
+    text: str
+    remedy: str = ""
+
+
+async def probe(registry: Registry, image: str = "") -> AsyncIterator[Step]:
+    """The steps, up to the first that is not good. `image`: one of this registry, whose manifest is asked for at the end, or
+    "". Raises ValueError when it is no image, and nothing else."""
+    ref = parse_image(image) if image else None
+    run = _Run(registry, ref)
+    steps = {
+        "credentials": run.credentials,
+        "name": run.name,
+        "TCP": run.tcp,
+        "TLS": run.tls,
+        "realm": run.realm,
+        "login": run.login,
+        "manifest": run.manifest,
+    }
+    for name, work in steps.items():
+        if name == "manifest" and ref is None:
+            return
+        try:
+            async with asyncio.timeout(STEP_S):
+                step = Step(name, True, await work())
+        except Failure as failure:
+            step = Step(name, False, failure.why, remedy_of(failure))
+        except Missing as missing:
+            step = Step(name, False, missing.why)
+        except TimeoutError:
+            step = Step(name, False, LATE)
+        except EvenkeelError as error:
+            step = Step(name, False, error.message)
+        yield step
+        if not step.is_good:
+            return
+
+
+class _Run:
+    """The state between the steps. Each step returns its result in words, and raises Failure, Missing or EvenkeelError."""
+
+    def __init__(self, registry: Registry, ref: ImageRef | None) -> None:
+        self._registry, self._ref = registry, ref
+        self._values = Values()
+        self._credentials: Credentials | None = None
+        self._site: Site = site_of(registry, self._values)
+        parts = urlsplit(f"//{self._site.host}")
+        self._host, self._ports = parts.hostname or "", [parts.port or 443]
+        self._has_port = parts.port is not None
+        self._addresses: list[str] = []
+
+    async def credentials(self) -> str:
+        if self._ref is not None and not covers(self._registry.place, image := _place(self._ref)):
+            raise Failure(f"{image} is not from {self._registry.place}", "no", "name an image from there")
+        self._values = values_of(self._registry)
+        self._site = site_of(self._registry, self._values)
+        if self._values.insecure and not self._has_port:
+            self._ports = [443, 80]
+        self._credentials = await credentials_now(self._registry, self._values)
+        if self._credentials is None:
+            return "none"
+        user = self._credentials.username
+        return f"user {user}, and a password" if user else "an identity token"
+
+    async def name(self) -> str:
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(self._host, self._ports[0], type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise Failure(system_words(error), "away", "look at the name, and at the device's DNS") from None
+        except ValueError:
+            raise Failure("it is no name of a host", "no") from None
+        self._addresses = list(dict.fromkeys(str(address[4][0]) for address in found))
+        more = len(self._addresses) - _MOST_ADDRESSES
+        return ", ".join(self._addresses[:_MOST_ADDRESSES]) + (f" and {more} more" if more > 0 else "")
+
+    async def tcp(self) -> str:
+        whys = []
+        for port in self._ports:
+            try:
+                _, writer = await asyncio.open_connection(self._host, port)
+            except OSError as error:
+                whys.append(f"port {port}: {system_words(error)}")
+                continue
+            await close(writer)
+            self._ports = [port]
+            return f"port {port} is open"
+        remedy = "look whether the registry runs, at its port, and at what is between"
+        raise Failure("; ".join(whys), "away", remedy)
+
+    async def tls(self) -> str:
+        port, own = self._ports[0], self._site.own()
+        with failures():
+            try:
+                shown = await chain(self._host, port, self._site.own())
+            except ssl.SSLError:
+                if not self._values.insecure:
+                    remedy = "ask whether it has TLS at this port; `insecure: true` does without, for labs"
+                    raise Failure("it does not speak TLS as it should", "away", remedy) from None
+                return "none, as `insecure` allows: anybody on the way can read the credentials"
+        try:
+            with failures():
+                await shake_hands(self._host, port, own)
+        except Failure as failure:
+            raise Failure(f"{failure.why}; {_words(shown)}", failure.how, failure.remedy) from None
+        trusted = "not looked at, as `insecure` allows" if self._values.insecure else "trusted"
+        return f"{trusted}; {_words(shown)}"
+
+    async def realm(self) -> str:
+        async with Visit(self._site, self._credentials) as visit:
+            knocked = await visit.knock()
+        if knocked.status != 401:
+            return "none: it asks for no credentials"
+        challenge = challenge_of(knocked)
+        if challenge.kind != "bearer":
+            return f"{self._registry.host} itself, by {challenge.kind.capitalize() or 'no known way'}"
+        place = realm_of(challenge, self._site, self._credentials)
+        may = may_have_credentials(place, self._site.host, self._site.realms)
+        return f"{place} gives tokens, and {'may have the credentials' if may else 'is asked without credentials'}"
+
+    async def login(self) -> str:
+        async with Visit(self._site, self._credentials) as visit:
+            knocked = await visit.knock()
+            if self._credentials is None and knocked.status == 401:
+                return "not tried without credentials"
+            try:
+                await visit.login(knocked)
+            except Failure as failure:
+                if failure.how != "denied":
+                    raise
+                remedy = "look at the user and the password, and whether they still count"
+                raise Failure(f"refused: {failure.why}", "denied", remedy) from None
+        return let_in(self._credentials, was_asked=knocked.status == 401)
+
+    async def manifest(self) -> str:
+        assert self._ref is not None
+        name = self._ref.digest or self._ref.tag
+        async with Visit(self._site, self._credentials) as visit:
+            try:
+                answer = await visit.manifest(self._ref.repository, name)
+            except Failure as failure:
+                if failure.how != "denied":
+                    raise
+                raise Failure(failure.why, "denied", _RIGHT) from None
+            if answer.status == 200:
+                return _digest(answer)
+            if answer.status in (401, 403):
+                raise Failure(f"refused: {visit.words(answer)}", "denied", _RIGHT)
+            if answer.status == 404:
+                raise Failure(visit.words(answer), "no", "look at the image's name and tag")
+            raise of_status(answer)
+
+
+_RIGHT = "ask for the right to pull it"
+
+
+def _place(ref: ImageRef) -> str:
+    return image_place(f"{ref.registry}/{ref.repository}")
+
+
+def _digest(answer: Answer) -> str:
+    digest = answer.headers.get("docker-content-digest", "")
+    return digest if digest.startswith("sha256:") and digest[7:].isalnum() and len(digest) < 100 else "it is there"
+
+
+def _words(shown: tuple[Certificate, ...]) -> str:
+    return (
+        "; ".join(f"{each.subject}, signed by {each.issuer}, until {each.until}" for each in shown) or "no certificate"
+    )

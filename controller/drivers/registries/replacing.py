@@ -1,0 +1,93 @@
+"""Files that evenkeel shares with others: read whole or not at all, and replaced whole.
+
+A symbolic link is not followed: where it leads may belong to somebody who did not ask for a change. A file that is replaced
+keeps its mode and its owner. What a process that was killed has left beside it is taken away by the next change.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from evenkeel.controller.process.atomic import write_atomically
+from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.specs.errors import Refused
+
+_LEFT = re.compile(r"[a-z0-9_]{8}")
+"""The end of the name of a file that is about to take the place of another one."""
+
+
+def text_of(path: Path) -> str | None:
+    """The text of a file; `None` when it is not there. Raises OSError, and Refused when it is none that can be replaced."""
+    _check(path)
+    try:
+        return read_bounded(path).decode()
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        raise Refused(f"file:{path}", f"{path} is no text in UTF-8, and is not changed") from None
+
+
+def put_text(path: Path, text: str, mode: int) -> None:
+    """Replace a file. `mode`: of one that is not there yet. Raises OSError and Refused."""
+    put(path, text.encode(), mode)
+
+
+def put(path: Path, content: bytes, mode: int) -> None:
+    """The same with bytes."""
+    found, owner = _check(path), None
+    if found is not None:
+        mode, owner = stat.S_IMODE(found.st_mode), (found.st_uid, found.st_gid)
+    sweep(path)
+    write_atomically(path, content, mode, owner)
+
+
+def remove(path: Path) -> None:
+    """Remove a file that may be there. Raises OSError."""
+    sweep(path)
+    with suppress(FileNotFoundError, NotADirectoryError):
+        path.unlink()
+
+
+def sweep(path: Path) -> None:
+    """Take away what a process that was killed while it replaced a file has left."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for each in path.parent.iterdir():
+            if each.name.startswith(f".{path.name}.") and _LEFT.fullmatch(each.name, len(path.name) + 2):
+                each.unlink(missing_ok=True)
+
+
+def stamp(path: Path) -> tuple[int, int, int] | None:
+    """What tells that a file of evenkeel's, which is replaced whole, is still the same; `None` when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def check_folder(path: Path) -> None:
+    """Raises Refused for a symbolic link, or no folder, at a path."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        if not stat.S_ISDIR(path.lstat().st_mode):
+            raise Refused(f"file:{path}", f"{path} is {_kind(path)}, where a folder is expected; remove it")
+
+
+def _check(path: Path) -> os.stat_result | None:
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        why = f"{path} is {_kind(path)}, which evenkeel neither follows nor replaces; put a file there"
+        raise Refused(f"file:{path}", why)
+    return found
+
+
+def _kind(path: Path) -> str:
+    if path.is_symlink():
+        return f"a symbolic link to {path.readlink()}"
+    return "a folder" if path.is_dir() else "no file"

@@ -1,0 +1,470 @@
+"""Logins at registries: a real one with a password, TLS by a private CA and client certificates; and servers that a test
+scripts, for tokens, redirections and all that goes wrong on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import ssl
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.engines.certificates import make_certificates
+from tests.engines.machine import free_port
+from tests.engines.registry import Registry as RealRegistry
+from tests.engines.web import Asked, Reply, Web
+from tests.sampling import examples
+
+from evenkeel.controller.distribution.trust import trust
+from evenkeel.controller.drivers.registries import access as under_test
+from evenkeel.controller.drivers.registries.access import HttpAccess, site_of
+from evenkeel.controller.drivers.registries.values import Values
+from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
+from evenkeel.specs.registries.registry import Registry
+
+USER, PASSWORD = "ci", "sesame: open/ä"
+BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+
+
+def at(host: str, **more: object) -> Registry:
+    return Registry("reg", host, **more)  # type: ignore[arg-type]
+
+
+async def login(registry: Registry, values: Values) -> str:
+    return await HttpAccess().login(registry, values)
+
+
+async def refusal(registry: Registry, values: Values) -> str:
+    with pytest.raises(Refused) as caught:
+        await login(registry, values)
+    assert caught.value.element == f"registry:{registry.place}"
+    return caught.value.message
+
+
+async def trouble(registry: Registry, values: Values) -> str:
+    """The message of an error that may pass."""
+    with pytest.raises((Unavailable, TimedOut)) as caught:
+        await login(registry, values)
+    return caught.value.message
+
+
+# ── a real registry ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def right(registry: RealRegistry) -> Values:
+    return Values(registry.user, registry.password, ca=registry.ca.read_bytes())
+
+
+async def test_the_right_password_and_a_wrong_one(registry: RealRegistry, right: Values) -> None:
+    place = at(registry.host)
+    assert await login(place, right) == "let in as driver"
+    assert await login(at(f"{registry.host}/org"), right) == "let in as driver"
+    said = await refusal(place, right._replace(password="wrong"))
+    assert said == f"{registry.host} refuses the login: unauthorized: authentication required (401)"
+    assert await refusal(place, right._replace(user="nobody")) == said
+    assert await login(place, Values(ca=right.ca)) == "reached; it was asked without credentials"
+
+
+async def test_a_registry_that_nobody_vouches_for(
+    registry: RealRegistry, right: Values, tmp_path_factory: pytest.TempPathFactory, certificates: Path
+) -> None:
+    """It will not pass by itself."""
+    for ca in (b"", (certificates / "another-ca.crt").read_bytes()):
+        said = await refusal(at(registry.host), right._replace(ca=ca))
+        assert said.startswith(f"the registry {registry.host} cannot be asked: its certificate is not trusted: ")
+        assert said.endswith("; give the authority that vouches for it in `tls.ca`")
+    assert await login(at(registry.host, insecure=True), right._replace(ca=b"", insecure=True)) == "let in as driver"
+
+
+@pytest.mark.parametrize("form", ["docker", "kanto"])
+async def test_credentials_in_a_file_of_others_are_read_now(
+    registry: RealRegistry, right: Values, tmp_path: Path, form: str
+) -> None:
+    file, place = tmp_path / "config.json", at(registry.host)
+    values = right._replace(user="", password="", reference=f"config {file}")
+
+    def write(password: str) -> None:
+        coded = base64.b64encode(f"{registry.user}:{password}".encode()).decode()
+        kanto = {registry.host: {"credentials": {"user_id": registry.user, "password": password}}}
+        docker = {"auths": {registry.host: {"auth": coded}}}
+        file.write_text(json.dumps(docker if form == "docker" else {"containers": {"registry_configurations": kanto}}))
+
+    assert await trouble(place, values) == f"there are no credentials for {registry.host} in {file}"
+    write(registry.password)
+    assert await login(place, values) == "let in as driver"
+    write("wrong")
+    assert "refuses the login" in await refusal(place, values)
+
+
+async def test_a_helper_is_asked_now(
+    registry: RealRegistry, right: Values, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    program, place = tmp_path / "docker-credential-test", at(registry.host)
+    values = right._replace(user="", password="", reference="helper test")
+    said = await trouble(place, values)
+    assert said.startswith(
+        f"the credential helper docker-credential-test, which `credentials.helper` of the registry {registry.host}"
+    )
+    answer = json.dumps({"Username": registry.user, "Secret": registry.password})
+    program.write_text(f"#!/bin/sh\nread host; [ $host = {registry.host} ] && printf '%s' '{answer}'\n")
+    program.chmod(0o755)
+    assert await login(place, values) == "let in as driver"
+
+
+@pytest.fixture(scope="module")
+def certificates() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="ek-certificates-") as folder:
+        make_certificates(Path(folder))
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def careful(_engines_wanted: None) -> Iterator[RealRegistry]:
+    """A registry that wants a certificate of whoever comes."""
+    it = RealRegistry(Path(tempfile.mkdtemp(prefix="ek-careful-")), asks_back=True)
+    try:
+        it.start()
+        yield it
+    finally:
+        it.close()
+
+
+async def test_a_registry_that_wants_a_certificate_of_this_device(careful: RealRegistry, certificates: Path) -> None:
+    place, folder = at(careful.host), careful.folder
+    values = Values(careful.user, careful.password, ca=careful.ca.read_bytes())
+    mine = values._replace(certificate=(folder / "client.crt").read_bytes(), key=(folder / "client.key").read_bytes())
+    assert await login(place, mine) == "let in as driver"
+    said = await refusal(place, values)
+    assert said.endswith("; give one that it takes in `tls.certificate`, and its key in `tls.key`")
+    strange = [(certificates / f"client.{end}").read_bytes() for end in ("crt", "key")]
+    assert await refusal(place, values._replace(certificate=strange[0], key=strange[1])) == said
+
+
+def test_the_key_of_this_device_is_put_on_no_disk(
+    certificates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    pair = [(certificates / f"client.{end}").read_bytes() for end in ("crt", "key")]
+    trust(certificate=pair[0], key=pair[1])
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ssl.SSLError):
+        trust(certificate=pair[0], key=(certificates / "server.key").read_bytes())
+
+
+# ── servers of the tests' own ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def web(registry: RealRegistry) -> Iterator[Callable[..., Web]]:
+    """`web()` starts a server whose certificate is that of the registry; `web(tls=False)` one without any."""
+    servers: list[Web] = []
+
+    def make(name: str = "localhost", *, tls: bool = True) -> Web:
+        servers.append(Web(registry.folder if tls else None, name))
+        return servers[-1]
+
+    yield make
+    for each in servers:
+        each.close()
+
+
+@pytest.fixture
+def mine(registry: RealRegistry) -> Values:
+    return Values(USER, PASSWORD, ca=registry.ca.read_bytes())
+
+
+def asks_for_tokens(server: Web, realm: str, service: str = "the registry") -> None:
+    """It takes tokens for its own service, as `gives_tokens` makes them."""
+
+    def reply(asked: Asked) -> Reply:
+        if asked.authorization == "Bearer token for the registry":
+            return Reply()
+        challenge = f'Bearer realm="{realm}",service="{service}"'
+        errors = {"errors": [{"code": "UNAUTHORIZED", "message": "no token of mine"}]}
+        return Reply(401, {"WWW-Authenticate": challenge}, json.dumps(errors).encode())
+
+    server.reply = reply
+
+
+def gives_tokens(asked: Asked) -> Reply:
+    if asked.method == "POST":
+        form = {key: value[0] for key, value in parse_qs(asked.body.decode()).items()}
+        is_right = (form["grant_type"], form["refresh_token"]) == ("refresh_token", "identity")
+    else:
+        form = {key: value[0] for key, value in parse_qs(urlsplit(asked.path).query).items()}
+        is_right = asked.authorization == BASIC
+    if not is_right:
+        return Reply(401, {}, b'{"details": "incorrect username or password"}')
+    return Reply(body=json.dumps({"access_token": f"token for {form['service']}"}).encode())
+
+
+async def test_a_token_of_another_host_that_is_named(web: Callable[..., Web], mine: Values) -> None:
+    server, tokens = web(), web("127.0.0.1")
+    asks_for_tokens(server, f"{tokens.url}/token")
+    tokens.reply = gives_tokens
+    place = at(server.host, realms=("127.0.0.1",))
+    assert await login(place, mine) == "let in as ci"
+    assert [each.authorization for each in server.asked] == ["", "Bearer token for the registry"]
+    assert [each.authorization for each in tokens.asked] == [BASIC]
+    said = await refusal(place, mine._replace(password="wrong"))
+    assert (
+        said == f"{server.host} refuses the login: {tokens.host} gives no token: incorrect username or password (401)"
+    )
+
+
+async def test_a_realm_of_another_organisation_gets_nothing(web: Callable[..., Web], mine: Values) -> None:
+    server, other = web(), web("127.0.0.1")
+    asks_for_tokens(server, f"{other.url}/token")
+    said = await refusal(at(server.host), mine)
+    why = f"the registry {server.host} cannot be asked: it wants its credentials sent to 127.0.0.1, and they were not"
+    assert said == f"{why}; if that is right, add 127.0.0.1 to `tokenRealms`"
+    assert other.asked == []
+
+
+@pytest.mark.parametrize("realm", ["http://localhost:{}/token", "http://127.0.0.1:{}/token", "ftp://localhost:{}/", ""])
+async def test_a_realm_without_encryption_gets_nothing(web: Callable[..., Web], mine: Values, realm: str) -> None:
+    server, other = web(), web(tls=False)
+    asks_for_tokens(server, realm.format(other.host.partition(":")[2]))
+    said = await refusal(at(server.host, realms=("127.0.0.1",)), mine)
+    assert "it wants credentials sent to a place without encryption" in said
+    assert other.asked == []
+
+
+async def test_a_realm_is_trusted_by_the_authority_of_its_registry_only_with_its_credentials(
+    web: Callable[..., Web], mine: Values
+) -> None:
+    """Engines have it so; Kanto does not, and nobody can log in there (registries.md §2.3)."""
+    server, tokens = web(), web("127.0.0.1")
+    asks_for_tokens(server, f"{tokens.url}/token")
+    tokens.reply = gives_tokens
+    site = site_of(at(server.host, realms=("127.0.0.1",)), mine)
+    assert site.of_realm(tokens.host).get_ca_certs() != []
+    names = [str(each["subject"]) for each in site_of(at(server.host), mine).of_realm(tokens.host).get_ca_certs()]
+    assert not any("evenkeel" in name for name in names)
+
+
+async def test_a_token_for_another_service_is_none(web: Callable[..., Web], mine: Values) -> None:
+    server = web()
+    asks_for_tokens(server, f"{server.url}/token", service="another registry")
+    refuse = server.reply
+    server.reply = lambda asked: gives_tokens(asked) if asked.path.startswith("/token") else refuse(asked)
+    assert (
+        await refusal(at(server.host), mine) == f"{server.host} refuses the login: unauthorized: no token of mine (401)"
+    )
+    assert server.asked[-1].authorization == "Bearer token for another registry"
+
+
+async def test_an_identity_token_is_changed_for_one_of_the_registry(
+    web: Callable[..., Web], mine: Values, tmp_path: Path
+) -> None:
+    server, other = web(), web("127.0.0.1")
+    asks_for_tokens(server, f"{server.url}/token")
+    refuse = server.reply
+    server.reply = lambda asked: gives_tokens(asked) if asked.path.startswith("/token") else refuse(asked)
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"auths": {server.host: {"identitytoken": "identity"}}}))
+    values = Values(ca=mine.ca, reference=f"config {file}")
+    assert await login(at(server.host), values) == "let in by an identity token"
+    server.reply = lambda asked: Reply(307, {"Location": other.url}) if asked.method == "POST" else refuse(asked)
+    await trouble(at(server.host), values)
+    assert other.asked == [], "it would have had the secret, which is in the body"
+
+
+async def test_no_credentials_follow_to_another_host(web: Callable[..., Web], mine: Values) -> None:
+    """From the registry, and from the server that gives tokens."""
+    server, other = web(), web("127.0.0.1")
+    there = {"Location": f"{other.url}/elsewhere"}
+    values = mine._replace(insecure=True)  # a stranger is trusted by the system's authorities alone
+    server.reply = lambda asked: (
+        Reply(307, there) if asked.authorization else Reply(401, {"WWW-Authenticate": "Basic x"})
+    )
+    assert "its certificate is not trusted" in await refusal(at(server.host), mine)
+    assert other.asked == []
+    plain = web("127.0.0.1", tls=False)
+    there["Location"] = f"{plain.url}/elsewhere"
+    plain.reply = lambda asked: Reply(401, {"WWW-Authenticate": "Basic x"})
+    assert "refuses the login" in await refusal(at(server.host), values)
+    assert server.asked[-1].authorization == BASIC
+    asks_for_tokens(server, f"{server.url}/token")
+    refuse = server.reply
+    server.reply = lambda asked: Reply(302, there) if asked.path.startswith("/token") else refuse(asked)
+    plain.reply = gives_tokens
+    await refusal(at(server.host), mine)
+    assert any(each.path.startswith("/token") and each.authorization == BASIC for each in server.asked)
+    assert [each.authorization for each in plain.asked] == ["", ""]
+    assert not any(PASSWORD in str(each) for each in plain.asked)
+
+
+async def test_a_registry_without_encryption_needs_to_be_called_insecure(web: Callable[..., Web], mine: Values) -> None:
+    server = web(tls=False)
+    server.reply = lambda asked: Reply(200 if asked.authorization else 401, {"WWW-Authenticate": 'Basic realm="x"'})
+    said = await trouble(at(server.host), mine)
+    assert said == f"the registry {server.host} cannot be asked: it does not speak TLS as it should"
+    assert server.asked == []
+    assert await login(at(server.host, insecure=True), mine._replace(insecure=True)) == "let in as ci"
+    asks_for_tokens(server, f"{server.url}/token")
+    refuse = server.reply
+    server.reply = lambda asked: gives_tokens(asked) if asked.path.startswith("/token") else refuse(asked)
+    assert await login(at(server.host, insecure=True), mine._replace(insecure=True)) == "let in as ci"
+
+
+def test_docker_hub_is_asked_where_it_speaks_the_protocol() -> None:
+    """docker.io itself does not (registries.md §2.3)."""
+    assert site_of(at("docker.io/org"), Values()).host == "registry-1.docker.io"
+
+
+# ── nobody there ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 429, 408, 404, 418, 301])
+async def test_a_registry_that_cannot_answer_now_is_no_refusal(
+    web: Callable[..., Web], mine: Values, status: int
+) -> None:
+    server = web()
+    server.reply = lambda asked: Reply(status, {}, b"<html>try again later")
+    said = await trouble(at(server.host), mine)
+    assert said.startswith(f"the registry {server.host} cannot be asked: it answered {status} ")
+    asks_for_tokens(server, f"{server.url}/token")
+    refuse, token = server.reply, Reply(status)
+    server.reply = lambda asked: token if asked.path.startswith("/token") else refuse(asked)
+    said = await trouble(at(server.host), mine)
+    assert f"{server.host}, which gives its tokens: it answered {status} " in said
+
+
+async def test_a_page_of_a_portal_is_no_registry(web: Callable[..., Web], mine: Values) -> None:
+    server = web()
+    server.reply = lambda asked: Reply(200, {"Content-Type": "text/html; charset=utf-8"}, b"<html>Welcome!")
+    assert (await trouble(at(server.host), mine)).endswith("its answer is none of a registry")
+    server.reply = lambda asked: Reply(200, {"Content-Type": "application/json"}, b"{}")
+    assert await login(at(server.host), mine) == "let in; it asks for no credentials"
+    assert await login(at(server.host), Values(ca=mine.ca)) == "let in; it asks for no credentials"
+    assert {each.authorization for each in server.asked} == {""}
+
+
+async def test_a_registry_that_is_away(mine: Values) -> None:
+    host = f"localhost:{free_port()}"
+    assert await trouble(at(host), mine) == f"the registry {host} cannot be asked: connection refused"
+    said = await trouble(at("nosuch.invalid"), mine)
+    assert said.startswith("the registry nosuch.invalid cannot be asked: ")
+
+
+async def test_a_registry_that_is_silent(
+    registry: RealRegistry, right: Values, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_test, "SILENCE_S", 0.3)
+    registry.freeze()
+    try:
+        with pytest.raises(TimedOut, match="it did not answer in time"):
+            await login(at(registry.host), right)
+    finally:
+        registry.thaw()
+
+
+async def test_a_login_as_a_whole_has_a_limit(
+    web: Callable[..., Web], mine: Values, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_test, "TIMEOUT_S", 0.5)
+    server, end = web(), Event()
+    server.reply = lambda asked: Reply() if end.wait(60) else Reply(500)
+    with pytest.raises(TimedOut, match="it did not answer in time"):
+        await login(at(server.host), mine)
+    end.set()
+
+
+async def test_an_answer_without_an_end_is_given_up(web: Callable[..., Web], mine: Values) -> None:
+    server = web()
+    server.reply = lambda asked: Reply(401, {"Content-Length": str(10**9)}, bytes(6 * 1024**2))
+    assert (await trouble(at(server.host), mine)).endswith("cannot be asked: its answer is too long")
+
+
+# ── whatever comes ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "repeat",
+    [PASSWORD, PASSWORD.upper(), BASIC.partition(" ")[2], "sesame%3A%20open%2F%C3%A4", "sesame%3A%20open/%C3%A4"],
+)
+async def test_words_that_repeat_a_secret_are_not_shown(web: Callable[..., Web], mine: Values, repeat: str) -> None:
+    server = web()
+    body = json.dumps({"errors": [{"code": "DENIED", "message": f"no {repeat} here"}]}).encode()
+    server.reply = lambda asked: Reply(401, {"WWW-Authenticate": "Basic x"}, body)
+    said = await refusal(at(server.host), mine)
+    assert said == f"{server.host} refuses the login: 401, and words that are not shown, for they have a secret in them"
+
+
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.lists(st.none(), max_size=2), st.just({"a": 1})
+)
+ERRORS = st.one_of(
+    ODD,
+    st.lists(
+        st.one_of(ODD, st.dictionaries(st.sampled_from(["code", "message", "detail"]), ODD, max_size=3)), max_size=3
+    ),
+)
+BODIES = st.one_of(
+    st.binary(max_size=60),
+    st.dictionaries(
+        st.sampled_from(["errors", "details", "message", "token", "access_token", "error"]), ERRORS, max_size=3
+    ).map(lambda value: json.dumps(value).encode()),
+    st.sampled_from([b"[" * 100_000, PASSWORD.encode(), BASIC.encode(), json.dumps({"message": PASSWORD}).encode()]),
+)
+HEADERS = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=30)
+CHALLENGES = st.one_of(
+    HEADERS,
+    st.sampled_from(["Basic", "Bearer", "bearer realm=", "Digest x", 'Bearer realm="https://["', "Basic realm=a"]),
+    HEADERS.map(lambda text: f'Bearer realm="https://{text}"'),
+    st.just("Bearer SELF"),
+)
+REPLIES = st.builds(
+    Reply,
+    st.sampled_from([200, 204, 301, 307, 400, 401, 401, 401, 403, 404, 429, 500, 599]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "WWW-Authenticate": CHALLENGES,
+            "Location": st.one_of(HEADERS, st.sampled_from(["https://[bad", "//", "/v2/", "http://127.0.0.1:1/"])),
+            "Content-Type": HEADERS,
+            "Content-Encoding": st.sampled_from(["gzip", "identity", "x"]),
+        },
+    ),
+    BODIES,
+)
+
+
+def test_whatever_a_registry_answers_is_an_outcome(web: Callable[..., Web], mine: Values) -> None:
+    """Words, or an error of a driver, without a secret; never a defect."""
+    server, turns, seen = web(), list[Reply](), set[str]()
+
+    def reply(asked: Asked) -> Reply:
+        found = turns.pop(0) if turns else Reply(503)
+        headers = {key: value.replace("SELF", f'realm="{server.url}/token"') for key, value in found.headers.items()}
+        return found._replace(headers=headers, body=b"" if found.status == 204 else found.body)
+
+    server.reply = reply
+
+    @settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.lists(REPLIES, min_size=1, max_size=4))
+    def tried(replies: list[Reply]) -> None:
+        turns[:] = replies
+        try:
+            said = asyncio.run(login(at(server.host), mine))
+            seen.add("in")
+        except DriverError as error:
+            said = error.message
+            seen.add(type(error).__name__)
+        assert PASSWORD not in said
+        assert BASIC[6:] not in said
+        assert said.isprintable()
+        assert len(said) < 600
+
+    tried()
+    assert {"Refused", "Unavailable"} <= seen

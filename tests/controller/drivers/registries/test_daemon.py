@@ -1,0 +1,222 @@
+"""The process of an engine, and what keeps evenkeel from telling it something: each is a sentence with a remedy, and nothing is
+written."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.engines.dockerd import Dockerd
+from tests.engines.podman import Podman
+
+from evenkeel.controller.drivers.registries import daemon
+from evenkeel.controller.drivers.registries.daemon import Daemon
+from evenkeel.controller.drivers.registries.docker import DockerConfiguration
+from evenkeel.controller.drivers.registries.podman import PodmanConfiguration, PodmanPlaces
+from evenkeel.controller.drivers.registries.ports import Configuration
+from evenkeel.controller.drivers.registries.values import Printer, Values
+from evenkeel.specs.errors import Refused, Unavailable
+from evenkeel.specs.registries.observed import Facet
+from evenkeel.specs.registries.registry import Registry
+
+HOST = "registry.example:5000"
+INSECURE = Registry("lab", HOST, insecure=True)
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def listening(tmp_path: Path) -> Iterator[socket.socket]:
+    """A socket that this process has made, as systemd does."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "engine.sock"))
+        listener.listen()
+        yield listener
+
+
+@pytest.fixture
+def start(tmp_path: Path, listening: socket.socket) -> Iterator[Start]:
+    """Starts a program of a name that has the socket."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def begin(name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        program = tmp_path / name
+        program.write_text("#!/bin/sh\necho started\nread line\n")
+        program.chmod(0o755)
+        fds = (listening.fileno(),)
+        it = subprocess.Popen([program, *arguments], stdin=-1, stdout=-1, pass_fds=fds)
+        assert it.stdout is not None
+        assert it.stdout.readline() == b"started\n"
+        started.append(it)
+        return it
+
+    yield begin
+    for each in started:
+        if each.returncode is None:
+            each.communicate(b"\n", timeout=60)
+
+
+def docker(folder: Path, daemon_file: str = "") -> Configuration:
+    address = f"unix://{folder}/engine.sock"
+    named = folder / daemon_file if daemon_file else None
+    return DockerConfiguration(folder / "state", address, folder / "certs.d", named)
+
+
+def podman(folder: Path) -> Configuration:
+    places = PodmanPlaces(folder / "certs.d", folder / "auth.json", folder / "registries.conf.d")
+    return PodmanConfiguration(folder / "state", f"unix://{folder}/engine.sock", places)
+
+
+def test_the_process_of_a_real_engine(clean_dockerd: Dockerd) -> None:
+    found = Daemon(clean_dockerd.address, "dockerd").process()
+    assert found is not None
+    assert found.pid == clean_dockerd.pid
+    assert found.option("config-file") == str(clean_dockerd.folder / "daemon.json")
+    assert found.option("iptables") == "false"
+    assert found.option("insecure-registry") is None
+
+
+def test_the_process_of_a_real_podman(clean_podman: Podman) -> None:
+    found = Daemon(clean_podman.address, "podman").process()
+    assert found is not None
+    assert found.option("tmpdir") == str(clean_podman.folder / "tmp")
+
+
+def test_a_socket_that_systemd_has_made(tmp_path: Path, start: Start) -> None:
+    """systemd has it open as well, and would get the signal."""
+    engine = Daemon(f"unix://{tmp_path}/engine.sock", "dockerd")
+    assert engine.process() is None
+    start("docker-proxy")
+    assert engine.process() is None
+    real = start("dockerd", "--config-file", "/x.json")
+    found = engine.process()
+    assert found is not None
+    assert found.pid == real.pid
+    assert found.option("config-file") == "/x.json"
+
+
+def test_no_signal_goes_to_a_process_that_has_ended(tmp_path: Path, start: Start) -> None:
+    engine = Daemon(f"unix://{tmp_path}/engine.sock", "dockerd")
+    real = start("dockerd")
+    found = engine.process()
+    assert found is not None
+    real.communicate(b"\n", timeout=60)
+    with pytest.raises(Unavailable, match="dockerd has ended meanwhile"):
+        engine.reload(found, lambda: False, tmp_path)
+
+
+@pytest.mark.usefixtures("listening")
+def test_an_engine_elsewhere_is_told_and_credentials_need_none(tmp_path: Path) -> None:
+    """As behind a socket that leads to another machine."""
+    for configuration in (docker(tmp_path), podman(tmp_path)):
+        why = configuration.lacks(INSECURE)["insecure"]
+        assert f"is no {configuration.name.replace('docker', 'dockerd')} of this machine" in why
+        assert "with its processes in sight" in why
+        plain = Registry("plain", HOST, user="ci", password_file="/nowhere")
+        assert configuration.lacks(plain) == {}
+        printer, values = Printer(None), Values("ci", "secret")
+        configuration.admit(plain, values, printer)
+        assert dict(configuration.held([HOST], printer)[HOST]) == dict(printer.of(values))
+        with pytest.raises(Refused, match="of this machine"):
+            configuration.admit(INSECURE, Values(insecure=True), printer)
+
+
+def test_an_engine_that_is_away_is_no_fault_of_a_document(tmp_path: Path) -> None:
+    for configuration in (docker(tmp_path), podman(tmp_path)):
+        with pytest.raises(Unavailable, match="nobody listens at"):
+            configuration.lacks(INSECURE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "daemon_file", "why"),
+    [
+        (["--insecure-registry=a.example"], "", "dockerd is started with --insecure-registry"),
+        (["--insecure-registry", "a.example"], "", "dockerd is started with --insecure-registry"),
+        (["--config-file=/x/daemon.json"], "daemon.json", "dockerd reads /x/daemon.json, and not"),
+    ],
+)
+def test_a_dockerd_that_would_not_start_again(
+    tmp_path: Path, start: Start, arguments: list[str], daemon_file: str, why: str
+) -> None:
+    """dockerd does not take the same by its command line and by its file."""
+    start("dockerd", *arguments)
+    configuration = docker(tmp_path, daemon_file)
+    assert why in configuration.lacks(INSECURE)["insecure"]
+    with pytest.raises(Refused, match="dockerd "):
+        configuration.admit(INSECURE, Values(insecure=True), Printer(None))
+    assert not (tmp_path / "daemon.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("registry", "facet", "why"),
+    [
+        (Registry("r", "docker.io", insecure=True), "insecure", "Docker Hub is never insecure"),
+        (Registry("r", "docker.io", ca="/ca"), "trust", "the system's authorities alone for Docker Hub"),
+        (Registry("r", "quay.io/org", ca="/ca"), "trust", "write `tls` into a document for quay.io"),
+        (Registry("r", "quay.io/org", insecure=True), "insecure", "write `insecure` into a document for quay.io"),
+        (
+            Registry("r", "quay.io", mirrors=("https://a.example",)),
+            "mirrors",
+            "for docker.io alone; leave `mirrors` out",
+        ),
+        (
+            Registry("r", "docker.io", mirrors=("https://a.example/x",)),
+            "mirrors",
+            "no mirror with a path, as https://a",
+        ),
+    ],
+)
+def test_what_docker_cannot_do(tmp_path: Path, registry: Registry, facet: Facet, why: str) -> None:
+    found = docker(tmp_path).lacks(registry)
+    assert why in found[facet]
+    assert len(found) == 1
+
+
+def test_what_podman_cannot_do(tmp_path: Path, start: Start) -> None:
+    start("podman")
+    configuration = podman(tmp_path)
+    found = configuration.lacks(Registry("r", "quay.io/org", ca="/ca", insecure=True))
+    assert list(found) == ["trust"]
+    (tmp_path / "registries.conf.d").mkdir()
+    for file in (tmp_path / "registries.conf", tmp_path / "registries.conf.d" / "90.conf"):
+        file.write_text(f'[[registry]]\nlocation = "{HOST}"\nblocked = true\n')
+        assert f"{file} has an entry for {HOST}" in configuration.lacks(INSECURE)["insecure"]
+        file.write_text("[[registry")
+        assert f"Podman cannot read {file}" in configuration.lacks(INSECURE)["insecure"]
+        file.unlink()
+    assert configuration.lacks(INSECURE) == {}
+    (tmp_path / "auth.json").write_text(f'{{"auths": {{"{HOST}": {{"auth": "dGhlaXJz"}}}}}}')
+    asked = Registry("r", HOST, user="ci", password_file="/nowhere")
+    assert f"`podman logout {HOST}` takes it away" in configuration.lacks(asked)["credentials"]
+    with pytest.raises(Refused, match="podman logout"):
+        configuration.admit(asked, Values("ci", "secret"), Printer(None))
+
+
+def test_a_file_that_dockerd_does_not_take_over_is_the_former_one_again(
+    clean_dockerd: Dockerd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "_RELOAD_S", 0.3)
+    file, theirs = clean_dockerd.folder / "daemon.json", '{"no-such-option": 1}'
+    file.write_text(theirs)
+    configuration, printer = DockerConfiguration(tmp_path / "state", clean_dockerd.address, tmp_path), Printer(None)
+    with pytest.raises(Unavailable, match=f"dockerd has not taken over what {file} has to say; its log has the reason"):
+        configuration.admit(INSECURE, Values(insecure=True), printer)
+    assert file.read_text() == theirs
+    assert configuration.held([HOST], printer)[HOST] == {}
+    file.write_text("{}")
+    configuration.admit(INSECURE, Values(insecure=True), printer)
+    assert configuration.held([HOST], printer)[HOST] == dict(printer.of(Values(insecure=True)))
+    configuration.withdraw(HOST)
+    assert file.read_text() == "{}"
+
+
+def test_a_record_that_is_damaged(tmp_path: Path) -> None:
+    """Nobody can tell then what is evenkeel's."""
+    (tmp_path / "state").mkdir()
+    for text in ("{", '{"unknown": []}', '{"insecure": [1]}'):
+        (tmp_path / "state" / "docker.json").write_text(text)
+        with pytest.raises(Unavailable, match=r"is damaged, .*; remove it"):
+            docker(tmp_path).held([HOST], Printer(None))
