@@ -61,6 +61,8 @@ def failures() -> Iterator[None]:
         yield
     except (httpx.TimeoutException, TimeoutError) as error:
         raise Failure(LATE, "late") from error
+    except ImportError as error:
+        raise Failure("the proxy that the environment names is of a kind that cannot be used", "no") from error
     except (httpx.HTTPError, OSError, ExceptionGroup) as error:
         # anyio groups what it does not expect, as a port of 99999
         raise _of_connection(error) from error
@@ -90,27 +92,32 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         inner = inner.__cause__ or inner.__context__
 
 
-def status_of(answer: Answer) -> str:
-    """The status of an answer, as `404 Not Found`."""
-    return f"{answer.status} {shortened(one_line(answer.reason), _LONGEST_REASON)}".strip()
+def status_of(answer: Answer, secrets: Sequence[str] = ()) -> str:
+    """The status of an answer, as `404 Not Found`. Its text is as much the server's as the body is."""
+    reason = "" if has_secret(answer.reason, secrets) else shortened(one_line(answer.reason), _LONGEST_REASON)
+    return f"{answer.status} {reason}".strip()
 
 
-def of_status(answer: Answer) -> Failure:
+def of_status(answer: Answer, secrets: Sequence[str] = ()) -> Failure:
     """The failure of an answer that is no good one."""
     final = 400 <= answer.status < 500 and answer.status not in _PASSING
-    return Failure(f"it answered {status_of(answer)}", "no" if final else "away")
+    return Failure(f"it answered {status_of(answer, secrets)}", "no" if final else "away")
 
 
 def words(answer: Answer, secrets: Sequence[str] = ()) -> str:
     """The registry's own words in an answer, else its status (distribution specification, "Error Codes"; token servers have
     forms of their own). Nothing is shown where they repeat one of these secrets."""
     text = one_line("; ".join(_messages(answer.body)[:_MOST_ERRORS]))
-    shown = f"{shortened(text, _LONGEST_WORDS)} ({answer.status})" if text else status_of(answer)
-    said = f"{text} {answer.reason}".casefold()
-    for secret in filter(None, secrets):
-        if any(form.casefold() in said for form in (secret, one_line(secret), quote(secret), quote(secret, safe=""))):
-            return f"{answer.status}, and words that are not shown, for they have a secret in them"
-    return shown
+    if has_secret(text, secrets):
+        return f"{answer.status}, and words that are not shown, for they have a secret in them"
+    return f"{shortened(text, _LONGEST_WORDS)} ({answer.status})" if text else status_of(answer, secrets)
+
+
+def has_secret(text: str, secrets: Sequence[str]) -> bool:
+    """Whether a text repeats one of these, in a form that texts on the way may have."""
+    folded = text.casefold()
+    forms = ((each, one_line(each), quote(each), quote(each, safe="")) for each in secrets if each)
+    return any(form.casefold() in folded for each in forms for form in each)
 
 
 def _messages(body: bytes) -> list[str]:

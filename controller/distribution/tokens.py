@@ -21,6 +21,7 @@ from evenkeel.controller.distribution.failures import (
     Failure,
     Misdirected,
     failures,
+    has_secret,
     of_status,
     words,
 )
@@ -89,6 +90,8 @@ def realm_of(challenge: Challenge, site: Site, credentials: Credentials | None) 
 
     with failures():
         realm = httpx.URL(challenge.realm)
+        if has_secret(realm.netloc.decode(), secrets_of(credentials)):
+            raise Failure(NO_ANSWER)
         is_own = name_of(realm.netloc.decode()) == name_of(site.host)
         if realm.scheme != "https" and not (realm.scheme == "http" and site.insecure and is_own):
             remedy = "a token server needs https, or tokens are no secret"
@@ -121,7 +124,7 @@ async def authorisation(challenge: Challenge, site: Site, credentials: Credentia
     if answer.status in _REFUSALS and credentials is not None:
         raise Failure(f"{place} gives no token: {words(answer, secrets_of(credentials))}", "denied")
     if not 200 <= answer.status < 300:
-        failure = of_status(answer)
+        failure = of_status(answer, secrets_of(credentials))
         raise Failure(f"{place}, which gives its tokens: {failure.why}")
     return f"Bearer {_token(answer.body)}"
 

@@ -50,7 +50,7 @@ class Visit:
         if knocked.status in (401, 403):
             raise Failure(words(knocked, self._secrets()), "denied")
         if not 200 <= knocked.status < 300:
-            raise Failure(of_status(knocked).why)
+            raise Failure(self.failure(knocked).why)
         if knocked.headers.get("content-type", "").startswith("text/html"):
             raise Failure(NO_ANSWER)
 
@@ -62,6 +62,10 @@ class Visit:
             self._authorization = await authorisation(challenge_of(answer), self._site, self._credentials)
             answer = await self._ask(path, headers)
         return answer
+
+    def failure(self, answer: Answer) -> Failure:
+        """The failure of an answer that is no good one."""
+        return of_status(answer, self._secrets())
 
     def words(self, answer: Answer) -> str:
         """The registry's own words in an answer."""

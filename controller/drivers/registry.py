@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NotRequired, TypedDict, TypeVar
 
-from evenkeel.controller.distribution.failures import LATE, NO_ANSWER, Answer, Failure, Misdirected, of_status
+from evenkeel.controller.distribution.failures import LATE, NO_ANSWER, Answer, Failure, Misdirected
 from evenkeel.controller.distribution.tokens import Site
 from evenkeel.controller.distribution.trust import trust_of_files
 from evenkeel.controller.distribution.visit import INDEXES, Visit
@@ -133,7 +133,7 @@ async def _ask(visit: Visit, ref: ImageRef) -> RemoteImage:
 async def _manifest_at(visit: Visit, ref: ImageRef, name: str) -> Answer:
     answer = await visit.manifest(ref.repository, name)
     if answer.status != 200:
-        raise of_status(answer)
+        raise visit.failure(answer)
     return answer
 
 

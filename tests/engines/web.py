@@ -26,6 +26,7 @@ class Reply(NamedTuple):
     status: int = 200
     headers: Mapping[str, str] = MappingProxyType({})
     body: bytes = b""
+    reason: str | None = None
 
 
 class Web:
@@ -43,7 +44,7 @@ class Web:
                 headers = {key.lower(): value for key, value in self.headers.items()}
                 web.asked.append(Asked(self.command, self.path, headers, body))
                 reply = web.reply(web.asked[-1])
-                self.send_response(reply.status)
+                self.send_response(reply.status, reply.reason)
                 for key, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
                     self.send_header(key, value)
                 self.end_headers()

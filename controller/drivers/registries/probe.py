@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from evenkeel.controller.distribution.failures import LATE, Answer, Failure, failures, of_status
+from evenkeel.controller.distribution.failures import LATE, Answer, Failure, failures
 from evenkeel.controller.distribution.tokens import Site, challenge_of, may_have_credentials, realm_of
 from evenkeel.controller.distribution.visit import Visit
 from evenkeel.controller.drivers.registries.access import credentials_now, let_in, remedy_of, site_of
@@ -184,7 +184,7 @@ class _Run:
                 raise Failure(f"refused: {visit.words(answer)}", "denied", _RIGHT)
             if answer.status == 404:
                 raise Failure(visit.words(answer), "no", "look at the image's name and tag")
-            raise of_status(answer)
+            raise visit.failure(answer)
 
 
 _RIGHT = "ask for the right to pull it"

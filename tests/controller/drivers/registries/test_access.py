@@ -401,6 +401,34 @@ async def test_words_that_repeat_a_secret_are_not_shown(web: Callable[..., Web],
     assert said == f"{server.host} refuses the login: 401, and words that are not shown, for they have a secret in them"
 
 
+@pytest.mark.parametrize("status", [401, 403, 500, 404])
+async def test_a_status_that_repeats_a_secret_is_shown_without_its_text(
+    web: Callable[..., Web], mine: Values, status: int
+) -> None:
+    server = web()
+    server.reply = lambda asked: Reply(
+        status if asked.authorization else 401, {"WWW-Authenticate": "Basic x"}, reason=asked.authorization or None
+    )
+    with pytest.raises(DriverError) as caught:
+        await login(at(server.host), mine)
+    assert server.asked[-1].authorization == BASIC
+    assert caught.value.message.endswith(f" {status}")
+
+
+async def test_a_realm_that_repeats_a_secret_is_not_shown(web: Callable[..., Web], mine: Values) -> None:
+    server = web()
+    asks_for_tokens(server, "https://secret.example/token")
+    assert (await trouble(at(server.host), mine._replace(password="Secret"))).endswith(
+        "its answer is none of a registry"
+    )
+
+
+async def test_a_proxy_of_another_kind_is_told(mine: Values, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    said = await refusal(at("localhost:1"), mine)
+    assert said.endswith("the proxy that the environment names is of a kind that cannot be used")
+
+
 ODD = st.one_of(
     st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.lists(st.none(), max_size=2), st.just({"a": 1})
 )
