@@ -54,7 +54,8 @@ def decode_kanto(content: bytes, file: str) -> Decoded:
             found.append(Problem(place, path_text(shown_path(flaw.path)), flaw.message, flaw.hint, severity))
         documents = [_placed(draft, trees[0], file) for draft in drafts]
     elif not problems:
-        found.append(Problem(Place(file, 1, 1), "", "expected one JSON object"))
+        hint = "restore it, or leave it out of `registries.kanto`"
+        found.append(Problem(Place(file, 1, 1), "", "expected one JSON object", hint))
     return Decoded(tuple(documents), tuple(sorted(found.all())), nameless=found.errors > 0)
 
 
@@ -133,7 +134,11 @@ def _with_insecure(text: str, entry: Entry) -> str:
     listed = known if isinstance(known, list) else []
     spots = [spot for spot, host in enumerate(listed) if isinstance(host, str) and _normal(host) == entry.place]
     if entry.insecure and not spots:
-        return with_value(text, (*INSECURE, len(listed)), entry.place) if listed else with_value(text, INSECURE, [entry.place])
+        return (
+            with_value(text, (*INSECURE, len(listed)), entry.place)
+            if listed
+            else with_value(text, INSECURE, [entry.place])
+        )
     if not entry.insecure and listed != _DEFAULT_INSECURE:
         for spot in reversed(spots):
             text = without(text, (*INSECURE, spot))
@@ -189,7 +194,9 @@ def _entry(place: str, configuration: Value, path: Path, flaws: list[Flaw]) -> E
     password = _text(credentials, "password", (*path, "credentials"), flaws)
     if bool(user) != bool(password):
         lacks = "password" if user else "user_id"
-        flaws.append(Flaw((*path, "credentials"), f"`{lacks}` is missing, so it is asked without credentials", warning=True))
+        flaws.append(
+            Flaw((*path, "credentials"), f"`{lacks}` is missing, so it is asked without credentials", warning=True)
+        )
         user = password = ""
     files = {name: _text(transport, name, (*path, "transport"), flaws) for name in _TRANSPORT}
     for name, file in files.items():
@@ -226,7 +233,9 @@ def _place(host: str, path: Path, flaws: list[Flaw]) -> str:
         flaws.append(Flaw(path, str(error), "it is left out", warning=True))
         return ""
     if "/" in place:
-        flaws.append(Flaw(path, "Kanto compares the host alone, so that this is about no image", "it is left out", warning=True))
+        flaws.append(
+            Flaw(path, "Kanto compares the host alone, so that this is about no image", "it is left out", warning=True)
+        )
         return ""
     return place
 
@@ -259,4 +268,6 @@ def _left_out(entry: Entry, why: str, hint: str = "it is left out") -> Flaw:
 
 def _placed(draft: Draft, tree: Tree, file: str) -> Document:
     lines = {path: nearest_position(tree, where) for path, where in draft.paths.items()}
-    return Document(draft.kind, draft.name, draft.wanted, Place(file, *nearest_position(tree, draft.root)), lines, whole=False)
+    return Document(
+        draft.kind, draft.name, draft.wanted, Place(file, *nearest_position(tree, draft.root)), lines, whole=False
+    )

@@ -116,7 +116,9 @@ def _inserted(text: str, node: _Node, path: Path, spot: int, value: Value) -> st
     if unit:
         end = "\r\n" if "\r\n" in text else "\n"
         lead, tail = f"{end}{here}{unit}", f"{end}{here}"
-        return text[: node.start + 1] + lead + _named(part, value, text, here + unit, True) + tail + text[node.end - 1 :]
+        return (
+            text[: node.start + 1] + lead + _named(part, value, text, here + unit, True) + tail + text[node.end - 1 :]
+        )
     return text[: node.start + 1] + _named(part, value, text, here, False) + text[node.end - 1 :]
 
 

@@ -6,7 +6,7 @@ defaults and the reasons for them. `settings_from` leads from plain values to th
 the first. The defaults of both are held together by a test.
 
 The sections of the broker and of the update agents are in `specs.settings.mqtt` and `self_update`, that of the update
-manager in `update_manager`, that of slots in `slots`.
+manager in `update_manager`, those of slots and registries in `slots` and `registries`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from evenkeel.specs.settings.mqtt import (
     mqtt_from,
     update_agent_from,
 )
+from evenkeel.specs.settings.registries import RegistriesSettings, RegistriesSpec, registries_from
 from evenkeel.specs.settings.self_update import (
     SelfUpdateAgentSettings,
     SelfUpdateAgentSpec,
@@ -111,6 +112,7 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
     state: Annotated[AbsolutePath, Meta(description="The folder of the journal.")] = "/var/lib/evenkeel"
     engine: EngineSpec = EngineSpec()
     slots: SlotsSpec = SlotsSpec()
+    registries: RegistriesSpec = RegistriesSpec()
     system_containers: Annotated[
         tuple[Name, ...], Meta(description="Names of containers that are never touched, whatever is asked.")
     ] = ()
@@ -118,14 +120,7 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
         bool, Meta(description="Whether specs that ask for nothing mean that every container goes.")
     ] = False
     resync: Annotated[Duration, Meta(description="After this time everything is looked at again.")] = "60s"
-    parallel: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=32,
-            description="Steps at work at once in a domain.",
-        ),
-    ] = 3
+    parallel: Annotated[int, Meta(ge=1, le=32, description="Steps at work at once in a domain.")] = 3
     timeouts: TimeoutsSpec = TimeoutsSpec()
     retries: Annotated[
         int, Meta(ge=1, le=100, description="Attempts of a disturbing phase before the revision counts as failed.")
@@ -209,6 +204,7 @@ class Settings(Struct, frozen=True):
     """Absolute path of a folder; journal, lock and parse cache live in it."""
     engine: EngineSettings = EngineSettings()
     slots: SlotsSettings = SlotsSettings()
+    registries: RegistriesSettings = RegistriesSettings()
     system_containers: tuple[str, ...] = ()
     """Names, in order, each once. Default none: containers that evenkeel did not create are left alone anyway."""
     empty_source_removes_all: bool = False
@@ -243,6 +239,7 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
         state=spec.state,
         engine=_engine(spec.engine, found),
         slots=slots_from(spec.slots, found),
+        registries=registries_from(spec.registries),
         system_containers=tuple(sorted(set(spec.system_containers))),
         empty_source_removes_all=spec.empty_source_removes_all,
         resync=duration_from(spec.resync, ("resync",), found),

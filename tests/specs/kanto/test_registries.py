@@ -127,14 +127,17 @@ def test_faults_have_their_places_and_no_value(content: str, told: str) -> None:
 # --- there and back ----------------------------------------------------------------------------------------------------
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
-HOSTS = st.sampled_from(["ghcr.io", "localhost:5000", "registry.example", "a.b:1", "docker.io", "GHCR.example", "hub", "x.y/z"])
+HOSTS = st.sampled_from(
+    ["ghcr.io", "localhost:5000", "registry.example", "a.b:1", "docker.io", "GHCR.example", "hub", "x.y/z"]
+)
 ENTRIES = st.fixed_dictionaries(
     {},
     optional={
         "credentials": st.fixed_dictionaries({"user_id": WORDS, "password": WORDS})
         | st.fixed_dictionaries({"user_id": WORDS}),
         "transport": st.fixed_dictionaries(
-            {"root_ca": st.just("/a/ca.crt")}, optional={"client_cert": st.just("/a/x.cert"), "client_key": st.just("/a/x.key")}
+            {"root_ca": st.just("/a/ca.crt")},
+            optional={"client_cert": st.just("/a/x.cert"), "client_key": st.just("/a/x.key")},
         ),
         "more": WORDS,
     },
@@ -154,7 +157,9 @@ FILES = st.fixed_dictionaries(
         "é": st.none(),
     },
 )
-STYLES = st.sampled_from([{"indent": 2}, {"indent": "\t"}, {"indent": None}, {"indent": None, "separators": (",", ":")}])
+STYLES = st.sampled_from(
+    [{"indent": 2}, {"indent": "\t"}, {"indent": None}, {"indent": None, "separators": (",", ":")}]
+)
 
 
 @given(FILES, STYLES, st.sampled_from(["", "\n", "\n\n"]), st.booleans())
@@ -219,7 +224,9 @@ def test_a_file_that_is_something_else_is_not_written(text: str) -> None:
 # --- the form of Docker and Podman ---------------------------------------------------------------------------------------
 
 
-@given(st.dictionaries(st.sampled_from(["ghcr.io", "quay.io/org", "docker.io", "a.b:1"]), st.tuples(WORDS, WORDS)), STYLES)
+@given(
+    st.dictionaries(st.sampled_from(["ghcr.io", "quay.io/org", "docker.io", "a.b:1"]), st.tuples(WORDS, WORDS)), STYLES
+)
 def test_docker_there_and_back(found: dict[str, tuple[str, str]], style: dict[str, Any]) -> None:
     entries = tuple(
         Entry(place, user.replace(":", "") or "u", password) for place, (user, password) in sorted(found.items())

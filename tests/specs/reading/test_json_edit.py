@@ -14,7 +14,11 @@ from evenkeel.specs.reading.json_edit import with_value, without
 
 KEYS = st.text(st.sampled_from('ab."\\ é\n{}[],:'), min_size=1, max_size=4)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-2, 2) | st.text(st.sampled_from('x"\\,}{]['), max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.floats(-2, 2)
+    | st.text(st.sampled_from('x"\\,}{]['), max_size=4),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=8,
 )
