@@ -22,8 +22,8 @@ from evenkeel.specs.reading.walk import type_words
 from evenkeel.specs.registries.entry import Entry, subject_names
 from evenkeel.specs.registries.registry import Registry, normal_place
 
-HOSTS: Path = ("containers", "registry_configurations")
-INSECURE: Path = ("containers", "insecure_registries")
+HOSTS = ("containers", "registry_configurations")
+INSECURE = ("containers", "insecure_registries")
 CONFIG_JSON = "/etc/container-management/config.json"
 _DEFAULT_INSECURE = ["localhost"]
 _TRANSPORT = {"root_ca": "ca", "client_cert": "certificate", "client_key": "key"}
@@ -87,8 +87,8 @@ def kanto_entries(value: Value, flaws: list[Flaw]) -> tuple[Entry, ...]:
 
 
 def kanto_text(text: str, entries: Iterable[Entry], flaws: list[Flaw]) -> str:
-    """The file with these registries in it, and all else as it was written. "" is an empty file. Raises ValueError when the text
-    is no JSON object, or has something else where registries belong. `flaws` receives what Kanto cannot express."""
+    """The file with these registries in it, and all else as it was written. "" is an empty file. Raises ValueError when the
+    text is no JSON object, or has something else where registries belong. `flaws` receives what Kanto cannot express."""
     changed = text if text.strip() else "{}\n"
     for entry in entries:
         if "/" in entry.place:
@@ -104,8 +104,8 @@ def kanto_text(text: str, entries: Iterable[Entry], flaws: list[Flaw]) -> str:
             flaws.append(_left_out(entry, "Kanto takes a user and a password only", "its credentials are left out"))
         elif entry.password:
             credentials: Mapping[str, Value] = {"user_id": entry.user, "password": entry.password}
-            for name, text_ in credentials.items():
-                changed = with_value(changed, (*HOSTS, host, "credentials", name), text_)
+            for name, value in credentials.items():
+                changed = with_value(changed, (*HOSTS, host, "credentials", name), value)
         elif key is not None and _at(changed, (*HOSTS, host, "credentials", "password")):
             changed = without(changed, (*HOSTS, host, "credentials"))
         changed = _with_transport(changed, host, entry, flaws)
@@ -161,7 +161,7 @@ def _found(value: Value, flaws: list[Flaw]) -> dict[str, _Found]:
         flaws.append(Flaw(HOSTS, f"expected an object, got {type_words(hosts)}"))
         hosts = {}
     for host, configuration in hosts.items():
-        path = (*HOSTS, host)
+        path: Path = (*HOSTS, host)
         place = _place(host, path, flaws)
         if place in found:
             other = path_text(shown_path(found[place].host))
@@ -172,11 +172,11 @@ def _found(value: Value, flaws: list[Flaw]) -> dict[str, _Found]:
     if not isinstance(listed, list):
         flaws.append(Flaw(INSECURE, f"expected a list, got {type_words(listed)}"))
         return found
-    for spot, host in enumerate(listed if listed != _DEFAULT_INSECURE else []):
+    for spot, each in enumerate(listed if listed != _DEFAULT_INSECURE else []):
         path = (*INSECURE, spot)
-        if not isinstance(host, str):
-            flaws.append(Flaw(path, f"expected a host, got {type_words(host)}"))
-        elif place := _place(host, path, flaws):
+        if not isinstance(each, str):
+            flaws.append(Flaw(path, f"expected a host, got {type_words(each)}"))
+        elif place := _place(each, path, flaws):
             known = found.get(place, _Found(Entry(place), (), path))
             found[place] = _Found(known.entry._replace(insecure=True), known.host, path)
     for entry, _, insecure in found.values():
@@ -233,9 +233,8 @@ def _place(host: str, path: Path, flaws: list[Flaw]) -> str:
         flaws.append(Flaw(path, str(error), "it is left out", warning=True))
         return ""
     if "/" in place:
-        flaws.append(
-            Flaw(path, "Kanto compares the host alone, so that this is about no image", "it is left out", warning=True)
-        )
+        why = "Kanto compares the host alone, so that this is about no image"
+        flaws.append(Flaw(path, why, "it is left out", warning=True))
         return ""
     return place
 

@@ -1,28 +1,28 @@
 """Changing values in the text of a JSON file of others: everything else in it stays as it was written, byte for byte.
 
-A file that a tool shares with people has an order and an indentation of its own. So the text is changed at the place of a value,
-and never written anew from its values. A new member is written as those around it are. Of a key that stands there twice the last
-one counts, as for the readers of such files.
+A file that a tool shares with people has an order and an indentation of its own. So the text is changed at the place of a
+value, and never written anew from its values. A new member is written as those around it are. Of a key that stands there twice
+the last one counts, as for the readers of such files.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from json.decoder import scanstring
 from typing import NamedTuple
 
 from evenkeel.specs.problem import Path, path_text
 from evenkeel.specs.reading.tree import MOST_DEPTH, Value
 
 _BLANK = re.compile(r"[ \t\n\r]*")
+_TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 _BARE = re.compile(r"[^\s,\]}]+")
 _INDENT = re.compile(r"\n([ \t]+)\S")
 _COLON = re.compile(r'"(\s*:\s*)')
 
 
 class _Node(NamedTuple):
-    """A value at `text[start:end]`. `kind`: its first character. `members`: key or index, begin of the key or item, and value."""
+    """A value at `text[start:end]`. `kind`: its first character. `members`: key or index, begin of the key or item, value."""
 
     start: int
     end: int
@@ -31,8 +31,8 @@ class _Node(NamedTuple):
 
 
 def with_value(text: str, path: Path, value: Value) -> str:
-    """The text with `value` at `path`; objects on the way are made. An index as long as its list adds an item. Raises ValueError
-    when the text is no JSON, or when a value on the way is of another type."""
+    """The text with `value` at `path`; objects on the way are made. An index as long as its list adds an item. Raises
+    ValueError when the text is no JSON, or when a value on the way is of another type."""
     node, spot = _root(text), 0
     for spot, part in enumerate(path):
         inner = _member(node, part)
@@ -45,7 +45,7 @@ def with_value(text: str, path: Path, value: Value) -> str:
 
 
 def without(text: str, path: Path) -> str:
-    """The text without the member or item at `path`; unchanged when there is none. Raises ValueError when the text is no JSON."""
+    """The text without the member or item at `path`; unchanged when there is none. Raises ValueError for what is no JSON."""
     node = _root(text)
     for part in path[:-1]:
         inner = _member(node, part) if node.kind in "{[" else None
@@ -166,11 +166,12 @@ def _root(text: str) -> _Node:
         json.loads(text)
     except RecursionError:
         raise ValueError(f"nested deeper than {MOST_DEPTH} levels") from None
-    return _scanned(text, _after_blank(text, 0), 0)
+    return _scanned(text, _after(_BLANK, text, 0), 0)
 
 
-def _after_blank(text: str, at: int) -> int:
-    found = _BLANK.match(text, at)
+def _after(what: re.Pattern[str], text: str, at: int) -> int:
+    """The end of what stands at `at`; `at` itself when it is not there."""
+    found = what.match(text, at)
     return found.end() if found else at
 
 
@@ -180,21 +181,21 @@ def _scanned(text: str, at: int, depth: int) -> _Node:
         raise ValueError(f"nested deeper than {MOST_DEPTH} levels")
     kind = text[at]
     if kind == '"':
-        return _Node(at, scanstring(text, at + 1)[1], kind)
+        return _Node(at, _after(_TEXT, text, at), kind)
     if kind not in "{[":
-        found = _BARE.match(text, at)
-        return _Node(at, found.end() if found else at, kind)
+        return _Node(at, _after(_BARE, text, at), kind)
     members: list[tuple[str | int, int, _Node]] = []
-    spot = _after_blank(text, at + 1)
+    spot = _after(_BLANK, text, at + 1)
     while text[spot] not in "}]":
         begin, key = spot, len(members)
         name: str | int = key
         if kind == "{":
-            name, spot = scanstring(text, spot + 1)
-            spot = _after_blank(text, _after_blank(text, spot) + 1)
+            end = _after(_TEXT, text, spot)
+            name = json.loads(text[spot:end])
+            spot = _after(_BLANK, text, _after(_BLANK, text, end) + 1)
         node = _scanned(text, spot, depth + 1)
         members.append((name, begin, node))
-        spot = _after_blank(text, node.end)
+        spot = _after(_BLANK, text, node.end)
         if text[spot] == ",":
-            spot = _after_blank(text, spot + 1)
+            spot = _after(_BLANK, text, spot + 1)
     return _Node(at, spot + 1, kind, tuple(members))

@@ -24,8 +24,8 @@ _WHOLE = "/"
 
 
 class Entry(NamedTuple):
-    """What a file says of one place. `helper`: the program that is asked for the credentials. `token`: its secret is an identity
-    token, which is no password. `ca`, `certificate`, `key`: paths. The text form shows nothing."""
+    """What a file says of one place. `helper`: the program that is asked for the credentials. `token`: its secret is an
+    identity token, which is no password. `ca`, `certificate`, `key`: paths. The text form shows nothing."""
 
     place: str
     user: str = ""
@@ -70,8 +70,8 @@ def docker_entries(value: Value, flaws: list[Flaw]) -> tuple[Entry, ...]:
 
 
 def docker_text(text: str, entries: Iterable[Entry], flaws: list[Flaw]) -> str:
-    """The file with these entries, and all else in it as it was written. "" is an empty file. Raises ValueError when the text is
-    no JSON object. `flaws` receives what it cannot say."""
+    """The file with these entries, and all else in it as it was written. "" is an empty file. Raises ValueError when the text
+    is no JSON object. `flaws` receives what it cannot say."""
     changed = text if text.strip() else "{}\n"
     for entry in entries:
         known = _known_key(changed, entry.place)

@@ -68,9 +68,9 @@ def read_specs(
 ) -> Reading:
     """Read files, and the `*.yaml`, `*.yml` and `*.json` of folders (not of their sub-folders), in order of name.
 
-    `cache` is a folder for parsed files (see `cache`); with `cache_readonly` nothing is written, whatever happens. `kanto`: files
-    `config.json` of Kanto, of which the registries are read. `instead`: by name the bytes that a file is taken to have, b"" for
-    one that is taken to be gone.
+    `cache` is a folder for parsed files (see `cache`); with `cache_readonly` nothing is written, whatever happens. `kanto`:
+    files `config.json` of Kanto, of which the registries are read. `instead`: by name the bytes that a file is taken to have,
+    b"" for one that is taken to be gone.
     """
     contents = gather(paths, kanto)
     if instead:
