@@ -1,7 +1,7 @@
 """Documents about registries in the text of a spec file: added, changed and removed, with all else as it was written.
 
-Each document is a piece of the text by itself. What is not touched stays byte for byte; of a document that changes, comments and
-the order of its keys stay (ruamel.yaml, round trip). Nothing is validated here.
+Each document is a piece of the text by itself. What is not touched stays byte for byte; of a document that changes, comments
+and the order of its keys stay (ruamel.yaml, round trip). Nothing is validated here.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from io import StringIO
+from itertools import pairwise
 from typing import Any
 
 from evenkeel.specs.documents.written import API_VERSION
@@ -92,7 +93,7 @@ def _pieces(text: str) -> list[str]:
     """The documents of a file, each with the mark before it. A line that begins with `---` is a mark wherever it stands."""
     begins = [found.start() for found in _BEGIN.finditer(text)]
     edges = [0, *(each for each in begins if each), len(text)]
-    return [text[begin:end] for begin, end in zip(edges, edges[1:], strict=False)]
+    return [text[begin:end] for begin, end in pairwise(edges)]
 
 
 def _head(piece: str, spot: int) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from evenkeel.specs.documents.written import AbsolutePath
+from evenkeel.specs.problem import Flaw
 
 
 class RegistriesSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -28,6 +29,6 @@ class RegistriesSettings(Struct, frozen=True):
     """Absolute paths. Default none: Kanto's file says what Kanto does, and a device may have both."""
 
 
-def registries_from(spec: RegistriesSpec) -> RegistriesSettings:
-    """The section."""
+def registries_from(spec: RegistriesSpec, flaws: list[Flaw]) -> RegistriesSettings:
+    """The section, with a flaw for each value that does not fit."""
     return RegistriesSettings(tuple(dict.fromkeys(spec.kanto)))

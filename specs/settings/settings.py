@@ -111,8 +111,8 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
     ] = ("/etc/evenkeel/specs",)
     state: Annotated[AbsolutePath, Meta(description="The folder of the journal.")] = "/var/lib/evenkeel"
     engine: EngineSpec = EngineSpec()
-    slots: SlotsSpec = SlotsSpec()
     registries: RegistriesSpec = RegistriesSpec()
+    slots: SlotsSpec = SlotsSpec()
     system_containers: Annotated[
         tuple[Name, ...], Meta(description="Names of containers that are never touched, whatever is asked.")
     ] = ()
@@ -203,8 +203,8 @@ class Settings(Struct, frozen=True):
     state: str = "/var/lib/evenkeel"
     """Absolute path of a folder; journal, lock and parse cache live in it."""
     engine: EngineSettings = EngineSettings()
-    slots: SlotsSettings = SlotsSettings()
     registries: RegistriesSettings = RegistriesSettings()
+    slots: SlotsSettings = SlotsSettings()
     system_containers: tuple[str, ...] = ()
     """Names, in order, each once. Default none: containers that evenkeel did not create are left alone anyway."""
     empty_source_removes_all: bool = False
@@ -238,8 +238,8 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
         specs=tuple(dict.fromkeys(spec.specs)),
         state=spec.state,
         engine=_engine(spec.engine, found),
+        registries=registries_from(spec.registries, found),
         slots=slots_from(spec.slots, found),
-        registries=registries_from(spec.registries),
         system_containers=tuple(sorted(set(spec.system_containers))),
         empty_source_removes_all=spec.empty_source_removes_all,
         resync=duration_from(spec.resync, ("resync",), found),

@@ -90,7 +90,13 @@ PLACES = st.sampled_from(["ghcr.io", "lab:5000", "quay.io/org", "docker.io", "a.
 TEXTS = st.sampled_from(["", "ci", "/x/y", "it's: #1"])
 REGISTRIES = st.builds(
     lambda place, user, ca, insecure, mirrors: Registry(
-        "r", place, user=user, password_file="/p" if user else "", ca="/ca.crt" if ca else "", insecure=insecure, mirrors=mirrors
+        "r",
+        place,
+        user=user,
+        password_file="/p" if user else "",
+        ca="/ca.crt" if ca else "",
+        insecure=insecure,
+        mirrors=mirrors,
     ),
     PLACES,
     TEXTS.filter(lambda text: ":" not in text),
