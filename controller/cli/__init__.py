@@ -41,6 +41,7 @@ SUMMARIES = {
     "release": "Give the spec files their say again after a desired state from MQTT.",
     "adopt": "Take over a container that evenkeel did not create.",
     "migrate": "Write the settings that do what a config.json of Kanto does.",
+    "compat": "Be the tools of Eclipse Leda that have another name.",
     "update-manager": "Be Kanto's update manager, with its config.json and its command line.",
     "demo": "See it work on a simulated engine, in less than a minute.",
     "completion": "Print the completion script for a shell.",
@@ -64,7 +65,19 @@ _OTHERS = {
 
 _NEXT = "\nerror: "
 
-_DOING = ("apply", "run", "update-manager", "retry", "publish", "release", "adopt", "slots", "registry", "demo")
+_DOING = (
+    "apply",
+    "run",
+    "update-manager",
+    "retry",
+    "publish",
+    "release",
+    "adopt",
+    "slots",
+    "registry",
+    "compat",
+    "demo",
+)
 """Commands with effects: lost output does not change their exit code."""
 
 
