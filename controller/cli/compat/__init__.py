@@ -6,13 +6,13 @@ import click
 
 from evenkeel.controller.cli.compat.kanto_ctl import sdv_kanto_ctl
 from evenkeel.controller.cli.options import Options, shared_options
-from evenkeel.controller.cli.output import echo
+from evenkeel.controller.cli.output import echo, echo_lines
 
 _NAME = "sdv-kanto-ctl"
 _SIGN = f"compat {_NAME}"
 
 
-@click.group("compat")
+@click.group("compat", invoke_without_command=True)
 @shared_options()
 @click.pass_context
 def command(context: click.Context, options: Options) -> None:
@@ -25,6 +25,8 @@ def command(context: click.Context, options: Options) -> None:
     docs/compatibility.md lists each difference from the original.
     """
     context.obj = options
+    if context.invoked_subcommand is None:
+        echo_lines(context.get_help())
 
 
 @command.command("install")

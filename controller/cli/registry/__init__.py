@@ -18,7 +18,7 @@ from evenkeel.controller.cli.registry.moving import export_command, import_comma
 from evenkeel.controller.cli.registry.testing import test_command
 
 
-@click.group("registry")
+@click.group("registry", invoke_without_command=True)
 @shared_options("config", "state", "specs", *ENGINE)
 @click.pass_context
 def command(context: click.Context, options: Options) -> None:
@@ -36,6 +36,8 @@ def command(context: click.Context, options: Options) -> None:
     as any other change, or `evenkeel apply`. A password goes into a file that only its owner may read, and is in no spec.
     """
     context.obj = options
+    if context.invoked_subcommand is None:
+        echo_lines(context.get_help())
 
 
 @command.command("list")
@@ -55,14 +57,14 @@ def list_command(options: Options, output: str) -> int:
     from pathlib import Path
 
     from evenkeel.controller.cli.output import echo_value
-    from evenkeel.controller.cli.registry.asked import asked
+    from evenkeel.controller.cli.registry.spec_file import read_state
     from evenkeel.controller.cli.subjects.registries import at_places
     from evenkeel.controller.journal.journal import read_journal
     from evenkeel.templates.registries_described import COLUMNS, place_colour, place_row, place_value
     from evenkeel.templates.tables import table_lines
 
     settings = options.settings()
-    state = asked(settings)
+    state = read_state(settings)
     with closing(read_journal(Path(settings.state))) as journal:
         engine, found = asyncio.run(at_places(settings, journal, state))
     if output != "text":

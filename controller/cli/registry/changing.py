@@ -12,7 +12,7 @@ from evenkeel.controller.cli.options import Options, shared_options
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evenkeel.controller.cli.registry.asked import Found
+    from evenkeel.controller.cli.registry.spec_file import Asking
     from evenkeel.specs.registries.registry import Registry
     from evenkeel.specs.settings.settings import Settings
 
@@ -62,13 +62,13 @@ def add(options: Options, host: str, name: str, file: str, yes: bool, password_s
 
     Exit code: 0; 1 when the specs would not be valid, or nobody has agreed.
     """
-    from evenkeel.controller.cli.registry.asked import Change, asked, carry_out, check, registries, secret_file
+    from evenkeel.controller.cli.registry.spec_file import Change, carry_out, check, read_state, registries, secret_file
     from evenkeel.specs.registries.document_text import document_in, with_document, written_spec
 
     _check_sources(given, password_stdin=password_stdin)
     settings = options.settings()
     place = _place(host)
-    found = registries(asked(settings))
+    found = registries(read_state(settings))
     known = next((each for each in found if each.registry.place == place), None)
     if known is not None and name not in ("", known.registry.name):
         raise click.UsageError(f"it is asked for already, as `{known.registry.name}`")
@@ -102,11 +102,19 @@ def remove(options: Options, name: str, yes: bool) -> int:
     """
     from pathlib import Path
 
-    from evenkeel.controller.cli.registry.asked import Change, asked, carry_out, check, is_own_secret, named, registries
+    from evenkeel.controller.cli.registry.spec_file import (
+        Change,
+        carry_out,
+        check,
+        is_own_secret,
+        named,
+        read_state,
+        registries,
+    )
     from evenkeel.specs.registries.document_text import document_in, without_document
 
     settings = options.settings()
-    found = registries(asked(settings))
+    found = registries(read_state(settings))
     one = named(name, found)
     target = _file_of(settings, one, "")
     before, known = _text_of(target), one.registry.name
@@ -142,17 +150,17 @@ def _place(host: str) -> str:
         raise click.UsageError(f"{error}; write for example registry.example:5000") from None
 
 
-def _free_name(place: str, found: tuple[Found, ...]) -> str:
+def _free_name(place: str, found: tuple[Asking, ...]) -> str:
     from evenkeel.specs.registries.entry import subject_names
 
     return dict(subject_names([place], {each.registry.name for each in found}))[place]
 
 
-def _file_of(settings: Settings, known: Found | None, given: str) -> Path:
+def _file_of(settings: Settings, known: Asking | None, given: str) -> Path:
     """The spec file of a document. EvenkeelError where it is not a file of documents."""
     from pathlib import Path
 
-    from evenkeel.controller.cli.registry.asked import spec_file
+    from evenkeel.controller.cli.registry.spec_file import spec_file
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.problem import place_text
 
@@ -174,7 +182,7 @@ def _file_of(settings: Settings, known: Found | None, given: str) -> Path:
 
 
 def _text_of(file: Path) -> str:
-    from evenkeel.controller.cli.registry.asked import text_of
+    from evenkeel.controller.cli.registry.spec_file import text_of
 
     return text_of(file)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from evenkeel.controller.cli.registry.asked import Change, Found
+    from evenkeel.controller.cli.registry.spec_file import Asking, Change
     from evenkeel.specs.problem import Flaw
     from evenkeel.specs.reading.tree import Value
     from evenkeel.specs.registries.entry import Entry, Form
@@ -43,14 +43,14 @@ def import_command(options: Options, source: str, reference: bool, replace: bool
     """
     from pathlib import Path
 
-    from evenkeel.controller.cli.registry.asked import asked, carry_out, check, registries
+    from evenkeel.controller.cli.registry.spec_file import carry_out, check, read_state, registries
 
     settings = options.settings()
     path = Path(source).absolute()
     flaws: list[Flaw] = []
     entries = _entries(path, flaws)
     _say(path, flaws)
-    found = registries(asked(settings))
+    found = registries(read_state(settings))
     change = _imported(settings, path, entries, found, file, reference=reference, replace=replace)
     check(settings, change)
     return carry_out(settings, change, yes=yes)
@@ -69,12 +69,12 @@ def export_command(options: Options, form: Any, target: str | None) -> int:
 
     Exit code: 0; 1 when FILE cannot be read as such a file, which is never overwritten, or a password cannot be had.
     """
-    from evenkeel.controller.cli.registry.asked import asked, registries
+    from evenkeel.controller.cli.registry.spec_file import read_state, registries
     from evenkeel.controller.registries_wiring import secret_entry
 
     settings = options.settings()
     flaws: list[Flaw] = []
-    wanted = [each.registry for each in registries(asked(settings))]
+    wanted = [each.registry for each in registries(read_state(settings))]
     if target is None:
         hidden = [_hidden(each) for each in wanted]
         echo_lines(_text("", form, hidden, flaws, "-").rstrip("\n"))
@@ -88,7 +88,7 @@ def export_command(options: Options, form: Any, target: str | None) -> int:
 
 
 def _exported(path: Path, form: Form, entries: Sequence[Entry], flaws: list[Flaw]) -> int:
-    from evenkeel.controller.cli.registry.asked import text_of
+    from evenkeel.controller.cli.registry.spec_file import text_of
     from evenkeel.controller.process.replacing import replace_private
 
     before = text_of(path)
@@ -171,13 +171,13 @@ def _imported(
     settings: Settings,
     source: Path,
     entries: Sequence[Entry],
-    found: Sequence[Found],
+    found: Sequence[Asking],
     file: str,
     *,
     reference: bool,
     replace: bool,
 ) -> Change:
-    from evenkeel.controller.cli.registry.asked import Change, secret_file, spec_file, text_of
+    from evenkeel.controller.cli.registry.spec_file import Change, secret_file, spec_file, text_of
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.problem import place_text
     from evenkeel.specs.registries.document_text import document_in, with_document, written_spec

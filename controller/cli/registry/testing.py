@@ -36,12 +36,12 @@ def test_command(options: Options, name: str, image: str, output: str) -> int:
     import asyncio
 
     from evenkeel.controller.cli.output import echo_value
-    from evenkeel.controller.cli.registry.asked import asked, registries
+    from evenkeel.controller.cli.registry.spec_file import read_state, registries
     from evenkeel.controller.registries_wiring import probe_registry
 
     _check_image(image)
     settings = options.settings()
-    registry = _registry(name, tuple(each.registry for each in registries(asked(settings))))
+    registry = _registry(name, tuple(each.registry for each in registries(read_state(settings))))
     is_text = output == "text"
     steps = asyncio.run(followed(probe_registry(settings, registry, image), says=is_text))
     if is_text:

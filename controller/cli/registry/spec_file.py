@@ -26,7 +26,7 @@ FILE = "registries.yaml"
 _SECRETS = ("secrets", "registries")
 
 
-class Found(NamedTuple):
+class Asking(NamedTuple):
     """A registry that is asked for, with its document."""
 
     registry: Registry
@@ -45,7 +45,7 @@ class Change(NamedTuple):
     gone: tuple[Path, ...] = ()
 
 
-def asked(settings: Settings) -> DesiredState:
+def read_state(settings: Settings) -> DesiredState:
     """The desired state of all files. SpecError for faults; warnings are printed."""
     reading = read_source(settings, readonly=True)
     if errors(reading.problems):
@@ -55,14 +55,14 @@ def asked(settings: Settings) -> DesiredState:
     return reading.desired
 
 
-def registries(state: DesiredState) -> tuple[Found, ...]:
+def registries(state: DesiredState) -> tuple[Asking, ...]:
     """The registries of a state, in order of name."""
     from evenkeel.reconcilers.registries.select import select
 
-    return tuple(Found(*each) for each in select(state).documents)
+    return tuple(Asking(*each) for each in select(state).documents)
 
 
-def named(word: str, found: Iterable[Found]) -> Found:
+def named(word: str, found: Iterable[Asking]) -> Asking:
     """The registry of this name, or of this place. EvenkeelError with the nearest one."""
     from evenkeel.specs.registries.registry import normal_place
 
