@@ -7,7 +7,7 @@ asked for, because a status must not load the parts of a controller.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -247,18 +247,20 @@ def open_values(settings: Settings) -> Values | None:
     return Values(settings.update_manager.values)
 
 
-def read_source(settings: Settings, *, readonly: bool) -> Reading:
-    """The reading of all spec files; `readonly` writes no cache either."""
+def read_source(settings: Settings, *, readonly: bool, instead: Mapping[str, bytes] = {}) -> Reading:
+    """The reading of all spec files; `readonly` writes no cache either. `instead`: by name the bytes that a file is taken to
+    have, b"" for one that is taken to be gone."""
     from evenkeel.controller.sources.files import read_specs
 
-    return read_specs(settings.specs, Path(settings.state) / PARSED, cache_readonly=readonly)
+    cache, kanto = Path(settings.state) / PARSED, settings.registries.kanto
+    return read_specs(settings.specs, cache, cache_readonly=readonly or bool(instead), kanto=kanto, instead=instead)
 
 
 def is_parsed(settings: Settings) -> bool:
     """Whether no spec file has to be parsed, because all of them are in the cache."""
     from evenkeel.controller.sources.files import is_parsed
 
-    return is_parsed(settings.specs, Path(settings.state) / PARSED)
+    return is_parsed(settings.specs, Path(settings.state) / PARSED, settings.registries.kanto)
 
 
 def read_files(paths: Sequence[str]) -> Reading:
@@ -281,7 +283,7 @@ def open_source(settings: Settings) -> Source:
     """The files that are watched."""
     from evenkeel.controller.sources.files import FileSource
 
-    return FileSource(settings.specs, Path(settings.state) / PARSED, settings.resync)
+    return FileSource(settings.specs, Path(settings.state) / PARSED, settings.resync, settings.registries.kanto)
 
 
 def open_sinks(settings: Settings) -> tuple[Sink, ...]:

@@ -26,11 +26,12 @@ SUMMARIES = {
     "apply": "Do it: show the plan, ask, converge, give a verdict.",
     "run": "Be the controller: watch specs and engine, keep them one.",
     "status": "Say whether all is well, and what to do if not.",
-    "get": "List what is there: containers, files, operating systems, or groups.",
-    "describe": "Tell all about one container, one file, or the operating system.",
+    "get": "List what is there: containers, files, registries, operating systems, or groups.",
+    "describe": "Tell all about one container, one file, one registry, or the operating system.",
     "events": "Show what happened.",
     "logs": "Show what a container had said when it last failed.",
     "slots": "Show the slots of the operating system; mark, boot, install by hand.",
+    "registry": "Say which registries let this device in, and how; test them.",
     "validate": "Check spec files and say everything that is wrong.",
     "settings": "Show the settings in force.",
     "schema": "Print the JSON Schema of spec files, or their reference.",
@@ -40,6 +41,7 @@ SUMMARIES = {
     "release": "Give the spec files their say again after a desired state from MQTT.",
     "adopt": "Take over a container that evenkeel did not create.",
     "migrate": "Write the settings that do what a config.json of Kanto does.",
+    "compat": "Be the tools of Eclipse Leda that have another name.",
     "update-manager": "Be Kanto's update manager, with its config.json and its command line.",
     "demo": "See it work on a simulated engine, in less than a minute.",
     "completion": "Print the completion script for a shell.",
@@ -52,6 +54,7 @@ _OTHERS = {
     "config": "did you mean `settings`?",
     **dict.fromkeys(("doctor", "health", "info"), "did you mean `status`?"),
     **dict.fromkeys(("rauc", "slot"), "did you mean `slots`?"),
+    **dict.fromkeys(("login", "logout", "registries"), "did you mean `registry`?"),
     "restart": "the engine does that, for example `docker restart`",
     **dict.fromkeys(("deploy", "sync", "up"), "did you mean `apply`?"),
     **dict.fromkeys(("diff", "dry-run"), "did you mean `plan`?"),
@@ -62,7 +65,19 @@ _OTHERS = {
 
 _NEXT = "\nerror: "
 
-_DOING = ("apply", "run", "update-manager", "retry", "publish", "release", "adopt", "slots", "demo")
+_DOING = (
+    "apply",
+    "run",
+    "update-manager",
+    "retry",
+    "publish",
+    "release",
+    "adopt",
+    "slots",
+    "registry",
+    "compat",
+    "demo",
+)
 """Commands with effects: lost output does not change their exit code."""
 
 

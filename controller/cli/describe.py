@@ -1,4 +1,4 @@
-"""`evenkeel describe`: all about one container, one file, or the operating system, in one place."""
+"""`evenkeel describe`: all about one container, one file, one registry, or the operating system, in one place."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from evenkeel.controller.cli.subjects import SUBJECTS, KindOfOne, describe_hint
 @click.option("--show-values", is_flag=True, help=SHOW_VALUES)
 @shared_options("config", "state", *ENGINE)
 def command(options: Options, what: str | None, name: str | None, output: str, show_values: bool) -> int:
-    """Tell all about one container, one file, or the operating system.
+    """Tell all about one container, one file, one registry, or the operating system.
 
     The description has the places that ask for the subject, its revisions and its group, the difference from the state in force
     and its consequence, and the newest entries (`evenkeel events NAME` has more; entries that repeat are one line here). A
@@ -37,6 +37,9 @@ def command(options: Options, what: str | None, name: str | None, output: str, s
     For a file: the object at its path and its owner, whether the file was read back since evenkeel placed it, the object
     that evenkeel has replaced there and keeps, and the containers and units that the file notifies. No content is shown; a
     digest is, unless the content may be secret.
+
+    For a registry: where its credentials come from, whom it trusts, and whether what is asked for is in force and proven. No
+    registry is asked for that.
 
     For an operating system: each slot with its version and its marks, whether it was proven, and how long the last reboot took.
 

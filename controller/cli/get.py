@@ -23,11 +23,12 @@ from evenkeel.controller.cli.subjects import LISTED, KindOfMany, describe_hint, 
 )
 @shared_options("config", "state", *ENGINE)
 def command(options: Options, what: str | None, output: str) -> int:
-    """List what is there: containers, files, operating systems, or groups.
+    """List what is there: containers, files, registries, operating systems, or groups.
 
     \b
       evenkeel get containers   all of the engine, whoever created them
       evenkeel get files        those that are asked for, and those that evenkeel has placed
+      evenkeel get registries   those that are asked for, and those of which something is still in force
       evenkeel get os           the operating systems in the slots of the device
       evenkeel get baselines    the groups of what is desired, and all that is in none
 

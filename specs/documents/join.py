@@ -96,7 +96,8 @@ def _claimed_twice(documents: Documents) -> Iterable[Problem]:
             message = f"{clash.text} is that of `{there.name}`, too" if is_same else message
             what = "give one of them another" if claim.path else "keep one of them"
             hint = f"{what}; the other one is at {place_text(asked_at(there, claim.path))}"
-            yield Problem(asked_at(here, claim.path), f"spec.{claim.path}" if claim.path else "", message, hint)
+            path = f"spec.{claim.path}" if claim.path and here.whole else ""
+            yield Problem(asked_at(here, claim.path), path, message, hint)
 
 
 def _baselines(documents: Documents) -> Iterable[tuple[Document, Baseline]]:

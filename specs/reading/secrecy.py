@@ -20,6 +20,8 @@ _WORDS = ("command", "args", "cmd", "exec", "entrypoint")
 """Keys below which every text is a word of a command."""
 _ENTRIES = "config"
 """Kanto's list of keys and values, variables and commands among them."""
+_ACCESS = "credentials"
+"""The key below which a registry has the places of its user and its password."""
 _OWN_KEYS = ("key", "value", "secret")
 _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,40}", re.ASCII)
 _PLAIN_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,200}", re.ASCII)
@@ -44,6 +46,8 @@ def is_private(path: Sequence[str | int]) -> bool:
             return True
         if part == _ENTRIES and behind and isinstance(behind[0], int):
             return True
+        if part == _ACCESS and behind:
+            return True  # somebody may have put the password where its file belongs
     return False
 
 

@@ -6,12 +6,14 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from evenkeel.specs.documents.written import AbsolutePath
 from evenkeel.specs.problem import Flaw
 from evenkeel.specs.settings.texts import file_from
 
 
 class RegistriesSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The files by which the engine goes to registries, for documents of the kind `Registry`."""
+    """The files by which the engine goes to registries, for documents of the kind `Registry`; and where registries are asked
+    for beside the specs."""
 
     daemon_file: Annotated[
         str,
@@ -41,6 +43,13 @@ class RegistriesSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="ca
             "user who is not root, `~/.config/containers/registries.conf.d`."
         ),
     ] = ""
+    kanto: Annotated[
+        tuple[AbsolutePath, ...],
+        Meta(
+            description="Files `config.json` of Kanto's container-management, whose registries are asked for, too. They are "
+            "watched as the specs are."
+        ),
+    ] = ()
 
 
 class RegistriesSettings(Struct, frozen=True):
@@ -50,6 +59,8 @@ class RegistriesSettings(Struct, frozen=True):
     certificates: str = ""
     auth_file: str = ""
     drop_ins: str = ""
+    kanto: tuple[str, ...] = ()
+    """Default none: Kanto's file says what Kanto does, and a device may have both."""
 
 
 def registries_from(spec: RegistriesSpec, flaws: list[Flaw]) -> RegistriesSettings:
@@ -59,4 +70,5 @@ def registries_from(spec: RegistriesSpec, flaws: list[Flaw]) -> RegistriesSettin
         file_from(spec.certificates, ("registries", "certificates"), flaws),
         file_from(spec.auth_file, ("registries", "authFile"), flaws),
         file_from(spec.drop_ins, ("registries", "dropIns"), flaws),
+        tuple(dict.fromkeys(spec.kanto)),
     )

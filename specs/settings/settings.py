@@ -6,7 +6,7 @@ defaults and the reasons for them. `settings_from` leads from plain values to th
 the first. The defaults of both are held together by a test.
 
 The sections of the broker and of the update agents are in `specs.settings.mqtt` and `self_update`, that of the update
-manager in `update_manager`, that of slots in `slots`.
+manager in `update_manager`, those of slots and registries in `slots` and `registries`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import hashlib
 import os
 import shlex
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -48,21 +48,35 @@ class Reading(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """The bytes of all readable files, by name, and the faults of the others."""
+    """The bytes of all readable files, by name, and the faults of the others. `kanto`: the names of those that are Kanto's."""
 
     files: tuple[tuple[str, bytes], ...]
     problems: tuple[Problem, ...]
     missing: tuple[str, ...]
     digest: str
     paths: tuple[str, ...]
+    kanto: frozenset[str] = frozenset()
 
 
-def read_specs(paths: Sequence[str | Path], cache: Path | None = None, *, cache_readonly: bool = False) -> Reading:
+def read_specs(
+    paths: Sequence[str | Path],
+    cache: Path | None = None,
+    *,
+    cache_readonly: bool = False,
+    kanto: Sequence[str | Path] = (),
+    instead: Mapping[str, bytes] = {},
+) -> Reading:
     """Read files, and the `*.yaml`, `*.yml` and `*.json` of folders (not of their sub-folders), in order of name.
 
-    `cache` is a folder for parsed files (see `cache`); with `cache_readonly` nothing is written, whatever happens.
+    `cache` is a folder for parsed files (see `cache`); with `cache_readonly` nothing is written, whatever happens. `kanto`:
+    files `config.json` of Kanto, of which the registries are read. `instead`: by name the bytes that a file is taken to have,
+    b"" for one that is taken to be gone.
     """
-    return understand(gather(paths), cache, cache_readonly=cache_readonly)
+    contents = gather(paths, kanto)
+    if instead:
+        files = {name: content for name, content in {**dict(contents.files), **instead}.items() if content}
+        contents = contents._replace(files=tuple(sorted(files.items())))
+    return understand(contents, cache, cache_readonly=cache_readonly)
 
 
 def is_spec(name: str) -> bool:
@@ -81,18 +95,23 @@ def passed_over(paths: Sequence[str | Path]) -> tuple[str, ...]:
     return tuple(_shown(Path(name)) + "/" * name.endswith("/") for name in found)
 
 
-def gather(paths: Sequence[str | Path]) -> Contents:
+def gather(paths: Sequence[str | Path], kanto: Sequence[str | Path] = ()) -> Contents:
     """Read the bytes of everything, at most 8 MiB and one byte of each file."""
     for _ in range(_TRIES - 1):
-        contents, vanished = _gather(paths)
+        contents, vanished = _gather(paths, kanto)
         if not vanished:
             return contents
-    return _gather(paths)[0]
+    return _gather(paths, kanto)[0]
 
 
-def is_parsed(paths: Sequence[str | Path], cache: Path) -> bool:
+def is_parsed(paths: Sequence[str | Path], cache: Path, kanto: Sequence[str | Path] = ()) -> bool:
     """Whether `cache` has an entry for every file."""
-    return all((cache / parsed.key_of(name, content)).exists() for name, content in gather(paths).files)
+    contents = gather(paths, kanto)
+    return all((cache / _key(name, content, contents)).exists() for name, content in contents.files)
+
+
+def _key(name: str, content: bytes, contents: Contents) -> str:
+    return parsed.key_of(f"kanto {name}" if name in contents.kanto else name, content)
 
 
 def understand(contents: Contents, cache: Path | None = None, *, cache_readonly: bool = False) -> Reading:
@@ -101,12 +120,10 @@ def understand(contents: Contents, cache: Path | None = None, *, cache_readonly:
     keys: list[str] = []
     stored = False
     for name, content in contents.files:
-        key = parsed.key_of(name, content) if cache else ""
+        key = _key(name, content, contents) if cache else ""
         decoded = parsed.load(cache, key) if cache else None
         if decoded is None:
-            from evenkeel.specs.documents.decode import decode_file  # cached files need no YAML
-
-            decoded = decode_file(content, name)
+            decoded = _decoded(name, content, contents)
             if cache and not cache_readonly:
                 stored |= parsed.store(cache, key, decoded)
         found.append(decoded)
@@ -120,7 +137,18 @@ def understand(contents: Contents, cache: Path | None = None, *, cache_readonly:
     return Reading(desired, every.all(), contents.missing, contents.digest, contents.paths, nothing)
 
 
-def _gather(paths: Sequence[str | Path]) -> tuple[Contents, bool]:
+def _decoded(name: str, content: bytes, contents: Contents) -> Decoded:
+    # Cached files need no YAML.
+    if name in contents.kanto:
+        from evenkeel.specs.kanto.registries import decode_kanto
+
+        return decode_kanto(content, name)
+    from evenkeel.specs.documents.decode import decode_file
+
+    return decode_file(content, name)
+
+
+def _gather(paths: Sequence[str | Path], kanto: Sequence[str | Path]) -> tuple[Contents, bool]:
     """Read once; True when a file was listed and then gone."""
     files: dict[Path, bytes] = {}
     problems: list[Problem] = []
@@ -151,12 +179,22 @@ def _gather(paths: Sequence[str | Path]) -> tuple[Contents, bool]:
             if not files[file]:
                 hint = "write what is asked for, or remove the file"
                 problems.append(Problem(Place(_shown(file), 1, 1), "", "the file is empty", hint))
+    for file in dict.fromkeys(Path(path) for path in kanto):
+        try:
+            files[file] = _content(file)
+        except OSError as error:
+            vanished |= error.errno == errno.ENOENT and file.is_symlink()
+            problems.append(_unreadable(file, error))
+            continue
+        problems.extend(_open_to_all(file))
     if missing and (files or errors(problems)):
         # One of several places is gone: perhaps it is not mounted yet. Its documents must not be taken for unwanted.
         problems.extend(Problem(Place(path), "", "does not exist") for path in missing)
     shown = tuple((_shown(file), content) for file, content in files.items())
     given = tuple(_shown(Path(path)) for path in paths)
-    return Contents(shown, tuple(problems), tuple(missing), _digest(shown, problems, missing), given), vanished
+    digest = _digest(shown, problems, missing)
+    of_kanto = frozenset(_shown(Path(path)) for path in kanto)
+    return Contents(shown, tuple(problems), tuple(missing), digest, given, of_kanto), vanished
 
 
 def _files_of(path: Path) -> list[Path]:

@@ -43,14 +43,19 @@ _MOST_LINKS = 40
 
 
 class FileSource:
-    """Watches files and folders (see `read_specs`); `resync` is how long a change may hide from inotify."""
+    """Watches files and folders, and Kanto's files (see `read_specs`); `resync` is how long a change may hide from inotify."""
 
     def __init__(
-        self, paths: Sequence[str | Path], cache: Path | None = None, resync: timedelta = timedelta(seconds=60)
+        self,
+        paths: Sequence[str | Path],
+        cache: Path | None = None,
+        resync: timedelta = timedelta(seconds=60),
+        kanto: Sequence[str | Path] = (),
     ) -> None:
         import asyncio
 
         self._paths = tuple(Path.cwd() / path for path in paths)
+        self._kanto = tuple(Path.cwd() / path for path in kanto)
         self._cache, self._resync_s = cache, resync.total_seconds()
         self._wake = asyncio.Event()
         self._trouble = ""
@@ -66,7 +71,7 @@ class FileSource:
 
         prepare()  # the look below decodes in another thread
         clock = asyncio.get_running_loop()
-        seen, directories = "", await asyncio.to_thread(watched, self._paths)
+        seen, directories = "", await asyncio.to_thread(self._watched)
         while True:
             async with self._watching(directories):
                 reading, now = await asyncio.to_thread(self._look, seen)
@@ -82,14 +87,17 @@ class FileSource:
                     self._wake.clear()
             if not new:
                 await asyncio.sleep(looked_s + _PAUSE_S - clock.time())
-            directories = await asyncio.to_thread(watched, self._paths)
+            directories = await asyncio.to_thread(self._watched)
 
     def _look(self, seen: str) -> tuple[Reading | None, frozenset[Path]]:
         """A reading unless its digest is `seen`, and the directories that decide about it."""
-        contents = gather(self._paths)
+        contents = gather(self._paths, self._kanto)
         self._tell_unread(contents)
         reading = None if contents.digest == seen else understand(contents, self._cache)
-        return reading, watched(self._paths)
+        return reading, self._watched()
+
+    def _watched(self) -> frozenset[Path]:
+        return watched((*self._paths, *self._kanto))
 
     def _tell_unread(self, contents: Contents) -> None:
         """Report each unread entry once. There may be no other sign of a sub-folder, because no revision changes with

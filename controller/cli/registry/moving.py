@@ -1,0 +1,237 @@
+"""`evenkeel registry import` and `export`: registries from and to the files of Docker, Podman and Kanto."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evenkeel.controller.cli.options import Options, shared_options
+from evenkeel.controller.cli.output import echo, echo_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from evenkeel.controller.cli.registry.spec_file import Asking, Change
+    from evenkeel.specs.problem import Flaw
+    from evenkeel.specs.reading.tree import Value
+    from evenkeel.specs.registries.entry import Entry, Form
+    from evenkeel.specs.registries.registry import Registry
+    from evenkeel.specs.settings.settings import Settings
+
+_FILE = click.Path(dir_okay=False)
+
+
+@click.command("import")
+@click.argument("source", metavar="FILE", type=_FILE)
+@click.option("--reference", is_flag=True, help="Leave the passwords in FILE, which is read at each pull from then on.")
+@click.option("--replace", is_flag=True, help="Change registries that are asked for already.")
+@click.option(
+    "--file", type=_FILE, default="", help="The spec file. Default: registries.yaml in the first folder of specs."
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@shared_options("config", "state", "specs")
+def import_command(options: Options, source: str, reference: bool, replace: bool, file: str, yes: bool) -> int:
+    """Ask for the registries of another program's file.
+
+    FILE is a config.json of Docker, an auth.json of Podman, or the config.json of Kanto's container-management; which one it is
+    shows from its keys. Each password goes into a file of its own that only its owner may read. With --reference it stays in
+    FILE. Kanto's file can also be named in the settings (`registries.kanto`): then what changes there is followed.
+
+    Exit code: 0; 1 when FILE is none of these, or nobody has agreed.
+    """
+    from pathlib import Path
+
+    from evenkeel.controller.cli.registry.spec_file import carry_out, check, read_state, registries
+
+    settings = options.settings()
+    path = Path(source).absolute()
+    flaws: list[Flaw] = []
+    entries = _entries(path, flaws)
+    _say(path, flaws)
+    found = registries(read_state(settings))
+    change = _imported(settings, path, entries, found, file, reference=reference, replace=replace)
+    check(settings, change)
+    return carry_out(settings, change, yes=yes)
+
+
+@click.command("export")
+@click.option("--format", "form", type=click.Choice(["docker", "podman", "kanto"]), required=True, help="The form.")
+@click.argument("target", metavar="FILE", required=False, type=_FILE)
+@shared_options("config", "state", "specs")
+def export_command(options: Options, form: Any, target: str | None) -> int:
+    """Write the registries that the specs ask for into another program's file.
+
+    All else in FILE stays as it is written there, and so do entries of others; of Kanto's entries the `transport` stays, too.
+    FILE has passwords in it then, and only its owner may read it. Without FILE the result is printed, with the passwords
+    hidden. What that program cannot be told is named on standard error.
+
+    Exit code: 0; 1 when FILE cannot be read as such a file, which is never overwritten, or a password cannot be had.
+    """
+    from evenkeel.controller.cli.registry.spec_file import read_state, registries
+    from evenkeel.controller.registries_wiring import secret_entry
+
+    settings = options.settings()
+    flaws: list[Flaw] = []
+    wanted = [each.registry for each in registries(read_state(settings))]
+    if target is None:
+        hidden = [_hidden(each) for each in wanted]
+        echo_lines(_text("", form, hidden, flaws, "-").rstrip("\n"))
+        _say(None, flaws)
+        return 0
+    from pathlib import Path
+
+    path = Path(target).absolute()
+    entries = [secret_entry(each) for each in wanted]
+    return _exported(path, form, entries, flaws)
+
+
+def _exported(path: Path, form: Form, entries: Sequence[Entry], flaws: list[Flaw]) -> int:
+    from evenkeel.controller.cli.registry.spec_file import text_of
+    from evenkeel.controller.process.replacing import replace_private
+
+    before = text_of(path)
+    after = _text(before, form, entries, flaws, str(path))
+    _say(path, flaws)
+    if after == before:
+        echo(f"{path} has it all already.")
+    else:
+        replace_private(path, after.encode())
+        echo(f"Wrote {path}, which only its owner may read.")
+    return 0
+
+
+def _text(before: str, form: Form, entries: Sequence[Entry], flaws: list[Flaw], name: str) -> str:
+    from evenkeel.specs.errors import EvenkeelError
+    from evenkeel.specs.kanto.registries import kanto_text
+    from evenkeel.specs.registries.entry import docker_text
+
+    try:
+        return kanto_text(before, entries, flaws) if form == "kanto" else docker_text(before, entries, flaws)
+    except ValueError as error:
+        raise EvenkeelError(f"file:{name}", f"is no such file, and stays as it is: {error}") from None
+
+
+def _hidden(registry: Registry) -> Entry:
+    """What would be written, with words in the place of the secret."""
+    from evenkeel.specs.reading.secrecy import HIDDEN
+    from evenkeel.specs.registries.document_text import entry_of
+
+    found = entry_of(registry)
+    if registry.password_file or registry.config:
+        return found._replace(user=registry.user or HIDDEN, password=HIDDEN)
+    return found
+
+
+def _say(path: Path | None, flaws: Sequence[Flaw]) -> None:
+    """Print warnings; SpecError for errors."""
+    from evenkeel.specs.errors import SpecError
+    from evenkeel.specs.problem import Place, Problem, errors, path_text, problem_text
+
+    place = Place(str(path) if path is not None else "")
+    found = []
+    for flaw in flaws:
+        severity: Any = "warning" if flaw.warning else "error"
+        found.append(Problem(place, path_text(flaw.path), flaw.message, flaw.hint, severity))
+    if errors(found):
+        raise SpecError(f"file:{path}", found)
+    for problem in found:
+        echo(problem_text(problem), err=True)
+
+
+def _entries(path: Path, flaws: list[Flaw]) -> tuple[Entry, ...]:
+    from evenkeel.specs.errors import EvenkeelError
+    from evenkeel.specs.kanto.registries import kanto_entries
+    from evenkeel.specs.registries.entry import docker_entries, form_of
+
+    value = _json(path)
+    form = form_of(value)
+    if form is None:
+        hint = "expected `auths`, `credHelpers` or `credsStore` (Docker, Podman), or `containers` (Kanto)"
+        raise EvenkeelError(f"file:{path}", f"no registries are in it: {hint}")
+    return kanto_entries(value, flaws) if form == "kanto" else docker_entries(value, flaws)
+
+
+def _json(path: Path) -> Value:
+    from evenkeel.controller.process.bounded import read_bounded
+    from evenkeel.specs.errors import EvenkeelError
+    from evenkeel.specs.reading.sound import foreign_json
+
+    try:
+        value: Value = foreign_json(read_bounded(path))
+    except FileNotFoundError:
+        raise EvenkeelError(f"file:{path}", "there is no such file") from None
+    except (ValueError, RecursionError):
+        raise EvenkeelError(f"file:{path}", "is no JSON") from None
+    return value
+
+
+def _imported(
+    settings: Settings,
+    source: Path,
+    entries: Sequence[Entry],
+    found: Sequence[Asking],
+    file: str,
+    *,
+    reference: bool,
+    replace: bool,
+) -> Change:
+    from evenkeel.controller.cli.registry.spec_file import Change, secret_file, spec_file, text_of
+    from evenkeel.specs.errors import EvenkeelError
+    from evenkeel.specs.problem import place_text
+    from evenkeel.specs.registries.document_text import document_in, with_document, written_spec
+    from evenkeel.specs.registries.entry import subject_names
+
+    target = spec_file(settings, file)
+    known = {each.registry.place: each for each in found}
+    names = dict(subject_names((each.place for each in entries), {each.registry.name for each in found}))
+    names |= {place: each.registry.name for place, each in known.items()}
+    before = after = text_of(target)
+    secrets: dict[Path, bytes] = {}
+    shown: list[tuple[str, str]] = []
+    for entry in entries:
+        name, other = names[entry.place], known.get(entry.place)
+        if entry.token and not reference:
+            echo(f"Note: {entry.place}: its secret is an identity token; --reference leaves it in the file", err=True)
+            continue
+        secret = secret_file(settings, name)
+        registry = _registry(entry, name, source if reference else None, secret)
+        if other is not None and not _is_new(registry, other.registry):
+            registry = other.registry
+        elif other is not None and (not replace or other.document.place.file != str(target)):
+            where = place_text(other.document.place)
+            hint = "--replace changes it" if other.document.place.file == str(target) else "change it there"
+            raise EvenkeelError(f"registry:{entry.place}", f"it is asked for already, at {where}; {hint}")
+        if entry.password and registry.password_file == str(secret):
+            secrets[secret] = f"{entry.password}\n".encode()
+        if registry is not (other.registry if other is not None else None):
+            old, after = after, with_document(after, name, written_spec(registry))
+            shown.append((document_in(old, name), document_in(after, name)))
+    return Change(target, before, after, tuple(shown), secrets)
+
+
+def _registry(entry: Entry, name: str, source: Path | None, secret: Path) -> Registry:
+    from evenkeel.specs.registries.registry import Registry
+
+    keeps = bool(entry.password or entry.helper) and source is not None
+    copies = bool(entry.password) and source is None
+    return Registry(
+        name,
+        entry.place,
+        user=entry.user if copies else "",
+        password_file=str(secret) if copies else "",
+        helper=entry.helper if not keeps else "",
+        config=str(source) if keeps else "",
+        ca=entry.ca,
+        certificate=entry.certificate,
+        key=entry.key,
+        insecure=entry.insecure,
+    )
+
+
+def _is_new(registry: Registry, known: Registry) -> bool:
+    """Whether an import says anything else; mirrors and realms are not in such a file."""
+    from evenkeel.specs.codec import changed
+
+    return changed(registry, mirrors=known.mirrors, realms=known.realms) != known

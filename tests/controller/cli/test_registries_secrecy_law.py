@@ -1,0 +1,160 @@
+"""A law: no secret of a registry is in any output, entry or file for others, and each file that has one is its owner's.
+
+Secrets are drawn with the seed of the run, and stand in files of passwords, on standard input, in Docker's and in Kanto's
+file; some change once. All of it is looked through: what commands print as text and for programs, logs, the file of events,
+the list of processes, and every file below the device's folder, with its mode.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import signal
+import stat
+import subprocess
+from pathlib import Path
+from random import Random
+
+import pytest
+from tests.sampling import SEED
+from tests.until import PATIENCE_S, until
+
+from .command import Device, ended, spec
+
+pytestmark = pytest.mark.e2e
+
+PRINTED = (
+    *(("registry", "list", "-o", form) for form in ("text", "json", "yaml")),
+    *(("registry", "test", "one", "-o", form) for form in ("text", "json")),
+    *(("registry", "export", "--format", form) for form in ("docker", "podman", "kanto")),
+    *(("get", "registries", "-o", form) for form in ("wide", "json")),
+    *(
+        ("describe", "registry", name, "-o", form)
+        for name in ("one", "ghcr.io", "kanto.example")
+        for form in ("text", "json")
+    ),
+    ("plan",),
+    ("plan", "-o", "json"),
+    ("plan", "--files"),
+    ("status", "-o", "json"),
+    ("events", "-o", "json"),
+    ("settings",),
+    ("validate",),
+)
+
+
+def drawn(count: int) -> list[str]:
+    dice = Random(f"{SEED} registries")
+    return ["".join(dice.choices("qxzQXZ79äß王é", k=14)) for _ in range(count)]
+
+
+def forms(secret: str) -> tuple[str, ...]:
+    """A secret as texts may have it: itself, as JSON has it, and with each user in base64."""
+    coded = (base64.b64encode(f"{user}:{secret}".encode()).decode() for user in ("ci", "github"))
+    return secret, json.dumps(secret)[1:-1], *coded
+
+
+def kanto_file(secret: str) -> str:
+    credentials = {"user_id": "github", "password": secret}
+    return json.dumps({"containers": {"registry_configurations": {"kanto.example": {"credentials": credentials}}}})
+
+
+def document(name: str, host: str, credentials: str) -> str:
+    head = f"apiVersion: evenkeel/v1\nkind: Registry\nmetadata: {{name: {name}}}\nspec:\n"
+    return f"{head}  host: {host}\n  credentials: {{{credentials}}}\n"
+
+
+def test_no_output_and_no_file_for_others_has_a_secret_of_a_registry(device: Device, tmp_path: Path) -> None:
+    first, second, piped, imported, kanto, changed, argument, wrong = drawn(8)
+    said: list[str] = []
+    kept = {tmp_path / "password", tmp_path / "kanto.json", tmp_path / "docker.json"}
+    log = tmp_path / "events.jsonl"
+
+    def hear(*command: str, given: str = "", ok: int | None = 0) -> None:
+        done = subprocess.run(
+            device.line(*command),
+            env=device.environment(),
+            input=given,
+            text=True,
+            capture_output=True,
+            timeout=PATIENCE_S,
+        )
+        assert ok is None or done.returncode == ok, done.stdout + done.stderr
+        said.append(done.stdout + done.stderr)
+
+    def hear_all() -> None:
+        for command in PRINTED:
+            done = device.run(*command, ok=None)
+            said.append(done.stdout + done.stderr)
+
+    for file, content in zip(sorted(kept), ("{}", kanto_file(kanto), first), strict=True):
+        file.write_text(content)
+        file.chmod(0o600)
+    coded = base64.b64encode(f"ci:{imported}".encode()).decode()
+    (tmp_path / "docker.json").write_text(json.dumps({"auths": {"docker.example": {"auth": coded}}}))
+    device.settings(
+        registries={"kanto": [str(tmp_path / "kanto.json")]},
+        events={"file": str(log)},
+        log={"level": "debug", "format": "json"},
+    )
+    device.write(document("one", "one.example", f"user: ci, passwordFile: {tmp_path / 'password'}"), spec("web"))
+    hear("registry", "add", "ghcr.io", "--user", "ci", "--password-stdin", "--yes", given=piped)
+    hear("registry", "import", str(tmp_path / "docker.json"), "--yes")
+    hear("apply", "--yes", "--verbose")
+    hear_all()
+    (tmp_path / "password").write_text(second)
+    (tmp_path / "kanto.json").write_text(kanto_file(changed))
+    hear("plan", ok=2)
+    running = device.start("run", "--verbose")
+    until(device.is_settled)
+    said.append(Path("/proc", str(running.pid), "cmdline").read_text())
+    hear_all()
+    said += ended(running, signal.SIGTERM)[1:]
+    assert any("the password, or what leads to it, differs" in each for each in said)
+    for form in ("docker", "podman", "kanto"):
+        hear("registry", "export", "--format", form, str(tmp_path / f"{form}-out.json"))
+        kept.add(tmp_path / f"{form}-out.json")
+    (tmp_path / "password").write_text(f"{wrong}\n{wrong}")
+    hear_all()
+    for line in (
+        f"user: ci, passwordFile: {wrong}",
+        f"user: 'a:{wrong}', passwordFile: /x",
+        f"helper: '{wrong}'",
+        wrong,
+    ):
+        device.write(document("one", "one.example", line))
+        hear("plan", ok=None)
+    device.write(document("one", f"u:{wrong}@h", "helper: x"))
+    hear("validate", ok=1)
+    add = ("add-registry", "-h", "a.example", "-u", "ci", "-p", argument)
+    environment = device.environment(EVENKEEL_KANTO_CONFIG=str(tmp_path / "kanto.json"))
+    for command in ((*add, "-r"), ("show-config",), ("set-value", "connection.client_password", argument, "-r")):
+        done = subprocess.run(
+            device.line("compat", "sdv-kanto-ctl", *command),
+            env=environment,
+            text=True,
+            capture_output=True,
+            timeout=PATIENCE_S,
+        )
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout + done.stderr)
+    told = (*said, log.read_text())
+    for secret in (first, second, piped, imported, kanto, changed, argument, wrong):
+        assert [each for each in told if any(form in each for form in forms(secret))] == [], secret
+    assert (device.state / "secrets" / "registries" / "ghcr.io").read_text() == f"{piped}\n"
+    assert argument in (tmp_path / "kanto.json").read_text()
+    own = device.state / "secrets" / "registries"
+    kept |= {own / "ghcr.io", own / "docker.example"}
+    for file in (each for each in tmp_path.rglob("*") if each.is_file() and each.parent != device.specs):
+        content = file.read_bytes().decode(errors="replace")
+        has = [
+            secret for secret in (first, second, piped, imported, kanto, changed, argument, wrong) if secret in content
+        ]
+        coded_ = [
+            secret
+            for secret in (first, second, piped, imported, kanto)
+            if any(each in content for each in forms(secret))
+        ]
+        if has or coded_:
+            assert file in kept, file
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600, file

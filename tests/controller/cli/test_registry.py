@@ -1,0 +1,428 @@
+"""Registries on the command line: asked for, listed, tested, moved from and to the files of other programs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pty
+import re
+import stat
+import subprocess
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.until import PATIENCE_S
+
+from evenkeel.controller.cli.registry.testing import followed
+from evenkeel.specs.documents.decode import decode_file
+from evenkeel.specs.registries.registry import Registry
+
+from .command import Device, spec
+
+pytestmark = pytest.mark.e2e
+
+HEAD = "# ours, see the wiki\n\napiVersion: evenkeel/v1\nkind: Registry\nmetadata: {name: lab}  # a robot\nspec:\n"
+LAB = f"{HEAD}  # in the cellar\n  host: lab:5000\n  insecure: true\n"
+KANTO = {
+    "things": {"enable": True},
+    "containers": {
+        "registry_configurations": {
+            "ghcr.io": {"credentials": {"user_id": "github", "password": "hunter2"}},
+            "r.example:5000": {
+                "credentials": {"user_id": "ci", "password": "hunter3"},
+                "transport": {"root_ca": "/c/ca.crt", "client_cert": "/c/x.cert", "client_key": "/c/x.key"},
+            },
+        },
+        "insecure_registries": ["localhost:5000"],
+    },
+}
+
+
+def piped(device: Device, *arguments: str, given: str, ok: int = 0) -> str:
+    done = subprocess.run(
+        device.line(*arguments),
+        env=device.environment(),
+        input=given,
+        text=True,
+        capture_output=True,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == ok, done.stdout + done.stderr
+    assert "hunter" not in done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def registries(device: Device) -> dict[str, Registry]:
+    found: dict[str, Registry] = {}
+    for file in sorted(device.specs.glob("*.yaml")):
+        decoded = decode_file(file.read_bytes(), str(file))
+        found |= {each.name: each.wanted for each in decoded.documents if isinstance(each.wanted, Registry)}
+    return found
+
+
+def secret(device: Device, name: str) -> Path:
+    return device.state / "secrets" / "registries" / name
+
+
+def rows(device: Device) -> dict[str, list[str]]:
+    lines = [re.split(r" {2,}", line) for line in device.run("registry", "list").stdout.splitlines()]
+    assert lines[0] == ["NAME", "HOST", "CREDENTIALS", "TRUST", "MIRRORS", "IN FORCE", "PROVEN"]
+    return {cells[0]: cells[1:] for cells in lines[1:]}
+
+
+def test_a_password_on_standard_input_becomes_a_file_for_its_owner_alone(device: Device) -> None:
+    device.write(spec("web"))
+    told = piped(device, "registry", "add", "ghcr.io", "--user", "ci", "--password-stdin", "--yes", given="hunter2\n")
+    file = secret(device, "ghcr.io")
+    assert file.read_text() == "hunter2\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert registries(device) == {"ghcr.io": Registry("ghcr.io", "ghcr.io", user="ci", password_file=str(file))}
+    assert f"{device.specs}/registries.yaml (new):" in told
+    assert "  +  host: ghcr.io" in told
+    assert f"{file}: the password (new, not shown)" in told
+    assert rows(device)["ghcr.io"] == ["ghcr.io", f"ci, password in {file}", "system", "-", "no", "no"]
+    device.run("apply", "--yes")
+    assert rows(device)["ghcr.io"][-2:] == ["yes", "yes"]
+    before = (device.specs / "registries.yaml").read_bytes()
+    told = piped(device, "registry", "add", "ghcr.io", "--user", "ci", "--password-stdin", "--yes", given="hunter3")
+    assert f"{file}: the password (changes, not shown)" in told
+    assert (device.specs / "registries.yaml").read_bytes() == before
+    assert rows(device)["ghcr.io"][-2:] == ["no", "no"]
+    told = piped(device, "registry", "add", "ghcr.io", "--user", "ci", "--password-stdin", "--yes", given="hunter3")
+    assert told == "Nothing changes.\n"
+
+
+def on_a_terminal(device: Device, answers: list[tuple[str, str]], *arguments: str) -> tuple[int, str]:
+    """The command on a terminal of its own, with an answer to each question when that is asked."""
+    pid, ours = pty.fork()
+    if pid == 0:
+        os.execve(device.line()[0], device.line(*arguments), device.environment(NO_COLOR="1"))
+    shown, asked = "", 0
+    try:
+        while piece := os.read(ours, 65536):
+            shown += piece.decode()
+            while asked < len(answers) and answers[asked][0] in shown.split("\0")[-1]:
+                shown += "\0"
+                os.write(ours, answers[asked][1].encode() + b"\n")
+                asked += 1
+    except OSError:
+        pass  # its end
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(ours)
+    assert asked == len(answers), shown
+    return code, shown.replace("\0", "")
+
+
+def test_a_password_is_asked_for_twice_and_never_shown(device: Device) -> None:
+    answers = [("Password of ci", "hunter2"), ("Once more", "hunter2"), ("Do it?", "y")]
+    code, shown = on_a_terminal(device, answers, "registry", "add", "ghcr.io", "--user", "ci")
+    assert code == 0, shown
+    assert "hunter2" not in shown
+    assert secret(device, "ghcr.io").read_text() == "hunter2\n"
+    code, shown = on_a_terminal(
+        device,
+        [("Password of ci", "new"), ("Once more", "new"), ("Do it?", "n")],
+        "registry",
+        "add",
+        "a.b",
+        "--user",
+        "ci",
+    )
+    assert code == 1
+    assert "Nothing was done." in shown
+    assert not secret(device, "a.b").exists()
+    assert "a.b" not in registries(device)
+
+
+def test_nobody_is_asked_where_nobody_is(device: Device) -> None:
+    assert "--password-stdin or --password-file" in device.run("registry", "add", "a.b", "--user", "ci", ok=1).stderr
+    assert "nobody can be asked here; --yes" in device.run("registry", "add", "a.b", ok=1).stderr
+    assert registries(device) == {}
+
+
+def test_the_file_of_others_keeps_comments_and_order(device: Device) -> None:
+    (device.specs / "a.yaml").write_text(LAB + "---\n" + spec("web"))
+    device.run(
+        "registry", "add", "lab:5000", "--mirror", "https://m.example", "--mirror", "https://n.example/", "--yes"
+    )
+    mirrors = "  mirrors:\n    - https://m.example\n    - https://n.example/\n"
+    assert (device.specs / "a.yaml").read_text() == LAB + mirrors + "---\n" + spec("web")
+    ca = device.specs.parent / "ca.pem"
+    done = device.run(
+        "registry", "add", "quay.io/org", "--helper", "pass", "--ca", str(ca), "--token-realm", "auth.x", "--yes"
+    )
+    assert registries(device)["quay.io-org"] == Registry(
+        "quay.io-org", "quay.io/org", helper="pass", ca=str(ca), realms=("auth.x",)
+    )
+    assert "+    helper: pass" in done.stdout
+    before = registries(device)
+    device.run("registry", "add", "quay.io/org", "--user", "ci", "--password-file", "/run/secret", "--yes")
+    after = registries(device)["quay.io-org"]
+    assert (after.helper, after.user, after.password_file, after.ca) == (
+        "",
+        "ci",
+        "/run/secret",
+        before["quay.io-org"].ca,
+    )
+    device.run("registry", "remove", "lab", "--yes")
+    assert (device.specs / "a.yaml").read_text() == "# ours, see the wiki\n\n---\n" + spec("web")
+
+
+def test_a_change_that_is_not_valid_is_not_written(device: Device) -> None:
+    (device.specs / "a.yaml").write_text(LAB)
+    for arguments, told in (
+        (("a.b", "--cert", "/c.pem"), "`certificate` needs `key`"),
+        (("a.b", "--mirror", "https://u:hunter2@m.example"), "an address is no place for a user and a password"),
+        (("a.b", "--name", "../x"), "metadata.name"),
+        (("a.b", "--name", "lab"), "Registry `lab` is asked for twice"),
+        (("u:hunter2@a.b",), "a host is no place for a user and a password"),
+        (("hub",), "taken for a part of Docker Hub"),
+        (("a.b", "--helper", "x", "--password-file", "/x"), "the credentials come from one place"),
+        (("a.b", "--password-file", "/x"), "--password-file needs --user"),
+        (("a.b", "--helper", "x", "--user", "ci"), "leave --user out"),
+        (("lab:5000", "--name", "other"), "it is asked for already, as `lab`"),
+        (("a.b", "--file", "x.json"), "expected a file *.yaml"),
+    ):
+        done = device.run("registry", "add", *arguments, "--yes", ok=1)
+        assert told in done.stderr, done.stderr
+        assert "hunter" not in done.stdout + done.stderr
+    for text in ("", "a\nb", "a\x01"):
+        piped(device, "registry", "add", "a.b", "--user", "ci", "--password-stdin", "--yes", given=text, ok=1)
+    assert [file.name for file in device.specs.iterdir()] == ["a.yaml"]
+    assert (device.specs / "a.yaml").read_text() == LAB
+    assert not (device.state / "secrets").exists()
+
+
+def test_remove_takes_the_document_and_the_file_of_its_password(device: Device) -> None:
+    device.write(spec("web"))
+    piped(device, "registry", "add", "ghcr.io", "--user", "ci", "--password-stdin", "--yes", given="hunter2\n")
+    device.run("apply", "--yes")
+    told = device.run("registry", "remove", "ghcr.io", "--yes").stdout
+    assert "  -  host: ghcr.io" in told
+    assert f"{secret(device, 'ghcr.io')}: removed" in told
+    assert not (device.specs / "registries.yaml").exists(), "an empty file is no spec"
+    assert not secret(device, "ghcr.io").exists()
+    assert rows(device)["ghcr.io"][-2:] == ["still", "-"]
+    device.run("apply", "--yes")
+    assert device.run("registry", "list").stdout == "No registry is asked for; `evenkeel registry add HOST` does.\n"
+    assert "no registry of this name or host is asked for" in device.run("registry", "remove", "web", ok=1).stderr
+
+
+def test_the_file_of_a_password_that_others_have_made_stays(device: Device, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("hunter2\n")
+    device.run("registry", "add", "ghcr.io", "--user", "ci", "--password-file", str(password), "--yes")
+    device.run("registry", "remove", "ghcr.io", "--yes")
+    assert password.read_text() == "hunter2\n"
+
+
+@pytest.mark.parametrize("form", ["kanto", "docker"])
+def test_what_is_imported_is_exported_again(device: Device, tmp_path: Path, form: str) -> None:
+    coded = b64encode(b"ci:hunter3").decode()
+    docker = {
+        "auths": {"ghcr.io": {"auth": coded}, "t.x": {"identitytoken": "hunter4"}},
+        "credHelpers": {"gcr.io": "gcloud"},
+    }
+    file = tmp_path / "config.json"
+    text = json.dumps(KANTO if form == "kanto" else docker, indent=4) + "\n"
+    file.write_text(text)
+    done = device.run("registry", "import", str(file), "--yes")
+    found = registries(device)
+    assert "hunter" not in done.stdout + done.stderr + (device.specs / "registries.yaml").read_text()
+    if form == "kanto":
+        assert found["r.example-5000"].certificate == "/c/x.cert"
+        assert found["localhost-5000"].insecure
+        assert secret(device, "r.example-5000").read_text() == "hunter3\n"
+    else:
+        assert set(found) == {"ghcr.io", "gcr.io"}
+        assert found["gcr.io"].helper == "gcloud"
+        assert "t.x: its secret is an identity token; --reference leaves it in the file" in done.stderr
+    assert stat.S_IMODE(secret(device, "ghcr.io").stat().st_mode) == 0o600
+    assert device.run("registry", "import", str(file), "--yes").stdout == "Nothing changes.\n"
+    assert f"{file} has it all already." in device.run("registry", "export", "--format", form, str(file)).stdout
+    assert file.read_text() == text
+    secret(device, "ghcr.io").write_text("changed\n")
+    done = device.run("registry", "export", "--format", form, str(file))
+    assert f"Wrote {file}, which only its owner may read." in done.stdout
+    user = found["ghcr.io"].user
+    new = text.replace("hunter2", "changed").replace(coded, b64encode(f"{user}:changed".encode()).decode())
+    assert file.read_text() == new
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert (
+        "it is asked for already, at" in device.run("registry", "import", str(other_user(file)), "--yes", ok=1).stderr
+    )
+    device.run("registry", "import", str(file), "--replace", "--yes")
+
+
+def other_user(file: Path) -> Path:
+    found = file.with_name("other.json")
+    coded = b64encode(b"other:x").decode()
+    value = json.loads(file.read_text())
+    if "auths" in value:
+        value["auths"]["ghcr.io"]["auth"] = coded
+    else:
+        value["containers"]["registry_configurations"]["ghcr.io"]["credentials"]["user_id"] = "other"
+    found.write_text(json.dumps(value))
+    return found
+
+
+def test_with_a_reference_the_secrets_stay_where_they_are(device: Device, tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(KANTO))
+    device.run("registry", "import", str(file), "--reference", "--yes")
+    assert registries(device)["ghcr.io"].config == str(file)
+    assert not (device.state / "secrets").exists()
+    assert rows(device)["ghcr.io"][1] == f"in {file}"
+    auth = tmp_path / "auth.json"
+    device.run("registry", "export", "--format", "podman", str(auth))
+    assert json.loads(auth.read_text())["auths"]["ghcr.io"] == {"auth": b64encode(b"github:hunter2").decode()}
+    assert stat.S_IMODE(auth.stat().st_mode) == 0o600
+
+
+def test_without_a_file_secrets_are_hidden(device: Device, tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(KANTO))
+    device.run("registry", "import", str(file), "--yes")
+    for form in ("kanto", "docker", "podman"):
+        shown = device.run("registry", "export", "--format", form)
+        assert "hunter" not in shown.stdout + shown.stderr
+        assert b64encode(b"github:hunter2").decode() not in shown.stdout
+        assert "ghcr.io" in shown.stdout
+    kanto = json.loads(device.run("registry", "export", "--format", "kanto").stdout)
+    assert kanto["containers"]["registry_configurations"]["ghcr.io"]["credentials"] == {
+        "user_id": "github",
+        "password": "(hidden)",
+    }
+
+
+@pytest.mark.parametrize(("text", "form"), [("{", "kanto"), ("[1]", "docker"), ('{"containers": 7}', "kanto")])
+def test_a_file_that_is_something_else_is_never_overwritten(
+    device: Device, tmp_path: Path, text: str, form: str
+) -> None:
+    (device.specs / "a.yaml").write_text(
+        LAB.replace("  insecure: true\n", "  credentials: {user: ci, passwordFile: /p}\n")
+    )
+    file = tmp_path / "config.json"
+    file.write_text(text)
+    assert device.run("registry", "import", str(file), "--yes", ok=1).stderr.startswith(("error: file:", f"{file}"))
+    device.run("registry", "export", "--format", form, str(file), ok=1)
+    password = tmp_path / "password"
+    password.write_text("hunter2")
+    (device.specs / "a.yaml").write_text((device.specs / "a.yaml").read_text().replace("/p}", f"{password}}}"))
+    told = device.run("registry", "export", "--format", form, str(file), ok=1).stderr
+    assert "stays as it is" in told
+    assert file.read_text() == text
+
+
+def test_kantos_file_as_a_source_is_shown_and_is_not_changed_from_here(device: Device, tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(KANTO, indent=2))
+    device.settings(registries={"kanto": [str(file)]})
+    device.write(spec("web"))
+    plan = device.run("plan", ok=2).stdout
+    assert re.search(r"\+ ghcr\.io +create .* config\.json:\d+", plan)
+    assert rows(device)["ghcr.io"][1] == f"in {file}"
+    assert (
+        f"Kanto's file asks for it, at {file}:7:7; change it there"
+        in device.run("registry", "add", "ghcr.io", "--helper", "x", "--yes", ok=1).stderr
+    )
+    (device.specs / "b.yaml").write_text(
+        "apiVersion: evenkeel/v1\nkind: Registry\nmetadata: {name: x}\nspec: {host: ghcr.io}\n"
+    )
+    told = device.run("plan", ok=1).stderr
+    assert f"{device.specs}/b.yaml:4:" in told
+    assert f"{file}:7:7" in told
+
+
+def test_get_and_describe(device: Device) -> None:
+    (device.specs / "a.yaml").write_text(LAB + "---\n" + spec("web"))
+    assert device.run("get", "registries").stdout.split() == COLUMNS_ALONE
+    device.run("apply", "--yes")
+    assert "lab   lab:5000" in device.run("get", "registries").stdout
+    value = json.loads(device.run("get", "registries", "-o", "json").stdout)
+    assert (value["kind"], value["engine"]) == ("Registries", "memory (simulated)")
+    assert value["items"][0] == {
+        "name": "lab",
+        "place": "lab:5000",
+        "asked": True,
+        "credentials": None,
+        "tls": {"ca": None, "certificate": None, "key": None},
+        "insecure": True,
+        "mirrors": [],
+        "tokenRealms": [],
+        "held": ["insecure"],
+        "inForce": True,
+        "proven": True,
+        "trouble": None,
+    }
+    assert value["items"] == json.loads(device.run("registry", "list", "-o", "json").stdout)["items"]
+    told = device.run("describe", "registry", "lab").stdout
+    assert re.match(rf"registry +lab \(evenkeel's\)\nasked for +{device.specs}/a.yaml:3:1\n", told)
+    for line in (
+        r"host +lab:5000",
+        r"trust +insecure",
+        r"in force +yes \(no encryption\)",
+        r"proven +yes",
+        r"  insecure +true",
+    ):
+        assert re.search(f"^{line}$", told, re.MULTILINE), line
+    described = json.loads(device.run("describe", "registry", "lab", "-o", "json").stdout)
+    assert (described["kind"], described["places"][0]["inForce"]) == ("RegistryDescription", True)
+    assert "did you mean `lab`?" in device.run("describe", "registry", "lub", ok=1).stderr
+
+
+COLUMNS_ALONE = ["NAME", "HOST", "CREDENTIALS", "TRUST", "MIRRORS", "IN", "FORCE", "PROVEN"]
+
+
+def test_a_value_that_cannot_be_had_is_told(device: Device) -> None:
+    password = device.specs.parent / "password"
+    password.write_text("hunter2\nhunter3\n")
+    (device.specs / "a.yaml").write_text(
+        f"{HEAD}  host: lab:5000\n  credentials: {{user: ci, passwordFile: {password}}}\n"
+    )
+    done = device.run("registry", "list")
+    why = f"{password}, which is to have the password, has more than one line, or control characters"
+    assert f"Note: lab:5000: {why}" in done.stdout
+    assert "hunter" not in done.stdout
+    value = json.loads(device.run("registry", "list", "-o", "json").stdout)["items"][0]
+    assert (value["inForce"], value["trouble"]) == (False, why)
+
+
+# --- test ---------------------------------------------------------------------------------------------------------------
+
+
+def test_the_steps_on_the_way_into_a_simulated_registry(device: Device) -> None:
+    (device.specs / "a.yaml").write_text(
+        LAB.replace("  insecure: true\n", "  credentials: {user: ci, passwordFile: /p}\n")
+    )
+    done = device.run("registry", "test", "lab")
+    assert done.stdout.splitlines() == [
+        "  ✓ credentials  user ci, and a password",
+        "  ✓ login        let in as ci (simulated)",
+    ]
+    value = json.loads(device.run("registry", "test", "lab:5000/org", "-o", "json").stdout)
+    assert (value["kind"], value["name"], value["good"]) == ("RegistryTest", "lab", True)
+    assert [each["step"] for each in value["steps"]] == ["credentials", "login"]
+    assert "no registry of this name" in device.run("registry", "test", "lub", ok=1).stderr
+    assert "--image" in device.run("registry", "test", "lab", "--image", "A B", ok=1).stderr
+    assert device.run("registry", "test", "other.example").stdout.startswith("  ✓ credentials  none")
+
+
+def test_where_it_stopped_is_told_with_the_remedy(capsys: pytest.CaptureFixture[str]) -> None:
+    from evenkeel.controller.drivers.registries.probe import Step
+
+    async def script() -> AsyncIterator[Step]:
+        yield Step("name", True, "192.0.2.1")
+        yield Step("TLS", False, "CN=\x1b[31mx, signed by CN=lab", "give its authority in `tls.ca`")
+
+    steps = asyncio.run(followed(script(), says=True))
+    assert [each.is_good for each in steps] == [True, False]
+    assert capsys.readouterr().out.splitlines() == [
+        "  ✓ name         192.0.2.1",
+        "  ✗ TLS          CN=\\x1b[31mx, signed by CN=lab",
+        "                 give its authority in `tls.ca`",
+    ]
