@@ -101,7 +101,7 @@ EXCEPTIONS = {
     "heard Heard": "specs/kanto/heard.py",
     # the value of a facet that a document asks for, and the one that an engine holds
     "asked": "specs/registries/observed.py",
-    "held": "specs/registries/observed.py controller/drivers/registries/ports.py controller/drivers/registries/memory.py",
+    "held": "specs/registries/observed.py",
 }
 """By names: the modules that may have them."""
 LEFT = {(module, name) for names, modules in EXCEPTIONS.items() for module in modules.split() for name in names.split()}

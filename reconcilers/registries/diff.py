@@ -90,6 +90,7 @@ def _changes(registry: Registry, document: Document, there: RegistrySeen) -> Ite
             continue
         key = _KEYS[facet]
         old, new = ("there" if each else "none" for each in (seen.held, seen.asked))
+        new = "another one" if seen.held and seen.asked else new
         if facet == "insecure":
             old, new = ("true" if each else "false" for each in (seen.held, seen.asked))
         if facet == "mirrors" and seen.asked:

@@ -66,7 +66,7 @@ class Daemon:
             raise Refused(self._element, f"{why} its files; {remedy}")
         return found
 
-    def info(self, path: str = "/info") -> dict[str, Any]:
+    def answer(self, path: str = "/info") -> dict[str, Any]:
         """What the engine says of itself. Raises Unavailable."""
         connection = _Connection(self._socket)
         try:

@@ -134,7 +134,7 @@ class DaemonFile:
 
 
 def _told(daemon: Daemon) -> Loaded:
-    found = daemon.info().get("RegistryConfig")
+    found = daemon.answer().get("RegistryConfig")
     indexes = found.get("IndexConfigs") if isinstance(found, dict) else None
     if not isinstance(found, dict) or not isinstance(indexes, dict):
         raise Unavailable("engine:registries", "the engine does not tell which registries it trusts (GET /info)")

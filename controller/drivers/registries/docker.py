@@ -39,7 +39,7 @@ class DockerConfiguration:
         self._store, self._certificates = Store(folder), Certificates(certificates, record)
         self._daemon = DaemonFile(Daemon(address, "dockerd"), record, daemon_file)
 
-    def held(self, places: Sequence[str], printer: Printer) -> Mapping[str, Mapping[Facet, str]]:
+    def in_force(self, places: Sequence[str], printer: Printer) -> Mapping[str, Mapping[Facet, str]]:
         return {place: dict(printer.of(self._values(place))) for place in places}
 
     def lacks(self, registry: Registry) -> Mapping[Facet, str]:

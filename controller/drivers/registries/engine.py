@@ -61,7 +61,7 @@ class RegistriesEngine:
 
     def _look(self, look: RegistriesLook) -> RegistriesSeen:
         places = tuple(dict.fromkeys((*(each.place for each in look.registries), *look.places)))
-        held = self.configuration.held(places, self._printer) if places else {}
+        held = self.configuration.in_force(places, self._printer) if places else {}
         self._watch.of(tuple(sorted({path for each in look.registries for path in sources_of(each)})))
         self._recall.only(each.name for each in look.registries)
         seen = []

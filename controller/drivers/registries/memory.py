@@ -56,7 +56,7 @@ class MemoryRegistries:
                 why = f"is damaged and holds no simulated registries; remove {store} to begin with none"
                 raise DriverError(f"file:{store}", why) from error
 
-    def held(self, places: Sequence[str], printer: Printer) -> Mapping[str, Mapping[Facet, str]]:
+    def in_force(self, places: Sequence[str], printer: Printer) -> Mapping[str, Mapping[Facet, str]]:
         return {place: self.world.held[place] for place in places if place in self.world.held}
 
     def lacks(self, registry: Registry) -> Mapping[Facet, str]:

@@ -45,7 +45,7 @@ class PodmanConfiguration:
         self._auth = AuthFile(places.auth_file, record)
         self._conf = ConfFile(Daemon(address, "podman"), record, places.drop_ins)
 
-    def held(self, places: Sequence[str], printer: Printer) -> Mapping[str, Mapping[Facet, str]]:
+    def in_force(self, places: Sequence[str], printer: Printer) -> Mapping[str, Mapping[Facet, str]]:
         return {place: dict(printer.of(self._values(place))) for place in places}
 
     def lacks(self, registry: Registry) -> Mapping[Facet, str]:

@@ -153,7 +153,7 @@ def _address(location: str, insecure: object) -> str:
 def _told(daemon: Daemon) -> dict[str, Entry]:
     """All entries that Podman has loaded, also those of others."""
     found = dict[str, Entry]()
-    tables = daemon.info(_INFO).get("registries")
+    tables = daemon.answer(_INFO).get("registries")
     for place, each in (tables if isinstance(tables, dict) else {}).items():
         if isinstance(each, dict):
             mirrors = [mirror for mirror in each.get("Mirrors") or () if isinstance(mirror, dict)]

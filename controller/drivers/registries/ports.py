@@ -26,7 +26,7 @@ class Configuration(Protocol):
         made-up content."""
         ...
 
-    def held(self, places: Sequence[str], printer: Printer) -> Mapping[str, Mapping[Facet, str]]:
+    def in_force(self, places: Sequence[str], printer: Printer) -> Mapping[str, Mapping[Facet, str]]:
         """By place: the prints of the values that are in force and evenkeel's. Raises Unavailable when nobody can tell, as when
         the engine does not answer."""
         ...

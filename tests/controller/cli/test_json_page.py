@@ -28,6 +28,10 @@ SYSTEM = (
     "apiVersion: evenkeel/v1\nkind: OperatingSystem\nmetadata: {name: os}\n"
     "spec: {version: '2.0', bundle: 'file:///os.raucb', health: {stableFor: 100ms}}\n"
 )
+REGISTRY = (
+    "apiVersion: evenkeel/v1\nkind: Registry\nmetadata: {name: lab}\n"
+    "spec: {host: 'lab:5000', credentials: {user: ci, passwordFile: /p}}\n"
+)
 CRASHER = "docker.io/library/crasher:1"
 
 
@@ -53,12 +57,13 @@ def test_every_key_is_documented(device: Device) -> None:
     device.put_image(CRASHER, Image(volumes=("/tapes",)))
     device.write(FILE, GROUP, SYSTEM, spec("web", CRASHER, more), spec("wiki"))
     planned = set(keys(json.loads(device.run("plan", "-o", "json", ok=2).stdout)))
-    device.write(FILE, GROUP, spec("web", CRASHER, more), spec("wiki"))
+    device.write(FILE, GROUP, REGISTRY, spec("web", CRASHER, more), spec("wiki"))
     device.run("apply", "--yes")
     device.put_image(CRASHER, Image(exits_with=3, volumes=("/tapes",)))
     device.write(
         FILE.replace("one", "two"),
         GROUP,
+        REGISTRY,
         SYSTEM.replace("2.0", "1.0.0"),
         spec("web", f"{CRASHER}2", more),
         spec("wiki"),
@@ -74,6 +79,9 @@ def test_every_key_is_documented(device: Device) -> None:
         ("get", "baselines"),
         ("describe", "container", "web"),
         ("describe", "file", "conf"),
+        ("get", "registries"),
+        ("describe", "registry", "lab"),
+        ("registry", "test", "lab"),
         ("get", "os"),
         ("describe", "os", "os"),
         ("slots",),

@@ -119,7 +119,7 @@ def test_an_engine_elsewhere_is_told_and_credentials_need_none(tmp_path: Path) -
         assert configuration.lacks(plain) == {}
         printer, values = Printer(None), Values("ci", "secret")
         configuration.admit(plain, values, printer)
-        assert dict(configuration.held([HOST], printer)[HOST]) == dict(printer.of(values))
+        assert dict(configuration.in_force([HOST], printer)[HOST]) == dict(printer.of(values))
         with pytest.raises(Refused, match="of this machine"):
             configuration.admit(INSECURE, Values(insecure=True), printer)
 
@@ -205,10 +205,10 @@ def test_a_file_that_dockerd_does_not_take_over_is_the_former_one_again(
     with pytest.raises(Unavailable, match=f"dockerd has not taken over what {file} has to say; its log has the reason"):
         configuration.admit(INSECURE, Values(insecure=True), printer)
     assert file.read_text() == theirs
-    assert configuration.held([HOST], printer)[HOST] == {}
+    assert configuration.in_force([HOST], printer)[HOST] == {}
     file.write_text("{}")
     configuration.admit(INSECURE, Values(insecure=True), printer)
-    assert configuration.held([HOST], printer)[HOST] == dict(printer.of(Values(insecure=True)))
+    assert configuration.in_force([HOST], printer)[HOST] == dict(printer.of(Values(insecure=True)))
     configuration.withdraw(HOST)
     assert file.read_text() == "{}"
 
@@ -219,4 +219,4 @@ def test_a_record_that_is_damaged(tmp_path: Path) -> None:
     for text in ("{", '{"unknown": []}', '{"insecure": [1]}'):
         (tmp_path / "state" / "docker.json").write_text(text)
         with pytest.raises(Unavailable, match=r"is damaged, .*; remove it"):
-            docker(tmp_path).held([HOST], Printer(None))
+            docker(tmp_path).in_force([HOST], Printer(None))
