@@ -1,4 +1,4 @@
-"""The real command, a real Docker and a real registry: a revision of a registry, and a container whose image comes from there."""
+"""The real command, a real Docker and a real registry: one revision of a registry and a container that comes from there."""
 
 from __future__ import annotations
 
