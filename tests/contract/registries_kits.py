@@ -24,11 +24,11 @@ Files = dict[str, tuple[int, bytes]]
 
 
 class RegistriesKit(Protocol):
-    """What a test needs of an engine. Nothing here but `engine` goes through the driver under test. `hub`: whether mirrors are
-    asked for Docker Hub alone; `files`: the files of others, by kind."""
+    """What a test needs of an engine. Nothing here but `engine` goes through the driver under test. `state`: the folder of the
+    copies; `files`: the files that others have, too, by kind."""
 
     engine: RegistriesEngine
-    hub: bool
+    state: Path
     files: dict[str, Path]
 
     def goes_by(self, place: str) -> tuple[bool, tuple[str, ...]]:
@@ -49,15 +49,13 @@ class RegistriesKit(Protocol):
 class MemoryRegistriesKit:
     """The simulated one."""
 
-    hub = False
-
     def __init__(self, folder: Path) -> None:
-        self.folder, self.files = folder, dict[str, Path]()
+        self.state, self.files = folder, dict[str, Path]()
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        self._simulated = MemoryRegistries(self.folder / "memory.json")
-        self.engine = RegistriesEngine(self._simulated, self._simulated, self.folder / "key")
+        self._simulated = MemoryRegistries(self.state / "memory.json")
+        self.engine = RegistriesEngine(self._simulated, self._simulated, self.state / "key")
 
     def goes_by(self, place: str) -> tuple[bool, tuple[str, ...]]:
         held = self._simulated.world.held.get(place, {})
@@ -71,8 +69,6 @@ class MemoryRegistriesKit:
 
 class DockerRegistriesKit:
     """dockerd with its `daemon.json`; certificates in a folder of the test's own."""
-
-    hub = True
 
     def __init__(self, folder: Path, dockerd: Dockerd, certificates: Path | None = None) -> None:
         self.dockerd, self.state = dockerd, folder / "registries"
@@ -110,8 +106,6 @@ class DockerRegistriesKit:
 
 class PodmanRegistriesKit:
     """Podman with its own `/etc/containers`."""
-
-    hub = False
 
     def __init__(self, folder: Path, podman: Podman) -> None:
         self.podman, self.state = podman, folder / "registries"

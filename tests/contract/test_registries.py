@@ -262,7 +262,7 @@ BROKEN = {
 async def test_a_file_of_others_that_nobody_understands_is_never_overwritten(
     real: RegistriesKit, asked: Registry, broken: str
 ) -> None:
-    kind, facet = next((kind, facet) for kind, facet in _JSON.items() if kind in real.files)
+    kind, facet = _shared(real)
     asked = changed(asked, insecure=kind == "daemon.json")
     real.files[kind].write_text(BROKEN[broken])
     why = (await whys(real, asked))[facet]
@@ -281,8 +281,14 @@ async def test_a_file_of_others_that_nobody_understands_is_never_overwritten(
 _JSON: dict[str, Facet] = {"daemon.json": "insecure", "auth.json": "credentials"}
 
 
+def _shared(kit: RegistriesKit) -> tuple[str, Facet]:
+    """The file that is shared with others, and what of a registry is there."""
+    (kind,) = (each for each in _JSON if each in kit.files)
+    return kind, _JSON[kind]
+
+
 async def test_a_link_is_told_and_not_followed(real: RegistriesKit, asked: Registry, tmp_path: Path) -> None:
-    kind, facet = next((kind, facet) for kind, facet in _JSON.items() if kind in real.files)
+    kind, facet = _shared(real)
     asked, elsewhere = changed(asked, insecure=True), tmp_path / "elsewhere.json"
     elsewhere.write_text("{}")
     real.files[kind].unlink(missing_ok=True)
@@ -414,12 +420,11 @@ async def test_no_secret_is_readable_or_told(real: RegistriesKit, asked: Registr
 
 async def test_the_copies_are_in_dockers_form(real: RegistriesKit, asked: Registry) -> None:
     """Keys may have a path; Docker Hub has the key of Docker's files."""
-    by_file = {"user": "ci", "password_file": asked.password_file}
     await put_in_force(
         real,
         asked,
-        Registry("part", PART, **by_file),
-        Registry("hub", HUB, **by_file),
+        Registry("part", PART, user="ci", password_file=asked.password_file),
+        Registry("hub", HUB, user="ci", password_file=asked.password_file),
         Registry("helped", "helped.example", helper="pass"),
         Registry("filed", "filed.example/a", config=asked.password_file),
     )

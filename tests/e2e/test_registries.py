@@ -1,4 +1,4 @@
-"""The real command, a real Docker and a real registry: one revision of a registry and a container that comes from there."""
+"""The real command, a real Docker and a real registry: a revision of a registry and a container whose image is from there."""
 
 from __future__ import annotations
 
@@ -122,11 +122,8 @@ def test_run_with_rotation_and_a_wrong_password(device: DockerDevice, dockerd: D
     copies = device.state / "registries" / "auth.json"
     old = copies.read_bytes()
     private.password = "rotated/9"
-    subprocess.run(
-        ["htpasswd", "-Bb", private.folder / "htpasswd", private.user, private.password],
-        check=True,
-        capture_output=True,
-    )
+    command = ["htpasswd", "-Bb", private.folder / "htpasswd", private.user, private.password]
+    subprocess.run(command, check=True, capture_output=True)
     password(device, private.password)
     until(lambda: copies.read_bytes() != old, what="the new password is in force")
     device.until_settled({"web": "running"})

@@ -52,6 +52,7 @@ EVERYTHING = """
 specs: [/a, /b/c.yaml]
 state: /s
 engine: {kind: docker, address: 'unix:///run/podman/podman.sock', network: mine, dockerConfig: /root/config.json}
+registries: {daemonFile: /d.json, certificates: /c, authFile: /a.json, dropIns: /r, kanto: [/k.json]}
 slots: {engine: rauc, store: /data/bundles, bus: 'unix:path=/run/other', markGood: always}
 systemContainers: [updater, agent, agent]
 emptySourceRemovesAll: true
@@ -106,6 +107,9 @@ def test_everything_can_be_set(file: Path) -> None:
     assert settings == load_settings(default=file)
     assert settings.specs == ("/a", "/b/c.yaml")
     assert settings.engine.docker_config == "/root/config.json"
+    registries = settings.registries
+    assert (registries.daemon_file, registries.certificates) == ("/d.json", "/c")
+    assert (registries.auth_file, registries.drop_ins, registries.kanto) == ("/a.json", "/r", ("/k.json",))
     slots = settings.slots
     assert slots == SlotsSettings("rauc", "/data/bundles", "unix:path=/run/other", "always")
     assert settings.system_containers == ("agent", "updater")

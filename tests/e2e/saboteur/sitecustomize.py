@@ -2,8 +2,7 @@
 
 Python runs this file at its start when it lies on PYTHONPATH; the command under test is the real one and knows nothing of it.
 A moment is a transaction that the journal begins, a world that the memory engine is about to write, or a file of registries.
-Between two moments
-nothing happens that would outlive the process, so killing at each of them is killing anywhere.
+Between two moments nothing happens that would outlive the process, so killing at each of them is killing anywhere.
 
 EVENKEEL_MOMENTS is a file that gets a line for every moment; EVENKEEL_KILL_AT the number of the one that is not reached.
 EVENKEEL_CLOCK is the time of day at its start, in seconds since the epoch: the device has no battery for its clock.
