@@ -142,6 +142,13 @@ class Outbox:
             ):
                 connection.execute("DELETE FROM told")
 
+    def withdraw(self, topic: str) -> None:
+        """Forget the messages on a topic that the broker does not have yet: nobody is to hear of them any more."""
+        if self.waits(topic):
+            waiting = "DELETE FROM outbox WHERE topic = ? AND id != ?"
+            with self._database.writing() as connection:
+                connection.execute(waiting, (topic, self._known()))
+
     def _forget_told(self, connection: Transaction, version: int) -> None:
         """Drop rows that no message needs any more, neither one that waits nor one of this `version`. The rows of an open
         activity are dropped with its next message, which writes into the same pages."""

@@ -282,8 +282,8 @@ class Orchestrator:
                     self._tell_end(operation, status, message)
             case events.AskOwner(command):
                 self._ask_owner(operation, command)
-            case events.WithdrawQuestion():
-                pass  # an answer finds no open question any more
+            case events.WithdrawQuestion():  # an answer to one that was told finds no open question any more
+                self._journal.outbox.withdraw(self._topics.question)
             case events.Reboot():
                 self.needs_reboot.set()
             case events.Ended() if not goes_on:

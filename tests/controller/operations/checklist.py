@@ -24,6 +24,7 @@ NOWHERE: dict[str, str] = {
     "CFG-8": f"{_FILES}mqtt/test_link.py)",
     "CFG-9": f"{_FILES}cli/test_update_manager.py)",
     "LOG-1": "about Kanto's log; that of evenkeel goes to the journal of the system (tests/controller/process/test_notify.py)",
-    **{f"STR-{number}": "about the classes of the original; nothing of it is on the wire" for number in range(1, 8)},
+    **{f"STR-{number}": "about the classes of the original; nothing of it is on the wire" for number in range(1, 7)},
+    "STR-7": "three messages to the backend, which IDN-5 looks at",
 }
 """Item → why it has no test here."""

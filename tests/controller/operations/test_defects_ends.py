@@ -151,6 +151,30 @@ def test_b11_an_approval_after_the_end_starts_nothing(talk: TalkPlay) -> None:
     talk(story, decisions=ASKS)
 
 
+def test_a_question_that_is_void_before_the_broker_has_it_is_never_asked(
+    talk: TalkPlay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker takes nothing for an hour. Its answer would be to nobody, and the owner would wonder."""
+
+    async def story(device: Talk) -> None:
+        await device.act("ask c")
+        takes, publish = asyncio.Event(), device.link.publish
+
+        async def waiting(topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
+            await takes.wait()
+            await publish(topic, payload, qos=qos, retain=retain)
+
+        monkeypatch.setattr(device.link, "publish", waiting)
+        for line in ("c IDENTIFIED", "wait 1800", "c ROLLBACK_SUCCESS", "c INCOMPLETE"):
+            await device.act(line)
+        takes.set()
+        told = await device.act("wait 10")
+        assert [each for each in told if each.startswith("owner?")] == []
+        assert told[-1] == "INCOMPLETE: the owner did not answer within 1800 s"
+
+    talk(story, decisions=ASKS)
+
+
 def test_b15_no_slice_is_sent_after_the_end(talk: TalkPlay) -> None:
     """Nor to an agent that was away, and introduces itself."""
 
