@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 from tests.controller.cli.command import Device
+from tests.controller.cli.inside import run_inside
 from tests.places import ROOT
 from tests.until import PATIENCE_S
 
@@ -37,16 +39,10 @@ def rewritten(folder: Path) -> str:
     def run(line: str) -> str:
         for shown, there in places.items():
             line = line.replace(shown, there)
-        program = " ".join(device.line())
-        environment = device.environment(EVENKEEL_KANTO_CONFIG=places[KANTO])
-        done = subprocess.run(
-            ["sh", "-c", re.sub(r"^evenkeel", program, line)],
-            env=environment,
-            text=True,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=PATIENCE_S,
-        )
+        if line.startswith("evenkeel "):
+            done = run_inside(shlex.split(line)[1:], device.environment(EVENKEEL_KANTO_CONFIG=places[KANTO]))
+        else:
+            done = subprocess.run(["sh", "-c", line], text=True, capture_output=True, timeout=PATIENCE_S)
         assert done.returncode in (0, 2), done.stderr
         said = re.sub(r"^Note: this is the memory engine.*\n", "", done.stderr + done.stdout, flags=re.MULTILINE)
         for shown, there in places.items():

@@ -379,7 +379,9 @@ def test_groups_are_listed_with_their_members_and_states(device: Device) -> None
     rows = [line.split()[:3] for line in device.run("get", "baseline").stdout.splitlines()]
     assert rows[:3] == [["NAME", "STATE", "MEMBERS"], ["(no", "group)", "good"], ["cabin", "failed", "containers/web,"]]
     said = device.run("get", "baselines", "cabin", ok=1).stderr
-    assert said.endswith("`evenkeel describe file NAME` or `evenkeel describe os NAME`\n")
+    assert said.endswith(
+        "`evenkeel describe file NAME`, `evenkeel describe registry NAME` or `evenkeel describe os NAME`\n"
+    )
 
 
 def test_content_that_was_set_aside_is_told_with_its_group(device: Device) -> None:
@@ -499,8 +501,8 @@ def test_only_a_restart_that_can_happen_is_announced(device: Device) -> None:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("evenkeel get ", {"containers", "files", "os", "baselines"}),
-        ("evenkeel describe ", {"container", "file", "os"}),
+        ("evenkeel get ", {"containers", "files", "registries", "os", "baselines"}),
+        ("evenkeel describe ", {"container", "file", "registry", "os"}),
     ],
 )
 def test_the_kinds_are_completed(device: Device, words: str, offered: set[str]) -> None:

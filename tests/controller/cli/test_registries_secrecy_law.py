@@ -20,6 +20,7 @@ from tests.sampling import SEED
 from tests.until import PATIENCE_S, until
 
 from .command import Device, ended, spec
+from .inside import run_inside
 
 pytestmark = pytest.mark.e2e
 
@@ -71,15 +72,14 @@ def test_no_output_and_no_file_for_others_has_a_secret_of_a_registry(device: Dev
     log = tmp_path / "events.jsonl"
 
     def hear(*command: str, given: str = "", ok: int | None = 0) -> None:
-        done = subprocess.run(
-            device.line(*command),
-            env=device.environment(),
-            input=given,
-            text=True,
-            capture_output=True,
-            timeout=PATIENCE_S,
-        )
-        assert ok is None or done.returncode == ok, done.stdout + done.stderr
+        if not given:
+            done = device.run(*command, ok=ok)
+        else:
+            line, environment = device.line(*command), device.environment()
+            done = subprocess.run(
+                line, env=environment, input=given, text=True, capture_output=True, timeout=PATIENCE_S
+            )
+            assert ok is None or done.returncode == ok, done.stdout + done.stderr
         said.append(done.stdout + done.stderr)
 
     def hear_all() -> None:
@@ -129,13 +129,7 @@ def test_no_output_and_no_file_for_others_has_a_secret_of_a_registry(device: Dev
     add = ("add-registry", "-h", "a.example", "-u", "ci", "-p", argument)
     environment = device.environment(EVENKEEL_KANTO_CONFIG=str(tmp_path / "kanto.json"))
     for command in ((*add, "-r"), ("show-config",), ("set-value", "connection.client_password", argument, "-r")):
-        done = subprocess.run(
-            device.line("compat", "sdv-kanto-ctl", *command),
-            env=environment,
-            text=True,
-            capture_output=True,
-            timeout=PATIENCE_S,
-        )
+        done = run_inside(["compat", "sdv-kanto-ctl", *command], environment)
         assert done.returncode == 0, done.stderr
         said.append(done.stdout + done.stderr)
     told = (*said, log.read_text())
