@@ -25,7 +25,11 @@ def in_force(activity: Activity, system: Sequence[str]) -> DesiredState:
     documents = [d for d in activity.target.documents if d.is_rule or d.name in good or d.name not in acting]
     documents += [d for d in activity.before.documents if d.name in acting and d.name not in good]
     documents = [d for d in documents if d.kind != "Container" or d.name not in system]
-    if system and activity.target.can_list_system_containers and not any(each.kind == "SystemContainers" for each in documents):
+    if (
+        system
+        and activity.target.can_list_system_containers
+        and not any(each.kind == "SystemContainers" for each in documents)
+    ):
         place = Place(topic=activity.topic, activity_id=activity.id)
         names = SystemContainers(tuple(sorted(system)))
         documents.append(Document("SystemContainers", activity.domain, names, place))
