@@ -64,7 +64,7 @@ def slots_domain(
 
 
 class _Machine:
-    """The device of the settings, for one who seldom needs it. What speaks to logind is loaded then."""
+    """The device of the settings, for a part that seldom needs it. The modules that speak to logind are loaded then."""
 
     def __init__(self, bus: str) -> None:
         self._bus = bus

@@ -100,6 +100,11 @@ class DesiredState(Struct, frozen=True):
         """The documents that ask for something, by domain and name."""
         return {(each.wanted.domain, each.name): each for each in self.documents if not each.is_rule}
 
+    @property
+    def can_list_system_containers(self) -> bool:
+        """Whether a `SystemContainers` document fits: the state asks nothing of any other domain."""
+        return all(each.wanted.domain == SystemContainers.domain for each in self.documents)
+
     def part(self, domain: str) -> DesiredState:
         """The desired state of one domain alone."""
         return desired_state([each for each in self.documents if each.wanted.domain == domain])

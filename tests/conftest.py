@@ -109,13 +109,6 @@ def pytest_report_header() -> str:
     return heading()
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """What tests have counted (`record_property("count", …)`). Their output is not shown where they are passed."""
-    reports = [each for each in terminalreporter.stats.get("passed", ()) if each.when == "call"]
-    for text in sorted(str(value) for each in reports for name, value in each.user_properties if name == "count"):
-        terminalreporter.write_line(text)
-
-
 @pytest.fixture(scope="session")
 def _engines_wanted() -> None:
     if os.environ.get("EVENKEEL_NO_ENGINE") == "1":

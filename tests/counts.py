@@ -11,12 +11,13 @@ from collections.abc import Generator
 import pytest
 
 _KEY = "cases tried: "
-_counted: list[tuple[str, int]] = []
+_counted: list[tuple[str, tuple[int, int]]] = []
 
 
-def count(name: str, number: int) -> None:
-    """Add to the sum of this name. Tests that fail count for nothing."""
-    _counted.append((f"{_KEY}{name}", number))
+def count(name: str, number: int, of: int = 0) -> None:
+    """Add to the sum of this name. `of`: the number of cases that there are, where only some were drawn. Tests that fail
+    count for nothing."""
+    _counted.append((f"{_KEY}{name}", (number, of)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -27,10 +28,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    sums = Counter[str]()
+    sums, there = Counter[str](), Counter[str]()
     for report in terminalreporter.getreports("passed"):
-        for name, number in report.user_properties:
+        for name, counted in report.user_properties:
             if name.startswith(_KEY):
+                number, of = counted
                 sums[name] += number
+                there[name] += of
     for name, number in sorted(sums.items()):
-        terminalreporter.write_line(f"{name}: {number}")
+        terminalreporter.write_line(f"{name}: {number:,}" + (f" of {there[name]:,}" if there[name] else ""))

@@ -136,6 +136,41 @@ def test_names_that_only_contain_a_participle_are_left_alone(source: str) -> Non
     assert not participles("specs/x.py", source)
 
 
+CLAUSE = re.compile(r"(?:^|\.\s+)(?:What|Who|Whom|Whatever|Whoever)\b")
+"""A sentence that begins with a clause as its subject (docs/adr/0021-words.md)."""
+
+
+def clauses(source: str) -> list[str]:
+    """The docstrings with such a sentence, also those below values."""
+    texts = [
+        node.value.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    ]
+    return [text for text in texts if CLAUSE.search(text)]
+
+
+def test_no_docstring_has_a_clause_as_subject() -> None:
+    assert not {name_of(module): found for module in MODULES if (found := clauses(module.read_text()))}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""What is wrong."""',
+        'class A:\n    async def f(self):\n        """A look. What it\n        shows counts."""',
+        'A = 1\n"""Who reboots."""',
+    ],
+)
+def test_clauses_are_seen(source: str) -> None:
+    assert clauses(source)
+
+
+@pytest.mark.parametrize("text", ["Whether it is there.", "A look shows what is there.", "The whole. Whose it is."])
+def test_sentences_with_another_begin_are_left_alone(text: str) -> None:
+    assert not clauses(f'"""{text}"""')
+
+
 # --- one name per file ------------------------------------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from tests.counts import count
 @pytest.mark.parametrize("number", [1, 20, 300])
 def test_some(number):
     count("power cuts", number)
+    count("drawn", number, of=1000)
     if number == 300:
         raise AssertionError
 
@@ -32,3 +33,4 @@ def test_the_sum_of_what_passed_is_told(tmp_path: Path, workers: str) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert "cases tried: power cuts: 21\n" in done.stdout, done.stdout + done.stderr
+    assert "cases tried: drawn: 21 of 2,000\n" in done.stdout, done.stdout + done.stderr

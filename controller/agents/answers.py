@@ -35,7 +35,7 @@ class Answers:
         wake_sender: Callable[[], None],
         now: Now,
     ) -> None:
-        """`kept`: see `Participant.kept`."""
+        """`kept`: see `Participant.state_to_keep`."""
         self._language, self._topics, self._journal, self._mail, self._kept = language, topics, journal, mail, kept
         self._say, self._wake_sender, self._now = say, wake_sender, now
 

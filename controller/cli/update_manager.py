@@ -76,9 +76,9 @@ def command(options: Options, line: Line) -> int | bytes:
     """Be Kanto's update manager, with its config.json and its command line.
 
     Takes a desired state from its backend, commands the update agents of all domains in it, and reports as
-    one. A flag wins over a variable of the environment, that one over the file. What the original has and evenkeel does not
-    use is a warning. Flags may have two dashes. As with the original, the backend is served over Things, and not on topics,
-    unless -things-enabled=false or `"thingsEnabled": false` says otherwise.
+    one. A flag wins over a variable of the environment, that one over the file. A setting of the original that evenkeel
+    does not use is a warning. Flags may have two dashes. As with the original, the backend is served over Things, and not
+    on topics, unless -things-enabled=false or `"thingsEnabled": false` says otherwise.
 
     The settings of evenkeel (--config) may ask for domains of this device beside it; without specs, engine, slots or an
     update agent in them there are none. To have all settings in one file: evenkeel migrate.

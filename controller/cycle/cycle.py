@@ -249,7 +249,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
 
     @at_once
     def _aim_at_part(self, desired: DesiredState, aimed: Aimed) -> None:
-        """All domains are on their way to this part of what is desired. What was begun of groups that are held goes back; the
+        """All domains are on their way to this part of what is desired. Work begun for groups that are held goes back; the
         first domain that knows tells it."""
         origin = self._journal.origin("part")
         is_known = origin is not None and origin.source == desired.digest

@@ -45,7 +45,7 @@ class Remembering(Generic[Want, Seen, Remembered]):
 
     def former(self, differences: Collection[Difference]) -> Former[Want]:
         """The former state of subjects that are to be removed or created. While an activity removes them, the state in force
-        still has them; when a new revision does not have them, last-good still does. What is created may not take what
+        still has them; when a new revision does not have them, last-good still does. A new subject may not take what
         last-good needs."""
         if all(difference.verb not in ("remove", "create") for difference in differences):
             return Former()

@@ -185,7 +185,7 @@ class Turns(Generic[Want, Seen, Remembered]):
 
     def _hold_blocked(self, aim: Aim, plan: Plan) -> bool:
         """Hold the groups in which something cannot be had, before anything is done for them; False when there is none that
-        is not held yet. What was begun is not undone for a subject that only waits for one that is stuck."""
+        is not held yet. Work begun is not undone for a subject that only waits for one that is stuck."""
         goes_on = bool(aim.stuck) and self._transaction.has_begun(aim.state)
         blocked = blocked_subjects(plan) if has_groups(aim.state) and not goes_on else {}
         desired = self._journal.readable_revision("desired") if blocked else None

@@ -1,8 +1,8 @@
-"""The port of the backend: who sends desired states to an update manager, and is told what becomes of them.
+"""The port of the backend: it sends desired states to an update manager, and is told what becomes of them.
 
-It has two forms: plain topics (`topics`), and a feature of a thing in Eclipse Ditto (`things`). What a backend asks for goes
-to the orchestrator; what it is told lies in the outbox, under the names of the topics in both forms, so that what waits is
-told to whichever backend there is after a change of the settings.
+It has two forms: plain topics (`topics`), and a feature of a thing in Eclipse Ditto (`things`). Requests of a backend go to
+the orchestrator. Messages to it lie in the outbox, under the names of the topics in both forms. So those that wait reach
+whichever backend there is after a change of the settings.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The feedback of an update manager: every status at once, RUNNING sparingly (update-manager.md §3.6).
 
-The first RUNNING is sent at once, and begins an interval. What comes within it is sent at its end, if it differs from what was
-sent last. Any other status ends the interval, so that nothing of one operation is said in the name of the next (B-07).
+The first RUNNING is sent at once, and begins an interval. The newest RUNNING within it is sent at its end, if it differs from
+the one sent last. Any other status ends the interval, so that nothing of one operation is said in the name of the next (B-07).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The update manager: operations are begun, every event is met, and its effects are carried out.
 
 `reconcilers.operations.orchestration` decides. An operation and the messages that follow from an event are stored in
-one write, so that no crash separates them. What agents of this device tell is stored with their activities, and a broker
-keeps the messages of the others until they are acknowledged.
+one write, so that no crash separates them. Messages of agents of this device are stored with their activities, and a
+broker keeps those of the others until they are acknowledged.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """The backend over Things: the update manager as the feature UpdateManager of the device's thing (update-manager.md §1.5).
 
 The edge connector, another program on the device's broker, is asked for the ids of the thing with each connection. When it
-has answered, the feature is registered, the current state is asked for, and what waits is sent. So a connector that was
+has answered, the feature is registered, the current state is asked for, and waiting messages are sent. So a connector that was
 away has missed nothing, and after a restart of the broker all goes on; the original stays deaf then (B-12).
 
-Commands are stored before they are dealt with, also those that come before the answer. What is told lies in the outbox in
-the form of the topics, and is put into Ditto's envelope as it is published: only then it is known for which thing.
+Commands are stored before they are dealt with, also those that come before the answer. A message to the backend lies in the
+outbox in the form of the topics, and is put into Ditto's envelope as it is published: only then it is known for which thing.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Things:
         return RESPONSE, COMMANDS
 
     def has_room(self) -> bool:
-        """What waits for the connector's answer must not hold up that answer."""
+        """Messages that wait for the connector's answer must not hold up that answer."""
         return not self._is_active or not self._journal.outbox.is_full(self._names.feedback)
 
     def arrived(self, message: Message) -> None:

@@ -94,7 +94,7 @@ class Values:
         self._wake()
 
     def disconnect(self) -> None:
-        """The connection to the broker is gone. What was received before it is forgotten: nobody knows what changes."""
+        """The connection to the broker is gone. Values received before are forgotten, because their changes are missed."""
         self._connected = False
         self._messages.clear()
         self._wake()

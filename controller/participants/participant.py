@@ -1,9 +1,9 @@
-"""The port of a participant: the operations by which a commander takes a domain through an update.
+"""The port of a participant: the calls by which a commander takes a domain through an update.
 
-A commander is an update agent, whose commands come over MQTT, or an update manager, which commands several participants
-in one operation. A participant is a domain of this device (`phases`, over its cycles), or a remote agent. It has no
-state of its own: it is given the `Activity`, and reports each change of it to the commander, which stores and publishes
-it. So every operation may be called again after a crash, and does only the work that is left
+The commander is the update agent of the domain. An update manager commands agents by the messages of their wire, and
+does not use this port (docs/adr/0028-operations.md). A participant is a domain of this device (`phases`, over its
+cycles). It has no state of its own: it is given the `Activity`, and reports each change of it to the commander, which
+stores and publishes it. So each call may be made again after a crash, and does only the work that is left
 (docs/adr/0017-participants.md).
 """
 
@@ -38,7 +38,7 @@ class Identified(NamedTuple):
 
 
 class Participant(Protocol):
-    """One participant. Its commander calls one operation after the other; `interrupt`, `inventory` and `unknown` may be
+    """One participant. Its commander makes one call after the other; `interrupt`, `inventory` and `unknown` may be
     called at any time."""
 
     @property

@@ -25,8 +25,11 @@ def in_force(activity: Activity, system: Sequence[str]) -> DesiredState:
     documents = [d for d in activity.target.documents if d.is_rule or d.name in good or d.name not in acting]
     documents += [d for d in activity.before.documents if d.name in acting and d.name not in good]
     documents = [d for d in documents if d.kind != "Container" or d.name not in system]
-    is_of_containers = all(each.wanted.domain == SystemContainers.domain for each in activity.target.documents)
-    if system and is_of_containers and not any(each.kind == "SystemContainers" for each in documents):
+    if (
+        system
+        and activity.target.can_list_system_containers
+        and not any(each.kind == "SystemContainers" for each in documents)
+    ):
         place = Place(topic=activity.topic, activity_id=activity.id)
         names = SystemContainers(tuple(sorted(system)))
         documents.append(Document("SystemContainers", activity.domain, names, place))
@@ -40,8 +43,8 @@ def is_target_in_force(activity: Activity) -> bool:
 
 def reserved_subjects(activity: Activity, other: DesiredState) -> frozenset[str]:
     """Subjects that cycles must not touch while the activity is open: the subjects that the activity changes, and those
-    that it only checks if `other` wants them differently. What a device has one of, such as its operating system, the
-    activity has for itself, whatever it is called elsewhere, with all that belongs to it."""
+    that it only checks if `other` wants them differently. A subject that a device has one of, such as its operating
+    system, belongs to the activity alone, under any name and with its belongings."""
     theirs = _with_policy(other, "Always", "IfNotPresent").subjects()
     ours = _with_policy(activity.target, "Always", "IfNotPresent").subjects()
     differs = {name for (domain, name), each in ours.items() if _wanted(theirs, domain, name) != each.wanted}

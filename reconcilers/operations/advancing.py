@@ -1,10 +1,10 @@
-"""What an operation does next: phases are opened, and agents are commanded as far as those allow. Pure.
+"""The next moves of an operation: phases are opened, and agents are commanded as far as those allow. Pure.
 
 Level-based: each command follows from how far a share is and from what is open, and from nothing else. So an agent that has
 begun anew catches up, and a manager that has begun anew goes on where it was.
 
 A phase opens for a group when all its shares are through the one before. In ACTIVATE and CLEANUP the domains come one
-rank after another: what needs a reboot has booted before the next is touched, and is marked good before the next gives
+rank after another: a domain that needs a reboot has booted before the next is touched, and is marked good before the next gives
 up what it would need on the way back. That way has the other order.
 """
 

@@ -50,7 +50,7 @@ def _reasons(operation: Operation) -> Iterator[str]:
 
 
 def _left(group: Group, operation: Operation) -> Iterator[str]:
-    """What could not be taken back, and what is there, as far as its agent has told it."""
+    """Sentences about shares that could not be taken back, with the versions there, as far as the agents have told them."""
     for share in group.shares:
         if share.stuck:
             there = listed(list(_there(share, operation)))

@@ -1,4 +1,4 @@
-"""What an agent says, in the operation that it is about. Pure.
+"""The effect of an agent's message on the operation that it is about. Pure.
 
 The actions of a message count whatever its status is (update-manager.md §3.4). A status counts when it answers the command
 that was sent, so that a late one, one of another phase and one that comes twice change nothing (PH-7, PH-40).
@@ -79,7 +79,7 @@ def _identified(operation: Operation, part: DomainPart, *, has_actions: bool) ->
     operation = with_part(operation, part.domain, asks=False, again=False)
 
     def anew(share: Share, *, is_back: bool) -> Share:
-        """What was taken back stays so, and is cleaned up again; all else begins anew, also on the way back."""
+        """A share that was taken back stays so, and is cleaned up again; any other begins anew, also on the way back."""
         reached = share.reached if share.reached in TAKEN_BACK else "IDENTIFIED"
         if is_back and share.reached in CLEANED:
             reached = "ROLLBACK_SUCCESS"

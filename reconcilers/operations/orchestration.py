@@ -1,7 +1,7 @@
 """One desired state over several domains: (operation, event) → (operation, effects). Pure.
 
 The way is that of Kanto's Update Manager (update-manager.md §3): all domains are identified, then each phase is opened for all.
-What the original is not: a failure takes back its group, an operation outlives restarts and the reboot that belongs to it, and
+Unlike there, a failure takes back its group, an operation outlives restarts and the reboot that belongs to it, and
 COMPLETED is said only when every domain has said so.
 """
 

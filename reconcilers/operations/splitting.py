@@ -1,8 +1,8 @@
 """One desired state as the slices of its domains (update-manager.md §2.3, §6.2). Pure.
 
 A slice has one domain, and of each baseline those components that belong to it. Like the original, everything empty is
-left out. What the original loses without a word is told here: a wrong type, a domain that stands there twice, a domain
-without an agent.
+left out. Losses that the original passes over in silence are told here: a wrong type, a domain that stands there twice, a
+domain without an agent.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a text in CEL may not have, so that its evaluation takes a bounded time. Pure.
+"""Bounds of a text in CEL, so that its evaluation takes a bounded time. Pure.
 
 The library cannot be interrupted, and its own budget counts the turns of a loop and not what each of them costs: one line can
 take minutes, or all memory (docs/adr/0027-cel.md). So loops are bounded by what stands in them. With the bounds of values
@@ -18,7 +18,7 @@ LOOPS = ("all", "exists", "exists_one")
 """The macros that go through a list."""
 _REFUSED_LOOPS = ("map", "filter", "transformList", "transformMap", "transformMapEntry")
 _COSTLY = ("matches", "+", *LOOPS)
-"""What may not stand inside of a loop."""
+"""Calls and operators that may not stand inside of a loop."""
 
 
 def bounds(text: str) -> Fault | None:

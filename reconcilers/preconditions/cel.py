@@ -32,7 +32,7 @@ _MEMBER = re.compile(r'Key not found in map : "?(.*?)"?$')
 
 
 def check(text: str, names: Sequence[str]) -> Fault | None:
-    """What is wrong with a text, by the library. `names`: of the values that there are."""
+    """The fault of a text, by the library. `names`: of the values that there are."""
     try:
         env = _env(names)
         is_bool = str(env.compile(text).return_type().name()) in ("BOOL", "DYN")

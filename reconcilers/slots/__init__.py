@@ -1,7 +1,7 @@
 """Operating systems in slots: select, diff and plan.
 
 `Slots` puts the domain's functions behind the port; each lives in a module of its own name. The step in which the process dies
-is a step like others: it is begun, and has no end. What came of it is seen after the boot (`trials`).
+is a step like others: it is begun, and has no end. Its result is seen after the boot (`trials`).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Slots(
         return _remembering.memory_after(step, outcome, memory)
 
     def down(self, seen: SlotsSeen, memory: SlotsMemory, expected: Collection[str] = ()) -> dict[str, Ailment]:
-        """None: something always runs. What should not is ailing."""
+        """None: some system always runs. One that should not is ailing."""
         return {}
 
     def is_exposed(self, want: Wanted, memory: SlotsMemory) -> bool:

@@ -1,4 +1,4 @@
-"""What happens to an operation, and what follows from it: values only.
+"""Events of an operation, and the effects that follow from them: values only.
 
 An event is something that was heard, decided or waited for. An effect is a message, a question or a reboot. Timers are not
 effects: which of them run follows from the operation (`reconcilers.operations.waiting`).

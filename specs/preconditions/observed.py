@@ -1,4 +1,4 @@
-"""What is observed of a value: itself and its age, or why it is unknown.
+"""The observation of a value: itself and its age, or the reason why it is unknown.
 
 A value that is unknown, or older than its source allows, does not count, whatever it was. Preconditions fail closed: an update
 waits rather than begin on a road.

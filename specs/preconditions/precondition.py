@@ -32,7 +32,7 @@ class Precondition(Struct, frozen=True):
 
 
 class Fault(Struct, frozen=True):
-    """What is wrong with a text. `column`: where in it, from 1; 0 when it has no place."""
+    """A fault of a text. `column`: its place, from 1; 0 when it has no place."""
 
     column: int
     message: str

@@ -72,7 +72,7 @@ class EngineSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"
 class TimeoutsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """How long a single step may take before it is given up and tried again."""
 
-    pull: Annotated[Duration, Meta(description="Fetching one image.")] = "30m"
+    pull: Annotated[Duration, Meta(description="Fetching one image, or one try at a bundle.")] = "30m"
     step: Annotated[Duration, Meta(description="Any other step; what a container may take to stop is added.")] = "2m"
 
 
@@ -160,7 +160,8 @@ class Timeouts(Struct, frozen=True):
     """Given up after this time, and tried again."""
 
     pull: timedelta = timedelta(minutes=30)
-    """Fetching one image. Long: giving up loses what an engine has fetched of a layer."""
+    """Fetching one image, or one try at a bundle, from its begin to its end. Long: giving up loses what an engine has fetched
+    of a layer; of a bundle nothing synced is lost, and the next try goes on behind it."""
     step: timedelta = timedelta(minutes=2)
     """Any other step, beside the time a container is given to stop. An engine that takes longer hangs."""
 

@@ -15,7 +15,7 @@ from evenkeel.specs.reading.secrecy import shown_address
 from evenkeel.specs.window import Window
 
 Rebooting = Literal["self", "others"]
-"""Who reboots the device into an activated slot: evenkeel itself, or somebody else, such as an update manager or a person."""
+"""The one in charge of the reboot into an activated slot: evenkeel itself, or others, such as an update manager."""
 Drift = Literal["tell", "repair"]
 """The reaction to a system that evenkeel did not boot: it is told only, or also replaced by the one that is asked for."""
 

@@ -1,6 +1,6 @@
 """No updater: a device of which evenkeel does not know how its operating system is updated.
 
-Whatever is asked of it is answered with the reason, and all other domains go on.
+Each call is answered with the reason, and all other domains go on.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 from tests.controller.operations.device import Device, demand
 from tests.controller.operations.moments import Moment, Moments, Where
+from tests.counts import count
 from tests.reconcilers.operations.agents import Agent
 from tests.sampling import sampled
 from tests.virtual import run
@@ -52,9 +53,7 @@ def is_cut_off(again: Told) -> bool:
 
 @pytest.mark.parametrize("how", ["killed", "without power"])
 @pytest.mark.parametrize("name", STORIES)
-def test_it_ends_once_and_as_told(
-    tmp_path: Path, name: str, how: str, record_property: Callable[[str, object], None]
-) -> None:
+def test_it_ends_once_and_as_told(tmp_path: Path, name: str, how: str) -> None:
     told, found = run(story(tmp_path / "whole", STORIES[name], None, how))
     every = found.every()
     moments = sampled(every, MOST, f"operations {name} {how}")
@@ -62,7 +61,7 @@ def test_it_ends_once_and_as_told(
         again, _ = run(story(tmp_path / str(number), STORIES[name], moment, how))
         assert [each for each in again.statuses if each in ENDS] == again.statuses[-1:], (moment, again)
         assert again == told or (how == "without power" and is_cut_off(again)), (moment, again, told)
-    record_property("count", f"{len(moments)} of {len(every)} ends of a device in an operation: {name}, {how}")
+    count(f"ends of a device in an operation: {name}, {how}", len(moments), of=len(every))
 
 
 @pytest.mark.parametrize("name", ["all is well", "a container does not stay up"])

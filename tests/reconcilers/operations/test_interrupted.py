@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 
+from tests.counts import count
 from tests.reconcilers.operations.agents import Agent, Kind
 from tests.reconcilers.operations.baselines import BaselineAgent
 from tests.reconcilers.operations.world import CONDUCT, World
@@ -72,8 +73,8 @@ def operations() -> Iterator[tuple[str, Make, tuple[BaselinePart, ...]]]:
         yield f"baselines, {kinds}, {fails} of {where or 'none'} fails", in_baselines, BASELINES
 
 
-def test_interrupted_anywhere_it_comes_to_the_same_end(record_property: Callable[[str, object], None]) -> None:
-    count = there = operated = 0
+def test_interrupted_anywhere_it_comes_to_the_same_end() -> None:
+    tried = there = operated = 0
     for name, world, baselines in operations():
         told, effects = world(), list[Effect]()
         told.run(baselines, lambda number, effect, effects=effects: effects.append(effect) or "")  # type: ignore[misc]
@@ -90,7 +91,7 @@ def test_interrupted_anywhere_it_comes_to_the_same_end(record_property: Callable
             assert again.statuses == told.statuses, about
             assert again.end == told.end, about
             assert again.runs() == told.runs(), about
-            count += 1
+            tried += 1
         there += len(every)
-    record_property("count", f"{count:,} of {there:,} interruptions of {operated} operations of an update manager")
-    assert count > 3000
+    count(f"interruptions of {operated} operations of an update manager", tried, of=there)
+    assert tried > 3000

@@ -1,6 +1,6 @@
 """The engine's events: they say that something has happened to a container or its network, and a look shows the result.
 
-Whatever the engine answers, the following goes on: an engine that is away, too old or speaks nonsense may be another
+The following goes on after any answer of the engine: an engine that is away, too old or speaks nonsense may be another
 one soon. It is asked less and less often until an answer has lasted: a proxy before it may accept each request and end
 each answer at once, and every end is a reason to look.
 """

@@ -1,7 +1,7 @@
 """RAUC as the updater of the slots domain.
 
-What D-Bus does not tell comes from `system.conf` and os-release, where they can be read. Reasons are told as they are: RAUC
-before 1.9 does not say over D-Bus why it refuses a bundle, thus its own tool is asked, where there is one.
+Facts that D-Bus does not tell come from `system.conf` and os-release, where they can be read. Reasons are told as they are:
+RAUC before 1.9 does not say over D-Bus why it refuses a bundle, thus its own tool is asked, where there is one.
 """
 
 from __future__ import annotations
