@@ -1,4 +1,4 @@
-"""What the commands about registries need of the drivers: the steps of a test, and the secret of a registry for an export.
+"""The drivers' parts that commands about registries need: the steps of a test, and the secret of a registry for an export.
 
 Commands name no driver (`controller.wiring` is for the others). Everything is imported when it is asked for.
 """

@@ -54,7 +54,7 @@ class AtPlace(NamedTuple):
 
     @property
     def trust(self) -> str:
-        """Whom it trusts as the registry, and what the device shows."""
+        """The trust in the registry, and the certificate that the device shows."""
         registry = self.registry
         if registry is None:
             return ""

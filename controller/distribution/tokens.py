@@ -56,7 +56,7 @@ class Site(NamedTuple):
 
 
 class Challenge(NamedTuple):
-    """What a registry asks for. `kind`: in lower case, "" for nothing. `realm`: where tokens are given."""
+    """A registry's demand for credentials. `kind`: in lower case, "" for nothing. `realm`: where tokens are given."""
 
     kind: str
     realm: str = ""

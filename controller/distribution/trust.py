@@ -1,4 +1,4 @@
-"""Whom to trust as a registry, and what this device shows to it.
+"""The trust in a registry, and the certificate that this device shows to it.
 
 Authorities beyond the system's count for the host that they were given for, and for no other.
 """

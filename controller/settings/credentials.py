@@ -3,7 +3,7 @@ registries of Kanto's config.json, and what the registries domain has in force.
 
 Read anew for every pull, so that a changed file counts at once and no secret stays in memory. A secret goes into one header
 of one request and nowhere else; a helper program gets the registry's name on its standard input.
-Formats: registries.md §1.2, §3.1, §3.3. What is in force has Docker's form, and `references`: for a place, `helper NAME` or
+Formats: registries.md §1.2, §3.1, §3.3. The file in force has Docker's form, and `references`: for a place, `helper NAME` or
 `config PATH`.
 """
 

@@ -9,13 +9,13 @@ from evenkeel.specs.desired import DesiredState, desired_state
 
 
 class Standing:
-    """What runs, by domain."""
+    """The states that run, by domain."""
 
     def __init__(self) -> None:
         self._before: dict[str, DesiredState | None] = {}
-        """What was at work at the last look, while there is no last-good."""
+        """The state at work at the last look, while there is no last-good."""
         self._now: dict[str, tuple[int, DesiredState | None]] = {}
-        """What runs, and after how many disturbances it was looked at."""
+        """The state that runs, and after how many disturbances it was looked at."""
 
     def forget(self, domain: str) -> None:
         """Nothing is asked of a domain, and nothing of it is there."""

@@ -1,6 +1,6 @@
 """Differences → steps in stages.
 
-What lets a device in is tried before it replaces what did so until now: a password that is wrong disturbs nothing. It is put in
+New credentials are tried before they replace the former ones: a password that is wrong disturbs nothing. It is put in
 force in DOWNLOAD, before whatever is fetched from there.
 """
 

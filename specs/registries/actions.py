@@ -53,7 +53,7 @@ class Login(Struct, frozen=True, tag="login"):
 
 
 class Withdraw(Struct, frozen=True, tag="withdraw"):
-    """Take out of force what evenkeel has put there for a place. What others have put there stays."""
+    """Take out of force what evenkeel has put there for a place. Entries of others stay."""
 
     place: str
 

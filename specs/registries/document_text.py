@@ -1,6 +1,6 @@
 """Documents about registries in the text of a spec file: added, changed and removed, with all else as it was written.
 
-Each document is a piece of the text by itself. What is not touched stays byte for byte; of a document that changes, comments
+Each document is a piece of the text by itself. Documents that are not touched stay byte for byte; of one that changes, comments
 and the order of its keys stay (ruamel.yaml, round trip). Nothing is validated here.
 """
 
@@ -49,7 +49,7 @@ def written_spec(registry: Registry) -> dict[str, Any]:
 
 
 def entry_of(registry: Registry) -> Entry:
-    """What a document says of a place for other files, without a secret."""
+    """The entry of a document's place for other files, without a secret."""
     return Entry(
         registry.place,
         registry.user,

@@ -24,7 +24,7 @@ _WHOLE = "/"
 
 
 class Entry(NamedTuple):
-    """What a file says of one place. `helper`: the program that is asked for the credentials. `token`: its secret is an
+    """A file's entry about one place. `helper`: the program that is asked for the credentials. `token`: its secret is an
     identity token, which is no password. `ca`, `certificate`, `key`: paths. The text form shows nothing."""
 
     place: str

@@ -59,12 +59,12 @@ class RegistrySeen(Struct, frozen=True):
 
     @property
     def asked(self) -> Prints:
-        """What is asked for."""
+        """The prints that are asked for."""
         return tuple((facet, self.facets[facet].asked) for facet in FACETS if self._of(facet).asked)
 
     @property
     def held(self) -> Prints:
-        """What is in force and evenkeel's."""
+        """The prints in force that are evenkeel's."""
         return tuple((facet, self.facets[facet].held) for facet in FACETS if self._of(facet).held)
 
     def _of(self, facet: Facet) -> FacetSeen:
@@ -78,5 +78,5 @@ class RegistriesSeen(Struct, frozen=True):
     registries: tuple[RegistrySeen, ...] = ()
 
     def of(self, place: str) -> RegistrySeen | None:
-        """What was seen of a place."""
+        """The observation of a place."""
         return next((each for each in self.registries if each.place == place), None)

@@ -45,7 +45,7 @@ class CredentialsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="c
 
 
 class TlsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """Whom to trust as this registry, and as whom the device shows itself."""
+    """The trust in this registry, and the certificate that the device shows to it."""
 
     ca: (
         Annotated[AbsolutePath, Meta(description="Authorities (PEM) that count for this host, beside the system's.")]

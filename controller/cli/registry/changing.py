@@ -95,8 +95,8 @@ def add(options: Options, host: str, name: str, file: str, yes: bool, password_s
 def remove(options: Options, name: str, yes: bool) -> int:
     """Ask for a registry no longer.
 
-    Its document is removed from its file, and the file of its password if `evenkeel registry` has made that. What is in force
-    is taken out of force by the controller.
+    Its document is removed from its file, and the file of its password if `evenkeel registry` has made that. The
+    controller takes its values out of force.
 
     Exit code: 0; 1 for an unknown name, and when nobody has agreed.
     """

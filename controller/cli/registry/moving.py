@@ -65,7 +65,7 @@ def export_command(options: Options, form: Any, target: str | None) -> int:
 
     All else in FILE stays as it is written there, and so do entries of others; of Kanto's entries the `transport` stays, too.
     FILE has passwords in it then, and only its owner may read it. Without FILE the result is printed, with the passwords
-    hidden. What that program cannot be told is named on standard error.
+    hidden. The rest, which that program cannot be told, is named on standard error.
 
     Exit code: 0; 1 when FILE cannot be read as such a file, which is never overwritten, or a password cannot be had.
     """
@@ -114,7 +114,7 @@ def _text(before: str, form: Form, entries: Sequence[Entry], flaws: list[Flaw], 
 
 
 def _hidden(registry: Registry) -> Entry:
-    """What would be written, with words in the place of the secret."""
+    """The text to be written, with words in the place of the secret."""
     from evenkeel.specs.reading.secrecy import HIDDEN
     from evenkeel.specs.registries.document_text import entry_of
 

@@ -54,7 +54,7 @@ async def _login(registry: Registry, values: Values, credentials: Credentials | 
 
 
 async def _alert(site: Site) -> Failure | None:
-    """What a registry says to the certificate of this device, where a connection ended and did not tell."""
+    """A registry's word about the certificate of this device, where a connection ended and did not tell."""
     parts = urlsplit(f"//{site.host}")
     try:
         with failures():
@@ -112,7 +112,7 @@ def error_of(failure: Failure, registry: Registry) -> DriverError:
 
 
 def remedy_of(failure: Failure) -> str:
-    """What to do about a failure, "" where nothing is known."""
+    """The remedy for a failure, "" where none is known."""
     if isinstance(failure, Misdirected):
         return f"if that is right, add {failure.realm} to `tokenRealms`"
     return failure.remedy

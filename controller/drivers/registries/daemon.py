@@ -67,7 +67,7 @@ class Daemon:
         return found
 
     def answer(self, path: str = "/info") -> dict[str, Any]:
-        """What the engine says of itself. Raises Unavailable."""
+        """The engine's words about itself. Raises Unavailable."""
         connection = _Connection(self._socket)
         try:
             connection.request("GET", path)

@@ -25,7 +25,7 @@ USUAL = Path("/etc/docker/daemon.json")
 
 
 class Loaded(NamedTuple):
-    """What dockerd goes by now. A mirror is without a slash at its end."""
+    """The entries that dockerd goes by now. A mirror is without a slash at its end."""
 
     insecure: frozenset[str] = frozenset()
     mirrors: tuple[str, ...] = ()
@@ -125,7 +125,7 @@ class DaemonFile:
         return self._path
 
     def _loaded(self) -> Loaded:
-        """What dockerd goes by; asked once for each process and state of the file."""
+        """The entries that dockerd goes by; asked once for each process and state of the file."""
         process = self._daemon.own()
         now = process, stamp(self._file(process))
         if self._known is None or self._known[0] != now:
@@ -147,7 +147,7 @@ def _told(daemon: Daemon) -> Loaded:
 
 
 def _asking(ours: Ours, place: str, *, insecure: bool, mirrors: Sequence[str]) -> Ours:
-    """What is asked for once this is asked for at a place."""
+    """The entries that are asked for once this is asked for at a place."""
     others = {each: its for each, its in ours.mirrors.items() if each != place}
     return replace(
         ours,
@@ -182,7 +182,7 @@ def _merged(old: str | None, ours: Ours, file: Path) -> tuple[str, Ours]:
 
 
 def _either(one: Ours, other: Ours) -> Ours:
-    """What may be evenkeel's while one becomes the other."""
+    """The entries that may be evenkeel's while one becomes the other."""
 
     def of_both(these: Mapping[str, list[str]], those: Mapping[str, list[str]]) -> dict[str, list[str]]:
         keys = dict.fromkeys((*those, *these))

@@ -11,7 +11,7 @@ from evenkeel.specs.registries.registry import Registry
 
 
 def lack(place: str, why: str) -> Refused:
-    """What cannot be put in force for a place."""
+    """The facets that cannot be put in force for a place."""
     return Refused(f"registry:{place}", why)
 
 
@@ -23,7 +23,7 @@ def of_whole_hosts(what: str, registry: Registry, key: str) -> str:
 
 @contextmanager
 def reason(found: dict[Facet, str], facet: Facet) -> Iterator[None]:
-    """Whatever is refused meanwhile is the reason why a facet lacks."""
+    """A refusal meanwhile is the reason why a facet lacks."""
     try:
         yield
     except Refused as error:

@@ -1,4 +1,4 @@
-"""What evenkeel has put into the files of others, to tell it from what others have put there.
+"""Evenkeel's entries in files of others, to tell them from those of others.
 
 It is recorded before it is put there, and forgotten after it was taken away. After a loss of power something may be recorded
 that is not there, and nothing of evenkeel's is there that is not recorded.
@@ -45,7 +45,7 @@ class Record:
         self._known: tuple[object, Ours] = (None, Ours())
 
     def read(self) -> Ours:
-        """What is recorded. Raises OSError, and Unavailable when it is damaged."""
+        """The recorded entries. Raises OSError, and Unavailable when it is damaged."""
         now = stamp(self._file)
         if now is None or self._known[0] != now:
             self._known = now, self._parsed()

@@ -119,7 +119,7 @@ def _is_ours(content: dict[str, Any], spot: Spot, ours: dict[str, list[str]]) ->
 
 
 def _content(text: str | None, file: Path) -> dict[str, Any]:
-    """What a file has. Raises Refused when it cannot be changed."""
+    """The entries of a file. Raises Refused when it cannot be changed."""
     try:
         found = parsed(text or "")
     except ValueError as error:

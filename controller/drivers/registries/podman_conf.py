@@ -39,7 +39,7 @@ class ConfFile:
         self._known: tuple[object, Mapping[str, Entry]] | None = None
 
     def of(self, place: str) -> Entry:
-        """What is evenkeel's and in force for a place. Raises OSError and Unavailable."""
+        """Evenkeel's values in force for a place. Raises OSError and Unavailable."""
         if place not in self._record.read().places:
             return Entry()
         try:
@@ -84,7 +84,7 @@ class ConfFile:
             remove(self._file)
 
     def _load(self, process: Process, before: set[str], after: Mapping[str, Entry], *, is_new: bool) -> None:
-        """Let Podman go by the file. What it tells of itself takes it long; so it is not asked before a change."""
+        """Let Podman go by the file. An answer about itself takes it long; so it is not asked before a change."""
         theirs = {place for file in self._others() for each in _tables(file) for place in _names(each)}
 
         def is_loaded() -> bool:
@@ -97,7 +97,7 @@ class ConfFile:
             self._daemon.reload(process, is_loaded, self._file)
 
     def _loaded(self) -> Mapping[str, Entry]:
-        """What Podman goes by; asked once for each process and state of the files."""
+        """The entries that Podman goes by; asked once for each process and state of the files."""
         now = self._now()
         if self._known is None or self._known[0] != now:
             self._known = now, _told(self._daemon)
@@ -112,7 +112,7 @@ class ConfFile:
 
 
 def parsed(text: str) -> dict[str, Entry]:
-    """The entries of a text that `rendered` has made. What somebody else has written into the file is not kept."""
+    """The entries of a text that `rendered` has made. Text of somebody else in the file is not kept."""
     found = dict[str, Entry]()
     with suppress(tomllib.TOMLDecodeError, TypeError, KeyError, AttributeError):
         for each in tomllib.loads(text).get("registry", []):

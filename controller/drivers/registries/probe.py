@@ -1,7 +1,7 @@
 """A registry looked at step by step, for people: how far one gets, where it stops, and what to do about it.
 
-The steps are those of a login, each by itself: credentials, name, TCP, TLS, realm, login, and one manifest. What follows a step
-that is not good is not tried.
+The steps are those of a login, each by itself: credentials, name, TCP, TLS, realm, login, and one manifest. Nothing is tried
+after a step that is not good.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Files that evenkeel shares with others: read whole or not at all, and replaced whole.
 
 A symbolic link is not followed: where it leads may belong to somebody who did not ask for a change. A file that is replaced
-keeps its mode and its owner. What a process that was killed has left beside it is taken away by the next change.
+keeps its mode and its owner. The next change takes away the file that a killed process has left beside it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def sweep(path: Path) -> None:
 
 
 def stamp(path: Path) -> tuple[int, int, int] | None:
-    """What tells that a file of evenkeel's, which is replaced whole, is still the same; `None` when there is none."""
+    """A stamp that tells that a file of evenkeel's, which is replaced whole, is still the same; `None` when there is none."""
     try:
         found = path.stat()
     except OSError:

@@ -88,13 +88,17 @@ def test_what_is_known_without_the_engine_is_described(device: Device) -> None:
         ),
         (
             ("get",),
-            "say what to get: `evenkeel get containers`, `evenkeel get files`, `evenkeel get registries`, `evenkeel get os` or "
-            "`evenkeel get baselines`\n",
+            (
+                "say what to get: `evenkeel get containers`, `evenkeel get files`, `evenkeel get registries`, "
+                "`evenkeel get os` or `evenkeel get baselines`\n"
+            ),
         ),
         (
             ("describe",),
-            "say which one: `evenkeel describe container NAME`, `evenkeel describe file NAME`, `evenkeel describe registry NAME` "
-            "or `evenkeel describe os NAME`\n",
+            (
+                "say which one: `evenkeel describe container NAME`, `evenkeel describe file NAME`, "
+                "`evenkeel describe registry NAME` or `evenkeel describe os NAME`\n"
+            ),
         ),
         (("describe", "files"), "say which one: `evenkeel describe file NAME`\n"),
         (("describe", "container"), "say which one: `evenkeel describe container NAME`\n"),
