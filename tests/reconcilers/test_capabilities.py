@@ -11,12 +11,14 @@ from evenkeel.reconcilers.capabilities import (
     Guarded,
     Inheriting,
     Instanced,
+    Opening,
     Revealing,
     Tagged,
     Watched,
     guarded,
     inheriting,
     instanced,
+    opening,
     revealing,
     tagged,
     watched,
@@ -24,6 +26,7 @@ from evenkeel.reconcilers.capabilities import (
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.files import Files
 from evenkeel.reconcilers.ports import Reconciler
+from evenkeel.reconcilers.registries import Registries
 from evenkeel.reconcilers.slots import Slots
 from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainersSeen
@@ -31,9 +34,9 @@ from evenkeel.specs.desired import DesiredState
 from evenkeel.specs.files.memory import FilesMemory
 from evenkeel.specs.files.observed import FilesSeen
 
-DOMAINS = (Containers, Files, Slots)
-CAPABILITIES = (Watched, Tagged, Inheriting, Instanced, Guarded, Revealing)
-ASKED = (watched, tagged, inheriting, instanced, guarded, revealing)
+DOMAINS = (Containers, Files, Registries, Slots)
+CAPABILITIES = (Watched, Tagged, Inheriting, Instanced, Guarded, Opening, Revealing)
+ASKED = (watched, tagged, inheriting, instanced, guarded, opening, revealing)
 
 
 def methods(kind: type) -> set[str]:

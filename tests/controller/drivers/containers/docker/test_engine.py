@@ -188,7 +188,8 @@ async def test_a_rename_hides_no_crash_loop(clean_dockerd: Dockerd, rig: Rig) ->
     await rig.perform(Create(container("it", image="crasher:1", restart=Restart("always")), "it"))
     await rig.perform(Start("it"))
     await soon(lambda: clean_dockerd.inspect("it")["State"]["Status"] == "restarting")
-    assert await rig.perform(Rename("it", "that")) == Done("named that")
+    while (outcome := await rig.perform(Rename("it", "that"))) != Done("named that"):
+        assert isinstance(outcome, Retry)  # the engine may just be taking the network of the last run away
     seen = await rig.engine.observe()
     (it,) = [each for each in seen.containers if each.engine_name == "that"]
     assert it.restart_count > 0
