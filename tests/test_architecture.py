@@ -349,12 +349,14 @@ PLANTED = {
             "controller/drivers/x.py": "import httpx",
             "controller/sinks/x.py": "from paho.mqtt import client",
             "controller/sources/x.py": "import watchfiles",
+            "controller/drivers/provisioning/maker.py": "from cryptography import x509",
         },
         [
             "evenkeel.controller.wiring -> h11 (l.1)",
             "evenkeel.controller.drivers.x -> httpx (l.1)",
             "evenkeel.controller.sinks.x -> paho (l.1)",
             "evenkeel.controller.sources.x -> watchfiles (l.1)",
+            "evenkeel.controller.drivers.provisioning.maker -> cryptography (l.1)",
         ],
     ),
     CEL: (
@@ -442,6 +444,7 @@ def test_what_is_allowed_keeps_the_contracts(tmp_path: Path) -> None:
                 "controller/drivers/containers/docker/wire.py": "import h11",
                 "controller/drivers/containers/docker/driver.py": "import evenkeel.controller.drivers.containers.docker.wire",
                 "controller/distribution/client.py": "import httpx",
+                "controller/drivers/provisioning/certificates.py": "import cryptography",
                 "controller/process/folders.py": "import watchfiles",
                 "reconcilers/preconditions/cel.py": "import cel_expr_python",
                 "controller/sources/files.py": "from evenkeel.controller.process import folders",

@@ -1,0 +1,93 @@
+"""Looks at pairs in files that are made once for each content.
+
+Inspecting one takes a process (`maker`), and a settled cycle has no time for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from evenkeel.controller.drivers.provisioning.ports import Pair
+from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.specs.provisioning.pair import PairSeen
+
+_MOST_BYTES = 1 << 20
+_TRIES = 5
+
+Stamp = tuple[int, int, int, int, int]
+
+
+class Inspected(NamedTuple):
+    """A pair in files as it is. `digest`: the SHA-256 of both contents, as upper-case hex digits."""
+
+    seen: PairSeen
+    digest: str
+
+
+class Inspections:
+    """The pairs in files of one driver. `inspect` is that of a `Maker`; what it said is kept while the files are the same."""
+
+    def __init__(self, inspect: Callable[[Pair], PairSeen]) -> None:
+        self._inspect = inspect
+        self._results: dict[tuple[Path, Path], tuple[object, Inspected]] = {}
+
+    def of(self, certificate: Path, key: Path) -> Inspected | None:
+        """The pair in two files; `None` when neither is there. A missing one counts as empty. Raises OSError, and what
+        `inspect` raises but ValueError."""
+        now = stamp(certificate), stamp(key)
+        if now == (None, None):
+            self._results.pop((certificate, key), None)
+            return None
+        before = self._results.get((certificate, key))
+        if before is not None and before[0] == now:
+            return before[1]
+        found = self.of_pair(read_pair(certificate, key))
+        self._results[certificate, key] = now, found
+        return found
+
+    def of_pair(self, pair: Pair) -> Inspected:
+        """A pair as it is. One that is known from files is not inspected again."""
+        digest = digest_of(pair)
+        known = next((each for _, each in self._results.values() if each.digest == digest), None)
+        return known or Inspected(self._inspect(pair), digest)
+
+    def forget(self, folder: Path) -> None:
+        """Files at or below a folder are gone."""
+        for paths in [each for each in self._results if each[0].is_relative_to(folder)]:
+            del self._results[paths]
+
+
+def digest_of(pair: Pair) -> str:
+    """The SHA-256 of both contents, as upper-case hex digits."""
+    whole = len(pair.certificate).to_bytes(8, "big") + pair.certificate + pair.key
+    return hashlib.sha256(whole).hexdigest().upper()
+
+
+def read_pair(certificate: Path, key: Path) -> Pair:
+    """Both files of one moment: when one of them changes meanwhile, they are read again. A missing one is b"". Raises
+    OSError."""
+    for _ in range(_TRIES):
+        before = stamp(certificate), stamp(key)
+        found = Pair(_content(certificate), _content(key))
+        if (stamp(certificate), stamp(key)) == before:
+            return found
+    raise OSError(f"{certificate} and {key} change all the time")
+
+
+def stamp(path: Path) -> Stamp | None:
+    """A stamp that tells that a file is still the same, where its links lead; `None` when there is none. Raises OSError."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_bounded(path, _MOST_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
