@@ -154,12 +154,12 @@ class _Looked:
                 yield "azure.connectionString", f"it is for the device {azure.device}, and this one is {there.id.id}"
             if azure.by == "certificate" and self.wanted.certificate is None:
                 yield "azure", "the connection string has no key, and no `certificate` is asked for"
-        for index, output in enumerate(self.wanted.outputs):
+        for output in self.wanted.outputs:
             found = there.output(output.path)
-            yield f"outputs.{index}", found.why
+            yield "outputs", found.why
             is_foreign = found.held and output.path not in self.memory.placed and found.held != found.asked
             if is_foreign and not output.overwrite:
-                yield f"outputs.{index}.path", f"{output.path} is there, and evenkeel did not make it; see `overwrite`"
+                yield "outputs", f"{output.path} is there, and evenkeel did not make it; see `overwrite`"
 
     @property
     def _waits(self) -> bool:
@@ -239,7 +239,7 @@ class _Looked:
         """What is not needed once the pair in force is proven."""
         pairs, choice = self.there.pairs, self.choice
         is_proven = self.wanted.certificate is None or (not choice.step and pair_of(self.proven) == pairs.current)
-        if not is_proven or not state(self.there) == self.proven:
+        if not is_proven or state(self.there) != self.proven:
             return ()
         needed = {pairs.current, pairs.second, pairs.next, choice.sha256}
         unneeded = tuple(sorted(sha256 for sha256 in pairs.by_sha256 if sha256 not in needed))

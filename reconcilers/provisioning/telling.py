@@ -52,11 +52,11 @@ def changes(
 
 
 def _outputs(wanted: Provisioning, there: ProvisionedSeen) -> Iterator[tuple[str, str, str, str]]:
-    for index, output in enumerate(wanted.outputs):
+    for output in wanted.outputs:
         found = there.output(output.path)
         if not found.asked or found.asked != found.held:
-            old, new = (_THERE, _OTHER) if found.held else (_NONE, output.path)
-            yield f"outputs.{index}", old, new, "a file differs" if found.held else "a file is not there"
+            old, new = (_THERE, _OTHER) if found.held else (_NONE, _THERE)
+            yield "outputs", old, new, f"{output.path} differs" if found.held else f"{output.path} is not there"
 
 
 def short(sha256: str) -> str:

@@ -62,9 +62,6 @@ def provisioning(metadata: MetadataSpec, spec: ProvisioningSpec, flaws: Flaws) -
     if azure is not None and azure.is_registered and not (azure.shared_key or azure.group_key) and certificate is None:
         message = "a registration needs something to show: a certificate, or a symmetric key"
         flaws.append(Flaw(("azure", "dps"), message, "add `certificate`", lacks=("sharedKey", "groupKey")))
-    if certificate is not None and certificate.second and azure is not None and azure.is_registered:
-        message = "has no effect with `dps`, where an enrolment knows the certificate"
-        flaws.append(Flaw(("certificate", "second"), message, "leave it out", warning=True))
     paths = [each.path for each in found.outputs]
     for index, path in enumerate(paths):
         if path in paths[:index]:
@@ -74,19 +71,18 @@ def provisioning(metadata: MetadataSpec, spec: ProvisioningSpec, flaws: Flaws) -
 
 def notified(wanted: Provisioning) -> tuple[Reference, ...]:
     """The containers that begin anew after a change."""
-    each = [
-        Reference(f"outputs.{index}.notify", output.notify, is_need=False)
-        for index, output in enumerate(wanted.outputs)
-    ]
-    return (Reference("notify", wanted.notify, is_need=False), *each)
+    names = {name for output in wanted.outputs for name in output.notify}
+    return (
+        Reference("notify", wanted.notify, is_need=False),
+        Reference("outputs", tuple(sorted(names)), is_need=False),
+    )
 
 
 def claimed(wanted: Provisioning) -> tuple[Claim, ...]:
     """The folder and the paths of outputs, each of which belongs to one document. Those that cannot be are nobody's."""
-    at = [("folder", wanted.folder), *((f"outputs.{i}.path", each.path) for i, each in enumerate(wanted.outputs))]
-    return tuple(
-        Claim(key, path, is_whole=True) for key, path in at if path.startswith("/") and not any(path_flaws((), path))
-    )
+    at = [("folder", wanted.folder), *(("outputs", each.path) for each in wanted.outputs)]
+    sound = [(key, path) for key, path in at if path.startswith("/") and not any(path_flaws((), path))]
+    return tuple(Claim(key, path, is_whole=True) for key, path in sound)
 
 
 def _certificate(spec: CertificateSpec, flaws: Flaws) -> Certificate:
