@@ -1,4 +1,4 @@
-"""The one renderer for texts that are more than lines: the reference page of specs, a unit for systemd.
+"""The one renderer for texts that are more than lines: the reference page of specs, a unit for systemd, files of documents.
 
 Pure: a template's name and values in, text out. Templates lie in this package and are read by the package loader.
 Values may hold anything, and a template can neither change them nor reach beyond them (immutable sandbox). An unknown
@@ -7,11 +7,12 @@ name is an error, not an empty text. Output beyond a bound is an error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from evenkeel.specs.errors import Bug
+from evenkeel.specs.problem import nearest
 
 if TYPE_CHECKING:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -34,6 +35,29 @@ def render(template: str, values: Mapping[str, Any], most: int = MOST_CHARACTERS
     except TemplateError as error:
         raise Bug(f"template:{template}", f"cannot be rendered: {error}") from error
     return "".join(parts)
+
+
+def fill(text: str, values: Mapping[str, Any], names: Collection[str], most: int = MOST_CHARACTERS) -> str:
+    """A template of a document, filled with values. `names`: those that a template may have. Raises ValueError with the line of
+    the template and the reason, which has no value."""
+    from jinja2 import TemplateError, TemplateSyntaxError, meta
+
+    environment, made = _environment(), ""
+    try:
+        unknown = sorted(meta.find_undeclared_variables(environment.parse(text)) - set(names))
+        if unknown:
+            raise ValueError(f"there is no value `{unknown[0]}`; {nearest(unknown[0], names)}")
+        for part in environment.from_string(text).generate(dict(values)):
+            made += part
+            if len(made) > most:
+                raise ValueError(f"the template makes more than {most} characters")
+    except TemplateSyntaxError as error:
+        raise ValueError(f"line {error.lineno} of the template: {error.message}") from None
+    except TemplateError as error:
+        raise ValueError(f"the template cannot be filled: {error.message}") from None
+    except (TypeError, ArithmeticError, LookupError, AttributeError) as error:
+        raise ValueError(f"the template cannot be filled: {type(error).__name__}") from None
+    return made
 
 
 @cache

@@ -12,7 +12,8 @@ from evenkeel.specs.provisioning.pair import KeyKind, PairSeen, Subject
 
 
 class Pair(NamedTuple):
-    """A certificate, with the chain above it where there is one, and its private key: both PEM. No password protects the key."""
+    """A certificate, with the chain above it where there is one, and its private key: both PEM. No password protects the
+    key."""
 
     certificate: bytes
     key: bytes
@@ -79,9 +80,9 @@ class Hub(NamedTuple):
 
 
 class Cloud(Protocol):
-    """Azure, or a simulated one. Raises `Refused` when it says no, with its own words, and `Unavailable` or `TimedOut` when it is
-    away or still busy after the time limit of the call. A wish to be asked later (retry-after) is honoured within that limit.
-    No text has a secret."""
+    """Azure, or a simulated one. Raises `Refused` when it says no, with its own words, and `Unavailable` or `TimedOut` when
+    it is away or still busy after the time limit of the call. A wish to be asked later (retry-after) is honoured within that
+    limit. No text has a secret."""
 
     async def register(self, enrolment: Enrolment) -> Assignment:
         """Register, and poll until a final state."""

@@ -1,0 +1,33 @@
+"""The memory of provisioning: facts that no look can tell."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from msgspec import field
+
+from evenkeel.specs.memory import Memory
+from evenkeel.specs.provisioning.provisioning import Provisioning
+from evenkeel.specs.renewing import Renewal
+
+State = tuple[tuple[str, str], ...]
+"""What is in force for a document: its parts with their prints, in order (`reconcilers.provisioning.state`)."""
+
+
+class ProvisioningMemory(Memory, frozen=True):
+    """The facts of provisioning, by document, path, thumbprint or unit.
+
+    `placed`: paths of outputs that evenkeel has made, or is about to make, with their document. `provided`: documents whose
+    values were handed out. `tried`: by document the target that the cloud has let in before it was in force. `proven`: by
+    document the state in force with which the cloud has let the device in, or that needs no proof. `refused`: thumbprints of
+    pairs that the cloud did not let in although they were in force, with its words. `renewals`: units that have to hear of a
+    change."""
+
+    domain: ClassVar[str] = Provisioning.domain
+
+    placed: dict[str, str] = field(default_factory=dict)
+    provided: tuple[str, ...] = ()
+    tried: dict[str, str] = field(default_factory=dict)
+    proven: dict[str, State] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    renewals: dict[str, Renewal] = field(default_factory=dict)
