@@ -1,7 +1,7 @@
 """Files that are made of the values of an identity.
 
-A file that evenkeel did not make is replaced only where the document says so. It is kept before, and comes back when nobody asks for
-the file any more. The content may be secret: it is compared by prints, and shown to nobody.
+A file that evenkeel did not make is replaced only where the document says so. It is kept before, and comes back when nobody
+asks for the file any more. The content may be secret: it is compared by prints, and shown to nobody.
 """
 
 from __future__ import annotations
