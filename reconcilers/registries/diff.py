@@ -66,7 +66,7 @@ def _difference(
         is_new = not there.held and registry.name not in memory.admitted.values()
         verb = "create" if is_new else "update"
         return changed(found, verb=verb, why=", ".join(each.why for each in found.changes))
-    if memory.proven.get(registry.name) != there.asked or memory.admitted.get(registry.place) != registry.name:
+    if memory.proven.get(registry.name) != found.prints or memory.admitted.get(registry.place) != registry.name:
         return changed(found, why="nobody has logged in to it yet with what is in force")
     if found.withdraws:
         return changed(found, why=f"what it asked for at {', '.join(found.withdraws)} is still in force")

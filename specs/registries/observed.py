@@ -60,15 +60,14 @@ class RegistrySeen(Struct, frozen=True):
     @property
     def asked(self) -> Prints:
         """The prints that are asked for."""
-        return tuple((facet, self.facets[facet].asked) for facet in FACETS if self._of(facet).asked)
+        return tuple(
+            (facet, its.asked) for facet in FACETS if (its := self.facets.get(facet)) is not None and its.asked
+        )
 
     @property
     def held(self) -> Prints:
         """The prints in force that are evenkeel's."""
-        return tuple((facet, self.facets[facet].held) for facet in FACETS if self._of(facet).held)
-
-    def _of(self, facet: Facet) -> FacetSeen:
-        return self.facets.get(facet, FacetSeen())
+        return tuple((facet, its.held) for facet in FACETS if (its := self.facets.get(facet)) is not None and its.held)
 
 
 class RegistriesSeen(Struct, frozen=True):

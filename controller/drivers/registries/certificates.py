@@ -8,15 +8,16 @@ A certificate and its key have to change together, because engines refuse a pair
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from evenkeel.controller.drivers.registries.ours import Ours, Record
-from evenkeel.controller.drivers.registries.replacing import check_folder, put, remove
 from evenkeel.controller.drivers.registries.values import Values
 from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.replacing import Stamp, check_folder, put, remove, stamp
 
 _CA, _PAIR, _KEY = "evenkeel.crt", "evenkeel.cert", "evenkeel.key"
 _BETWEEN = b"\n# evenkeel: the key of the certificate above\n"
@@ -39,6 +40,12 @@ class Certificates:
     def __init__(self, folder: Path, record: Record) -> None:
         self._folder, self._record = folder, record
 
+    def stamps(self, place: str) -> tuple[Stamp | None, ...]:
+        """The stamps of the files that `of` reads; none for a place with a path."""
+        if "/" in place:
+            return ()
+        return tuple(stamp(f"{self._folder}/{place}/{name}") for name in (_CA, _PAIR, _KEY))
+
     def of(self, host: str) -> Trust:
         """Those of a host that are evenkeel's. Raises OSError."""
         folder = self._folder / host
@@ -52,7 +59,7 @@ class Certificates:
     def check(self, host: str) -> None:
         """Raises Refused when none can be put there for a host, and OSError."""
         check_folder(self._folder)
-        check_folder(self._folder / host)
+        check_folder(f"{self._folder}/{host}")
 
     def put(self, host: str, values: Values) -> None:
         """Put those of a host there, and no others of evenkeel's. Raises OSError and Refused."""
@@ -101,7 +108,7 @@ class Certificates:
         self._record.write(_with_folders(ours, [each for each in ours.folders if each not in gone]))
 
 
-def _with_folders(ours: Ours, folders: list[str]) -> Ours:
+def _with_folders(ours: Ours, folders: Sequence[str]) -> Ours:
     return replace(ours, folders=list(dict.fromkeys(folders)))
 
 

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evenkeel.controller.process.replacing import stamp
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.reading.sound import foreign_json
 
@@ -49,13 +50,21 @@ class Daemon:
         self.program = program
         self._socket = address.removeprefix("unix://")
         self._element = f"engine:{address}"
+        self._known: tuple[object, Process] | None = None
 
     def process(self) -> Process | None:
         """The process that listens at the socket; `None` when that is none of the engine's. Raises Unavailable when nobody
-        listens there."""
+        listens there. One that is known is not sought again while it lives and the socket is the same."""
+        now = stamp(self._socket)
+        if self._known is not None and self._known[0] == now and _started(self._known[1].pid) == self._known[1].started:
+            return self._known[1]
+        self._known = None
         with self._connected() as connected:
             peer, _, _ = struct.unpack("3i", connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-            return next((found for pid in self._candidates(peer) if (found := self._named(pid)) is not None), None)
+            found = next((each for pid in self._candidates(peer) if (each := self._named(pid)) is not None), None)
+        if found is not None and now is not None:
+            self._known = now, found
+        return found
 
     def own(self) -> Process:
         """The same. Raises Refused when there is none that can be told to read its files."""
@@ -141,10 +150,19 @@ class Daemon:
         place = Path(f"/proc/{pid}")
         with suppress(OSError, IndexError):
             if (place / "comm").read_text().rstrip("\n") == self.program[:15]:
-                started = (place / "stat").read_text().rpartition(")")[2].split()[19]
                 command = (place / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                return Process(pid, started, tuple(command[:-1]))
+                started = _started(pid)
+                return Process(pid, started, tuple(command[:-1])) if started else None
         return None
+
+
+def _started(pid: int) -> str:
+    """The moment at which a process began, "" for one that has ended (proc_pid_stat(5), fields 3 and 22)."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return ""
+    return words[19].decode() if words[0] not in (b"Z", b"X") else ""
 
 
 class _Connection(http.client.HTTPConnection):

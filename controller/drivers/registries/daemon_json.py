@@ -7,15 +7,15 @@ time: it is the former one again then.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from evenkeel.controller.drivers.registries.daemon import Daemon, Process
-from evenkeel.controller.drivers.registries.json_text import add_item, drop, drop_item, parsed
-from evenkeel.controller.drivers.registries.ours import Ours, Record
-from evenkeel.controller.drivers.registries.replacing import put_text, remove, stamp, text_of
+from evenkeel.controller.drivers.registries.json_text import add_item, drop_item, parsed
+from evenkeel.controller.drivers.registries.ours import Ours, Record, SharedFile
+from evenkeel.controller.process.replacing import stamp, text_of
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 from evenkeel.specs.errors import Refused, Unavailable
 
@@ -38,22 +38,21 @@ class DaemonFile:
         self._daemon, self._record, self._path = daemon, record, path
         self._known: tuple[object, Loaded] | None = None
 
-    def of(self, place: str) -> tuple[bool, tuple[str, ...]]:
-        """Whether a place is insecure, and its mirrors, as far as that is evenkeel's and in force. Raises OSError and
-        Unavailable."""
+    def of(self, places: Sequence[str]) -> dict[str, tuple[bool, tuple[str, ...]]]:
+        """By place: whether it is insecure, and its mirrors, as far as that is evenkeel's and in force; without places of which
+        nothing is. Raises OSError and Unavailable."""
         ours = self._record.read()
-        if place not in ours.insecure and place not in ours.mirrors:
-            return False, ()
+        asked = [place for place in places if place in ours.insecure or place in ours.mirrors]
+        if not asked:
+            return {}
         try:
             loaded = self._loaded()
         except Refused as error:
             raise Unavailable(error.element, error.message) from None
-        mirrors = tuple(each for each in ours.mirrors.get(place, ()) if each in loaded.mirrors)
-        added = set(ours.entries.get(MIRRORS, ()))
-        its = tuple(each for each in loaded.mirrors if each in mirrors and each in added)
-        if its != tuple(each for each in mirrors if each in added):
-            mirrors = tuple(each for each in loaded.mirrors if each in mirrors)
-        return place in ours.insecure and place in loaded.insecure, mirrors
+        return {
+            place: (place in ours.insecure and place in loaded.insecure, _mirrors(place, ours, loaded))
+            for place in asked
+        }
 
     def check(self, key: str) -> None:
         """Raises Refused when a list cannot be changed, OSError, and Unavailable when dockerd does not answer."""
@@ -75,18 +74,10 @@ class DaemonFile:
                 self.check(key)
         file = self._file(process)
         old = _sound_text(file)
-        new, after = _merged(old, after, file)
-        self._record.write(_either(before, after))
+        new, after = _merged(old or "", after)
         self._known = None
-        if new != (old or ""):
-            put_text(file, new, 0o644)
-        try:
-            self._load(process, new, before, after)
-        except (Refused, Unavailable):
-            if new != (old or ""):
-                _put_back(file, old)
-            raise
-        self._tidy(file, new, after)
+        shared = SharedFile(file, self._record, (INSECURE, MIRRORS), 0o644)
+        shared.change(old, new, after, lambda: self._load(process, new, before, after))
 
     def _load(self, process: Process, text: str, before: Ours, after: Ours) -> None:
         """Let dockerd go by the file, unless it does."""
@@ -100,20 +91,6 @@ class DaemonFile:
 
         if not is_loaded():
             self._daemon.reload(process, is_loaded, self._file(process))
-
-    def _tidy(self, file: Path, text: str, ours: Ours) -> None:
-        """Take away what evenkeel has made and nobody needs, and record what is left."""
-        made = list(ours.made)
-        for key in (INSECURE, MIRRORS):
-            if key in made and parsed(text).get(key, []) == []:
-                text = drop(text, (key,))
-                made.remove(key)
-        if str(file) in made and not parsed(text):
-            remove(file)
-            made.remove(str(file))
-        elif text != (text_of(file) or ""):
-            put_text(file, text, 0o644)
-        self._record.write(replace(ours, made=made))
 
     def _file(self, process: Process) -> Path:
         named = process.option("config-file")
@@ -156,13 +133,13 @@ def _asking(ours: Ours, place: str, *, insecure: bool, mirrors: Sequence[str]) -
     )
 
 
-def _wanted(ours: Ours, key: str) -> list[str]:
+def _wanted(ours: Ours, key: str) -> Sequence[str]:
     return ours.insecure if key == INSECURE else ours.mirrors.get(DEFAULT_REGISTRY, [])
 
 
-def _merged(old: str | None, ours: Ours, file: Path) -> tuple[str, Ours]:
+def _merged(text: str, ours: Ours) -> tuple[str, Ours]:
     """The text with all that is asked for in its lists, and nothing else of evenkeel's; and what of that is evenkeel's."""
-    text, entries, made = old or "", dict[str, list[str]](), list(ours.made)
+    entries = dict[str, list[str]]()
     for key in (INSECURE, MIRRORS):
         added, there = ours.entries.get(key, []), _list(text, key)
         theirs = {each.rstrip("/") for each in there if each not in added}
@@ -170,31 +147,20 @@ def _merged(old: str | None, ours: Ours, file: Path) -> tuple[str, Ours]:
         if mine != (present := [each for each in there if each in added]):
             for each in present:
                 text = drop_item(text, key, each)
-            if mine and key not in parsed(text):
-                made.append(key)
             for each in mine:
                 text = add_item(text, key, each)
         if mine:
             entries[key] = mine
-    if old is None and text:
-        made.append(str(file))
-    return text, replace(ours, entries=entries, made=list(dict.fromkeys(made)))
+    return text, replace(ours, entries=entries)
 
 
-def _either(one: Ours, other: Ours) -> Ours:
-    """The entries that may be evenkeel's while one becomes the other."""
-
-    def of_both(these: Mapping[str, list[str]], those: Mapping[str, list[str]]) -> dict[str, list[str]]:
-        keys = dict.fromkeys((*those, *these))
-        return {key: list(dict.fromkeys((*those.get(key, ()), *these.get(key, ())))) for key in keys}
-
-    return replace(
-        other,
-        insecure=sorted({*one.insecure, *other.insecure}),
-        mirrors=of_both(one.mirrors, other.mirrors),
-        entries=of_both(one.entries, other.entries),
-        made=list(dict.fromkeys((*one.made, *other.made))),
-    )
+def _mirrors(place: str, ours: Ours, loaded: Loaded) -> tuple[str, ...]:
+    """The mirrors that dockerd asks, of those that a place is to have: in the order of the document, but evenkeel's own are
+    among themselves as dockerd has them. Others have put theirs where they want them."""
+    there = [each for each in ours.mirrors.get(place, ()) if each in loaded.mirrors]
+    own = {each for each in there if each in ours.entries.get(MIRRORS, ())}
+    as_loaded = iter([each for each in loaded.mirrors if each in own])
+    return tuple(next(as_loaded) if each in own else each for each in there)
 
 
 def _sound_text(file: Path) -> str | None:
@@ -214,10 +180,3 @@ def _sound_text(file: Path) -> str | None:
 
 def _list(text: str, key: str) -> list[str]:
     return list(parsed(text).get(key, []))
-
-
-def _put_back(file: Path, old: str | None) -> None:
-    if old is None:
-        remove(file)
-    else:
-        put_text(file, old, 0o644)

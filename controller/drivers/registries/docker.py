@@ -7,22 +7,26 @@ disturbed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from evenkeel.controller.drivers.registries.certificates import Certificates
 from evenkeel.controller.drivers.registries.daemon import Daemon
 from evenkeel.controller.drivers.registries.daemon_json import INSECURE, MIRRORS, DaemonFile
-from evenkeel.controller.drivers.registries.lacks import lack, of_whole_hosts, reason
+from evenkeel.controller.drivers.registries.lacks import lack, of_whole_hosts, once, reason
 from evenkeel.controller.drivers.registries.ours import Record
+from evenkeel.controller.drivers.registries.recall import Recall
 from evenkeel.controller.drivers.registries.store import Store
 from evenkeel.controller.drivers.registries.values import Printer, Values
+from evenkeel.controller.process.replacing import stamp
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
-from evenkeel.specs.registries.observed import Facet
+from evenkeel.specs.registries.observed import Facet, Prints
 from evenkeel.specs.registries.registry import Registry
 
 CERTIFICATES = Path("/etc/docker/certs.d")
+_NOTHING: tuple[bool, tuple[str, ...]] = (False, ())
 
 
 class DockerConfiguration:
@@ -38,11 +42,23 @@ class DockerConfiguration:
         record = Record(folder / "docker.json")
         self._store, self._certificates = Store(folder), Certificates(certificates, record)
         self._daemon = DaemonFile(Daemon(address, "dockerd"), record, daemon_file)
+        self._recall = Recall()
 
     def in_force(self, places: Sequence[str], printer: Printer) -> Mapping[str, Mapping[Facet, str]]:
-        return {place: dict(printer.of(self._values(place))) for place in places}
+        loaded, found = self._daemon.of(places), dict[str, Mapping[Facet, str]]()
+        of_logins = stamp(self._store.file)
+        self._recall.only(places)
+        for place in places:
+            own, stamps = loaded.get(place, _NOTHING), (of_logins, *self._certificates.stamps(place))
+            read = partial(self._prints, printer, place, own)
+            found[place] = dict(self._recall.prints(place, own, stamps, read))
+        return found
 
-    def lacks(self, registry: Registry) -> Mapping[Facet, str]:
+    def lacks(self, registries: Sequence[Registry]) -> Mapping[str, Mapping[Facet, str]]:
+        check = once(self._daemon.check)
+        return {each.name: self._lacks(each, check) for each in registries}
+
+    def _lacks(self, registry: Registry, check: Callable[[str], None]) -> Mapping[Facet, str]:
         place, found = registry.place, dict[Facet, str]()
         is_whole, is_hub = "/" not in place, registry.host == DEFAULT_REGISTRY
         if registry.ca or registry.certificate:
@@ -58,7 +74,7 @@ class DockerConfiguration:
                     raise lack(place, "Docker Hub is never insecure; leave `insecure` out")
                 if not is_whole:
                     raise lack(place, of_whole_hosts("insecure registries", registry, "insecure"))
-                self._daemon.check(INSECURE)
+                check(INSECURE)
         if registry.mirrors:
             with reason(found, "mirrors"):
                 if place != DEFAULT_REGISTRY:
@@ -66,7 +82,7 @@ class DockerConfiguration:
                     raise lack(place, f"{why}, and take images from the mirror by its own name")
                 if pathed := [each for each in registry.mirrors if urlsplit(each).path.strip("/")]:
                     raise lack(place, f"Docker takes no mirror with a path, as {pathed[0]}; leave the path out")
-                self._daemon.check(MIRRORS)
+                check(MIRRORS)
         return found
 
     def admit(self, registry: Registry, values: Values, printer: Printer) -> None:
@@ -83,11 +99,12 @@ class DockerConfiguration:
             self._certificates.put(place, Values())
 
     def values(self, registry: Registry) -> Values:
-        return self._values(registry.place)
+        place = registry.place
+        return self._values(place, self._daemon.of([place]).get(place, _NOTHING))
 
-    def _values(self, place: str) -> Values:
+    def _prints(self, printer: Printer, place: str, own: tuple[bool, tuple[str, ...]]) -> Prints:
+        return printer.of(self._values(place, own))
+
+    def _values(self, place: str, own: tuple[bool, tuple[str, ...]]) -> Values:
         login = self._store.login(place)
-        if "/" in place:
-            return Values(*login)
-        insecure, mirrors = self._daemon.of(place)
-        return Values(*login, *self._certificates.of(place), insecure, mirrors)
+        return Values(*login) if "/" in place else Values(*login, *self._certificates.of(place), *own)

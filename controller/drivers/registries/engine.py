@@ -16,6 +16,7 @@ from typing import TypeVar
 from evenkeel.controller.drivers.registries.ports import Access, Configuration
 from evenkeel.controller.drivers.registries.recall import Recall
 from evenkeel.controller.drivers.registries.values import Missing, Printer, Values, sources_of, values_of
+from evenkeel.controller.process.replacing import stamp
 from evenkeel.controller.process.watch import Watch
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
@@ -62,13 +63,16 @@ class RegistriesEngine:
     def _look(self, look: RegistriesLook) -> RegistriesSeen:
         places = tuple(dict.fromkeys((*(each.place for each in look.registries), *look.places)))
         held = self.configuration.in_force(places, self._printer) if places else {}
-        self._watch.of(tuple(sorted({path for each in look.registries for path in sources_of(each)})))
+        sources = {each.name: sources_of(each) for each in look.registries}
+        self._watch.of(tuple(sorted({path for each in sources.values() for path in each})))
         self._recall.only(each.name for each in look.registries)
-        seen = []
+        lacks_of, seen = self.configuration.lacks(look.registries), []
         for registry in look.registries:
-            lacks, asked = dict(self.configuration.lacks(registry)), dict[Facet, str]()
+            lacks, asked = lacks_of[registry.name], dict[Facet, str]()
             try:
-                asked = dict(self._recall.prints(registry, partial(self._prints, registry)))
+                files = (*sources[registry.name], *([registry.config] if registry.config else ()))
+                read = partial(self._prints, registry)
+                asked = dict(self._recall.prints(registry.name, registry, tuple(map(stamp, files)), read))
             except Missing as missing:
                 lacks = {missing.facet: missing.why}
             here = held.get(registry.place, {})

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
 
 from evenkeel.specs.errors import Refused
 from evenkeel.specs.registries.observed import Facet
 from evenkeel.specs.registries.registry import Registry
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
 def lack(place: str, why: str) -> Refused:
@@ -28,3 +32,23 @@ def reason(found: dict[Facet, str], facet: Facet) -> Iterator[None]:
         yield
     except Refused as error:
         found[facet] = error.message
+
+
+def once(work: Callable[Given, Result]) -> Callable[Given, Result]:
+    """The same function, carried out once for the same arguments: its result, or its refusal, counts from then on. One look
+    at twenty registries reads a file that they share once."""
+    results, refusals = dict[object, Result](), dict[object, Refused]()
+
+    def remembered(*given: Given.args, **named: Given.kwargs) -> Result:
+        key = given, tuple(named.items())
+        if key in refusals:
+            raise Refused(refusals[key].element, refusals[key].message)
+        if key not in results:
+            try:
+                results[key] = work(*given, **named)
+            except Refused as error:
+                refusals[key] = error
+                raise
+        return results[key]
+
+    return remembered

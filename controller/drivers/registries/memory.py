@@ -59,8 +59,8 @@ class MemoryRegistries:
     def in_force(self, places: Sequence[str], printer: Printer) -> Mapping[str, Mapping[Facet, str]]:
         return {place: self.world.held[place] for place in places if place in self.world.held}
 
-    def lacks(self, registry: Registry) -> Mapping[Facet, str]:
-        return {}
+    def lacks(self, registries: Sequence[Registry]) -> Mapping[str, Mapping[Facet, str]]:
+        return {each.name: {} for each in registries}
 
     def admit(self, registry: Registry, values: Values, printer: Printer) -> None:
         self._put({**self.world.held, registry.place: dict(printer.of(values))})

@@ -7,31 +7,31 @@ that is not there, and nothing of evenkeel's is there that is not recorded.
 from __future__ import annotations
 
 import json
-from copy import deepcopy
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from evenkeel.controller.drivers.registries.json_text import parsed
-from evenkeel.controller.drivers.registries.replacing import stamp, sweep
+from evenkeel.controller.drivers.registries.json_text import drop, parsed
 from evenkeel.controller.drivers.registries.store import close_folder
 from evenkeel.controller.process.atomic import write_atomically
-from evenkeel.specs.errors import Unavailable
+from evenkeel.controller.process.replacing import put_text, remove, stamp, sweep
+from evenkeel.specs.errors import Refused, Unavailable
 
 
-@dataclass
+@dataclass(frozen=True)
 class Ours:
     """`folders`: folders that evenkeel has made. `places`: those of which something may be in a file that is evenkeel's alone,
     or was, when the engine has read it last. `insecure`: places that evenkeel has put among the insecure ones; `mirrors`:
     by place, the mirrors. `entries`: by key of a file of others, the elements that evenkeel has added to its list, or, with
     a secret, the values that it may have there. `made`: the keys, and the files, that evenkeel has made."""
 
-    folders: list[str] = field(default_factory=list)
-    places: list[str] = field(default_factory=list)
-    insecure: list[str] = field(default_factory=list)
-    mirrors: dict[str, list[str]] = field(default_factory=dict)
-    entries: dict[str, list[str]] = field(default_factory=dict)
-    made: list[str] = field(default_factory=list)
+    folders: Sequence[str] = field(default_factory=list)
+    places: Sequence[str] = field(default_factory=list)
+    insecure: Sequence[str] = field(default_factory=list)
+    mirrors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    entries: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    made: Sequence[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return "Ours(…)"
@@ -41,36 +41,93 @@ class Record:
     """The record in a file below the store's folder."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self.file = file
         self._known: tuple[object, Ours] = (None, Ours())
 
     def read(self) -> Ours:
         """The recorded entries. Raises OSError, and Unavailable when it is damaged."""
-        now = stamp(self._file)
+        now = stamp(self.file)
         if now is None or self._known[0] != now:
             self._known = now, self._parsed()
-        return deepcopy(self._known[1])
+        return self._known[1]
 
     def _parsed(self) -> Ours:
         try:
-            found = parsed(self._file.read_text(encoding="utf-8"))
+            found = parsed(self.file.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return Ours()
         except ValueError:
             found = {"?": 0}
         if not all(_is_sound(name, found[name]) for name in found):
             why = (
-                f"{self._file} is damaged, and nobody can tell what evenkeel has put into the engine's files; remove it"
+                f"{self.file} is damaged, and nobody can tell what evenkeel has put into the engine's files; remove it"
             )
-            raise Unavailable(f"file:{self._file}", f"{why}, and what evenkeel has put there counts as that of others")
+            raise Unavailable(f"file:{self.file}", f"{why}, and what evenkeel has put there counts as that of others")
         return Ours(**found)
 
     def write(self, ours: Ours) -> None:
         """Record it, unless it is recorded. Raises OSError."""
         if self.read() != ours:
-            close_folder(self._file.parent)
-            sweep(self._file)
-            write_atomically(self._file, json.dumps(asdict(ours), indent=1).encode(), 0o600)
+            close_folder(self.file.parent)
+            sweep(self.file)
+            write_atomically(self.file, json.dumps(asdict(ours), indent=1).encode(), 0o600)
+
+
+class SharedFile:
+    """A JSON file of others in which evenkeel has entries at some of `keys`. `mode`: of a file that is not there yet."""
+
+    def __init__(self, file: Path, record: Record, keys: Sequence[str], mode: int) -> None:
+        self._file, self._record, self._keys, self._mode = file, record, keys, mode
+
+    def change(self, old: str | None, new: str, after: Ours, load: Callable[[], None] | None = None) -> None:
+        """Replace a text, `None` for no file, by a `new` one, which has the entries `after`. A key, or a file, that evenkeel
+        has made goes once it is empty, and not before the engine goes by the new text, for which `load` waits. When `load`
+        raises Refused or Unavailable, the former text comes back. Raises OSError, Refused and Unavailable."""
+        before, file = self._record.read(), str(self._file)
+        made = [*before.made, *(key for key in self._keys if key in parsed(new) and key not in parsed(old or ""))]
+        made += [file] if old is None and new else []
+        self._record.write(_either(before, replace(after, made=made)))
+        if load is not None:
+            self._write(old, new)
+            try:
+                load()
+            except (Refused, Unavailable):
+                self._write(new, old)
+                raise
+            old = new or old
+        text: str | None = new
+        for key in (each for each in self._keys if each in made and parsed(new).get(each) in ([], {})):
+            text = drop(text or "", (key,))
+        left = [each for each in made if each not in self._keys or each in parsed(text or "")]
+        if file in left and not parsed(text or ""):
+            text = None
+            left.remove(file)
+        self._write(old, text)
+        self._record.write(replace(after, made=list(dict.fromkeys(left))))
+
+    def _write(self, old: str | None, new: str | None) -> None:
+        if new is None:
+            remove(self._file)
+        elif new != (old or ""):
+            if not self._mode & 0o077 and not self._file.parent.exists():
+                close_folder(self._file.parent)
+            put_text(self._file, new, self._mode)
+
+
+def _either(one: Ours, other: Ours) -> Ours:
+    """The entries that may be evenkeel's while one becomes the other."""
+
+    def of_both(these: Mapping[str, Sequence[str]], those: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+        keys = dict.fromkeys((*those, *these))
+        return {key: list(dict.fromkeys((*those.get(key, ()), *these.get(key, ())))) for key in keys}
+
+    return replace(
+        other,
+        insecure=sorted({*one.insecure, *other.insecure}),
+        mirrors=of_both(one.mirrors, other.mirrors),
+        entries=of_both(one.entries, other.entries),
+        made=list(dict.fromkeys((*one.made, *other.made))),
+    )
 
 
 _NAMES = {each.name for each in fields(Ours)}

@@ -7,18 +7,21 @@ Podman looks for them at each pull. Insecure places and mirrors are in a file of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from evenkeel.controller.drivers.registries.certificates import Certificates
+from evenkeel.controller.drivers.registries.certificates import Certificates, Trust
 from evenkeel.controller.drivers.registries.daemon import Daemon
-from evenkeel.controller.drivers.registries.lacks import lack, of_whole_hosts, reason
+from evenkeel.controller.drivers.registries.lacks import lack, of_whole_hosts, once, reason
 from evenkeel.controller.drivers.registries.ours import Record
 from evenkeel.controller.drivers.registries.podman_auth import AuthFile
 from evenkeel.controller.drivers.registries.podman_conf import ConfFile, Entry
+from evenkeel.controller.drivers.registries.recall import Recall
 from evenkeel.controller.drivers.registries.store import Login, Store
 from evenkeel.controller.drivers.registries.values import Printer, Values
-from evenkeel.specs.registries.observed import Facet
+from evenkeel.controller.process.replacing import stamp
+from evenkeel.specs.registries.observed import Facet, Prints
 from evenkeel.specs.registries.registry import Registry
 
 _HALF = Login(reference="half of it is in force")
@@ -44,24 +47,37 @@ class PodmanConfiguration:
         self._store, self._certificates = Store(folder), Certificates(places.certificates, record)
         self._auth = AuthFile(places.auth_file, record)
         self._conf = ConfFile(Daemon(address, "podman"), record, places.drop_ins)
+        self._of_logins = self._store.file, places.auth_file, record.file
+        self._recall = Recall()
 
     def in_force(self, places: Sequence[str], printer: Printer) -> Mapping[str, Mapping[Facet, str]]:
-        return {place: dict(printer.of(self._values(place))) for place in places}
+        loaded, found = self._conf.of(places), dict[str, Mapping[Facet, str]]()
+        of_logins = tuple(map(stamp, self._of_logins))
+        self._recall.only(places)
+        for place in places:
+            own, stamps = loaded.get(place, Entry()), (*of_logins, *self._certificates.stamps(place))
+            read = partial(self._prints, printer, place, own)
+            found[place] = dict(self._recall.prints(place, own, stamps, read))
+        return found
 
-    def lacks(self, registry: Registry) -> Mapping[Facet, str]:
-        place, found = registry.place, dict[Facet, str]()
-        if registry.has_credentials:
-            with reason(found, "credentials"):
-                self._auth.check(place)
-        if registry.ca or registry.certificate:
-            with reason(found, "trust"):
-                if "/" in place:
-                    raise lack(place, of_whole_hosts("certificates", registry, "tls"))
-                self._certificates.check(place)
-        asked: dict[Facet, bool] = {"insecure": registry.insecure, "mirrors": bool(registry.mirrors)}
-        for facet in (each for each in asked if asked[each]):
-            with reason(found, facet):
-                self._conf.check(place)
+    def lacks(self, registries: Sequence[Registry]) -> Mapping[str, Mapping[Facet, str]]:
+        logins, entries = once(self._auth.theirs), once(self._conf.theirs)
+        found = dict[str, Mapping[Facet, str]]()
+        for registry in registries:
+            place, its = registry.place, dict[Facet, str]()
+            found[registry.name] = its
+            if registry.has_credentials:
+                with reason(its, "credentials"):
+                    self._auth.check(place, logins())
+            if registry.ca or registry.certificate:
+                with reason(its, "trust"):
+                    if "/" in place:
+                        raise lack(place, of_whole_hosts("certificates", registry, "tls"))
+                    self._certificates.check(place)
+            asked: dict[Facet, bool] = {"insecure": registry.insecure, "mirrors": bool(registry.mirrors)}
+            for facet in (each for each in asked if asked[each]):
+                with reason(its, facet):
+                    self._conf.check(place, entries())
         return found
 
     def admit(self, registry: Registry, values: Values, printer: Printer) -> None:
@@ -78,11 +94,14 @@ class PodmanConfiguration:
         self._store.put(place, values)
 
     def values(self, registry: Registry) -> Values:
-        return self._values(registry.place)
+        place = registry.place
+        return self._values(place, self._conf.of([place]).get(place, Entry()))
 
-    def _values(self, place: str) -> Values:
+    def _prints(self, printer: Printer, place: str, own: Entry) -> Prints:
+        return printer.of(self._values(place, own))
+
+    def _values(self, place: str, own: Entry) -> Values:
         login = self._store.login(place)
         if not self._auth.has(place, login):
             login = _HALF
-        trust = self._certificates.of(place) if "/" not in place else ()
-        return Values(*login, *(trust or (b"", b"", b"")), *self._conf.of(place))
+        return Values(*login, *(self._certificates.of(place) if "/" not in place else Trust()), *own)

@@ -6,14 +6,15 @@ Credentials in a file of somebody cannot be expressed there; evenkeel's own pull
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from evenkeel.controller.drivers.registries.json_text import drop, parsed, put
-from evenkeel.controller.drivers.registries.ours import Record
-from evenkeel.controller.drivers.registries.replacing import put_text, remove, text_of
-from evenkeel.controller.drivers.registries.store import Login, close_folder, encoded
+from evenkeel.controller.drivers.registries.ours import Record, SharedFile
+from evenkeel.controller.drivers.registries.store import Login, encoded
+from evenkeel.controller.process.replacing import text_of
 from evenkeel.specs.errors import Refused
 
 _AUTHS, _HELPERS = "auths", "credHelpers"
@@ -26,6 +27,7 @@ class AuthFile:
 
     def __init__(self, file: Path, record: Record) -> None:
         self._file, self._record = file, record
+        self._shared = SharedFile(file, record, (_AUTHS, _HELPERS), 0o600)
 
     def has(self, place: str, login: Login) -> bool:
         """Whether the entries of evenkeel's for a place are those of these credentials. A file that nobody can read has none.
@@ -40,11 +42,16 @@ class AuthFile:
             for spot in _spots(place)
         )
 
-    def check(self, place: str) -> None:
-        """Raises Refused when the entries of a place cannot be changed, and OSError."""
+    def theirs(self) -> frozenset[Spot]:
+        """The entries of others. Raises Refused when the file cannot be changed, and OSError."""
         content, ours = _content(text_of(self._file), self._file), self._record.read().entries
+        spots = {(section, key) for section in (_AUTHS, _HELPERS) for key in content.get(section, ())}
+        return frozenset(spot for spot in spots if not _is_ours(content, spot, ours))
+
+    def check(self, place: str, theirs: Collection[Spot]) -> None:
+        """Raises Refused when others have an entry for a place."""
         for spot in _spots(place):
-            if _value(content, spot) is not None and not _is_ours(content, spot, ours):
+            if spot in theirs:
                 why = f"{self._file} has an entry for {spot[1]} in `{spot[0]}` that evenkeel has not written"
                 remedy = f"`podman logout {spot[1]}` takes it away" if spot[0] == _AUTHS else "remove it"
                 raise Refused(f"file:{self._file}", f"{why}; {remedy}")
@@ -57,37 +64,18 @@ class AuthFile:
         if not wanted and not known:
             return
         if wanted:
-            self.check(place)
+            self.check(place, self.theirs())
         old = text_of(self._file)
-        content, text, made = _content(old, self._file), old or "", list(ours.made)
+        content, text = _content(old, self._file), old or ""
         for spot in known:
             if spot not in wanted and _is_ours(content, spot, ours.entries):
                 text = drop(text, spot)
         for spot, value in wanted.items():
-            made += [] if spot[0] in content else [spot[0]]
             if _value(content, spot) != value:
                 text = put(text, spot, _form(spot, value))
-        if old is None and text:
-            made.append(str(self._file))
         others = {key: each for key, each in ours.entries.items() if key not in map(" ".join, _spots(place))}
-        after = {**others, **{" ".join(spot): [value] for spot, value in wanted.items()}}
-        either = {
-            key: list(dict.fromkeys((*ours.entries.get(key, ()), *after.get(key, ()))))
-            for key in {**ours.entries, **after}
-        }
-        self._record.write(replace(ours, entries=either, made=list(dict.fromkeys(made))))
-        for key in (_AUTHS, _HELPERS):
-            if key in made and parsed(text).get(key) == {}:
-                text = drop(text, (key,))
-        made = [key for key in made if key not in (_AUTHS, _HELPERS) or key in parsed(text)]
-        if str(self._file) in made and not parsed(text):
-            remove(self._file)
-            made.remove(str(self._file))
-        elif text != (old or ""):
-            if not self._file.parent.exists():
-                close_folder(self._file.parent)
-            put_text(self._file, text, 0o600)
-        self._record.write(replace(ours, entries=after, made=list(dict.fromkeys(made))))
+        entries = {**others, **{" ".join(spot): [value] for spot, value in wanted.items()}}
+        self._shared.change(old, text, replace(ours, entries=entries))
 
 
 def _entries(place: str, login: Login) -> dict[Spot, str]:
@@ -114,7 +102,7 @@ def _value(content: dict[str, Any], spot: Spot) -> str | None:
     return found if found is None or isinstance(found, str) else ""
 
 
-def _is_ours(content: dict[str, Any], spot: Spot, ours: dict[str, list[str]]) -> bool:
+def _is_ours(content: dict[str, Any], spot: Spot, ours: Mapping[str, Sequence[str]]) -> bool:
     return _value(content, spot) in ours.get(" ".join(spot), ())
 
 

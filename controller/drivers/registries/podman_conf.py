@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from evenkeel.controller.drivers.registries.daemon import Daemon, Process
 from evenkeel.controller.drivers.registries.ours import Record
-from evenkeel.controller.drivers.registries.replacing import put_text, remove, stamp, text_of
+from evenkeel.controller.process.replacing import put_text, remove, stamp, text_of
 from evenkeel.specs.errors import Refused, Unavailable
 
 NAME = "50-evenkeel.conf"
@@ -37,25 +37,36 @@ class ConfFile:
         self._daemon, self._record, self._folder = daemon, record, folder
         self._file = folder / NAME
         self._known: tuple[object, Mapping[str, Entry]] | None = None
+        self._of_others: tuple[object, Mapping[str, Path]] | None = None
 
-    def of(self, place: str) -> Entry:
-        """Evenkeel's values in force for a place. Raises OSError and Unavailable."""
-        if place not in self._record.read().places:
-            return Entry()
+    def of(self, places: Sequence[str]) -> Mapping[str, Entry]:
+        """By place, evenkeel's values in force; without places that evenkeel has not put there. Raises OSError and
+        Unavailable."""
+        known = self._record.read().places
+        asked = [place for place in places if place in known]
+        if not asked:
+            return {}
         try:
-            return self._loaded().get(place, Entry())
+            loaded = self._loaded()
         except Refused as error:
             raise Unavailable(error.element, error.message) from None
+        return {place: loaded[place] for place in asked if place in loaded}
 
-    def check(self, place: str) -> None:
-        """Raises Refused when nothing can be put in force for a place, OSError, and Unavailable."""
-        self._daemon.own()
+    def theirs(self) -> Mapping[str, Path]:
+        """The places for which others have entries, with their files. Raises Refused when nothing can be put in force, OSError,
+        and Unavailable."""
+        now = self._now()
         text_of(self._file)
-        for file in self._others():
-            for each in _tables(file):
-                if place in (each.get("prefix"), each.get("location")):
-                    why = f"{file} has an entry for {place}, which evenkeel's would take the place of"
-                    raise Refused(f"file:{file}", f"{why}; remove it, or leave `insecure` and `mirrors` out")
+        if self._of_others is None or self._of_others[0] != now:
+            found = {place: file for file in self._others() for each in _tables(file) for place in _names(each)}
+            self._of_others = now, found
+        return self._of_others[1]
+
+    def check(self, place: str, theirs: Mapping[str, Path]) -> None:
+        """Raises Refused when others have an entry for a place."""
+        if place in theirs:
+            why = f"{theirs[place]} has an entry for {place}, which evenkeel's would take the place of"
+            raise Refused(f"file:{theirs[place]}", f"{why}; remove it, or leave `insecure` and `mirrors` out")
 
     def put(self, place: str, entry: Entry) -> None:
         """Put this in force for a place, and nothing else of evenkeel's. Raises OSError, Refused and Unavailable."""
@@ -65,7 +76,7 @@ class ConfFile:
         if before == after and place not in ours.places:
             return
         if any(entry):
-            self.check(place)
+            self.check(place, self.theirs())
         process = self._daemon.own()
         self._record.write(replace(ours, places=sorted({*before, *after, *ours.places})))
         if before != after:
@@ -85,12 +96,12 @@ class ConfFile:
 
     def _load(self, process: Process, before: set[str], after: Mapping[str, Entry], *, is_new: bool) -> None:
         """Let Podman go by the file. An answer about itself takes it long; so it is not asked before a change."""
-        theirs = {place for file in self._others() for each in _tables(file) for place in _names(each)}
+        theirs = self.theirs()
 
         def is_loaded() -> bool:
             found = _told(self._daemon)
             self._known = self._now(), found
-            gone = before - set(after) - theirs
+            gone = before - set(after) - set(theirs)
             return all(found.get(place) == entry for place, entry in after.items()) and not gone & set(found)
 
         if is_new or not is_loaded():

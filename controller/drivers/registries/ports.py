@@ -31,9 +31,9 @@ class Configuration(Protocol):
         the engine does not answer."""
         ...
 
-    def lacks(self, registry: Registry) -> Mapping[Facet, str]:
-        """The facets that cannot be put in force for this registry now, with the reasons, as sentences: the engine cannot
-        do it, or a file of others is in the way."""
+    def lacks(self, registries: Sequence[Registry]) -> Mapping[str, Mapping[Facet, str]]:
+        """By name of a registry: the facets that cannot be put in force for it now, with the reasons, as sentences: the engine
+        cannot do it, or a file of others is in the way. Raises OSError and Unavailable."""
         ...
 
     def admit(self, registry: Registry, values: Values, printer: Printer) -> None:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evenkeel.controller.drivers.registries.json_text import parsed
-from evenkeel.controller.drivers.registries.replacing import stamp, sweep
 from evenkeel.controller.drivers.registries.values import Values
 from evenkeel.controller.process.atomic import write_atomically
+from evenkeel.controller.process.replacing import sweep
 from evenkeel.specs.registries.registry import docker_key
 
 AUTH = "auth.json"
@@ -37,20 +37,18 @@ class Store:
     """The copies below a folder, which belongs to evenkeel."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._file = folder / AUTH
-        self._known: tuple[object, dict[str, str], dict[str, str]] = (None, {}, {})
+        self.folder, self.file = folder, folder / AUTH
 
     def login(self, place: str) -> Login:
         """The credentials of a place, empty ones when there are none. Raises OSError."""
-        auths, references = self._read()
+        auths, references = self._parsed()
         if place in references:
             return Login(reference=references[place])
         return decoded(auths.get(docker_key(place), ""))
 
     def put(self, place: str, values: Values) -> None:
         """Keep the credentials of a place, and no others for it. Raises OSError."""
-        auths, references = self._read()
+        auths, references = self._parsed()
         old = dict(auths), dict(references)
         auths.pop(docker_key(place), None)
         references.pop(place, None)
@@ -61,19 +59,12 @@ class Store:
         if (auths, references) != old:
             content = {"auths": {key: {"auth": auth} for key, auth in auths.items()}, "references": references}
             close_folder(self.folder)
-            sweep(self._file)
-            write_atomically(self._file, json.dumps(content, indent=1).encode(), 0o600)
-
-    def _read(self) -> tuple[dict[str, str], dict[str, str]]:
-        """The entries. Each look at twenty registries needs them twenty times."""
-        now = stamp(self._file)
-        if now is None or self._known[0] != now:
-            self._known = now, *self._parsed()
-        return dict(self._known[1]), dict(self._known[2])
+            sweep(self.file)
+            write_atomically(self.file, json.dumps(content, indent=1).encode(), 0o600)
 
     def _parsed(self) -> tuple[dict[str, str], dict[str, str]]:
         try:
-            found = parsed(self._file.read_text(encoding="utf-8", errors="replace"))
+            found = parsed(self.file.read_text(encoding="utf-8", errors="replace"))
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return {}, {}
         auths, references = found.get("auths"), found.get("references")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -70,6 +70,10 @@ def podman(folder: Path) -> Configuration:
     return PodmanConfiguration(folder / "state", f"unix://{folder}/engine.sock", places)
 
 
+def lacks(configuration: Configuration, registry: Registry) -> Mapping[Facet, str]:
+    return configuration.lacks([registry])[registry.name]
+
+
 def test_the_process_of_a_real_engine(clean_dockerd: Dockerd) -> None:
     found = Daemon(clean_dockerd.address, "dockerd").process()
     assert found is not None
@@ -106,17 +110,20 @@ def test_no_signal_goes_to_a_process_that_has_ended(tmp_path: Path, start: Start
     real.communicate(b"\n", timeout=60)
     with pytest.raises(Unavailable, match="dockerd has ended meanwhile"):
         engine.reload(found, lambda: False, tmp_path)
+    assert engine.process() is None, "one that was found before is looked at again"
+    another = start("dockerd")
+    assert engine.own().pid == another.pid
 
 
 @pytest.mark.usefixtures("listening")
 def test_an_engine_elsewhere_is_told_and_credentials_need_none(tmp_path: Path) -> None:
     """As behind a socket that leads to another machine."""
     for configuration in (docker(tmp_path), podman(tmp_path)):
-        why = configuration.lacks(INSECURE)["insecure"]
+        why = lacks(configuration, INSECURE)["insecure"]
         assert f"is no {configuration.name.replace('docker', 'dockerd')} of this machine" in why
         assert "with its processes in sight" in why
         plain = Registry("plain", HOST, user="ci", password_file="/nowhere")
-        assert configuration.lacks(plain) == {}
+        assert lacks(configuration, plain) == {}
         printer, values = Printer(None), Values("ci", "secret")
         configuration.admit(plain, values, printer)
         assert dict(configuration.in_force([HOST], printer)[HOST]) == dict(printer.of(values))
@@ -127,7 +134,7 @@ def test_an_engine_elsewhere_is_told_and_credentials_need_none(tmp_path: Path) -
 def test_an_engine_that_is_away_is_no_fault_of_a_document(tmp_path: Path) -> None:
     for configuration in (docker(tmp_path), podman(tmp_path)):
         with pytest.raises(Unavailable, match="nobody listens at"):
-            configuration.lacks(INSECURE)
+            lacks(configuration, INSECURE)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +151,7 @@ def test_a_dockerd_that_would_not_start_again(
     """dockerd does not take the same by its command line and by its file."""
     start("dockerd", *arguments)
     configuration = docker(tmp_path, daemon_file)
-    assert why in configuration.lacks(INSECURE)["insecure"]
+    assert why in lacks(configuration, INSECURE)["insecure"]
     with pytest.raises(Refused, match="dockerd "):
         configuration.admit(INSECURE, Values(insecure=True), Printer(None))
     assert not (tmp_path / "daemon.json").exists()
@@ -170,7 +177,7 @@ def test_a_dockerd_that_would_not_start_again(
     ],
 )
 def test_what_docker_cannot_do(tmp_path: Path, registry: Registry, facet: Facet, why: str) -> None:
-    found = docker(tmp_path).lacks(registry)
+    found = lacks(docker(tmp_path), registry)
     assert why in found[facet]
     assert len(found) == 1
 
@@ -178,19 +185,19 @@ def test_what_docker_cannot_do(tmp_path: Path, registry: Registry, facet: Facet,
 def test_what_podman_cannot_do(tmp_path: Path, start: Start) -> None:
     start("podman")
     configuration = podman(tmp_path)
-    found = configuration.lacks(Registry("r", "quay.io/org", ca="/ca", insecure=True))
+    found = lacks(configuration, Registry("r", "quay.io/org", ca="/ca", insecure=True))
     assert list(found) == ["trust"]
     (tmp_path / "registries.conf.d").mkdir()
     for file in (tmp_path / "registries.conf", tmp_path / "registries.conf.d" / "90.conf"):
         file.write_text(f'[[registry]]\nlocation = "{HOST}"\nblocked = true\n')
-        assert f"{file} has an entry for {HOST}" in configuration.lacks(INSECURE)["insecure"]
+        assert f"{file} has an entry for {HOST}" in lacks(configuration, INSECURE)["insecure"]
         file.write_text("[[registry")
-        assert f"Podman cannot read {file}" in configuration.lacks(INSECURE)["insecure"]
+        assert f"Podman cannot read {file}" in lacks(configuration, INSECURE)["insecure"]
         file.unlink()
-    assert configuration.lacks(INSECURE) == {}
+    assert lacks(configuration, INSECURE) == {}
     (tmp_path / "auth.json").write_text(f'{{"auths": {{"{HOST}": {{"auth": "dGhlaXJz"}}}}}}')
     asked = Registry("r", HOST, user="ci", password_file="/nowhere")
-    assert f"`podman logout {HOST}` takes it away" in configuration.lacks(asked)["credentials"]
+    assert f"`podman logout {HOST}` takes it away" in lacks(configuration, asked)["credentials"]
     with pytest.raises(Refused, match="podman logout"):
         configuration.admit(asked, Values("ci", "secret"), Printer(None))
 

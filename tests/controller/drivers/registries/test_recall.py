@@ -10,8 +10,8 @@ import pytest
 
 from evenkeel.controller.drivers.registries import recall as under_test
 from evenkeel.controller.drivers.registries.recall import Recall
+from evenkeel.controller.process.replacing import stamp
 from evenkeel.specs.registries.observed import Prints
-from evenkeel.specs.registries.registry import Registry
 
 Look = Callable[[], str]
 
@@ -30,13 +30,13 @@ def reads() -> list[str]:
 @pytest.fixture
 def look(password: Path, reads: list[str]) -> Look:
     """The print of the password, which is the password here."""
-    recall, registry = Recall(), Registry("reg", "ghcr.io", user="ci", password_file=str(password))
+    recall = Recall()
 
     def read() -> Prints:
         reads.append(password.read_text())
         return (("credentials", reads[-1]),)
 
-    return lambda: recall.prints(registry, read)[0][1]
+    return lambda: recall.prints("reg", "key", (stamp(password),), read)[0][1]
 
 
 def test_of_a_quiet_file_the_first_reading_counts(
@@ -69,21 +69,22 @@ def test_a_change_is_seen(look: Look, password: Path, monkeypatch: pytest.Monkey
     assert look() == "two"
 
 
-def test_another_document_of_the_same_name_is_another_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_key_of_the_same_name_is_another_question(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(under_test, "_QUIET_NS", 0)
     recall = Recall()
-    assert recall.prints(Registry("reg", "ghcr.io"), lambda: ()) == ()
-    other = Registry("reg", "ghcr.io", insecure=True)
-    assert recall.prints(other, lambda: (("insecure", "x"),)) == (("insecure", "x"),)
+    there: Prints = (("insecure", "x"),)
+    assert recall.prints("reg", "one", (), lambda: ()) == ()
+    assert recall.prints("reg", "other", (), lambda: there) == there
     recall.only(["another"])
-    assert recall.prints(other, lambda: (("insecure", "y"),)) == (("insecure", "y"),)
+    assert recall.prints("reg", "other", (), lambda: ()) == ()
 
 
-def test_a_file_of_others_that_has_gone_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_comes_and_goes_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(under_test, "_QUIET_NS", 0)
     file, recall = tmp_path / "config.json", Recall()
+    there: Prints = (("credentials", "x"),)
+    assert recall.prints("reg", "", (stamp(file),), lambda: ()) == ()
     file.write_text("{}")
-    registry = Registry("reg", "ghcr.io", config=str(file))
-    assert recall.prints(registry, lambda: (("credentials", "x"),)) == (("credentials", "x"),)
+    assert recall.prints("reg", "", (stamp(file),), lambda: there) == there
     file.unlink()
-    assert recall.prints(registry, lambda: ()) == ()
+    assert recall.prints("reg", "", (stamp(file),), lambda: ()) == ()

@@ -1,0 +1,62 @@
+"""A look at what is in force reads no file of certificates or passwords again that is as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evenkeel.controller.drivers.registries import certificates, recall, store
+from evenkeel.controller.drivers.registries.docker import DockerConfiguration
+from evenkeel.controller.drivers.registries.podman import PodmanConfiguration, PodmanPlaces
+from evenkeel.controller.drivers.registries.ports import Configuration
+from evenkeel.controller.drivers.registries.values import Printer, Values
+from evenkeel.specs.registries.registry import Registry
+
+HOST = "registry.example:5000"
+VALUES = Values("ci", "secret", ca=b"-----BEGIN CERTIFICATE-----\none\n", certificate=b"shown\n", key=b"hidden\n")
+
+
+@pytest.fixture(params=["docker", "podman"])
+def configuration(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configuration:
+    """With a registry that has all but what an engine has to be told. No engine is there."""
+    monkeypatch.setattr(recall, "_QUIET_NS", 0)
+    folder, address = tmp_path / "state", f"unix://{tmp_path}/none"
+    places = PodmanPlaces(tmp_path / "certs.d", tmp_path / "auth.json", tmp_path / "registries.conf.d")
+    it: Configuration = (
+        DockerConfiguration(folder, address, places.certificates)
+        if request.param == "docker"
+        else PodmanConfiguration(folder, address, places)
+    )
+    it.admit(Registry("private", HOST), VALUES, Printer(None))
+    return it
+
+
+def test_nothing_is_read_again(configuration: Configuration, monkeypatch: pytest.MonkeyPatch) -> None:
+    printer = Printer(None)
+    before = dict(configuration.in_force([HOST], printer)[HOST])
+    assert before == dict(printer.of(VALUES))
+
+    def closed(*given: object) -> bytes:
+        raise PermissionError(13, "Permission denied", str(given[0]))
+
+    monkeypatch.setattr(certificates, "read_bounded", closed)
+    monkeypatch.setattr(store.Store, "login", closed)
+    assert configuration.in_force([HOST], printer)[HOST] == before
+
+
+@pytest.mark.parametrize("change", ["in place", "gone", "a link of others"])
+def test_a_change_by_others_is_seen(configuration: Configuration, tmp_path: Path, change: str) -> None:
+    printer, folder = Printer(None), tmp_path / "certs.d" / HOST
+    before = dict(configuration.in_force([HOST], printer)[HOST])
+    match change:
+        case "in place":
+            (folder / "evenkeel.crt").write_bytes(VALUES.ca.replace(b"one", b"two"))
+        case "gone":
+            (folder / "evenkeel.cert").unlink()
+        case _:
+            (folder / "evenkeel.key").unlink()
+            (folder / "evenkeel.key").symlink_to("theirs.key")
+    after = dict(configuration.in_force([HOST], printer)[HOST])
+    assert after["trust"] != before["trust"]
+    assert after["credentials"] == before["credentials"]
