@@ -45,12 +45,14 @@ class Maker(Protocol):
 
 class Access(NamedTuple):
     """What a device shows to a cloud: a pair, or a key that is shared with it (base64), or a token (`SharedAccessSignature …`).
-    `authorities`: PEM, for a server that the system's authorities do not know; b"" are these alone."""
+    `authorities`: PEM, for a server that the system's authorities do not know; b"" are these alone. `name`: the common name of
+    the pair's certificate, or "" where it is not known; a registration by another name is refused without asking anybody."""
 
     pair: Pair | None = None
     shared_key: str = ""
     token: str = ""
     authorities: bytes = b""
+    name: str = ""
 
     def __repr__(self) -> str:
         return "Access(…)"

@@ -1,0 +1,29 @@
+"""The parts of provisioning, on this host or on a simulated one. Loaded late, because few devices are asked for an identity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evenkeel.controller.dbus.bus import SystemBus
+    from evenkeel.controller.drivers.provisioning.engine import ProvisioningEngine
+    from evenkeel.specs.settings.settings import Settings
+
+
+def open_provisioning(settings: Settings, open_bus: Callable[[], SystemBus]) -> ProvisioningEngine:
+    """The driver that the settings name."""
+    state = Path(settings.state)
+    if settings.engine.kind == "memory":
+        from evenkeel.controller.drivers.provisioning.memory import memory_provisioning
+
+        return memory_provisioning(state)
+    from evenkeel.controller.dbus.units import HostUnits
+    from evenkeel.controller.drivers.provisioning.azure.cloud import AzureCloud
+    from evenkeel.controller.drivers.provisioning.engine import ProvisioningEngine
+    from evenkeel.controller.drivers.provisioning.host import Host
+    from evenkeel.controller.drivers.provisioning.maker import MakerApart
+    from evenkeel.controller.process.clock import system_now
+
+    return ProvisioningEngine(Host(), state, MakerApart(), AzureCloud(system_now), HostUnits(open_bus))
