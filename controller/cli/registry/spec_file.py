@@ -114,5 +114,3 @@ def _show(change: Change, secrets: Mapping[Path, bytes]) -> None:
         echo(f"{file}: the password ({'changes' if file.exists() else 'new'}, not shown)")
     for file in change.gone:
         echo(f"{file}: removed")
-
-
