@@ -163,8 +163,9 @@ class _Looked:
 
     @property
     def _waits(self) -> bool:
-        """Whether a refusal is not final, because nothing was ever let in."""
-        return not cloud_of(self.proven)
+        """Whether a refusal is not final: nothing was ever let in, or the pair alone is new, and somebody has yet to enter it."""
+        before, current = cloud_of(self.proven), target(self.there, self.there.pairs.current)
+        return not before or (self.choice.step == "switch" and current is not None and current.print == before)
 
     def _fetch(self) -> tuple[ProvisioningAction, ...]:
         """Everything up to a pair that was tried. Disturbs nothing."""
