@@ -22,12 +22,12 @@ class Subject(Struct, frozen=True):
 class PairSeen(Struct, frozen=True):
     """One pair as it was found.
 
-    `sha256` and `sha1`: the thumbprints of the certificate, as upper-case hex digits without colons; they name the pair. `name`:
-    its common name. `issuer`: that of the authority which has signed it, equal to `name` where it has signed itself.
+    `sha256` and `sha1`: the thumbprints of the certificate, as upper-case hex digits without colons; they name the pair.
+    `name`: its common name. `issuer`: that of the authority which has signed it, equal to `name` where it has signed itself.
     `starts_s`, `ends_s`: its validity, in seconds since the epoch. `key_kind`: the kind of the key, in words. `is_chain`: the
-    file has further certificates. `fault`: not "", the reason why the pair cannot be used, whatever the time is: the key is not
-    that of the certificate, the certificate is a published example, it does not allow to be shown by a client.
-    `remarks`: what is not as it should be and does no harm, such as a certificate of X.509 v1."""
+    file has further certificates. `fault`: not "", the reason why the pair cannot be used, whatever the time is: the key is
+    not that of the certificate, the certificate is a published example, it does not allow to be shown by a client. `remarks`:
+    what is not as it should be and does no harm, such as a certificate of X.509 v1."""
 
     sha256: str = ""
     sha1: str = ""
