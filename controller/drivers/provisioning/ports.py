@@ -12,7 +12,8 @@ from evenkeel.specs.provisioning.pair import KeyKind, PairSeen, Subject
 
 
 class Pair(NamedTuple):
-    """A certificate, with the chain above it where there is one, and its private key: both PEM. No password protects the key."""
+    """A certificate, with the chain above it where there is one, and its private key: both PEM. No password protects the
+    key."""
 
     certificate: bytes
     key: bytes
@@ -43,13 +44,16 @@ class Maker(Protocol):
 
 
 class Access(NamedTuple):
-    """What a device shows to a cloud: a pair, or a key that is shared with it (base64), or a token (`SharedAccessSignature …`).
-    `authorities`: PEM, for a server that the system's authorities do not know; b"" are these alone."""
+    """The proof that a device shows to a cloud: a pair, or a key that is shared with it (base64), or a token
+    (`SharedAccessSignature …`). `authorities`: PEM, for a server that the system's authorities do not know; b"" are these
+    alone. `name`: the common name of the pair's certificate, or "" where it is not known; a registration by another name is
+    refused without asking anybody."""
 
     pair: Pair | None = None
     shared_key: str = ""
     token: str = ""
     authorities: bytes = b""
+    name: str = ""
 
     def __repr__(self) -> str:
         return "Access(…)"
@@ -79,9 +83,9 @@ class Hub(NamedTuple):
 
 
 class Cloud(Protocol):
-    """Azure, or a simulated one. Raises `Refused` when it says no, with its own words, and `Unavailable` or `TimedOut` when it is
-    away or still busy after the time limit of the call. A wish to be asked later (retry-after) is honoured within that limit.
-    No text has a secret."""
+    """Azure, or a simulated one. Raises `Refused` when it says no, with its own words, and `Unavailable` or `TimedOut` when
+    it is away or still busy after the time limit of the call. A wish to be asked later (retry-after) is honoured within that
+    limit. No text has a secret."""
 
     async def register(self, enrolment: Enrolment) -> Assignment:
         """Register, and poll until a final state."""
