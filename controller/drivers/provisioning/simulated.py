@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from hashlib import sha1, sha256
 from typing import Any
 
@@ -14,10 +15,7 @@ _LAST_S = 4_000_000_000.0
 
 
 class SimulatedMaker:
-    """A `Maker` of made-up texts. Each key is numbered, so that no two pairs are alike."""
-
-    def __init__(self) -> None:
-        self._made = 0
+    """A `Maker` of made-up texts. No two keys are alike."""
 
     def self_signed(self, kind: KeyKind, subject: Subject) -> Pair:
         return self._pair(kind, subject, subject.name, self._key(kind, subject.name))
@@ -42,9 +40,9 @@ class SimulatedMaker:
         times = found["starts_s"], found["ends_s"]
         return PairSeen(*marks, found["name"], found["issuer"], *times, found["kind"], fault=fault)
 
-    def _key(self, kind: KeyKind, name: str) -> bytes:
-        self._made += 1
-        return _text("KEY", {"kind": kind, "name": name, "number": self._made})
+    @staticmethod
+    def _key(kind: KeyKind, name: str) -> bytes:
+        return _text("KEY", {"kind": kind, "name": name, "mark": secrets.token_hex(8)})
 
     @staticmethod
     def _pair(kind: KeyKind, subject: Subject, issuer: str, key: bytes) -> Pair:
