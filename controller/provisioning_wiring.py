@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from evenkeel.controller.dbus.bus import SystemBus
     from evenkeel.controller.drivers.provisioning.engine import ProvisioningEngine
+    from evenkeel.specs.provisioning.connection_string import Means
     from evenkeel.specs.provisioning.provisioning import Provisioning
     from evenkeel.specs.settings.settings import Settings
 
@@ -35,17 +36,14 @@ def open_provisioning(settings: Settings, open_bus: Callable[[], SystemBus]) -> 
 
 
 def document_without_one(settings: Settings) -> Provisioning:
-    """The identity that nobody asks for, as it lies in the usual places: those of evenkeel and of Leda (provisioning.md §1). Its
-    name is "". Writes nothing."""
+    """The identity that nobody asks for, as it lies in the usual places: those of evenkeel and of Leda (provisioning.md
+    §1). Its name is "". Writes nothing."""
     from evenkeel.specs.provisioning.provisioning import Azure, Certificate, Provisioning
 
-    folder = USUAL_FOLDER
-    azure = None
-    if (path := f"{folder}/{CONNECTION_STRING}") and host_path(settings, path).is_file():
-        azure = Azure(connection_string=path)
-    elif (path := f"{folder}/{ID_SCOPE}") and host_path(settings, path).is_file():
-        azure = Azure(id_scope_file=path)
-    return Provisioning("", folder, certificate=Certificate("selfSigned"), azure=azure)
+    connection, scope = leda_files(settings, USUAL_FOLDER)
+    azure = Azure(connection_string=connection, id_scope_file="" if connection else scope)
+    certificate = Certificate("selfSigned")
+    return Provisioning("", USUAL_FOLDER, certificate=certificate, azure=azure if connection or scope else None)
 
 
 def host_path(settings: Settings, path: str) -> Path:
@@ -55,3 +53,27 @@ def host_path(settings: Settings, path: str) -> Path:
 
         return Path(settings.state) / ROOT / path.lstrip("/")
     return Path(path)
+
+
+def leda_files(settings: Settings, folder: str) -> tuple[str, str]:
+    """The files of a connection string and of an id scope that Leda's sdv-provision has left in a folder; "" for none."""
+    paths = (f"{folder}/{CONNECTION_STRING}", f"{folder}/{ID_SCOPE}")
+    connection, scope = (path if host_path(settings, path).is_file() else "" for path in paths)
+    return connection, scope
+
+
+def shown_by(settings: Settings, path: str) -> Means:
+    """The means by which a device shows who it is, with the connection string of a file. EvenkeelError for a file that is not
+    there or has none; no text has a part of it."""
+    from evenkeel.controller.drivers.provisioning.host import Host
+    from evenkeel.controller.drivers.provisioning.sources import Lack, sources_of
+    from evenkeel.specs.errors import EvenkeelError
+    from evenkeel.specs.provisioning.provisioning import Azure
+
+    host = Host(host_path(settings, "/"), is_simulated=settings.engine.kind == "memory")
+    try:
+        found = sources_of(Azure(connection_string=path), host, "device").connection
+    except Lack as lack:
+        raise EvenkeelError(f"file:{path}", str(lack).removeprefix(f"{path}: ")) from None
+    assert found is not None
+    return found.means

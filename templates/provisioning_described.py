@@ -34,10 +34,11 @@ class Files(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """One identity of this device. `is_asked`: a document asks for it; without one, `there` is what lies in the usual folder.
-    `now_s`: seconds since the epoch; `is_timed`: the clock can be right. `hub`, `device`: the IoT Hub and the id there, "" while
-    none is known. `waits`: for what somebody has to do, as a sentence, or "". `in_force`: all that is asked for is.
-    `proven`: the hub has let this device in with that. `why`: something is wrong, in words, or ""."""
+    """One identity of this device. `is_asked`: a document asks for it; without one, `there` is what lies in the usual
+    folder. `now_s`: seconds since the epoch; `is_timed`: the clock can be right. `hub`, `device`: the IoT Hub and the id
+    there, "" while none is known. `waits`: for what somebody has to do, as a sentence, or "". `in_force`: all that is asked
+    for is. `proven`: the hub has let this device in with that. `blocked`: why it cannot be had; `why`: something is wrong
+    with what is in force; "" otherwise."""
 
     name: str
     there: ProvisionedSeen
@@ -49,7 +50,13 @@ class Identity(NamedTuple):
     waits: str = ""
     in_force: bool = False
     proven: bool = False
+    blocked: str = ""
     why: str = ""
+
+    @property
+    def trouble(self) -> str:
+        """All that is wrong, in words, or ""."""
+        return "; ".join(filter(None, (self.blocked, self.why)))
 
     @property
     def wanted(self) -> Provisioning:
@@ -150,8 +157,8 @@ def _facts(one: Identity) -> Iterator[tuple[str, str]]:
     if one.is_asked:
         yield "in force", _yes(one.in_force)
         yield "proven", _yes(one.proven)
-    if one.why:
-        yield "trouble", one.why
+    if one.trouble:
+        yield "trouble", one.trouble
 
 
 def _pair_facts(
@@ -228,7 +235,7 @@ def identity_value(one: Identity) -> dict[str, Any]:
         "waitsFor": one.waits or None,
         "inForce": one.in_force,
         "proven": one.proven,
-        "trouble": one.why or None,
+        "trouble": one.trouble or None,
     }
 
 
@@ -262,8 +269,8 @@ def connector_id(one: Identity) -> str:
 
 
 def environment(one: Identity) -> dict[str, str]:
-    """The values by name: those of sdv-device-info's `env` (provisioning.md §9), and then evenkeel's. The tenant is known to the
-    connector alone."""
+    """The values by name: those of sdv-device-info's `env` (provisioning.md §9), and then evenkeel's. The tenant is known
+    to the connector alone."""
     current, second, files = one.current, one.second, one.files()
     return {
         "FULL_CONNECTION_IDENTIFIER": connector_id(one),

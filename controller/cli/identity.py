@@ -33,16 +33,19 @@ def command(context: click.Context, options: Options) -> None:
 
 @command.command("show")
 @click.argument("name", required=False, default="")
-@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml", "env"]), default="text", help="How to print it.")
+@click.option(
+    "-o", "--output", type=click.Choice(["text", "json", "yaml", "env"]), default="text", help="How to print it."
+)
 @shared_options("config", "state", "specs", *ENGINE)
 def show(options: Options, name: str, output: str) -> int:
     """Show who this device is, and how it proves that.
 
-    NAME is the name of a document (`kind: Provisioning`); it may be left out where there is one. Without any document, the id and
-    the certificates are shown that lie in the usual places: /data/var/certificates and /etc/deviceid.
+    NAME is the name of a document (`kind: Provisioning`); it may be left out where there is one. Without any document, the
+    id and the certificates are shown that lie in the usual places: /data/var/certificates and /etc/deviceid.
 
-    -o env prints KEY=value: first the names of Leda's `sdv-device-info env`, then those of evenkeel. TENANT_ID is empty, because
-    only the connector knows the tenant. No cloud is asked, nothing is changed, and no key and no connection string is shown.
+    -o env prints KEY=value: first the names of Leda's `sdv-device-info env`, then those of evenkeel. TENANT_ID is empty,
+    because only the connector knows the tenant. No cloud is asked, nothing is changed, and no key and no connection string
+    is shown.
 
     Exit code: 0; 1 for an unknown name, and when a file cannot be read.
     """

@@ -35,9 +35,7 @@ async def listing(settings: Settings, journal: Journal, now: float, *, wide: boo
     engine, found = await identities_of(settings, journal, state)
     more = ("FOLDER", "SHA-1") if wide else ()
     rows = tuple([*identity_row(each), *(_more(each) if wide else ())] for each in found)
-    return Listing(
-        "Identities", engine, (*COLUMNS, *more), rows, tuple(map(identity_value, found)), identity_colour
-    )
+    return Listing("Identities", engine, (*COLUMNS, *more), rows, tuple(map(identity_value, found)), identity_colour)
 
 
 def _more(one: Identity) -> tuple[str, str]:
@@ -68,7 +66,6 @@ async def description(settings: Settings, journal: Journal, name: str, *, show_v
     differences = decisions.diff(want, seen, memory) if away is None else ()
     identity = identity_at(there, seen, memory, differences) if there is not None else None
     document, shown = facts.document or facts.wish, wanted if wanted is not None else wish
-    ailments = decisions.ailing(seen, memory) if away is None else {}
     return Description(
         Described(
             "identity",
@@ -79,7 +76,7 @@ async def description(settings: Settings, journal: Journal, name: str, *, show_v
             asked_texts(shown) if shown is not None else (),
             facts.roles,
             facts.group,
-            ailments[name].why if name in ailments else "",
+            identity.why if identity is not None else "",
             difference=next((each for each in differences if each.subject == name), None),
             failure=facts.failure,
             given_up=facts.given_up,
@@ -94,9 +91,7 @@ async def description(settings: Settings, journal: Journal, name: str, *, show_v
     )
 
 
-async def identities_of(
-    settings: Settings, journal: Journal, state: DesiredState
-) -> tuple[str, tuple[Identity, ...]]:
+async def identities_of(settings: Settings, journal: Journal, state: DesiredState) -> tuple[str, tuple[Identity, ...]]:
     """The host in words, and the identities that a state asks for. Raises Unavailable, TimedOut, Refused."""
     from evenkeel.controller.cli.reaching import open_domain
 
@@ -122,9 +117,7 @@ def identity_at(
     is_waiting = one is not None and one.certificate is not None and one.certificate.mode == "csr"
     is_waiting = is_waiting and bool(there.pairs.request) and there.pairs.signed is None
     chain = one.certificate if one is not None else None
-    waits = (
-        f"the signed certificate in {chain.chain}; the request is {chain.request}" if is_waiting and chain else ""
-    )
+    waits = f"the signed certificate in {chain.chain}; the request is {chain.request}" if is_waiting and chain else ""
     blocked = differing.why if differing is not None and differing.verb == "blocked" else ""
     ailment = ailing(seen, memory).get(there.subject)
     return Identity(
@@ -137,5 +130,6 @@ def identity_at(
         waits=waits,
         in_force=differing is None or differing.verb == "finish",
         proven=bool(now) and memory.proven.get(there.subject) == now,
-        why=blocked or (ailment.why if ailment is not None else ""),
+        blocked=blocked,
+        why=ailment.why if ailment is not None else "",
     )

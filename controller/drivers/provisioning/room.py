@@ -1,6 +1,7 @@
 """Folders that appear and go as a whole. What is written is on the disk before it has its name.
 
-There is one writer at a time (`alone`). What a kill leaves has the names `NEW` and `GONE`; the writer removes it before it goes on.
+There is one writer at a time (`alone`). What a kill leaves has the names `NEW` and `GONE`; the writer removes it before it
+goes on.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ def alone(folder: Path) -> Iterator[None]:
         ends = time.monotonic() + _PATIENCE_S
         while not _locked(opened):
             if time.monotonic() > ends:
-                raise TimedOut(f"file:{folder}", f"another process of evenkeel has changed {folder} for {_PATIENCE_S:g} s")
+                raise TimedOut(
+                    f"file:{folder}", f"another process of evenkeel has changed {folder} for {_PATIENCE_S:g} s"
+                )
             time.sleep(_PAUSE_S)
         yield
     finally:
