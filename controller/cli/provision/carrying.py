@@ -86,14 +86,16 @@ def prepared(settings: Settings, name: str) -> Identity:
     from evenkeel.controller.cli.identity import identity_here
 
     if controller_is_told(settings):
-        one = follow(settings, name, _is_prepared, _MADE_S)
-        if not _is_prepared(one):
+
+        def is_made(one: Identity) -> bool:
+            return bool(one.blocked) or not _left_to_make(settings, name)
+
+        one = follow(settings, name, is_made, _MADE_S)
+        if not is_made(one):
             why = f"the controller at work has made nothing within {_MADE_S:g} s; {_WHY}"
             raise EvenkeelError(f"identity:{name}", why)
     else:
-        there = look(settings, name)
-        due = there.difference.due.fetch if there.difference is not None and there.difference.verb != "blocked" else ()
-        perform(settings, name, [each for each in due if each.traits.facts["action"] in _ONLY_HERE], alone=True)
+        perform(settings, name, _left_to_make(settings, name), alone=True)
         one = identity_here(settings, name)[1]
     if one.blocked:
         raise EvenkeelError(f"identity:{name}", one.blocked)
@@ -103,12 +105,11 @@ def prepared(settings: Settings, name: str) -> Identity:
 _WHY = "`evenkeel status` says why"
 
 
-def _is_prepared(one: Identity) -> bool:
-    certificate = one.wanted.certificate
-    if certificate is None or certificate.mode == "files" or one.blocked:
-        return True
-    is_there = bool(one.next or one.current or one.waits)
-    return is_there and (one.second is not None or not certificate.second)
+def _left_to_make(settings: Settings, name: str) -> Sequence[Action]:
+    """The actions up to a pair, or a request, that are yet to be done."""
+    difference = look(settings, name).difference
+    due = difference.due.fetch if difference is not None and difference.verb != "blocked" else ()
+    return [each for each in due if each.traits.facts["action"] in _ONLY_HERE]
 
 
 def controller_is_told(settings: Settings) -> bool:

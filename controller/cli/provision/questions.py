@@ -22,6 +22,7 @@ CHOICE = (
 )
 SERVICE = "d) Azure IoT Device Provisioning Service (DPS) with Id Scope"
 HUB = "h) Azure IoT Hub with Connection String"
+_ANSWERS = "Please answer with 'd' for Azure Device Provisioning Service (DPS) or 'h' for Azure IoT Hub."
 
 
 class Asked(NamedTuple):
@@ -128,6 +129,7 @@ def choose_way(wishes: Wishes, answers: Answers, *, may_be_none: bool) -> Asked:
                 lambda: answers.secret("Please enter the device Connection String of the Azure IoT Hub:"), _connection
             )
             return Asked(wishes, text, _read(text))
+        echo(_ANSWERS + (" With 'n', it has none." if may_be_none else ""))
 
 
 def until_good(ask: Callable[[], str], flaw: Callable[[str], str]) -> str:
