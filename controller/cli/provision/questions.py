@@ -97,6 +97,7 @@ def _of_stdin(wishes: Wishes) -> Asked:
 
 
 def _asked(settings: Settings, wishes: Wishes, *, yes: bool) -> Asked:
+    from evenkeel.controller.cli.identity import identity_here
     from evenkeel.controller.provisioning_wiring import USUAL_FOLDER, leda_files
 
     connection, scope = leda_files(settings, wishes.folder or USUAL_FOLDER)
@@ -106,6 +107,8 @@ def _asked(settings: Settings, wishes: Wishes, *, yes: bool) -> Asked:
     if yes or not sys.stdin.isatty():
         ways = "--id-scope ID, --connection-string-file FILE, --connection-string-stdin or --no-cloud"
         raise click.UsageError(f"which way to the cloud? Give one of {ways}")
+    ids = identity_here(settings)[1].there.id
+    echo(f"Device ID: {wishes.device_id or ids.id or 'none yet; --device-id gives one'}")
     echo(CHOICE)
     return choose_way(wishes, Terminal(), may_be_none=True)
 
