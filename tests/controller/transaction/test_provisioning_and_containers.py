@@ -17,11 +17,11 @@ from evenkeel.controller.drivers.provisioning.azure.simulated import Enrolled, S
 from evenkeel.controller.drivers.provisioning.engine import ProvisioningEngine
 from evenkeel.controller.drivers.provisioning.host import Host
 from evenkeel.controller.drivers.provisioning.simulated import SimulatedMaker
-from evenkeel.controller.units import SimulatedUnits
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.loop.controller import Controller
 from evenkeel.controller.loop.queue import WakeUps
 from evenkeel.controller.loop.worker import Conduct
+from evenkeel.controller.units import SimulatedUnits
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.provisioning import ProvisioningDecisions
 from evenkeel.specs.containers.container import Container

@@ -10,8 +10,8 @@ import pytest
 from tests.engines.dbus import PrivateBus
 from tests.engines.systemd_double import FakeUnit, Systemd
 
-from evenkeel.controller.dbus.bus import SystemBus
 from evenkeel.controller import units as module
+from evenkeel.controller.dbus.bus import SystemBus
 from evenkeel.controller.units import HostUnits, SimulatedUnits, Units, own_unit, renew
 from evenkeel.specs.plan import Done, Failed, Retry
 from evenkeel.specs.renewing import Renew
