@@ -46,7 +46,9 @@ def diff(want: RegistriesWanted, seen: RegistriesSeen, memory: RegistriesMemory)
 def _difference(
     registry: Registry, document: Document, seen: RegistriesSeen, memory: RegistriesMemory
 ) -> RegistryDifference | None:
-    there = seen.of(registry.place) or RegistrySeen(registry.name, registry.place)
+    there = seen.of(registry.place)
+    if there is None or there.registry != registry:
+        return None  # a repair judges by the last look, which may have been about another state
     for facet in FACETS:
         if facet in there.facets and (why := there.facets[facet].why):
             return RegistryDifference(
@@ -66,7 +68,7 @@ def _difference(
         is_new = not there.held and registry.name not in memory.admitted.values()
         verb = "create" if is_new else "update"
         return changed(found, verb=verb, why=", ".join(each.why for each in found.changes))
-    if memory.proven.get(registry.name) != found.prints or memory.admitted.get(registry.place) != registry.name:
+    if not memory.is_proven(registry, found.prints) or memory.admitted.get(registry.place) != registry.name:
         return changed(found, why="nobody has logged in to it yet with what is in force")
     if found.withdraws:
         return changed(found, why=f"what it asked for at {', '.join(found.withdraws)} is still in force")

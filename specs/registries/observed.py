@@ -51,9 +51,10 @@ class FacetSeen(Struct, frozen=True):
 
 
 class RegistrySeen(Struct, frozen=True):
-    """The facets of one place. `subject`: the document that asks for it, "" for a place that nobody asks for."""
+    """The facets of one place. `registry`: the document whose values were looked for, `None` for a place that nobody asks
+    for."""
 
-    subject: str
+    registry: Registry | None
     place: str
     facets: Mapping[Facet, FacetSeen] = {}
 
