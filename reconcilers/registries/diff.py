@@ -19,6 +19,7 @@ _KEYS: Mapping[Facet, str] = {
     "trust": "tls",
     "insecure": "insecure",
     "mirrors": "mirrors",
+    "realms": "tokenRealms",
 }
 """The key of a document that asks for each facet."""
 _WHYS: Mapping[Facet, str] = {
@@ -26,6 +27,7 @@ _WHYS: Mapping[Facet, str] = {
     "trust": "the certificates differ",
     "insecure": "the need for encryption differs",
     "mirrors": "the mirrors differ",
+    "realms": "the hosts that may have the credentials differ",
 }
 _PASSWORD = "the password, or what leads to it, differs"
 
@@ -95,8 +97,8 @@ def _changes(registry: Registry, document: Document, there: RegistrySeen) -> Ite
         new = "another one" if seen.held and seen.asked else new
         if facet == "insecure":
             old, new = ("true" if each else "false" for each in (seen.held, seen.asked))
-        if facet == "mirrors" and seen.asked:
-            new = ", ".join(registry.mirrors)
+        if facet in ("mirrors", "realms") and seen.asked:
+            new = ", ".join(registry.mirrors if facet == "mirrors" else registry.realms)
         why = _PASSWORD if facet == "credentials" and seen.held and seen.asked else _WHYS[facet]
         yield Change(registry.name, key, old, new, why, asked_at(document, key))
 

@@ -18,7 +18,7 @@ from evenkeel.specs.registries.difference import RegistryDifference
 from evenkeel.specs.registries.memory import RegistriesMemory
 from evenkeel.specs.registries.registry import Registry
 
-_OF_A_LOGIN = ("credentials", "tls", "insecure")
+_OF_A_LOGIN = ("credentials", "tls", "insecure", "tokenRealms")
 """The keys whose change shows in a login."""
 
 
