@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from evenkeel.controller.drivers.registries.certificates import Certificates
+from evenkeel.controller.drivers.registries.certificates import Certificates, Trust
 from evenkeel.controller.drivers.registries.daemon import Daemon
 from evenkeel.controller.drivers.registries.daemon_json import INSECURE, MIRRORS, DaemonFile
 from evenkeel.controller.drivers.registries.lacks import lack, of_whole_hosts, once, reason
@@ -107,4 +107,5 @@ class DockerConfiguration:
 
     def _values(self, place: str, own: tuple[bool, tuple[str, ...]]) -> Values:
         login = self._store.login(place)
-        return Values(*login) if "/" in place else Values(*login, *self._certificates.of(place), *own)
+        trust = self._certificates.of(place) if "/" not in place else Trust()
+        return Values(*login, *trust, *own, realms=self._store.realms(place))

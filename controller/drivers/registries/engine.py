@@ -79,10 +79,10 @@ class RegistriesEngine:
             facets = {
                 facet: FacetSeen(asked.get(facet, ""), here.get(facet, ""), lacks.get(facet, "")) for facet in FACETS
             }
-            seen.append(RegistrySeen(registry.name, registry.place, facets))
+            seen.append(RegistrySeen(registry, registry.place, facets))
         for place in look.places:
             here = held.get(place, {})
-            seen.append(RegistrySeen("", place, {facet: FacetSeen(held=here.get(facet, "")) for facet in FACETS}))
+            seen.append(RegistrySeen(None, place, {facet: FacetSeen(held=here.get(facet, "")) for facet in FACETS}))
         return RegistriesSeen(self.configuration.name, tuple(seen))
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:

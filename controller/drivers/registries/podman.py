@@ -104,4 +104,5 @@ class PodmanConfiguration:
         login = self._store.login(place)
         if not self._auth.has(place, login):
             login = _HALF
-        return Values(*login, *(self._certificates.of(place) if "/" not in place else Trust()), *own)
+        trust = self._certificates.of(place) if "/" not in place else Trust()
+        return Values(*login, *trust, *own, realms=self._store.realms(place))
