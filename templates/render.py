@@ -74,7 +74,6 @@ def _template(text: str) -> tuple[Template, frozenset[str]]:
 @cache
 def _environment() -> ImmutableSandboxedEnvironment:
     from jinja2 import PackageLoader, StrictUndefined
-    from jinja2 import Template
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     return ImmutableSandboxedEnvironment(
