@@ -72,7 +72,7 @@ class ProvisioningEngine:
             now,
             clock_why,
             tuple(self.sight.look(wanted) for wanted in look.documents),
-            tuple(self.sight.outputs.held(path) for path in look.outputs),
+            tuple(self.sight.outputs.look_at(path) for path in look.outputs),
             tuple(name for name in look.values if name in handed_out),
         )
 
