@@ -34,11 +34,11 @@ def open_provisioning(settings: Settings, open_bus: Callable[[], SystemBus]) -> 
         from evenkeel.controller.drivers.provisioning.memory import memory_provisioning
 
         return memory_provisioning(state)
-    from evenkeel.controller.dbus.units import HostUnits
     from evenkeel.controller.drivers.provisioning.azure.cloud import AzureCloud
     from evenkeel.controller.drivers.provisioning.engine import ProvisioningEngine
     from evenkeel.controller.drivers.provisioning.host import Host
     from evenkeel.controller.drivers.provisioning.maker import MakerApart
     from evenkeel.controller.process.clock import system_now
+    from evenkeel.controller.units import HostUnits
 
     return ProvisioningEngine(Host(), state, MakerApart(), AzureCloud(system_now), HostUnits(open_bus))

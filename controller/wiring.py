@@ -115,8 +115,8 @@ def _files(
 ) -> Domain[FilesWanted, FilesSeen, FilesMemory]:
     """The files domain on the host itself, or, beside the simulated engine, on a simulated host."""
     from evenkeel.controller.cycle.domain import Domain
-    from evenkeel.controller.dbus.units import HostUnits
     from evenkeel.controller.drivers.files import disk_files
+    from evenkeel.controller.units import HostUnits
     from evenkeel.reconcilers.files import Files
 
     if settings.engine.kind == "memory":

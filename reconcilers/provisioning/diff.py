@@ -120,7 +120,7 @@ class _Looked:
         self.choice = choose(there, seen.now_s, seen.clock_why, memory.refused)
         """The pair that is to be in force."""
         self.to = target(there, self.choice.sha256 or there.pairs.current)
-        """What the cloud is to be asked with; `None` without a cloud."""
+        """The target at the cloud; `None` without a cloud."""
 
     def difference(self) -> ProvisioningDifference | None:
         for key, why in self._obstacles():
