@@ -187,6 +187,13 @@ async def test_words_that_repeat_a_secret_are_not_shown(device: Device, azure: A
     assert "words that are not shown" in await refusal(device.register("mqtt", device.access(shared_key=KEY)))
 
 
+async def test_an_answer_that_is_too_long_is_not_kept(device: Device, azure: Azure, pair: Issued) -> None:
+    azure.enrol(DEVICE, state="failed")
+    azure.words = "x" * 300_000
+    with pytest.raises(Unavailable, match="sends an answer that is too long"):
+        await device.register("mqtt", device.access(pair))
+
+
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 
