@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from evenkeel.controller.drivers.provisioning.azure.secure import Server, connect, failure_of, ready
+from evenkeel.controller.drivers.provisioning.azure.secure import Server, connect, failure, failure_of, ready
 from evenkeel.specs.errors import Refused, Unavailable
 
 KEEP_ALIVE_S = 600
@@ -135,7 +135,10 @@ class Conversation:
             if client.socket() is None:
                 if isinstance(client.error, _TooLong):
                     raise Unavailable(self._server.element, f"{self._server.who} sends an answer that is too long")
-                raise await failure_of(self._server, client.error or ConnectionResetError()) from None
+                lost = client.error or ConnectionResetError()
+                if self._verdict is not None:
+                    raise failure(self._server, lost) from None
+                raise await failure_of(self._server, lost) from None
             if client.want_write():
                 await ready(self._connection, writing=True)
                 client.loop_write()
