@@ -1,4 +1,4 @@
-"""The system's authorities are few here: each connection of a test would read all of a real machine's, which is most of its work."""
+"""The system's authorities are few here: reading all of a real machine's for each connection would be most of the work."""
 
 from __future__ import annotations
 

@@ -186,11 +186,14 @@ async def test_words_that_repeat_a_secret_are_not_shown(device: Device, azure: A
     assert "words that are not shown" in await refusal(device.register("mqtt", device.access(shared_key=KEY)))
 
 
-async def test_an_answer_that_is_too_long_is_not_kept(device: Device, azure: Azure, pair: Issued) -> None:
+@both
+async def test_an_answer_that_is_too_long_is_not_kept(
+    device: Device, azure: Azure, pair: Issued, transport: Transport
+) -> None:
     azure.enrol(DEVICE, state="failed")
     azure.words = "x" * 300_000
-    with pytest.raises(Unavailable, match="sends an answer that is too long"):
-        await device.register("mqtt", device.access(pair))
+    with pytest.raises(Unavailable, match="answer (that )?is too long"):
+        await device.register(transport, device.access(pair))
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------
@@ -249,6 +252,12 @@ async def test_a_server_that_nobody_vouches_for_is_not_trusted(
     told = await refusal(device.register(transport, access))
     assert "the certificate of the provisioning service is not trusted" in told
     assert azure.visits == []
+
+
+async def test_a_token_that_cannot_be_sent_is_refused_without_being_told(device: Device, azure: Azure) -> None:
+    token = f"SharedAccessSignature sr=x&sig={KEY}&se=1\r\nX: y"
+    told = await refusal(device.register("https", device.access(token=token)))
+    assert told == "the token or an id has characters that no request can have"
 
 
 @pytest.mark.parametrize("broken", ["key", "pem", "authorities", "base64"])
