@@ -1,7 +1,6 @@
-"""Folders that appear and go as a whole. What is written is on the disk before it has its name.
+"""Folders that appear and go as a whole: their files are on the disk before they have their name.
 
-There is one writer at a time (`alone`). What a kill leaves has the names `NEW` and `GONE`; the writer removes it before it
-goes on.
+There is one writer at a time (`alone`). A kill leaves the names `NEW` and `GONE`; the writer removes them before it goes on.
 """
 
 from __future__ import annotations
