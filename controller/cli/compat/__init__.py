@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from evenkeel.controller.cli.compat.device_info import sdv_device_info
 from evenkeel.controller.cli.compat.kanto_ctl import sdv_kanto_ctl
 from evenkeel.controller.cli.compat.provision import sdv_provision
+from evenkeel.controller.cli.compat.who import sdv_who
 from evenkeel.controller.cli.options import Options, shared_options
 from evenkeel.controller.cli.output import echo, echo_lines
 
-_COMMANDS = (sdv_kanto_ctl, sdv_provision, sdv_device_info)
+_COMMANDS = (sdv_kanto_ctl, sdv_provision, sdv_who)
 
 
 @click.group("compat", invoke_without_command=True)
