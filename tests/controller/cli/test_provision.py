@@ -8,11 +8,14 @@ import signal
 import sqlite3
 import stat
 import subprocess
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e_mqtt.connector import Connector
+from tests.engines.broker import Broker
 from tests.until import PATIENCE_S, until
 
 from evenkeel.controller.drivers.provisioning.simulated import SIMULATED_MARK as MARK
@@ -358,6 +361,21 @@ def test_sdv_device_info_has_the_words_of_the_original(device: Device) -> None:
     assert f"ERROR ({FOLDER}/device2.key not found)" in said
     assert "Usage: sdv-device-info [options] [command]" in device.run("compat", "sdv-device-info", "help").stdout
     assert "has no `version`" in device.run("compat", "sdv-device-info", "version", ok=1).stderr
+
+
+def test_the_connector_is_asked_who_it_is(device: Device, mosquitto: Callable[..., Broker]) -> None:
+    broker = mosquitto()
+    device.settings(mqtt={"broker": f"tcp://127.0.0.1:{broker.port}"})
+    connector = Connector(broker.port, "azure.edge:hub:car")
+    try:
+        done = device.run("compat", "sdv-device-info", "env")
+        said = device.run("compat", "sdv-device-info").stdout
+    finally:
+        connector.close()
+    assert done.stdout == (
+        "FULL_CONNECTION_IDENTIFIER=azure.edge:hub:car\nTENANT_ID=t\nCLOUD_HUB=azure.edge\nDEVICE_ID=car\nHUB_HOSTNAME=hub\n"
+    )
+    assert "  * Connection Identifier:  : azure.edge:hub:car" in said
 
 
 PRINTED = (
