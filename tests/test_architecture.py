@@ -281,7 +281,7 @@ def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
 _ALONE = (
     *(
         f"controller/{name}.py"
-        for name in ("front", "daemon", "serving", "wiring", "slots_wiring", "registries_wiring")
+        for name in ("front", "daemon", "serving", "wiring", "slots_wiring", "registries_wiring", "doctor_wiring")
     ),
     *(f"controller/drivers/{module.name}" for module in MODULES if module.parent == ROOT / "controller/drivers"),
 )
@@ -480,7 +480,8 @@ def knowing(domain: str) -> set[str]:
 
 def rooms(domain: str) -> tuple[str, ...]:
     """How the names of a domain's own modules begin."""
-    places = ("specs", "reconcilers", "controller/drivers", "controller/participants", "controller/cli/subjects")
+    places = ("specs", "reconcilers", "controller/drivers", "controller/participants")
+    places += ("controller/cli/subjects", "controller/doctor/checks")
     return (*(f"{place}/{domain}{end}" for place in places for end in ("/", ".py")), f"templates/{domain}_")
 
 
