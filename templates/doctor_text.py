@@ -57,6 +57,17 @@ def report_lines(report: Report, width: int = 80, style: Style = PLAIN) -> Itera
     yield sum_text(report) + "."
 
 
+def health_lines(
+    title: str, details: Sequence[Detail], width: int = 80, style: Style = PLAIN, *, remedies: bool = False
+) -> Iterator[str]:
+    """A section in the words of `sdv-health`, which has no label for what could not be looked at."""
+    yield paint(f"[{title}]", "strong", style)
+    for each in details:
+        label, role = LABELS["warning" if each.state == "unknown" else each.state]
+        yield labelled(each.name, label, each.evidence, role, style)
+        yield from _remedy(each.remedy if remedies else "", width, style)
+
+
 def lines_of(result: Result) -> Sequence[Detail]:
     """The lines of a result: its details, or itself where it has none. A detail has the name of its check before its own,
     where it does not say by itself what it is about."""

@@ -17,7 +17,7 @@ from evenkeel.controller.cli.options import (
 from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
-    from evenkeel.controller.doctor.device import Given
+    from evenkeel.controller.doctor.device import GivenSettings
 
 
 @click.command("doctor")
@@ -56,7 +56,7 @@ def command(options: Options, output: str, ping: str, bundle: str | None) -> int
     from evenkeel.templates.doctor_text import report_lines, report_value
 
     logs.silence()
-    given = _given(options, ping)
+    given = given_settings(options, ping)
     report = examination(given)
     if output == "text":
         for line in report_lines(report, terminal_width(), terminal_style()):
@@ -75,9 +75,9 @@ def command(options: Options, output: str, ping: str, bundle: str | None) -> int
     return int(not report.is_well)
 
 
-def _given(options: Options, ping: str) -> Given:
+def given_settings(options: Options, ping: str = "") -> GivenSettings:
     """The settings, or the reason why there are none: a check tells it, and the others go on as far as they can."""
-    from evenkeel.controller.doctor.device import Given
+    from evenkeel.controller.doctor.device import GivenSettings
     from evenkeel.controller.settings.load import DEFAULT_PATH
     from evenkeel.specs.codec import changed
     from evenkeel.specs.errors import SettingsError
@@ -91,7 +91,7 @@ def _given(options: Options, ping: str) -> Given:
     try:
         settings = options.settings(notes=notes)
     except SettingsError as error:
-        return Given(None, str(error), file)
+        return GivenSettings(None, str(error), file)
     if ping:
         settings = changed(settings, doctor=changed(settings.doctor, ping=ping))
-    return Given(settings, "", file, tuple(map(problem_text, notes)))
+    return GivenSettings(settings, "", file, tuple(map(problem_text, notes)))

@@ -18,7 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evenkeel.controller.doctor.device import Given
+from evenkeel.controller.doctor.device import GivenSettings
 from evenkeel.controller.doctor.threads import LooseThreads
 from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.specs.doctor.finding import Report
@@ -48,7 +48,7 @@ images, hosts, users and files.
 """
 
 
-def write_bundle(file: Path, given: Given, report: Report) -> None:
+def write_bundle(file: Path, given: GivenSettings, report: Report) -> None:
     """Write the bundle, which only its owner may read. Raises OSError."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as archive:
@@ -59,7 +59,7 @@ def write_bundle(file: Path, given: Given, report: Report) -> None:
     write_atomically(file.absolute(), content.getvalue(), _MODE)
 
 
-def _members(given: Given, report: Report) -> Iterator[tuple[str, bytes]]:
+def _members(given: GivenSettings, report: Report) -> Iterator[tuple[str, bytes]]:
     from evenkeel.templates.doctor_text import report_value
 
     yield "README", _ABOUT.encode()

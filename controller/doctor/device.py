@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from evenkeel.controller.process.clock import Now, system_now
-from evenkeel.specs.errors import EvenkeelError, SettingsError
+from evenkeel.specs.errors import EvenkeelError, SettingsError, Unavailable
 
 if TYPE_CHECKING:
     from evenkeel.controller.cycle.domain import AnyDomain
@@ -25,7 +25,7 @@ _CLOSE_S = 1.0
 _Result = TypeVar("_Result")
 
 
-class Given(NamedTuple):
+class GivenSettings(NamedTuple):
     """The settings as they were read. `settings`: `None` where they cannot be, with the reason in `trouble`. `file`: the file
     that they come from, "" without one. `notes`: the warnings about them."""
 
@@ -47,7 +47,7 @@ class Sight(NamedTuple):
 class Device:
     """Use it as `async with`; everything belongs to the event loop."""
 
-    def __init__(self, given: Given, now: Now = system_now) -> None:
+    def __init__(self, given: GivenSettings, now: Now = system_now) -> None:
         self.given, self.now = given, now
         self._facts: Facts | None = None
         self._why = "what evenkeel remembers was not read"
@@ -59,9 +59,12 @@ class Device:
         """Read what evenkeel remembers, before any check does anything."""
         if self.given.settings is None:
             return self
+        domains: Sequence[AnyDomain] = ()
+        with suppress(Unavailable):  # told by the checks that look at the engine
+            domains = self.domains
         try:
             async with asyncio.timeout(GATHER_S):
-                self._facts = await asyncio.to_thread(_gather, self.given.settings, self.domains)
+                self._facts = await asyncio.to_thread(_gather, self.given.settings, domains)
         except TimeoutError:
             self._why = f"specs, journal and the controller's socket could not be read within {GATHER_S:g} s"
         except EvenkeelError as error:
@@ -100,11 +103,15 @@ class Device:
 
     @property
     def domains(self) -> Sequence[AnyDomain]:
-        """All domains, with engines that are only read."""
+        """All domains, with engines that are only read. Raises Unavailable."""
         if self._domains is None:
             from evenkeel.controller.wiring import open_domains
 
-            self._domains = open_domains(self.settings, readonly=True)
+            try:
+                self._domains = open_domains(self.settings, readonly=True)
+            except OSError as error:  # such as the file of a simulated engine that this user may not read
+                why = f"{error.filename or 'the engine'}: {(error.strerror or type(error).__name__).lower()}"
+                raise Unavailable("engine", why) from error
         return self._domains
 
     @property

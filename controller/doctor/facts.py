@@ -1,7 +1,7 @@
 """Everything that evenkeel itself remembers and is asked for: journal, lock, controller at work, and spec files.
 
 It is read once, in one thread and before any check, because two threads must not decode at once (`specs.codec.prepare`).
-What cannot be read is a sentence in the place of it, and is told by the check that is about it.
+A part that cannot be read is a sentence in its place, which the check about it tells.
 """
 
 from __future__ import annotations

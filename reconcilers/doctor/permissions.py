@@ -1,4 +1,4 @@
-"""Who may read secrets, and who may change what evenkeel does."""
+"""The rights to read secrets, and to change what evenkeel does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from evenkeel.specs.doctor.finding import Detail
 
 Purpose = Literal["secret", "spec", "state"]
-"""`secret`: nobody else may read it. `spec`: nobody else may change it, for who writes specs has the rights of the engine.
+"""`secret`: nobody else may read it. `spec`: nobody else may change it, for a writer of specs has the rights of the engine.
 `state`: both."""
 
 

@@ -1,4 +1,4 @@
-"""The section of the settings about the doctor: what `evenkeel doctor` looks at beside what the other settings name."""
+"""The section of the settings about the doctor: things to look at beside those that the other settings name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST_INTERFACE = 15
 
 
 class DoctorSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What `evenkeel doctor` looks at beside what the other settings name."""
+    """Things that `evenkeel doctor` looks at beside those that the other settings name."""
 
     can: Annotated[tuple[str, ...], Meta(description="CAN interfaces that have to be up, as `can0`.")] = ()
     units: Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from evenkeel.controller.doctor.check import NotApplicable
 from evenkeel.controller.doctor.device import Device
 from evenkeel.specs.doctor.finding import Finding
+from evenkeel.specs.settings.mqtt import broker_address
 
 if TYPE_CHECKING:
     from evenkeel.controller.mqtt import MqttLink
@@ -23,15 +24,17 @@ async def look(device: Device) -> Finding:
         raise NotApplicable("the settings name no broker")
     from evenkeel.controller.agents.commander import passing_link
 
+    address = broker_address(settings.broker)
+    name = f"{address.host}:{address.port}"  # the rest of it may hold a secret
     begun = asyncio.get_running_loop().time()
     async with passing_link(device.settings, "doctor") as link:
         why = await why_not(link, _CONNECT_S)
     if why:
         remedy = "look whether the broker runs, and at user, password and certificates below `mqtt` in the settings"
-        return Finding("failed", f"{settings.broker}: {why}", remedy)
+        return Finding("failed", f"{name}: {why}", remedy)
     took = (asyncio.get_running_loop().time() - begun) * 1000
     who = "with a user" if settings.username or settings.username_file else "without a user"
-    return Finding("ok", f"{settings.broker} lets this device in {who}, within {took:.0f} ms")
+    return Finding("ok", f"{name} lets this device in {who}, within {took:.0f} ms")
 
 
 async def why_not(link: MqttLink, limit_s: float) -> str:

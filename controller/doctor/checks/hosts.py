@@ -23,10 +23,15 @@ _MOST_ADDRESSES = 4
 
 async def look(device: Device) -> Finding:
     """The name of each, and a connection over TCP."""
-    found = list(dict.fromkeys(_asked(device)))
+    found = asked_hosts(device)
     if not found:
         raise NotApplicable("no registry, no broker and no host of `doctor.hosts` is named")
     return finding_of(await asyncio.gather(*(reached(*each) for each in found)), "")
+
+
+def asked_hosts(device: Device) -> list[tuple[str, int]]:
+    """The hosts and ports, each once."""
+    return list(dict.fromkeys(_asked(device)))
 
 
 def _asked(device: Device) -> Iterator[tuple[str, int]]:
@@ -42,15 +47,9 @@ def _asked(device: Device) -> Iterator[tuple[str, int]]:
 async def reached(host: str, port: int) -> Detail:
     """Whether a host is known by its name, and accepts a connection."""
     name, loop = f"{host}:{port}", asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(_CONNECT_S):
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except TimeoutError:
-        return Detail(name, "failed", "no answer about its name", "look at the device's DNS: `resolvectl status`")
-    except (OSError, UnicodeError) as error:
-        why = system_words(error) if isinstance(error, OSError) else "it is no name of a host"
-        return Detail(name, "failed", f"its name is not known: {why}", "look at the name, and at the device's DNS")
-    addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+    addresses = await known_name(host)
+    if isinstance(addresses, str):
+        return Detail(name, "failed", addresses, "look at the name, and at the device's DNS: `resolvectl status`")
     shown = ", ".join(addresses[:_MOST_ADDRESSES])
     begun = loop.time()
     try:
@@ -63,3 +62,16 @@ async def reached(host: str, port: int) -> Detail:
     took = (loop.time() - begun) * 1000
     writer.close()
     return Detail(name, "ok", f"{shown}: connected in {took:.0f} ms")
+
+
+async def known_name(host: str) -> list[str] | str:
+    """The addresses of a host; or the reason why there are none."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(_CONNECT_S):
+            found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except TimeoutError:
+        return "no answer about its name"
+    except (OSError, UnicodeError) as error:
+        return f"its name is not known: {system_words(error) if isinstance(error, OSError) else 'it is none of a host'}"
+    return list(dict.fromkeys(str(each[4][0]) for each in found))

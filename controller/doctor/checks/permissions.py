@@ -1,4 +1,4 @@
-"""Who may read secrets, and change specs or the state directory."""
+"""The rights to read secrets, and to change specs or the state directory."""
 
 from __future__ import annotations
 

@@ -22,12 +22,13 @@ async def look(device: Device) -> Finding:
 
     settings = with_socket(device.settings)
     wanted = [*wanted_units(settings, has_slots=has_rauc(device))]
-    if not settings.slots.bus and not _has_systemd():
+    if not settings.slots.bus and not has_systemd():
         raise NotApplicable("there is no systemd here")
     return finding_of(await asyncio.gather(*(_unit(device, each) for each in wanted)), "no unit is needed")
 
 
-def _has_systemd() -> bool:
+def has_systemd() -> bool:
+    """Whether the system was booted with systemd."""
     return _SYSTEMD.exists()
 
 
