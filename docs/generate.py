@@ -127,7 +127,7 @@ _EXIT_CODES = """\
 | code | meaning |
 |---|---|
 | 0 | well |
-| 1 | an error, a wrong call included, said on standard error; or "no", from `status --check`, `validate`, `apply` |
+| 1 | an error, a wrong call included, said on standard error; or "no", from `status --check`, `validate`, `apply`, `doctor` |
 | 2 | only from `plan`: there is something to do |
 | 130 | stopped by Ctrl-C |
 

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evenkeel.controller.doctor.device import GivenSettings
-from evenkeel.controller.doctor.threads import LooseThreads
+from evenkeel.controller.doctor.threads import run_bounded
 from evenkeel.controller.process.atomic import write_atomically
+from evenkeel.controller.process.defect import defect_place
 from evenkeel.specs.doctor.finding import Report
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.visible import visible_json
@@ -114,6 +115,8 @@ def _guarded(work: Callable[[], Any]) -> Any:
         return {"error": (error.strerror or type(error).__name__).lower()}
     except TimeoutError:
         return {"error": f"it was not there within {_PLAN_S:g} s"}
+    except Exception as error:  # noqa: BLE001 - a bug must not keep its own report from being written
+        return {"error": f"internal error: {defect_place(error)}"}
 
 
 def _of_journal(settings: Settings, work: Callable[[Journal], Any]) -> Any:
@@ -177,7 +180,6 @@ def _plan(settings: Settings) -> dict[str, Any]:
         raise SpecError("specs", reading.problems)
 
     async def look(journal: Journal) -> Preview:
-        asyncio.get_running_loop().set_default_executor(LooseThreads())
         domains = open_domains(settings, readonly=True)
         try:
             async with asyncio.timeout(_PLAN_S):
@@ -186,7 +188,7 @@ def _plan(settings: Settings) -> dict[str, Any]:
             for domain in domains:
                 await domain.driver.close()
 
-    found: Preview = _of_journal(settings, lambda journal: asyncio.run(look(journal)))
+    found: Preview = _of_journal(settings, lambda journal: run_bounded(look(journal)))
     value = plan_value(found.texts(), reading.desired.digest, found.notes, found.groups)
     for subject in value["subjects"]:
         for change in subject["changes"]:

@@ -113,7 +113,7 @@ def _replaced(name: str, is_at_work: bool) -> Detail:
 
 
 async def _units(device: Device, names: Sequence[str], *, is_optional: bool) -> Sequence[Detail]:
-    if not has_systemd():
+    if not has_systemd(device):
         return tuple(
             Detail(each, "skipped" if is_optional else "unknown", "there is no systemd here") for each in names
         )

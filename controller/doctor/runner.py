@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from evenkeel.controller.doctor.check import Check, NotApplicable
 from evenkeel.controller.doctor.device import Device
-from evenkeel.controller.process.defect import defect_text
+from evenkeel.controller.process.defect import defect_place
 from evenkeel.specs.doctor.finding import Finding, Result
 from evenkeel.specs.errors import EvenkeelError
 
@@ -58,14 +58,8 @@ async def _look(check: Check, device: Device, limit_s: float) -> Finding:
         about = f"{error.filename}: " if error.filename else ""
         return Finding("unknown", f"{about}{(error.strerror or type(error).__name__).lower()}")
     except Exception as error:  # noqa: BLE001 - a check that is broken must not hide the others
-        return Finding("unknown", f"the check is broken: {_place(error)}", _REPORT)
+        return Finding("unknown", f"the check is broken: {defect_place(error)}", _REPORT)
 
 
 def _hangs(check: Check) -> Finding:
     return Finding("unknown", f"it did not end within {check.limit_s:g} s, and not when it was told to")
-
-
-def _place(error: Exception) -> str:
-    """The kind of an exception and its place. Its text may hold anything, a secret, too."""
-    place, _, kind = defect_text(error).partition(": ")
-    return f"{kind.partition(':')[0]} at {place}"

@@ -9,7 +9,7 @@ from evenkeel.specs.doctor.finding import Detail
 
 Purpose = Literal["secret", "spec", "state"]
 """`secret`: nobody else may read it. `spec`: nobody else may change it, for a writer of specs has the rights of the engine.
-`state`: both."""
+`state`: nobody else may change it, or should look into it."""
 
 
 class Access(NamedTuple):
@@ -28,6 +28,9 @@ def of_access(purpose: Purpose, access: Access) -> Detail:
         return Detail(name, "failed", "everybody may replace it, because of the folder", "take `o-w` from its folder")
     if others & 0o002:
         return Detail(name, "failed", f"everybody may write it ({text})", f"`chmod o-w {name}`")
-    if purpose != "spec" and others & 0o004:
+    if purpose == "state" and others & 0o004:
+        # its files are for their owner alone; their names, and those of what is asked for, are not
+        return Detail(name, "warning", f"everybody may look into it ({text})", f"`chmod o-rx {name}`")
+    if purpose == "secret" and others & 0o004:
         return Detail(name, "failed", f"everybody may read it ({text})", f"`chmod o-r {name}`")
     return Detail(name, "ok", text)

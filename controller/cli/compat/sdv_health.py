@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _NOTE = "Note: `evenkeel doctor` looks at more, says the remedies, and has an exit code for scripts"
 _CONTAINER_LINES = 20
 _JOURNAL_S = 5.0
+_SYSTEMD = "/run/systemd/system"
+"""Without it there is no log of units."""
 
 
 @click.command(
@@ -38,9 +40,8 @@ def sdv_health(context: click.Context, arguments: tuple[str, ...]) -> int:
 
     Exit code: 0, as with the original; `evenkeel doctor` has one that tells.
     """
-    import asyncio
-
     from evenkeel.controller.cli.doctor import given_settings
+    from evenkeel.controller.doctor.threads import run_bounded
     from evenkeel.controller.process import logs
     from evenkeel.specs.leda.health import USAGE, read_line
 
@@ -51,7 +52,7 @@ def sdv_health(context: click.Context, arguments: tuple[str, ...]) -> int:
     logs.silence()
     echo(_NOTE, err=True)
     given = given_settings(context.find_object(Options) or Options())
-    asyncio.run(_tell(line, _variables(), given))
+    run_bounded(_tell(line, _variables(), given))
     return 0
 
 
@@ -78,13 +79,9 @@ def _variables() -> Variables:
 
 
 async def _tell(line: Line, names: Variables, given: GivenSettings) -> None:
-    import asyncio
-
     from evenkeel.controller.doctor.device import Device
     from evenkeel.controller.doctor.leda import sections
-    from evenkeel.controller.doctor.threads import LooseThreads
 
-    asyncio.get_running_loop().set_default_executor(LooseThreads())
     async with Device(given) as device:
         is_first = True
         async for section in sections(device, names):
@@ -105,11 +102,10 @@ def _lines(section: Section, line: Line) -> Sequence[str]:
 
 async def _logs(device: Device, line: Line, names: Variables) -> None:
     """The newest lines of units, and of containers that are there; of the latter without what a spec marks as secret."""
-    from evenkeel.controller.doctor.checks.units import has_systemd
     from evenkeel.controller.doctor.leda import last_lines
     from evenkeel.specs.unit import is_unit
 
-    for name in (*names.units, *names.units_opt) if has_systemd() else ():
+    for name in (*names.units, *names.units_opt) if _has_log_of_units() else ():
         if is_unit(name) or is_unit(f"{name}.service"):
             echo()
             echo(f"[{name}]")
@@ -122,6 +118,12 @@ async def _logs(device: Device, line: Line, names: Variables) -> None:
             echo(f"[{name}]")
             for each in lines:
                 echo(each)
+
+
+def _has_log_of_units() -> bool:
+    from pathlib import Path
+
+    return Path(_SYSTEMD).exists()
 
 
 async def _journal_lines(unit: str, count: int) -> list[str]:

@@ -22,14 +22,14 @@ async def look(device: Device) -> Finding:
 
     settings = with_socket(device.settings)
     wanted = [*wanted_units(settings, has_slots=has_rauc(device))]
-    if not settings.slots.bus and not has_systemd():
+    if not has_systemd(device):
         raise NotApplicable("there is no systemd here")
     return finding_of(await asyncio.gather(*(_unit(device, each) for each in wanted)), "no unit is needed")
 
 
-def has_systemd() -> bool:
-    """Whether the system was booted with systemd."""
-    return _SYSTEMD.exists()
+def has_systemd(device: Device) -> bool:
+    """Whether the system was booted with systemd, or the settings say at which bus it is."""
+    return bool(device.settings.slots.bus) or _SYSTEMD.exists()
 
 
 async def _unit(device: Device, wanted: UnitWanted) -> Detail:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engines.machine import free_port
 from tests.places import ROOT
 from tests.until import PATIENCE_S, until
 
@@ -165,6 +167,33 @@ def test_a_journal_that_is_damaged(device: Device) -> None:
     found = examined(device, ok=1)
     assert states(found)["journal"] == "failed"
     assert "damaged" in found["journal"]["evidence"]
+
+
+def test_registries_hosts_and_certificates_of_documents(device: Device, tmp_path: Path) -> None:
+    """Without any controller before: the state is that of the files. Each registry is told, a slow one hides no other."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        closed, open_ = free_port(), silent.getsockname()[1]
+        (tmp_path / "password").write_text("hunter2")
+        (tmp_path / "password").chmod(0o600)
+        (tmp_path / "ca").write_text("no certificate")
+        device.settings(engine={"kind": "docker", "address": f"unix://{tmp_path}/gone.sock"})
+        device.write(
+            *(
+                f"apiVersion: evenkeel/v1\nkind: Registry\nmetadata: {{name: {name}}}\nspec:\n"
+                f"  host: 127.0.0.1:{port}\n"
+                f"  credentials: {{user: ci, passwordFile: {tmp_path}/{password}}}\n  tls: {{ca: {tmp_path}/{ca}}}\n"
+                for name, port, password, ca in (
+                    ("closed", closed, "password", "ca"),
+                    ("absent", open_, "none", "none"),
+                )
+            )
+        )
+        found = examined(device, ok=1)
+    assert details(found["registries"]) == {"closed": "failed", "absent": "failed"}
+    assert details(found["hosts"]) == {f"127.0.0.1:{closed}": "failed", f"127.0.0.1:{open_}": "ok"}
+    assert details(found["certificates"]) == {"registry closed": "failed", "registry absent": "failed"}
+    assert details(found["permissions"])[f"{tmp_path}/none"] == "failed"
+    assert "hunter2" not in json.dumps(found)
 
 
 def test_a_spec_that_is_wrong_is_told_with_its_place(device: Device) -> None:

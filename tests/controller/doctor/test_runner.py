@@ -6,14 +6,18 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from tests.virtual import run
 
 from evenkeel.controller.doctor.check import Check, NotApplicable
 from evenkeel.controller.doctor.device import Device, GivenSettings
+from evenkeel.controller.doctor.examination import examination
 from evenkeel.controller.doctor.runner import examine
 from evenkeel.controller.doctor.threads import LooseThreads
+from evenkeel.specs.codec import changed
 from evenkeel.specs.doctor.finding import Finding, Result
 from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.settings.settings import Settings
@@ -144,6 +148,32 @@ def test_a_thread_that_hangs_holds_up_no_end() -> None:
         gate.set()
     assert time.monotonic() - begun < 30
     assert asyncio.run(_raised()) == "as in a thread"
+
+
+def test_a_check_that_never_ends_holds_up_no_end(tmp_path: Path) -> None:
+    """`asyncio.run` waits at the end for tasks that go on when they are cancelled."""
+    over = threading.Event()
+
+    async def forever(_: Device) -> Finding:
+        while not over.is_set():
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.05)
+        return FINE
+
+    safety = threading.Timer(60, over.set)
+    safety.daemon = True
+    safety.start()
+    settings = changed(Settings(), state=str(tmp_path), specs=(str(tmp_path),))
+    begun = time.monotonic()
+    try:
+        report = examination(
+            GivenSettings(settings), [Check("s", "forever", forever, 0.1), Check("s", "x", after(0))], 0.2
+        )
+        assert time.monotonic() - begun < 40
+    finally:
+        over.set()
+        safety.cancel()
+    assert [each.finding.state for each in report.results] == ["unknown", "ok"]
 
 
 async def _raised() -> str:

@@ -170,7 +170,8 @@ def test_ports(runs: bool, holders: list[str], state: State) -> None:
         ("spec", 0o100644, False, "ok"),
         ("spec", 0o100666, False, "failed"),
         ("spec", 0o100644, True, "failed"),
-        ("state", 0o040755, False, "failed"),
+        ("state", 0o040755, False, "warning"),
+        ("state", 0o040777, False, "failed"),
         ("state", 0o040750, False, "ok"),
     ],
 )
