@@ -26,6 +26,7 @@ from evenkeel.controller.cli.options import Options
 from evenkeel.specs.documents.schema import reference
 from evenkeel.specs.name import NAME_PATTERN
 from evenkeel.specs.reading.quantity import DURATION_PATTERN
+from evenkeel.specs.settings import doctor as doctor_module
 from evenkeel.specs.settings import mqtt as mqtt_module
 from evenkeel.specs.settings import settings as settings_module
 from evenkeel.specs.settings import slots as slots_module
@@ -126,7 +127,7 @@ _EXIT_CODES = """\
 | code | meaning |
 |---|---|
 | 0 | well |
-| 1 | an error, a wrong call included, said on standard error; or "no", from `status --check`, `validate`, `apply` |
+| 1 | an error, a wrong call included, said on standard error; or "no", from `status --check`, `validate`, `apply`, `doctor` |
 | 2 | only from `plan`: there is something to do |
 | 130 | stopped by Ctrl-C |
 
@@ -222,7 +223,7 @@ A whole file with comments: [examples/config.yaml](../../examples/config.yaml). 
 [howto/migrate-from-kanto.md](../howto/migrate-from-kanto.md#6-kantos-update-manager-replaced).
 """
 _TEXTS = {NAME_PATTERN: "name", DURATION_PATTERN: "duration", "^/": "absolute path"}
-_MODULES = (settings_module, mqtt_module, slots_module, update_manager_module)
+_MODULES = (settings_module, mqtt_module, slots_module, update_manager_module, doctor_module)
 _ANY = {"agents": "<domain>", "values": "<name>"}
 """Stands for the names in a section that has one part for each of them."""
 
