@@ -44,9 +44,10 @@ class Maker(Protocol):
 
 
 class Access(NamedTuple):
-    """What a device shows to a cloud: a pair, or a key that is shared with it (base64), or a token (`SharedAccessSignature …`).
-    `authorities`: PEM, for a server that the system's authorities do not know; b"" are these alone. `name`: the common name of
-    the pair's certificate, or "" where it is not known; a registration by another name is refused without asking anybody."""
+    """The proof that a device shows to a cloud: a pair, or a key that is shared with it (base64), or a token
+    (`SharedAccessSignature …`). `authorities`: PEM, for a server that the system's authorities do not know; b"" are these
+    alone. `name`: the common name of the pair's certificate, or "" where it is not known; a registration by another name is
+    refused without asking anybody."""
 
     pair: Pair | None = None
     shared_key: str = ""

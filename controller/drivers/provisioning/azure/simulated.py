@@ -1,7 +1,7 @@
 """A simulated cloud in memory: for rehearsals on a laptop, and as a test kit. It asks no network and takes its time by asyncio.
 
-It lets in and refuses as Azure does: by scope, registration, thumbprint or key. A device is known at the hub that it was assigned
-to, and at no other.
+It lets in and refuses as Azure does: by scope, registration, thumbprint or key. A device is known at the hub that it was
+assigned to, and at no other.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _LIMIT_S = 120.0
 
 @dataclass
 class Enrolled:
-    """An enrolment of one device. `thumbprints` (SHA-256 or SHA-1, upper case): the certificates that it may show; `key`: the one
-    that it shares (base64). Where it has neither, everything is taken. `hub`: not "", another one than that of the scope."""
+    """An enrolment of one device. `thumbprints` (SHA-256 or SHA-1, upper case): the certificates that it may show; `key`: the
+    one that it shares (base64). Where it has neither, everything is taken. `hub`: not "", another one than the scope's."""
 
     thumbprints: set[str] = field(default_factory=set)
     key: str = ""
@@ -53,8 +53,8 @@ class Script:
 
 
 class SimulatedCloud:
-    """A `Cloud`. `is_open`: a device that is entered nowhere is let in everywhere. So a connection string needs no script, and an
-    assignment holds when the next process begins with an empty cloud."""
+    """A `Cloud`. `is_open`: a device that is entered nowhere is let in everywhere. So a connection string needs no script, and
+    an assignment holds when the next process begins with an empty cloud."""
 
     name = "memory (simulated)"
     is_simulated = True
