@@ -40,7 +40,7 @@ def without_variables(text: str, env: Variables, known: Mapping[str, str] = {}) 
     found = dict(known)
     for name, value in env:
         if value:
-            found |= {each: f"env.{name}" for each in (*_secret_parts(value), value)}
+            found |= dict.fromkeys((*_secret_parts(value), value), f"env.{name}")
     return _replaced(text, found)
 
 
@@ -64,8 +64,7 @@ def without_secrets(text: str, env: Variables, marked: Collection[str]) -> str:
     for name, value in env:
         value = (value or "").strip()
         if value and (name in marked or looks_secret(name)):
-            lines = (line.strip() for line in value.splitlines())
-            lines = (*lines, *_secret_parts(value))
+            lines = (*(line.strip() for line in value.splitlines()), *_secret_parts(value))
             values |= {line: f"env.{name}" for line in lines if len(line) >= _SHORT_LINE} | {value: f"env.{name}"}
     return without_password(_replaced(text, values))
 

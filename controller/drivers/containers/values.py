@@ -1,5 +1,5 @@
-"""Values that identities hand out to containers. They are read when a container is created, and stand in its variables from then
-on; everywhere else they are known by their prints.
+"""Values that identities hand out to containers. They are read when a container is created, and stand in its variables from
+then on; everywhere else they are known by their prints.
 
 Nothing here is kept between two creations, and no text form shows a value."""
 

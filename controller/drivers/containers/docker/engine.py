@@ -27,7 +27,12 @@ from evenkeel.controller.drivers.containers.docker.logs import last_output
 from evenkeel.controller.drivers.containers.docker.networks import Networks, attachment
 from evenkeel.controller.drivers.containers.docker.observer import LOOK_TIMEOUT_S, Observer
 from evenkeel.controller.drivers.containers.docker.places import has_our_volumes
-from evenkeel.controller.drivers.containers.docker.refusals import is_about_its_network, is_about_its_state, outcome, without_values
+from evenkeel.controller.drivers.containers.docker.refusals import (
+    is_about_its_network,
+    is_about_its_state,
+    outcome,
+    without_values,
+)
 from evenkeel.controller.drivers.containers.docker.registries import AskRegistries, Registries
 from evenkeel.controller.drivers.containers.docker.render import create_body, endpoint_body, update_body
 from evenkeel.controller.drivers.containers.values import NOTHING, Filled, HandedOut
@@ -100,7 +105,7 @@ class DockerEngine:
         try:
             return await self._perform(action, progress)
         except EngineAnswer as answer:
-            container = action.container if isinstance(action, Connect | Verify) else None
+            container = action.container if isinstance(action, Create | Connect | Verify) else None
             return _told(answer, container, self._handed.of(container) if container is not None else NOTHING)
         except Unavailable as error:
             return Retry(error.message, outside=True)

@@ -18,7 +18,13 @@ from evenkeel.controller.drivers.containers.docker.configuration import Abilitie
 from evenkeel.controller.drivers.containers.docker.places import other_volumes_of, volumes_of
 from evenkeel.controller.drivers.containers.docker.published import published
 from evenkeel.controller.drivers.containers.docker.refusals import without_values
-from evenkeel.controller.drivers.containers.docker.render import HOLDS_LABEL, NAME_LABEL, OWNER_LABEL, asked_from, prints_from
+from evenkeel.controller.drivers.containers.docker.render import (
+    HOLDS_LABEL,
+    NAME_LABEL,
+    OWNER_LABEL,
+    asked_from,
+    prints_from,
+)
 from evenkeel.controller.drivers.containers.docker.unspoken import unspoken
 from evenkeel.specs.containers.image import DIGEST_PATTERN, parse_image
 from evenkeel.specs.containers.observed import ContainerSeen, State

@@ -32,8 +32,8 @@ from evenkeel.controller.drivers.containers.memory.world import (
     stored_world,
     uptime,
 )
-from evenkeel.controller.drivers.containers.verify import watch_until_proven
 from evenkeel.controller.drivers.containers.values import HandedOut
+from evenkeel.controller.drivers.containers.verify import watch_until_proven
 from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.controller.settings.provided import Provided

@@ -7,8 +7,8 @@ from evenkeel.controller.drivers.containers.memory.simulation import Simulation
 from evenkeel.controller.drivers.containers.memory.world import DEVICE_NAME, FOREIGN, WorldContainer, up_s
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import ExecProbe
-from evenkeel.specs.containers.redaction import without_variables
 from evenkeel.specs.containers.observed import LATELY_S, CheckSeen, ContainerSeen, ContainersLook, HealthSeen
+from evenkeel.specs.containers.redaction import without_variables
 
 
 def observation(simulation: Simulation, kept: WorldContainer, look: ContainersLook) -> ContainerSeen:
