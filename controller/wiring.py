@@ -32,14 +32,11 @@ if TYPE_CHECKING:
     from evenkeel.reconcilers.containers.select import ContainersWanted
     from evenkeel.reconcilers.files.select import FilesWanted
     from evenkeel.reconcilers.ports import Driver
-    from evenkeel.reconcilers.provisioning.select import ProvisioningWanted
     from evenkeel.reconcilers.registries.select import RegistriesWanted
     from evenkeel.specs.containers.memory import ContainersMemory
     from evenkeel.specs.files.memory import FilesMemory
     from evenkeel.specs.files.observed import FilesSeen
     from evenkeel.specs.plan import Plan
-    from evenkeel.specs.provisioning.memory import ProvisioningMemory
-    from evenkeel.specs.provisioning.observed import ProvisioningSeen
     from evenkeel.specs.registries.memory import RegistriesMemory
     from evenkeel.specs.registries.observed import RegistriesSeen
     from evenkeel.specs.settings.settings import Settings
@@ -91,13 +88,14 @@ def open_domains(
 ) -> tuple[AnyDomain, ...]:
     """All domains in the order of their switches, each with the driver that the settings name; `engine`: the driver of
     the containers, where it is open already. With `readonly` no effect of a driver is kept."""
+    from evenkeel.controller.provisioning_wiring import provisioning_domain
     from evenkeel.controller.slots_wiring import slots_domain
 
     containers, open_bus = engine or open_driver(settings, readonly=readonly), _system_bus(settings)
     return (
         _files(settings, open_bus, readonly=readonly),
         _registries(settings, readonly=readonly),
-        _provisioning(settings, open_bus),
+        provisioning_domain(settings, open_bus),
         slots_domain(settings, open_bus, reconciler(settings), containers, readonly=readonly),
         _containers(settings, containers),
     )
@@ -121,8 +119,8 @@ def _files(
 ) -> Domain[FilesWanted, FilesSeen, FilesMemory]:
     """The files domain on the host itself, or, beside the simulated engine, on a simulated host."""
     from evenkeel.controller.cycle.domain import Domain
-    from evenkeel.controller.dbus.units import HostUnits
     from evenkeel.controller.drivers.files import disk_files
+    from evenkeel.controller.units import HostUnits
     from evenkeel.reconcilers.files import Files
 
     if settings.engine.kind == "memory":
@@ -159,23 +157,6 @@ def _registries(settings: Settings, *, readonly: bool) -> Domain[RegistriesWante
         return RegistriesEngine(configuration, HttpAccess(), access / "key")
 
     return Domain(Registries(), LateDriver(build))
-
-
-def _provisioning(
-    settings: Settings, open_bus: Callable[[], SystemBus]
-) -> Domain[ProvisioningWanted, ProvisioningSeen, ProvisioningMemory]:
-    """The provisioning domain on this host, or on a simulated one. Few devices are asked for an identity: the rest is loaded at
-    the first look."""
-    from evenkeel.controller.cycle.domain import Domain
-    from evenkeel.controller.drivers.late import LateDriver
-    from evenkeel.reconcilers.provisioning import ProvisioningDecisions
-
-    def build() -> Driver[ProvisioningSeen]:
-        from evenkeel.controller.provisioning_wiring import open_provisioning
-
-        return open_provisioning(settings, open_bus)
-
-    return Domain(ProvisioningDecisions(), LateDriver(build))
 
 
 def _containers(

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 
 class Value(NamedTuple):
-    """One value. `text`: what it is, for people. `is_secret`: it is shown to nobody."""
+    """One value. `text`: its meaning, for people. `is_secret`: it is shown to nobody."""
 
     text: str
     is_secret: bool = False

@@ -281,7 +281,8 @@ def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
 _ALONE = (
     *(
         f"controller/{name}.py"
-        for name in ("front", "daemon", "serving", "wiring", "slots_wiring", "registries_wiring")
+        for name in ("front", "units", "daemon", "serving", "wiring")
+        + ("slots_wiring", "registries_wiring", "provisioning_wiring")
     ),
     *(f"controller/drivers/{module.name}" for module in MODULES if module.parent == ROOT / "controller/drivers"),
 )

@@ -1,7 +1,7 @@
 """Provisioning: select, diff and plan.
 
-`ProvisioningDecisions` puts the domain's functions behind the port. What a cloud is asked with is tried before it is in
-force, and what was in force stays until its successor is proven. A settled cycle asks no cloud."""
+`ProvisioningDecisions` puts the domain's functions behind the port. A cloud is asked with the new values before they are in
+force, and the former ones stay until its successor is proven. A settled cycle asks no cloud."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 A pair that is good stays, whatever was asked of the next one. A new one is made beside it, and put in force once the cloud
 has let it in. A clock that cannot be right decides nothing: no pair is made, and none is given up, by it.
 
-INV-12  a pair that is in force and good is never replaced but by one that was tried, or was asked for
+INV-12  a pair that is in force and good is replaced only by one that was tried
 """
 
 from __future__ import annotations

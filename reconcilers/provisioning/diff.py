@@ -1,6 +1,6 @@
 """Wanted and seen identities → differences.
 
-What can be known now is due now; what follows from it shows in the next look. A pair is made before it is tried, tried before
+Only what the last look has shown is due; the rest shows in the next look. A pair is made before it is tried, tried before
 it is in force, and in force before values and files are made of it. Nothing depends on the progress of an earlier cycle but
 two facts that no look can tell: what the cloud has let in, and what was handed out."""
 
@@ -34,7 +34,7 @@ from evenkeel.specs.provisioning.actions import (
     Withdraw,
     Write,
 )
-from evenkeel.specs.provisioning.difference import Due, ProvisioningDifference
+from evenkeel.specs.provisioning.difference import DueActions, ProvisioningDifference
 from evenkeel.specs.provisioning.memory import ProvisioningMemory
 from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
 from evenkeel.specs.provisioning.pair import Subject
@@ -63,9 +63,9 @@ def diff(
             found[subject] = changed(before, due=due) if before.verb != "blocked" else before
         elif subject in want.subjects:
             why = "what it has made before is left"
-            found[subject] = ProvisioningDifference(subject, "finish", why, due=Due(clean=tuple(actions)))
+            found[subject] = ProvisioningDifference(subject, "finish", why, due=DueActions(clean=tuple(actions)))
         else:
-            found[subject] = ProvisioningDifference(subject, "remove", why, due=Due(clean=tuple(actions)))
+            found[subject] = ProvisioningDifference(subject, "remove", why, due=DueActions(clean=tuple(actions)))
     _add_renewals(found, want, memory)
     return tuple(found[subject] for subject in sorted(found))
 
@@ -120,14 +120,14 @@ class _Looked:
         self.choice = choose(there, seen.now_s, seen.clock_why, memory.refused)
         """The pair that is to be in force."""
         self.to = target(there, self.choice.sha256 or there.pairs.current)
-        """What the cloud is to be asked with; `None` without a cloud."""
+        """The target at the cloud; `None` without a cloud."""
 
     def difference(self) -> ProvisioningDifference | None:
         for key, why in self._obstacles():
             if why:
                 at = asked_at(self.document, key)
                 return ProvisioningDifference(self.wanted.name, "blocked", why, asked=at)
-        due = Due(self._fetch(), self._prepare(), self._switch(), self._prove(), self._clean())
+        due = DueActions(self._fetch(), self._prepare(), self._switch(), self._prove(), self._clean())
         if not any(due):
             return None
         differing: tuple[Change, ...] = changes(
@@ -236,7 +236,7 @@ class _Looked:
         return (Prove(self.wanted, now, at.hub, at.device, at.key, notify, units),)
 
     def _clean(self) -> tuple[ProvisioningAction, ...]:
-        """What is not needed once the pair in force is proven."""
+        """The removal of what nobody needs once the pair in force is proven."""
         pairs, choice = self.there.pairs, self.choice
         is_proven = self.wanted.certificate is None or (not choice.step and pair_of(self.proven) == pairs.current)
         if not is_proven or state(self.there) != self.proven:

@@ -1,4 +1,5 @@
-"""What is in force for an identity, as parts with prints; who has to hear of which part; and what the cloud is asked with."""
+"""The state in force for an identity: its parts with their prints, those that have to hear of a part, and the target at the
+cloud."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ _PAIR, _CLOUD, _VALUES, _OUTPUT = "pair", "cloud", "values", "output "
 
 
 class Target(NamedTuple):
-    """What the cloud is asked with, for one pair. `key`: the thumbprint of the pair, "" where a key or token is shown. `hub`
+    """The target at the cloud, for one pair. `key`: the thumbprint of the pair, "" where a key or token is shown. `hub`
     and `device`: "" while no service has assigned them."""
 
     key: str

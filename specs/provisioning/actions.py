@@ -116,7 +116,7 @@ class Try(Struct, frozen=True, tag="try-hub"):
 
 
 class Switch(Struct, frozen=True, tag="switch-pair"):
-    """Put a pair in force that is there. Whoever reads the files sees the former pair or this one, and never a mix."""
+    """Put a pair in force that is there. Readers of the files see the former pair or this one, and never a mix."""
 
     wanted: Provisioning
     sha256: str

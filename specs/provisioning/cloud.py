@@ -1,4 +1,4 @@
-"""What a cloud has assigned to a device."""
+"""Assignments of devices to hubs."""
 
 from __future__ import annotations
 

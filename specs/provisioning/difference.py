@@ -13,7 +13,7 @@ Verb = Literal["create", "update", "finish", "remove", "blocked"]
 """The verbs of a plan for an identity. `finish`: all of it is in force, and something is left to prove or to tidy."""
 
 
-class Due(NamedTuple):
+class DueActions(NamedTuple):
     """Actions that are due, in the phases that they belong to. Those of one phase are done one after the other."""
 
     fetch: tuple[ProvisioningAction, ...] = ()
@@ -27,7 +27,7 @@ class ProvisioningDifference(Difference, frozen=True):
     """All that differs for one identity. `due`: what is to be done; what follows from it shows in the next look. `renews`:
     units that have yet to hear of a change, each with whether a document names it still."""
 
-    due: Due = Due()
+    due: DueActions = DueActions()
     renews: tuple[tuple[Unit, bool], ...] = ()
 
 

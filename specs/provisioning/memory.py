@@ -11,7 +11,7 @@ from evenkeel.specs.provisioning.provisioning import Provisioning
 from evenkeel.specs.renewing import Renewal
 
 State = tuple[tuple[str, str], ...]
-"""What is in force for a document: its parts with their prints, in order (`reconcilers.provisioning.state`)."""
+"""The state in force for a document: its parts with their prints, in order (`reconcilers.provisioning.state`)."""
 
 
 class ProvisioningMemory(Memory, frozen=True):

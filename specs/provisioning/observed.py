@@ -97,7 +97,7 @@ class OutputSeen(Struct, frozen=True):
 
 
 class ProvisionedSeen(Struct, frozen=True):
-    """What there is for one document. `authority`: the name of the authority of `caSigned`; `authority_why`: not "", the
+    """The observation for one document. `authority`: the name of the authority of `caSigned`; `authority_why`: not "", the
     reason why it cannot be used. `asked` and `held`: the prints of the values for others, of now ("" while not all are
     there), and of those that were handed out ("" for none). `unneeded`: how many kept assignments are those of former pairs
     and questions."""

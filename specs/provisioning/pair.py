@@ -11,8 +11,8 @@ KeyKind = Literal["ec-p256", "rsa-2048", "rsa-3072", "rsa-4096"]
 
 
 class Subject(Struct, frozen=True):
-    """What a certificate is to say. `name`: its common name, which is the device id. `starts_s`, `ends_s`: its validity, in
-    seconds since the epoch."""
+    """The contents of a new certificate. `name`: its common name, which is the device id. `starts_s`, `ends_s`: its
+    validity, in seconds since the epoch."""
 
     name: str
     starts_s: float

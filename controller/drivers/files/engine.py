@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from evenkeel.controller.dbus.units import Units, renew
 from evenkeel.controller.drivers.files.observe import Observer
 from evenkeel.controller.drivers.files.perform import Performer
 from evenkeel.controller.drivers.files.system import FileSystem
 from evenkeel.controller.process.watch import Watch
+from evenkeel.controller.units import Units, renew
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.errors import TimedOut
 from evenkeel.specs.files.observed import FilesLook, FilesSeen, at_files

@@ -82,14 +82,14 @@ class Certificates:
     def inspect(self, pair: Pair) -> PairSeen:
         try:
             chain = _certificates(pair.certificate)
-            kind, issuer = _kind(chain[0].public_key()), _common_names(chain[0].issuer)
+            kind, issuer = _kind(chain[0].public_key()), _subject_names(chain[0].issuer)
             starts, ends = chain[0].not_valid_before_utc, chain[0].not_valid_after_utc
         except (ValueError, UnsupportedAlgorithm) as error:
             return PairSeen(fault=_reason(error))
         return PairSeen(
             sha256=chain[0].fingerprint(SHA256()).hex().upper(),
             sha1=chain[0].fingerprint(SHA1()).hex().upper(),  # a name, which Azure knows
-            name=next(iter(_common_names(chain[0].subject)), ""),
+            name=next(iter(_subject_names(chain[0].subject)), ""),
             issuer=issuer[0] if issuer else chain[0].issuer.rfc4514_string(),
             starts_s=starts.timestamp(),
             ends_s=ends.timestamp(),
@@ -225,7 +225,7 @@ def _extension(certificate: x509.Certificate, kind: type[_Kind]) -> _Kind | None
         return None
 
 
-def _common_names(name: x509.Name) -> list[str]:
+def _subject_names(name: x509.Name) -> list[str]:
     return [str(each.value) for each in name.get_attributes_for_oid(NameOID.COMMON_NAME)]
 
 
@@ -249,7 +249,7 @@ def _faults(chain: Sequence[x509.Certificate], key: bytes) -> Iterator[str]:
     if own != keys[0]:
         yield "the key is not that of the certificate"
     yield from filter(None, (_weak(first.public_key()),))
-    names = _common_names(first.subject)
+    names = _subject_names(first.subject)
     if len(names) != 1:
         yield f"the certificate has {'no' if not names else 'more than one'} common name, which has to be the device id"
     if purposes is not None and not _FOR_CLIENTS & set(purposes):

@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from evenkeel.controller.dbus.units import Units, renew
 from evenkeel.controller.drivers.provisioning.host import Host
 from evenkeel.controller.drivers.provisioning.ports import Cloud, Maker
 from evenkeel.controller.drivers.provisioning.sight import Places, Sight
@@ -21,6 +20,7 @@ from evenkeel.controller.drivers.provisioning.work import Work
 from evenkeel.controller.process.clock import EARLIEST_S, Now, system_now
 from evenkeel.controller.process.watch import Watch
 from evenkeel.controller.settings.provided import FILE as VALUES
+from evenkeel.controller.units import Units, renew
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.errors import EvenkeelError, Refused, TimedOut, Unavailable
 from evenkeel.specs.look import Look
@@ -72,7 +72,7 @@ class ProvisioningEngine:
             now,
             clock_why,
             tuple(self.sight.look(wanted) for wanted in look.documents),
-            tuple(self.sight.outputs.held(path) for path in look.outputs),
+            tuple(self.sight.outputs.look_at(path) for path in look.outputs),
             tuple(name for name in look.values if name in handed_out),
         )
 

@@ -1,6 +1,6 @@
 """The files of the device that provisioning reads and writes: those of this host, or of a simulated one below a folder.
 
-A simulated host has its own files for all that evenkeel writes. What it reads and nobody has written there comes from this
+A simulated host has its own files for all that evenkeel writes. A file that nobody has written there is read from this
 host, and where that has none, a content is made up: specs can be rehearsed where the device's secrets are not.
 """
 

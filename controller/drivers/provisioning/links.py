@@ -45,7 +45,7 @@ def has_name_links(folder: Path, which: Which) -> bool:
 
 
 def link_names(folder: Path, which: Which) -> None:
-    """Let the names lead to their place. What is there is replaced, so that it has to be the same, or nothing."""
+    """Let the names lead to their place. Files there are replaced, so that they have to be the same, or absent."""
     for name in NAMES.get(which, ()):
         if not is_name_link(folder, which, name):
             _put_link(folder / name, _below(which, name))

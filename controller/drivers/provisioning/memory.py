@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evenkeel.controller.dbus.units import SimulatedUnits
 from evenkeel.controller.drivers.provisioning.azure.simulated import SimulatedCloud
 from evenkeel.controller.drivers.provisioning.engine import ProvisioningEngine
 from evenkeel.controller.drivers.provisioning.host import Host
 from evenkeel.controller.drivers.provisioning.simulated import SimulatedMaker
 from evenkeel.controller.process.clock import Now, system_now
+from evenkeel.controller.units import SimulatedUnits
 
 ROOT = "memory-host"
 """The folder below the state directory that stands for `/`."""

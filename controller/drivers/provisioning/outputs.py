@@ -43,7 +43,7 @@ class Outputs:
         self._host, self._originals, self._printer = host, originals, printer
 
     def look(self, output: Output, values: Mapping[str, str] | None) -> OutputSeen:
-        """What is there, and what is asked for; `values`: `None` while not all are there. Raises OSError."""
+        """The file that is there, and the one that is asked for; `values`: `None` while not all are there. Raises OSError."""
         path = self._host.path(output.path)
         kept, asked = self._kept(output.path).exists(), ""
         try:
@@ -57,7 +57,7 @@ class Outputs:
             return OutputSeen(output.path, why=str(lack), is_kept=kept)
         return OutputSeen(output.path, asked, held, is_kept=kept)
 
-    def held(self, path: str) -> OutputSeen:
+    def look_at(self, path: str) -> OutputSeen:
         """A file of no document."""
         try:
             return OutputSeen(

@@ -1,6 +1,6 @@
-"""Folders that appear and go as a whole. What is written is on the disk before it has its name.
+"""Folders that appear and go as a whole. Contents are on the disk before they have their names.
 
-There is one writer. What a kill leaves has the names `NEW` and `GONE`; the writer removes it before it goes on.
+There is one writer. Leftovers of a kill have the names `NEW` and `GONE`; the writer removes it before it goes on.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What a document leads to: the connection string, keys and authorities in its files. The only place where the driver reads
-secrets; they live for one look or one action, and their text form shows nothing."""
+"""The contents that a document leads to: the connection string, keys and authorities in its files. The only place where the
+driver reads secrets; they live for one look or one action, and their text form shows nothing."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Sources(NamedTuple):
 
     @property
     def by(self) -> Authentication:
-        """What the hub is shown."""
+        """The means by which the device proves itself to the hub."""
         if self.connection is not None:
             return self.connection.means
         return "key" if self.key else "certificate"
 
     def hub_access(self, pair: Pair | None, registration: str, *, is_group_key: bool) -> Access:
-        """What the hub is shown, for a pair, or for a registration with a symmetric key."""
+        """The proof for the hub: a pair, or the key or token of this device."""
         if self.connection is not None:
             key, token = self.connection.key, self.connection.token
             return Access(pair if self.by == "certificate" else None, key, token, self.authorities)

@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from tests.controller.stage import Reading, Scripted
 from tests.virtual import now, run
 
 from evenkeel.controller.cycle.domain import Domain
-from evenkeel.controller.dbus.units import SimulatedUnits
 from evenkeel.controller.drivers.provisioning.azure.simulated import Enrolled, Script, SimulatedCloud
 from evenkeel.controller.drivers.provisioning.engine import ProvisioningEngine
 from evenkeel.controller.drivers.provisioning.host import Host
@@ -22,12 +21,13 @@ from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.loop.controller import Controller
 from evenkeel.controller.loop.queue import WakeUps
 from evenkeel.controller.loop.worker import Conduct
+from evenkeel.controller.units import SimulatedUnits
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.provisioning import ProvisioningDecisions
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
-from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Action, Outcome
 from evenkeel.specs.provisioning.memory import ProvisioningMemory
@@ -127,11 +127,13 @@ class Device:
         assert known is not None
         return sorted(self.engine.running().values()), known.holds, known.reason
 
-    def reason(self, kind: str = "Settled") -> str:
-        known = self.journal.condition(kind) or next(
-            (each for each in self.journal.conditions() if each.name == kind and each.domain == "provisioning"), None
-        )
+    def reason(self, kind: Literal["Settled", "Healthy"] = "Settled") -> str:
+        known = self.journal.condition("Settled") if kind == "Settled" else self._healthy()
         return known.message if known is not None else ""
+
+    def _healthy(self) -> Condition | None:
+        found = (each for each in self.journal.conditions() if (each.name, each.domain) == ("Healthy", "provisioning"))
+        return next(found, None)
 
     async def seen(self, **fields: Any) -> ProvisionedSeen:
         found = await self.driver.observe(ProvisioningLook(documents=(self.identity(**fields),)))

@@ -16,9 +16,9 @@ from tests.places import ROOT
 from tests.virtual import run
 
 from evenkeel.controller.cycle.endings import Retrying, Settled
-from evenkeel.controller.dbus.units import SimulatedUnits
 from evenkeel.controller.drivers.files import disk_files
 from evenkeel.controller.drivers.files.disk import Disk
+from evenkeel.controller.units import SimulatedUnits
 from evenkeel.reconcilers.files import Files
 from evenkeel.specs.files.actions import Write
 from evenkeel.specs.files.file import File, Form, digest_of, temporary_name
