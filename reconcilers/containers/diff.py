@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from evenkeel.reconcilers.containers import compare
-from evenkeel.reconcilers.containers.changes import field_changes, replacement_changes
+from evenkeel.reconcilers.containers.changes import field_changes, replacement_changes, value_changes
 from evenkeel.reconcilers.containers.instances import is_kept, is_proven, lacks_kept_volumes, matches, rank, why_start
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.reconcilers.containers.select import ContainersWanted
@@ -120,11 +120,12 @@ def _difference(
     if instances:
         current = max(instances, key=lambda instance: rank(instance, memory))
         changes = tuple(replacement_changes(container, document, current, moved, seen))
+        is_value = bool(changes) and changes == tuple(value_changes(container, document, current, seen))
         cost = _cost(container, instances, memory)
         return ContainerDifference(
             name,
             "recreate",
-            "it differs in what only a new container can change",
+            ", ".join(each.why for each in changes) if is_value else "it differs in what only a new container can change",
             changes,
             asked=changes[0].asked if changes else document.place,
             lost=cost.lost,

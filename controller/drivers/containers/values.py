@@ -49,22 +49,19 @@ class HandedOut:
     def of(self, container: Container) -> Filled | Retry:
         """The variables that a container gets now. A value that is not there yet is waited for."""
         asked = values_from(container)
-        if not asked or self._provided is None:
-            return Retry(_lacks(asked[0].provisioning), outside=True) if asked else NOTHING
+        if not asked:
+            return NOTHING
         try:
-            found = self._provided.all()
+            found = self._provided.all() if self._provided is not None else {}
         except OSError as error:
             return Retry(f"{error.filename} cannot be read: {error.strerror}", outside=True)
         env, prints = list[tuple[str, str]](), list[tuple[str, str]]()
         for each in asked:
             handed = found.get(each.provisioning)
             if handed is None or each.value not in handed.values:
-                why = _lacks(each.provisioning, "" if handed is None else each.value)
+                what = "no values" if handed is None else f"no {each.value}"
+                why = f"provisioning {each.provisioning} hands out {what}"
                 return Retry(f"{each.variable} has no value yet: {why}", outside=True)
             env.append((each.variable, handed.values[each.value]))
             prints.append((each.variable, handed.prints[each.value]))
         return Filled(tuple(env), tuple(prints))
-
-
-def _lacks(provisioning: str, value: str = "") -> str:
-    return f"provisioning {provisioning} hands out no {value or 'values'}" + ("" if value else " yet")
