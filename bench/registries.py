@@ -26,7 +26,7 @@ from evenkeel.reconcilers.registries.select import RegistriesWanted
 from evenkeel.specs.desired import Document, desired_state
 from evenkeel.specs.plan import NOTHING_DONE, Done
 from evenkeel.specs.registries.actions import Admit
-from evenkeel.specs.registries.memory import RegistriesMemory
+from evenkeel.specs.registries.memory import Proven, RegistriesMemory
 from evenkeel.specs.registries.registry import Registry
 
 _COUNT, _TIMES = 20, 200
@@ -88,16 +88,14 @@ def _is_network(event: str, given: tuple[object, ...]) -> bool:
 async def _in_force(engine: RegistriesEngine, reconciler: Registries, want: RegistriesWanted) -> RegistriesMemory:
     """Put them in force, and remember that they were proven."""
     seen = await engine.observe(reconciler.look(want, RegistriesMemory()))
+    asked = {each.place: each.asked for each in seen.registries}
     for registry in want.subjects.values():
-        there = seen.of(registry.place)
-        if there is None:
-            raise RuntimeError(f"{registry.place} was not looked at")
-        outcome = await engine.perform(Admit(registry, there.asked), lambda message, done, total: None)
+        outcome = await engine.perform(Admit(registry, asked[registry.place]), lambda message, done, total: None)
         if not isinstance(outcome, Done):
             raise RuntimeError(f"{registry.place}: {outcome.message}")
     return RegistriesMemory(
         admitted={registry.place: registry.name for registry in want.subjects.values()},
-        proven={each.subject: each.asked for each in seen.registries},
+        proven={each.name: (Proven(each, asked[each.place]),) for each in want.subjects.values()},
     )
 
 

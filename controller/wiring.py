@@ -181,10 +181,12 @@ def _of_registries(settings: Settings) -> Sizes:
     """The answers of registries, without an engine between."""
 
     async def ask(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
+        from evenkeel.controller.drivers.registries.choice import certificates_folder
         from evenkeel.controller.drivers.registry import look_up
 
-        admitted = Path(settings.state) / ACCESS / ADMITTED
-        return await look_up(images, settings.engine.docker_config, settings.engine.token_realms, refused, admitted)
+        engine, admitted = settings.engine, Path(settings.state) / ACCESS / ADMITTED
+        folders = [certificates_folder(engine.kind, settings.registries)]
+        return await look_up(images, engine.docker_config, engine.token_realms, refused, admitted, folders)
 
     return ask
 

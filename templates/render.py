@@ -8,13 +8,14 @@ name is an error, not an empty text. Output beyond a bound is an error.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from evenkeel.specs.errors import Bug
 from evenkeel.specs.problem import nearest
 
 if TYPE_CHECKING:
+    from jinja2 import Template
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MOST_CHARACTERS = 1_000_000
@@ -40,14 +41,15 @@ def render(template: str, values: Mapping[str, Any], most: int = MOST_CHARACTERS
 def fill(text: str, values: Mapping[str, Any], names: Collection[str], most: int = MOST_CHARACTERS) -> str:
     """A template of a document, filled with values. `names`: those that a template may have. Raises ValueError with the line of
     the template and the reason, which has no value."""
-    from jinja2 import TemplateError, TemplateSyntaxError, meta
+    from jinja2 import TemplateError, TemplateSyntaxError
 
-    environment, made = _environment(), ""
+    made = ""
     try:
-        unknown = sorted(meta.find_undeclared_variables(environment.parse(text)) - set(names))
+        template, used = _template(text)
+        unknown = sorted(used - set(names))
         if unknown:
             raise ValueError(f"there is no value `{unknown[0]}`; {nearest(unknown[0], names)}")
-        for part in environment.from_string(text).generate(dict(values)):
+        for part in template.generate(dict(values)):
             made += part
             if len(made) > most:
                 raise ValueError(f"the template makes more than {most} characters")
@@ -58,6 +60,15 @@ def fill(text: str, values: Mapping[str, Any], names: Collection[str], most: int
     except (TypeError, ArithmeticError, LookupError, AttributeError) as error:
         raise ValueError(f"the template cannot be filled: {type(error).__name__}") from None
     return made
+
+
+@lru_cache(64)
+def _template(text: str) -> tuple[Template, frozenset[str]]:
+    """A template of a document, and the names of values in it. Raises TemplateSyntaxError."""
+    from jinja2 import meta
+
+    environment = _environment()
+    return environment.from_string(text), frozenset(meta.find_undeclared_variables(environment.parse(text)))
 
 
 @cache

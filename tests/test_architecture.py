@@ -279,11 +279,8 @@ def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
 
 
 _ALONE = (
-    *(
-        f"controller/{name}.py"
-        for name in ("front", "units", "daemon", "serving", "wiring")
-        + ("slots_wiring", "registries_wiring", "provisioning_wiring")
-    ),
+    *(f"controller/{name}.py" for name in ("front", "units", "daemon", "serving", "wiring")),
+    *(f"controller/{name}_wiring.py" for name in ("slots", "registries", "provisioning")),
     *(f"controller/drivers/{module.name}" for module in MODULES if module.parent == ROOT / "controller/drivers"),
 )
 """Modules that a contract names, or may name: a driver that is one module."""

@@ -44,10 +44,10 @@ class Remembering(Generic[Want, Seen, Remembered]):
         self._journal.memories.keep(before, after)
 
     def former(self, differences: Collection[Difference]) -> Former[Want]:
-        """The former state of subjects that are to be removed or created. While an activity removes them, the state in force
-        still has them; when a new revision does not have them, last-good still does. A new subject may not take what
-        last-good needs."""
-        if all(difference.verb not in ("remove", "create") for difference in differences):
+        """The former state of subjects that are to be removed, created or updated. While an activity removes them, the state
+        in force still has them; when a new revision does not have them, last-good still does. A new subject may not take what
+        last-good needs, and an update may lead back to it."""
+        if all(difference.verb not in ("remove", "create", "update") for difference in differences):
             return Former()
         states = (self._journal.readable_revision(role) for role in _ROLES)
         return Former(*(self._reconciler.select(state) if state is not None else None for state in states))

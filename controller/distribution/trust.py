@@ -7,20 +7,37 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+from evenkeel.controller.process.bounded import read_bounded
 
 CERTIFICATES = (Path("/etc/docker/certs.d"), Path("/etc/containers/certs.d"))
 """The folders in which engines look for the certificates of a host: `*.crt` are authorities, `*.cert` and `*.key` show who
 this device is."""
 
 
-def trust(ca: bytes = b"", certificate: bytes = b"", key: bytes = b"", *, proves: bool = True) -> ssl.SSLContext:
-    """The system's authorities and these (PEM), with a certificate of this device. Without `proves` everybody is trusted.
+class Papers(NamedTuple):
+    """PEM: authorities, and certificates of this device with their keys. The text form shows nothing."""
+
+    ca: bytes = b""
+    pairs: tuple[tuple[bytes, bytes], ...] = ()
+
+    def __repr__(self) -> str:
+        return "Papers(…)"
+
+
+NONE = Papers()
+
+
+def trust(papers: Papers = NONE, *, proves: bool = True) -> ssl.SSLContext:
+    """The system's authorities and these, with these certificates of this device. Without `proves` everybody is trusted.
     Raises ssl.SSLError, OSError or ValueError."""
     context = ssl.create_default_context()
-    if ca:
-        context.load_verify_locations(cadata=ca.decode("ascii", "replace"))
-    if certificate:
+    if papers.ca:
+        context.load_verify_locations(cadata=papers.ca.decode("ascii", "replace"))
+    for certificate, key in papers.pairs:
         _show(context, certificate, key)
     if not proves:
         context.check_hostname = False
@@ -28,17 +45,16 @@ def trust(ca: bytes = b"", certificate: bytes = b"", key: bytes = b"", *, proves
     return context
 
 
-def trust_of_files(host: str) -> ssl.SSLContext:
-    """The system's authorities, and those that the engines' configuration trusts for this host."""
-    context = ssl.create_default_context()
-    for folder in (each / host for each in CERTIFICATES):
-        if not folder.is_dir():
-            continue
-        for path in sorted(folder.glob("*.crt")):
-            context.load_verify_locations(path)
-        for path in sorted(folder.glob("*.cert")):
-            context.load_cert_chain(path, path.with_suffix(".key"), password="")
-    return context
+def papers_of(host: str, folders: Sequence[Path] = ()) -> Papers:
+    """The papers that the engines' configuration has for a host, with those in further folders of the same form. Raises
+    OSError."""
+    authorities, pairs = list[bytes](), list[tuple[bytes, bytes]]()
+    for folder in (each / host for each in dict.fromkeys((*CERTIFICATES, *folders))):
+        authorities += [read_bounded(path) for path in sorted(folder.glob("*.crt"))]
+        pairs += [
+            (read_bounded(path), read_bounded(path.with_suffix(".key"))) for path in sorted(folder.glob("*.cert"))
+        ]
+    return Papers(b"\n".join(authorities), tuple(pairs))
 
 
 def _show(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:

@@ -1,8 +1,8 @@
 """The registry's facts about an image before it is pulled: its digest and its compressed size.
 
 Engines do not tell how much a pull will fetch; the registry does, in the manifest. Read only, for plans that people
-look at: any failure here makes a size unknown and nothing else. The registry is asked by `controller.distribution`, with the
-certificates that the engines' configuration has for its host.
+look at: any failure here makes a size unknown and nothing else. The registry is asked by `controller.distribution`, with what
+is in force for it: the certificates that the engines' configuration has for its host, and what documents ask for.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import asyncio
 import platform
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NotRequired, TypedDict, TypeVar
 
 from evenkeel.controller.distribution.failures import LATE, NO_ANSWER, Answer, Failure, Misdirected
-from evenkeel.controller.distribution.tokens import Site
-from evenkeel.controller.distribution.trust import trust_of_files
+from evenkeel.controller.distribution.sites import site_for
+from evenkeel.controller.distribution.trust import papers_of
 from evenkeel.controller.distribution.visit import INDEXES, Visit
 from evenkeel.controller.process.waiting import waiting_for
-from evenkeel.controller.settings.credentials import credentials_of_pull
+from evenkeel.controller.settings.credentials import credentials_of_pull, terms_of_pull
 from evenkeel.reconcilers.counted import listed
 from evenkeel.specs.codec import decode
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY, ImageRef, parse_image
@@ -68,17 +69,18 @@ async def look_up(
     realms: Sequence[str] = (),
     refused: Callable[[str], None] = lambda why: None,
     admitted: Path | None = None,
+    certificates: Sequence[Path] = (),
 ) -> dict[str, RemoteImage]:
     """Digest and size of every reference whose registry answers within a few seconds; the others are absent. `realms`:
     hosts that may have the credentials of any registry. `refused` is told of each registry that wanted them sent
     elsewhere, and of each that did not tell the size of its images, with the reason. `docker_config` and `admitted` have the
-    credentials, as those of pulls."""
+    credentials, as those of pulls, and `admitted` the terms; `certificates`: further folders like `certs.d`."""
     places, silent = asyncio.Semaphore(_AT_ONCE), dict[tuple[str, str], list[str]]()
 
     async def one(image: str) -> RemoteImage | None:
         async with places:
             try:
-                return await _look_up(parse_image(image), docker_config, admitted, realms)
+                return await _look_up(parse_image(image), docker_config, admitted, realms, certificates)
             except Misdirected as error:
                 host = HUB_HOST if parse_image(image).registry == DEFAULT_REGISTRY else parse_image(image).registry
                 why = f"the registry {host} wants its credentials sent to {error.realm}, and they were not"
@@ -93,13 +95,19 @@ async def look_up(
     return {image: remote for image, remote in zip(images, found, strict=True) if remote is not None}
 
 
-async def _look_up(ref: ImageRef, docker_config: str, admitted: Path | None, realms: Sequence[str]) -> RemoteImage:
+async def _look_up(
+    ref: ImageRef, docker_config: str, admitted: Path | None, realms: Sequence[str], certificates: Sequence[Path]
+) -> RemoteImage:
+    place = f"{ref.registry}/{ref.repository}"
     late = "the credential helper for it did not answer in time"
     try:
         async with asyncio.timeout(_TIMEOUT_S):
-            credentials = await credentials_of_pull(f"{ref.registry}/{ref.repository}", docker_config, admitted)
+            credentials = await credentials_of_pull(place, docker_config, admitted)
             late = LATE
-            site = Site(ref.registry, lambda: trust_of_files(ref.registry), trust_of_files, realms)
+            terms = terms_of_pull(place, admitted)
+            terms = terms._replace(realms=(*realms, *terms.realms))
+            papers = partial(papers_of, folders=certificates)
+            site = site_for(ref.registry, lambda: papers(ref.registry), terms, papers)
             with waiting_for(f"the registry {ref.registry}"):
                 async with Visit(site, credentials) as visit:
                     return await _ask(visit, ref)

@@ -4,7 +4,7 @@ registries of Kanto's config.json, and what the registries domain has in force.
 Read anew for every pull, so that a changed file counts at once and no secret stays in memory. A secret goes into one header
 of one request and nowhere else; a helper program gets the registry's name on its standard input.
 Formats: registries.md §1.2, §3.1, §3.3. The file in force has Docker's form, and `references`: for a place, `helper NAME` or
-`config PATH`.
+`config PATH`; `realms`, for a place, a list of hosts; and a list of places, `insecure`.
 """
 
 from __future__ import annotations
@@ -103,6 +103,29 @@ async def credentials_of_pull(place: str, configured: str, admitted: Path | None
         if stored.credentials is not None:
             return stored.credentials
     return await credentials_for(place, config_path(configured))
+
+
+class Terms(NamedTuple):
+    """The terms on which a registry is asked: `realms`, further hosts that may have the credentials, and whether it is
+    `insecure`, so that it may be asked without encryption."""
+
+    realms: tuple[str, ...] = ()
+    insecure: bool = False
+
+
+def terms_of_pull(place: str, admitted: Path | None) -> Terms:
+    """The terms for a place in `admitted`, the file of what the registries domain has in force. Realms belong to credentials:
+    those count that are for the same place. Raises Unavailable."""
+    if admitted is None:
+        return Terms()
+    in_force = _read(admitted)
+    realms, insecure = _mapping(in_force, "realms"), in_force.get("insecure")
+    known = {**_mapping(in_force, "auths"), **_mapping(in_force, "references"), **realms}
+    hosts = dict.fromkeys(each for each in insecure if isinstance(each, str)) if isinstance(insecure, list) else {}
+    nearest = next(iter(_covering(known, place, _server(place))), "")
+    listed: object = next((each for name, each in realms.items() if nearest and _place(name) == _place(nearest)), [])
+    texts = tuple(each for each in listed if isinstance(each, str)) if isinstance(listed, list) else ()
+    return Terms(texts, bool(_covering(hosts, place, _server(place))))
 
 
 def _read(path: Path) -> dict[str, Any]:

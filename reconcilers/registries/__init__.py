@@ -52,7 +52,7 @@ class Registries(Opening[RegistriesWanted]):
         memory: RegistriesMemory,
         former: Former[RegistriesWanted] | None = None,
     ) -> Plan:
-        return _plan.plan(of_registries(differences), memory)
+        return _plan.plan(of_registries(differences), memory, former or Former())
 
     def memory_before(self, step: Step, memory: RegistriesMemory) -> RegistriesMemory:
         return _remembering.memory_before(step, memory)

@@ -19,6 +19,7 @@ _KEYS: Mapping[Facet, str] = {
     "trust": "tls",
     "insecure": "insecure",
     "mirrors": "mirrors",
+    "realms": "tokenRealms",
 }
 """The key of a document that asks for each facet."""
 _WHYS: Mapping[Facet, str] = {
@@ -26,6 +27,7 @@ _WHYS: Mapping[Facet, str] = {
     "trust": "the certificates differ",
     "insecure": "the need for encryption differs",
     "mirrors": "the mirrors differ",
+    "realms": "the hosts that may have the credentials differ",
 }
 _PASSWORD = "the password, or what leads to it, differs"
 
@@ -46,7 +48,9 @@ def diff(want: RegistriesWanted, seen: RegistriesSeen, memory: RegistriesMemory)
 def _difference(
     registry: Registry, document: Document, seen: RegistriesSeen, memory: RegistriesMemory
 ) -> RegistryDifference | None:
-    there = seen.of(registry.place) or RegistrySeen(registry.name, registry.place)
+    there = seen.of(registry.place)
+    if there is None or there.registry != registry:
+        return None  # a repair judges by the last look, which may have been about another state
     for facet in FACETS:
         if facet in there.facets and (why := there.facets[facet].why):
             return RegistryDifference(
@@ -66,7 +70,7 @@ def _difference(
         is_new = not there.held and registry.name not in memory.admitted.values()
         verb = "create" if is_new else "update"
         return changed(found, verb=verb, why=", ".join(each.why for each in found.changes))
-    if memory.proven.get(registry.name) != found.prints or memory.admitted.get(registry.place) != registry.name:
+    if not memory.is_proven(registry, found.prints) or memory.admitted.get(registry.place) != registry.name:
         return changed(found, why="nobody has logged in to it yet with what is in force")
     if found.withdraws:
         return changed(found, why=f"what it asked for at {', '.join(found.withdraws)} is still in force")
@@ -93,8 +97,8 @@ def _changes(registry: Registry, document: Document, there: RegistrySeen) -> Ite
         new = "another one" if seen.held and seen.asked else new
         if facet == "insecure":
             old, new = ("true" if each else "false" for each in (seen.held, seen.asked))
-        if facet == "mirrors" and seen.asked:
-            new = ", ".join(registry.mirrors)
+        if facet in ("mirrors", "realms") and seen.asked:
+            new = ", ".join(registry.mirrors if facet == "mirrors" else registry.realms)
         why = _PASSWORD if facet == "credentials" and seen.held and seen.asked else _WHYS[facet]
         yield Change(registry.name, key, old, new, why, asked_at(document, key))
 

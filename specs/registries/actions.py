@@ -29,10 +29,11 @@ class Try(Struct, frozen=True, tag="try"):
 
 class Admit(Struct, frozen=True, tag="admit"):
     """Put what is asked for in force, for all that the engine does from then on: no engine is restarted, and no container is
-    disturbed. `prints`: the values that were seen."""
+    disturbed. `prints`: the values that were seen. `good`: the document of that name in last-good."""
 
     registry: Registry
     prints: Prints
+    good: Registry | None = None
 
     @property
     def traits(self) -> Traits:

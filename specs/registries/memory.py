@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from msgspec import field
+from msgspec import Struct, field
 
 from evenkeel.specs.memory import Memory
 from evenkeel.specs.registries.observed import Prints
 from evenkeel.specs.registries.registry import Registry
 
 
+class Proven(Struct, frozen=True):
+    """A document with which the device was let in, and the values that it led to then."""
+
+    registry: Registry
+    prints: Prints
+
+
 class RegistriesMemory(Memory, frozen=True):
-    """`admitted`: places of which something of evenkeel may be in force, with the document that asked for it. `proven`: by
-    document the values with which it was let in last."""
+    """`admitted`: places of which something of evenkeel may be in force, with the name of the document that asked for it.
+    `proven`: by name, what the device was let in with: the document that is tried, and that of last-good, to which a way
+    back leads whatever the registry says meanwhile."""
 
     domain: ClassVar[str] = Registry.domain
 
     admitted: dict[str, str] = field(default_factory=dict)
-    proven: dict[str, Prints] = field(default_factory=dict)
+    proven: dict[str, tuple[Proven, ...]] = field(default_factory=dict)
+
+    def is_proven(self, registry: Registry, prints: Prints) -> bool:
+        """Whether the device was let in with this document and these values."""
+        return Proven(registry, prints) in self.proven.get(registry.name, ())

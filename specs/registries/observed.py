@@ -14,9 +14,9 @@ from msgspec import Struct
 from evenkeel.specs.look import Look
 from evenkeel.specs.registries.registry import Registry
 
-Facet = Literal["credentials", "trust", "insecure", "mirrors"]
-"""The parts of a registry that an engine goes by: who the device is, whom it trusts and what it shows, whether it needs no
-proof, and who is asked before."""
+Facet = Literal["credentials", "trust", "insecure", "mirrors", "realms"]
+"""The parts of a registry that an engine, and evenkeel, go by: who the device is, whom it trusts and what it shows, whether it
+needs no proof, who is asked before, and who else may have the credentials."""
 FACETS: tuple[Facet, ...] = get_args(Facet)
 
 Prints = tuple[tuple[Facet, str], ...]
@@ -51,9 +51,10 @@ class FacetSeen(Struct, frozen=True):
 
 
 class RegistrySeen(Struct, frozen=True):
-    """The facets of one place. `subject`: the document that asks for it, "" for a place that nobody asks for."""
+    """The facets of one place. `registry`: the document whose values were looked for, `None` for a place that nobody asks
+    for."""
 
-    subject: str
+    registry: Registry | None
     place: str
     facets: Mapping[Facet, FacetSeen] = {}
 

@@ -150,6 +150,7 @@ CHANGES: dict[str, tuple[Facet, Change]] = {
     "no pair": ("trust", lambda asked, folder, pems: changed(asked, certificate="", key="")),
     "no certificates": ("trust", lambda asked, folder, pems: changed(asked, ca="", certificate="", key="")),
     "insecure": ("insecure", lambda asked, folder, pems: changed(asked, insecure=True)),
+    "token realms": ("realms", lambda asked, folder, pems: changed(asked, realms=("auth.example",))),
 }
 
 

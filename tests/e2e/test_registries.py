@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import subprocess
@@ -139,6 +140,23 @@ def test_run_with_rotation_and_a_wrong_password(device: DockerDevice, dockerd: D
     device.change(*documents(device, private, "2", insecure=True))
     device.until_settled({"web": "running"})
     assert web(dockerd)[0] == private.reference("e2e", "2")
+    # The registry lets somebody else in, and nobody any more right after that: the way back asks nobody.
+    before, good, newest = web(dockerd), copies.read_bytes(), device.newest()
+    users = private.folder / "htpasswd"
+    known = users.read_bytes()
+    subprocess.run(["htpasswd", "-Bb", users, "another", "another/1"], check=True, capture_output=True)
+    (device.specs.parent / "another").write_text("another/1")
+    another = documents(device, private, "1", insecure=True)
+    names = {f"user: {private.user}": "user: another", "/password}": "/another}"}
+    device.change(*(re.sub("|".join(names), lambda found: names[found[0]], each) for each in another))
+    until(lambda: copies.read_bytes() != good, what="somebody else is let in")
+    users.write_bytes(b"")
+    device.until_said("rolled-back", newest)
+    assert copies.read_bytes() == good
+    assert web(dockerd) == before
+    users.write_bytes(known)
+    device.change(*documents(device, private, "2", insecure=True))
+    device.until_settled({"web": "running"})
     assert dockerd.pid == pid
     assert not [text for text in (told(device),) if private.password in text or WRONG in text]
     device.change(spec("web", "sleeper:1", QUICK))

@@ -106,11 +106,11 @@ def _places(wanted: Iterable[Registry], seen: RegistriesSeen, memory: Registries
     by_place = {each.place: each for each in wanted}
     found = []
     for place in (*by_place, *(each for each in memory.admitted if each not in by_place)):
-        registry, there = by_place.get(place), seen.of(place) or RegistrySeen("", place)
+        registry, there = by_place.get(place), seen.of(place) or RegistrySeen(None, place)
         name = registry.name if registry is not None else memory.admitted[place]
         is_admitted = memory.admitted.get(place) == name
         in_force = registry is not None and is_admitted and there.asked == there.held
-        proven = in_force and memory.proven.get(name) == there.asked
+        proven = in_force and registry is not None and memory.is_proven(registry, there.asked)
         why = next((each.why for each in there.facets.values() if each.why), "")
         held = tuple(facet for facet, _ in there.held)
         found.append(AtPlace(name, place, registry, held, in_force and not why, proven and not why, why))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,8 @@ from evenkeel.controller.drivers.provisioning.ports import Maker, Pair
 from evenkeel.controller.drivers.provisioning.simulated import made_up
 from evenkeel.controller.drivers.provisioning.sources import Lack, Sources, files_of, read_authority, sources_of
 from evenkeel.controller.process.prints import Printer
+from evenkeel.controller.process.recall import Recall
+from evenkeel.controller.process.replacing import stamp
 from evenkeel.controller.settings.provided import Provided
 from evenkeel.specs.codec import changed
 from evenkeel.specs.provisioning.observed import AzureSeen, IdSeen, Pairs, ProvisionedSeen
@@ -26,6 +28,12 @@ from evenkeel.specs.provisioning.sas import derived_key
 
 CERTIFICATE, KEY = "device.crt", "device.key"
 SECOND_CERTIFICATE, SECOND_KEY = "device2.crt", "device2.key"
+_NAMES = (
+    "/deviceid",
+    *(f"/{place}/device.{end}" for place in ("current", "second", "next") for end in ("crt", "key")),
+    *(f"/device{number}.{end}" for number in ("", "2") for end in ("crt", "key")),
+)
+"""Names in the folder that a look follows."""
 SIMULATED_ID = "52-54-00-12-34-02"
 _MOST_PEM = 1024**2
 
@@ -50,6 +58,8 @@ class Sight:
         self.outputs = Outputs(host, places.originals, self.printer)
         self._inspections = Inspections(maker.inspect)
         self.ids = DeviceIds(host.root)
+        self._recall = Recall[ProvisionedSeen]()
+        self._own = tuple(map(str, (places.assignments, places.originals, places.values)))
         self._stores: dict[str, PairStore] = {}
         self._authorities: dict[tuple[bytes, bytes], tuple[str, str]] = {}
 
@@ -69,7 +79,22 @@ class Sight:
         return tuple(path for path in (*named, *azure, *templates, *made) if path)
 
     def look(self, wanted: Provisioning) -> ProvisionedSeen:
-        """One document. Raises OSError, and what a `Maker` raises but ValueError."""
+        """One document, read again where any of its files has changed. Raises OSError, and what a `Maker` raises but
+        ValueError."""
+        stamps = tuple(map(stamp, self._read_files(wanted)))
+        return self._recall.result(wanted.name, wanted, stamps, lambda: self.look_again(wanted))
+
+    def _read_files(self, wanted: Provisioning) -> Iterator[str]:
+        """All that a look reads: files, and folders whose times change with the names in them."""
+        folder, root = str(self.host.path(wanted.folder)), str(self.host.root).rstrip("/")
+        for name in ("", "/pairs", "/pairs/request", *_NAMES):
+            yield f"{folder}{name}"
+        yield from (f"{root}{path}" for path in self.files(wanted))
+        yield f"{root}{ANNOUNCED}"
+        yield from self._own
+
+    def look_again(self, wanted: Provisioning) -> ProvisionedSeen:
+        """One document. Raises as `look` does."""
         ids = self._ids(wanted)
         pairs, sources = self._pairs(wanted, ids.id), None
         authority, authority_why = self._authority(wanted.certificate)

@@ -140,7 +140,7 @@ class Work:
             store.tidy()
             for sha256 in action.pairs:
                 store.drop(sha256)
-        there = self._sight.look(wanted)
+        there = self._sight.look_again(wanted)
         if there.azure.asked:
             key = there.pairs.current if there.azure.by == "certificate" else ""
             self._sight.assignments.keep_only(wanted.name, there.azure.asked, key)
@@ -169,7 +169,7 @@ class Work:
         return self._sight.values(wanted, there.id, there.pairs, there.azure, sources)
 
     def _looked(self, wanted: Provisioning) -> tuple[ProvisionedSeen, Sources | None]:
-        there = self._sight.look(wanted)
+        there = self._sight.look_again(wanted)
         azure = wanted.azure
         return there, sources_of(azure, self._sight.host, there.id.id) if azure is not None else None
 

@@ -8,17 +8,17 @@ registry's no.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from urllib.parse import urlsplit
 
 from evenkeel.controller.distribution.failures import LATE, Failure, Misdirected, failures
-from evenkeel.controller.distribution.tokens import Site, challenge_of, may_have_credentials, name_of
-from evenkeel.controller.distribution.trust import trust
+from evenkeel.controller.distribution.sites import site_for
+from evenkeel.controller.distribution.tokens import Site, challenge_of
+from evenkeel.controller.distribution.trust import Papers
 from evenkeel.controller.distribution.visit import Visit
 from evenkeel.controller.drivers.registries.handshake import shake_hands
 from evenkeel.controller.drivers.registries.values import Values
 from evenkeel.controller.process.waiting import waiting_for
-from evenkeel.controller.settings.credentials import Credentials, credentials_of
+from evenkeel.controller.settings.credentials import Credentials, Terms, credentials_of
 from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
 from evenkeel.specs.registries.registry import Registry
 
@@ -79,27 +79,10 @@ async def credentials_now(registry: Registry, values: Values) -> Credentials | N
 
 
 def site_of(registry: Registry, values: Values) -> Site:
-    """The registry with the trust of these values. Its authorities count for it, and for hosts that may have its credentials,
-    as engines have it: a certificate of theirs could ask for the same credentials as the registry. The certificate of this
-    device is shown to the registry alone."""
-
-    def own() -> ssl.SSLContext:
-        return _trust(values.ca, values.certificate, values.key, proves=not values.insecure)
-
-    def of_realm(place: str) -> ssl.SSLContext:
-        if not may_have_credentials(place, site.host, site.realms):
-            return trust()
-        return _trust(values.ca, proves=not values.insecure or name_of(place) != name_of(site.host))
-
-    site = Site(registry.host, own, of_realm, registry.realms, values.insecure, SILENCE_S)
-    return site
-
-
-def _trust(ca: bytes, certificate: bytes = b"", key: bytes = b"", *, proves: bool) -> ssl.SSLContext:
-    try:
-        return trust(ca, certificate, key, proves=proves)
-    except (OSError, ValueError):
-        raise Failure("its certificates cannot be read", "no") from None
+    """The registry with these values, and with no other papers."""
+    papers = Papers(values.ca, ((values.certificate, values.key),) if values.certificate else ())
+    terms = Terms(registry.realms, values.insecure)
+    return site_for(registry.host, lambda: papers, terms, silence_s=SILENCE_S)
 
 
 def error_of(failure: Failure, registry: Registry) -> DriverError:

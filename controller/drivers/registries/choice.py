@@ -15,18 +15,23 @@ def open_configuration(kind: EngineKind, address: str, settings: RegistriesSetti
     if kind == "docker":
         from evenkeel.controller.drivers.registries.docker import DockerConfiguration
 
-        certificates = Path(settings.certificates or _configured("docker") / "certs.d")
+        certificates = certificates_folder(kind, settings)
         daemon_file = Path(settings.daemon_file) if settings.daemon_file else None
         return DockerConfiguration(folder, address, certificates, daemon_file)
     from evenkeel.controller.drivers.registries.podman import PodmanConfiguration, PodmanPlaces
 
     base = _configured("containers")
     places = PodmanPlaces(
-        Path(settings.certificates or base / "certs.d"),
+        certificates_folder(kind, settings),
         Path(settings.auth_file or _running("containers") / "auth.json"),
         Path(settings.drop_ins or base / "registries.conf.d"),
     )
     return PodmanConfiguration(folder, address, places)
+
+
+def certificates_folder(kind: EngineKind, settings: RegistriesSettings) -> Path:
+    """The folder in which the engine looks for certificates, by host."""
+    return Path(settings.certificates or _configured("docker" if kind == "docker" else "containers") / "certs.d")
 
 
 def _configured(name: str) -> Path:

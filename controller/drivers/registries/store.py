@@ -1,9 +1,12 @@
 """The credentials in force, for evenkeel's own pulls: `auth.json` in the state directory, in Docker's form.
 
-    {"auths": {KEY: {"auth": base64}}, "references": {PLACE: "helper NAME" | "config PATH"}}
+    {"auths": {KEY: {"auth": base64}}, "references": {PLACE: "helper NAME" | "config PATH"},
+     "realms": {PLACE: [HOST]}, "insecure": [PLACE]}
 
-A key is a place, and may have a path; Docker Hub's is that of Docker's files. The folder is closed to others, and so is the
-file. It is evenkeel's own: one that is damaged counts as empty, and what documents ask for is put there again.
+A key is a place, and may have a path; Docker Hub's is that of Docker's files. `realms` are further hosts that may have the
+credentials; what is `insecure` may be asked without encryption. Both are left out while they are empty. The folder is closed
+to others, and so is the file. It is evenkeel's own: one that is damaged counts as empty, and what documents ask for is put
+there again.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from evenkeel.controller.drivers.registries.json_text import parsed
 from evenkeel.controller.drivers.registries.values import Values
@@ -33,6 +36,13 @@ class Login(NamedTuple):
         return "Login(…)"
 
 
+class _Kept(NamedTuple):
+    auths: dict[str, str]
+    references: dict[str, str]
+    realms: dict[str, list[str]]
+    insecure: list[str]
+
+
 class Store:
     """The copies below a folder, which belongs to evenkeel."""
 
@@ -41,43 +51,66 @@ class Store:
 
     def login(self, place: str) -> Login:
         """The credentials of a place, empty ones when there are none. Raises OSError."""
-        auths, references = self._parsed()
-        if place in references:
-            return Login(reference=references[place])
-        return decoded(auths.get(docker_key(place), ""))
+        kept = self._parsed()
+        if place in kept.references:
+            return Login(reference=kept.references[place])
+        return decoded(kept.auths.get(docker_key(place), ""))
+
+    def realms(self, place: str) -> tuple[str, ...]:
+        """The further hosts that may have the credentials of a place. Raises OSError."""
+        return tuple(self._parsed().realms.get(place, ()))
 
     def put(self, place: str, values: Values) -> None:
-        """Keep the credentials of a place, and no others for it. Raises OSError."""
-        auths, references = self._parsed()
-        old = dict(auths), dict(references)
-        auths.pop(docker_key(place), None)
-        references.pop(place, None)
+        """Keep what a place is asked with, and nothing else for it. Raises OSError."""
+        old, kept = self._parsed(), self._parsed()
+        kept.auths.pop(docker_key(place), None)
+        kept.references.pop(place, None)
+        kept.realms.pop(place, None)
         if values.reference:
-            references[place] = values.reference
+            kept.references[place] = values.reference
         elif values.password:
-            auths[docker_key(place)] = encoded(values)
-        if (auths, references) != old:
-            content = {"auths": {key: {"auth": auth} for key, auth in auths.items()}, "references": references}
-            close_folder(self.folder)
-            sweep(self.file)
-            write_atomically(self.file, json.dumps(content, indent=1).encode(), 0o600)
+            kept.auths[docker_key(place)] = encoded(values)
+        if values.realms:
+            kept.realms[place] = list(values.realms)
+        insecure = sorted({*kept.insecure, place} if values.insecure else {*kept.insecure} - {place})
+        if (kept := kept._replace(insecure=insecure)) != old:
+            self._write(kept)
 
-    def _parsed(self) -> tuple[dict[str, str], dict[str, str]]:
+    def _write(self, kept: _Kept) -> None:
+        content: dict[str, object] = {
+            "auths": {key: {"auth": auth} for key, auth in kept.auths.items()},
+            "references": kept.references,
+        }
+        content |= {"realms": kept.realms} if kept.realms else {}
+        content |= {"insecure": kept.insecure} if kept.insecure else {}
+        close_folder(self.folder)
+        sweep(self.file)
+        write_atomically(self.file, json.dumps(content, indent=1).encode(), 0o600)
+
+    def _parsed(self) -> _Kept:
         try:
             found = parsed(self.file.read_text(encoding="utf-8", errors="replace"))
         except (FileNotFoundError, NotADirectoryError, ValueError):
-            return {}, {}
-        auths, references = found.get("auths"), found.get("references")
-        entries = auths.items() if isinstance(auths, dict) else ()
-        texts = references.items() if isinstance(references, dict) else ()
-        return (
+            found = {}
+        auths, references, realms = (_mapping(found.get(key)) for key in ("auths", "references", "realms"))
+        return _Kept(
             {
                 key: each["auth"]
-                for key, each in entries
+                for key, each in auths.items()
                 if isinstance(each, dict) and isinstance(each.get("auth"), str)
             },
-            {place: each for place, each in texts if isinstance(each, str)},
+            {place: each for place, each in references.items() if isinstance(each, str)},
+            {place: _texts(each) for place, each in realms.items()},
+            _texts(found.get("insecure")),
         )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: object) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
 def close_folder(folder: Path) -> None:

@@ -30,6 +30,7 @@ class Values(NamedTuple):
     key: bytes = b""
     insecure: bool = False
     mirrors: tuple[str, ...] = ()
+    realms: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return "Values(…)"
@@ -64,6 +65,7 @@ class Printer:
             else "",
             "insecure": self._print("insecure") if values.insecure else "",
             "mirrors": self._print("mirrors", *map(str.encode, values.mirrors)) if values.mirrors else "",
+            "realms": self._print("realms", *map(str.encode, values.realms)) if values.realms else "",
         }
         return tuple((facet, found[facet]) for facet in FACETS if found[facet])
 
@@ -113,7 +115,8 @@ def values_of(registry: Registry, *, simulates: bool = False) -> Values:
     )
     if not simulates:
         _check_trust(registry, ca)
-    return Values(user, password, reference, ca, certificate, key, registry.insecure, registry.mirrors)
+    theirs = registry.insecure, registry.mirrors, registry.realms
+    return Values(user, password, reference, ca, certificate, key, *theirs)
 
 
 def sources_of(registry: Registry) -> tuple[str, ...]:

@@ -18,10 +18,17 @@ from tests.engines.images import ARCHITECTURE, MANIFEST, standard
 from tests.engines.registry import Registry
 from tests.sampling import SEED, THOROUGH
 
+from evenkeel.controller import wiring
 from evenkeel.controller.distribution import client, trust
 from evenkeel.controller.distribution.tokens import may_have_credentials
+from evenkeel.controller.drivers.registries.docker import DockerConfiguration
+from evenkeel.controller.drivers.registries.store import Store
+from evenkeel.controller.drivers.registries.values import Printer, Values
 from evenkeel.controller.drivers.registry import look_up
 from evenkeel.specs.containers.observed import RemoteImage
+from evenkeel.specs.registries.registry import Registry as Place
+from evenkeel.specs.settings.registries import RegistriesSettings
+from evenkeel.specs.settings.settings import EngineSettings, Settings
 
 MANIFEST_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 
@@ -107,6 +114,67 @@ async def test_a_registry_that_hangs_makes_nobody_wait(registry: Registry, monke
         assert told[0].endswith(": it did not answer in time")
     finally:
         registry.thaw()
+
+
+# ── what documents have put in force ──────────────────────────────────────────────────────────────────────────────────
+
+
+def in_force(tmp_path: Path, place: str, values: Values) -> Settings:
+    """The settings of a device on which this is in force for a place."""
+    folder = tmp_path / "state" / "registries"
+    configuration = DockerConfiguration(folder, f"unix://{tmp_path}/none", tmp_path / "certs.d")
+    configuration.admit(Place("private", place), values._replace(insecure=False), Printer(None))
+    if values.insecure:
+        Store(folder).put(place, values)  # without dockerd
+    engine = EngineSettings(kind="docker", docker_config=str(tmp_path / "none.json"))
+    (tmp_path / "none.json").write_text("{}")
+    certificates = RegistriesSettings(certificates=str(tmp_path / "certs.d"))
+    return Settings(state=str(tmp_path / "state"), engine=engine, registries=certificates)
+
+
+async def sizes(settings: Settings, image: str) -> tuple[dict[str, RemoteImage], list[str]]:
+    """The answers that a plan gets, and what is told."""
+    told: list[str] = []
+    return await wiring._of_registries(settings)([image], told.append), told
+
+
+@pytest.mark.parametrize("how", ["an authority", "no encryption asked for"])
+async def test_a_registry_that_documents_alone_make_known(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str
+) -> None:
+    """`registries.certificates` leads elsewhere than to the folders of the engines. It was not trusted."""
+    digest, image = registry.push("web", "1"), registry.reference("web", "1")
+    monkeypatch.setattr(trust, "CERTIFICATES", (tmp_path / "none",))
+    login = Values(registry.user, registry.password)
+    _, told = await sizes(in_force(tmp_path, registry.host, login), image)
+    assert "its certificate is not trusted" in told[0]
+    more = {"ca": registry.ca.read_bytes()} if how == "an authority" else {"insecure": True}
+    settings = in_force(tmp_path, registry.host, login._replace(**more))
+    assert await sizes(settings, image) == ({image: RemoteImage(digest, size_of("web:1"))}, [])
+
+
+async def test_the_token_realms_of_a_document(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They may have its credentials, and its authorities count for them. Of several documents the nearest counts."""
+    monkeypatch.setattr(trust, "CERTIFICATES", (tmp_path / "none",))
+    served, giver = TokenRegistry(registry.folder), TokenRegistry(registry.folder)
+    try:
+        served.realm = giver.realm.replace("localhost", "127.0.0.1")
+        image, ca = f"{served.host}/a/b:1", registry.ca.read_bytes()
+        _, told = await sizes(in_force(tmp_path, served.host, Values("ci", "secret", ca=ca)), image)
+        assert "wants its credentials sent to 127.0.0.1" in told[0]
+        assert giver.asked == []
+        settings = in_force(tmp_path, served.host, Values("ci", "secret", ca=ca, realms=("127.0.0.1",)))
+        assert set((await sizes(settings, image))[0]) == {image}
+        assert giver.asked[-1][1].startswith("Basic ")
+        Store(tmp_path / "state" / "registries").put(f"{served.host}/a", Values("ci", "secret"))
+        asked = len(giver.asked)
+        assert "wants its credentials sent to 127.0.0.1" in (await sizes(settings, image))[1][0]
+        assert len(giver.asked) == asked
+    finally:
+        served.close()
+        giver.close()
 
 
 # ── tokens ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -260,22 +328,23 @@ def test_a_realm_of_the_same_organisation_or_a_listed_one(realm: str, host: str,
     assert may_have_credentials(realm, host, ("Tokens.example.com",)) is may
 
 
-async def test_what_is_trusted_for_one_host_is_trusted_for_no_other(
+async def test_what_is_trusted_for_one_host_is_trusted_for_no_stranger(
     tokens: TokenRegistry,
     registry: Registry,
     config: Callable[[bool], str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Only hosts that may have its credentials are trusted by the authorities of a registry, too."""
     monkeypatch.delenv("SSL_CERT_FILE")
     monkeypatch.setattr(trust, "CERTIFICATES", (tmp_path / "certs.d",))
     other = TokenRegistry(registry.folder)
     try:
-        tokens.realm = other.realm
-        for step, host in enumerate((tokens.host, other.host)):
+        tokens.realm = other.realm.replace("localhost", "127.0.0.1")
+        for step, host in enumerate((tokens.host, other.host.replace("localhost", "127.0.0.1"))):
             (tmp_path / "certs.d" / host).mkdir(parents=True)
             (tmp_path / "certs.d" / host / "ca.crt").symlink_to(registry.ca)
-            found = await look_up([f"{tokens.host}/a/b:1"], config(True))
+            found = await look_up([f"{tokens.host}/a/b:1"], config(False))
             assert bool(found) == bool(other.asked) == (step == 1)
     finally:
         other.close()

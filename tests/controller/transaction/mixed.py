@@ -82,6 +82,8 @@ class Engine(MemoryEngine):
         """Contents with which a container does not come up."""
         self.ill: set[str] = set()
         """Images that do not come up, whatever they read."""
+        self.ends_after_s = 0.1
+        """The time after which what does not come up ends."""
 
     async def observe(self, look: Look = Look()) -> ContainersSeen:
         self._power.look()
@@ -94,7 +96,7 @@ class Engine(MemoryEngine):
             )
             self.read[kept.container.name if kept.container else ""] = self._content()
             is_bad = self._content() in self.bad or kept.image.removeprefix("docker.io/library/") in self.ill
-            self.catalogue[kept.image] = Image(exits_with=1) if is_bad else Image()
+            self.catalogue[kept.image] = Image(exits_with=1, exits_after_s=self.ends_after_s) if is_bad else Image()
         outcome = await super().perform(action, progress)
         await self._power.note("containers", action, outcome)
         return outcome

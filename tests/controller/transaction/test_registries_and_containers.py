@@ -256,6 +256,92 @@ def test_a_container_that_does_not_come_up_takes_the_registry_back(device: Devic
     run(work())
 
 
+def refuse(device: Device) -> None:
+    """From now on the registry lets nobody in."""
+    device.registries.script.refuses[HOST] = "unauthorized: nobody comes in"
+
+
+def after(device: Device, number: int, act: str, then: Callable[[], object]) -> None:
+    """Do something right after an act of the driver of a number, counted from now on."""
+    perform, left = device.driver.perform, number
+
+    async def performed(action: Action, progress: Callable[[str, int, int], None]) -> Outcome:
+        nonlocal left
+        outcome = await perform(action, progress)
+        left -= action.traits.facts["action"] == act
+        if left == 0:
+            left = -1
+            then()
+        return outcome
+
+    device.driver.perform = performed  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("moment", ["after the admission", "after the login", "after the second one"])
+def test_a_registry_that_changes_its_mind_keeps_nobody_from_the_way_back(device: Device, moment: str) -> None:
+    """The credentials of last-good are in force after a revision has failed, whatever the registry says meanwhile. Its
+    refusal was one of the way back, too, and those of the failed revision stayed."""
+
+    async def work() -> None:
+        await device.settle(WEB_1)
+        held = dict(device.registries.world.held)
+        device.engine.ill.add(WEB_2)
+        device.engine.ends_after_s = 2
+        device.ask(WEB_2, user="another")
+        match moment:
+            case "after the admission":
+                after(device, 1, "admit", lambda: refuse(device))
+            case "after the login":
+                after(device, 1, "login", lambda: refuse(device))
+            case _:
+                after(device, 1, "login", lambda: device.ask(WEB_2, user="yet another"))
+                after(device, 2, "login", lambda: refuse(device))
+        await device.play(900)
+        assert device.registries.world.held == held
+        assert device.outcome() == ([WEB_1], False, "RolledBack")
+        assert HOST in device.registries.script.refuses, "the moment came"
+        device.start()
+        device.ask(WEB_1)
+        device.registries.logins.clear()
+        await device.play(300)
+        assert device.outcome() == ([WEB_1], True, "Converged")
+        assert device.registries.logins == []
+
+    run(work())
+
+
+def test_what_was_good_before_last_good_is_tried_again(device: Device) -> None:
+    async def work() -> None:
+        await device.settle(WEB_1)
+        await device.settle(WEB_1, user="another")
+        held = dict(device.registries.world.held)
+        refuse(device)
+        device.ask(WEB_1)
+        await device.play(300)
+        assert device.registries.world.held == held
+        assert device.outcome() == ([WEB_1], False, "RolledBack")
+
+    run(work())
+
+
+def test_a_former_password_is_tried_again(device: Device) -> None:
+    """A password file may be laid back by mistake."""
+
+    async def work() -> None:
+        await device.settle(WEB_1)
+        device.password.write_text("new\n")
+        device.registries.script.passwords[HOST] = "new"
+        await device.settle(WEB_1)
+        held = dict(device.registries.world.held)
+        device.password.write_text("good\n")
+        device.ask(WEB_1)
+        await device.play(300)
+        assert device.registries.world.held == held
+        assert "refuses the login" in device.reason()
+
+    run(work())
+
+
 @pytest.mark.parametrize("is_good", [True, False])
 @pytest.mark.parametrize("actions", range(1, MOST_ACTIONS + 1))
 def test_a_loss_of_power_after_any_action(device: Device, actions: int, *, is_good: bool) -> None:

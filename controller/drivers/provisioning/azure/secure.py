@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from evenkeel.controller.distribution.trust import trust
+from evenkeel.controller.distribution.trust import Papers, trust
 from evenkeel.controller.drivers.provisioning.ports import Access
 from evenkeel.controller.process.causes import connection_cause
 from evenkeel.specs.errors import DriverError, Refused, Unavailable
@@ -47,8 +47,8 @@ def server_at(who: str, host: str, port: int, access: Access) -> Server:
     """A server whose certificate the system's authorities vouch for, or those of `access`. Raises Refused where a certificate
     or a key of this device cannot be used."""
     try:
-        certificate, key = access.pair or (b"", b"")
-        return Server(who, host, port, trust(access.authorities, certificate, key))
+        pairs = (tuple(access.pair),) if access.pair is not None else ()
+        return Server(who, host, port, trust(Papers(access.authorities, pairs)))
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
         words = str(reason).lower().replace("_", " ")

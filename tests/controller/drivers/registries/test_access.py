@@ -22,7 +22,7 @@ from tests.engines.registry import Registry as RealRegistry
 from tests.engines.web import Asked, Reply, Web
 from tests.sampling import examples
 
-from evenkeel.controller.distribution.trust import trust
+from evenkeel.controller.distribution.trust import Papers, trust
 from evenkeel.controller.drivers.registries import access as under_test
 from evenkeel.controller.drivers.registries.access import HttpAccess, site_of
 from evenkeel.controller.drivers.registries.values import Values
@@ -154,10 +154,10 @@ def test_the_key_of_this_device_is_put_on_no_disk(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     pair = [(certificates / f"client.{end}").read_bytes() for end in ("crt", "key")]
-    trust(certificate=pair[0], key=pair[1])
+    trust(Papers(pairs=((pair[0], pair[1]),)))
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ssl.SSLError):
-        trust(certificate=pair[0], key=(certificates / "server.key").read_bytes())
+        trust(Papers(pairs=((pair[0], (certificates / "server.key").read_bytes()),)))
 
 
 # ── servers of the tests' own ─────────────────────────────────────────────────────────────────────────────────────────
