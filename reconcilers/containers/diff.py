@@ -125,7 +125,9 @@ def _difference(
         return ContainerDifference(
             name,
             "recreate",
-            ", ".join(each.why for each in changes) if is_value else "it differs in what only a new container can change",
+            ", ".join(each.why for each in changes)
+            if is_value
+            else "it differs in what only a new container can change",
             changes,
             asked=changes[0].asked if changes else document.place,
             lost=cost.lost,
