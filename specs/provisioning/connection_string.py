@@ -11,19 +11,17 @@ from typing import Literal
 from msgspec import Struct
 
 from evenkeel.specs.problem import nearest
+from evenkeel.specs.provisioning.device_id import device_flaw
 from evenkeel.specs.provisioning.sas import key_bytes, token_expiry
 
 Means = Literal["key", "token", "certificate"]
 """The means by which a device shows who it is: a key that it shares with the hub, a token, or an X.509 certificate."""
-LONGEST_ID = 128
 
 _NAMES = ("HostName", "DeviceId", "SharedAccessKey", "SharedAccessSignature", "x509", "ModuleId", "GatewayHostName")
 _OF_A_SERVICE = "SharedAccessKeyName"
 _MEANS = ("SharedAccessKey", "SharedAccessSignature", "x509")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
-_ID = re.compile(rf"[A-Za-z0-9\-.%_*?!(),:=@$'+]{{1,{LONGEST_ID}}}\Z")
-"""An id at a hub: ASCII, and of the special characters those that Azure allows, except `#`, which no topic can hold."""
 
 
 class ConnectionString(Struct, frozen=True):
@@ -68,10 +66,8 @@ def read_connection_string(text: str) -> ConnectionString:
         if name in fields and not is_host(fields[name]):
             raise ValueError(f"`{name}` is no name of a host: expected it alone, as `myhub.azure-devices.net`")
     for name in ("DeviceId", "ModuleId"):
-        if name in fields and not _ID.match(fields[name]):
-            raise ValueError(
-                f"`{name}` is none that Azure takes: 1 to {LONGEST_ID} of A-Z, a-z, 0-9 and -.%_*?!(),:=@$'+"
-            )
+        if name in fields and (flaw := device_flaw(fields[name])):
+            raise ValueError(f"`{name}` is none that Azure takes: {flaw}")
     module, gateway = fields.get("ModuleId", ""), fields.get("GatewayHostName", "")
     return ConnectionString(fields["HostName"], fields["DeviceId"], key, token, module, gateway)
 

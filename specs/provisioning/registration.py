@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from msgspec import Struct
 
 from evenkeel.specs.provisioning.cloud import Assignment
 from evenkeel.specs.provisioning.connection_string import is_host
+from evenkeel.specs.provisioning.device_id import registration_flaw, suggestion
 from evenkeel.specs.reading.sound import foreign_json
 from evenkeel.specs.visible import one_line, shortened
 
-_ID = re.compile(r"[a-z0-9\-._:]{1,128}\Z")
 _LONGEST_WORDS = 300
 _FINAL = {
     "failed": "the service failed to assign a hub",
@@ -40,10 +39,9 @@ class Denial(Struct, frozen=True):
 def registration_fault(registration: str, common_name: str | None = None) -> str:
     """The reason why the service would not take a registration id, or "". `common_name`: that of the certificate, which must be
     the same (§4.3); `None` where the device has a key instead."""
-    if not _ID.match(registration):
-        lower = registration.lower()
-        hint = f"did you mean `{lower}`?" if _ID.match(lower) else "expected 1 to 128 of a-z, 0-9 and -._:"
-        return f"`{registration}` is no registration id: {hint}"
+    if flaw := registration_flaw(registration):
+        near = suggestion(registration)
+        return f"`{registration}` is no registration id: {f'did you mean `{near}`?' if near else flaw}"
     if common_name is not None and common_name != registration:
         told = f"`{common_name}`" if common_name else "none"
         return f"the registration id is `{registration}` and the common name of the certificate is {told}: both must be equal"

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from evenkeel.controller.drivers.provisioning.azure.secure import Server, connect, failure_of, ready
+from evenkeel.controller.drivers.provisioning.azure.secure import Server, connect, failure, failure_of, ready
 from evenkeel.specs.errors import Refused, Unavailable
 
 KEEP_ALIVE_S = 600
@@ -36,6 +36,10 @@ class Login(NamedTuple):
         return f"Login(client_id={self.client_id!r}, username={self.username!r}, …)"
 
 
+class _TooLong(OSError):
+    """A packet is larger than any answer."""
+
+
 class _Client(Client):
     """paho's client on a connection that is there already. It has no public way to give one, and it keeps no error."""
 
@@ -47,7 +51,7 @@ class _Client(Client):
 
     def _sock_recv(self, bufsize: int) -> bytes:
         if bufsize > _MOST_BYTES:  # the rest of one packet
-            raise self._note(OSError("its answer is too long"))
+            raise self._note(_TooLong())
         try:
             return super()._sock_recv(bufsize)
         except BlockingIOError:
@@ -129,7 +133,11 @@ class Conversation:
         while not condition():
             client = self._client
             if client.socket() is None:
+                if isinstance(client.error, _TooLong):
+                    raise Unavailable(self._server.element, f"{self._server.who} sends an answer that is too long")
                 lost = client.error or ConnectionResetError()
+                if self._verdict is not None:
+                    raise failure(self._server, lost) from None
                 raise await failure_of(self._server, lost) from None
             if client.want_write():
                 await ready(self._connection, writing=True)

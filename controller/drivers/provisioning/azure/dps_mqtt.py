@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from evenkeel.controller.drivers.provisioning.azure.conversation import Conversation, Login, conversation
 from evenkeel.controller.drivers.provisioning.azure.pace import Pace
@@ -33,7 +33,7 @@ class _MqttDesk:
         return await self._ask("PUT/iotdps-register", "")
 
     async def state(self, operation: str) -> Answer:
-        return await self._ask("GET/iotdps-get-operationstatus", f"&operationId={operation}")
+        return await self._ask("GET/iotdps-get-operationstatus", f"&operationId={quote(operation, safe='')}")
 
     async def _ask(self, what: str, more: str) -> Answer:
         self._asked += 1

@@ -19,7 +19,8 @@ from evenkeel.specs.errors import DriverError, Refused, Unavailable
 
 _ADDRESS_S = 10.0
 """For one address of several that a name may have."""
-_ALERT_S = 1.0
+_ALERT_S = 5.0
+"""For how long an alert is waited for, where a connection ended without one."""
 _OF_THE_CLOCK = (9, 10)
 """Faults of a server's certificate that a wrong clock makes, too: not valid yet, and expired (X509_V_ERR_CERT_…)."""
 _OF_THE_CERTIFICATE = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED")
@@ -47,7 +48,7 @@ def server_at(who: str, host: str, port: int, access: Access) -> Server:
     """A server whose certificate the system's authorities vouch for, or those of `access`. Raises Refused where a certificate
     or a key of this device cannot be used."""
     try:
-        pairs = (tuple(access.pair),) if access.pair is not None else ()
+        pairs = ((access.pair.certificate, access.pair.key),) if access.pair is not None else ()
         return Server(who, host, port, trust(Papers(access.authorities, pairs)))
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
@@ -117,9 +118,9 @@ async def failure_of(server: Server, error: BaseException) -> DriverError:
 
     With TLS 1.3 a server refuses the certificate of this device behind the handshake. A question that was sent at once is in
     the way of that alert: the connection is reset, and the alert is lost. So another connection is made to hear it."""
-    if isinstance(error, ENDS):
+    if isinstance(error, ENDS) and not isinstance(error, ConnectionRefusedError):
         error = await _alert(server) or error
-    return _failure(server, error)
+    return failure(server, error)
 
 
 async def _alert(server: Server) -> ssl.SSLError | None:
@@ -138,7 +139,8 @@ async def _alert(server: Server) -> ssl.SSLError | None:
     return None
 
 
-def _failure(server: Server, error: BaseException) -> DriverError:
+def failure(server: Server, error: BaseException) -> DriverError:
+    """The error of a connection that failed, as far as it tells."""
     element = server.element
     for each in _chain(error):
         if isinstance(each, ssl.SSLCertVerificationError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -187,6 +186,16 @@ async def test_words_that_repeat_a_secret_are_not_shown(device: Device, azure: A
     assert "words that are not shown" in await refusal(device.register("mqtt", device.access(shared_key=KEY)))
 
 
+@both
+async def test_an_answer_that_is_too_long_is_not_kept(
+    device: Device, azure: Azure, pair: Issued, transport: Transport
+) -> None:
+    azure.enrol(DEVICE, state="failed")
+    azure.words = "x" * 300_000
+    with pytest.raises(Unavailable, match="answer (that )?is too long"):
+        await device.register(transport, device.access(pair))
+
+
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +252,12 @@ async def test_a_server_that_nobody_vouches_for_is_not_trusted(
     told = await refusal(device.register(transport, access))
     assert "the certificate of the provisioning service is not trusted" in told
     assert azure.visits == []
+
+
+async def test_a_token_that_cannot_be_sent_is_refused_without_being_told(device: Device, azure: Azure) -> None:
+    token = f"SharedAccessSignature sr=x&sig={KEY}&se=1\r\nX: y"
+    told = await refusal(device.register("https", device.access(token=token)))
+    assert told == "the token or an id has characters that no request can have"
 
 
 @pytest.mark.parametrize("broken", ["key", "pem", "authorities", "base64"])
@@ -316,7 +331,8 @@ async def test_a_call_may_be_cancelled_at_any_moment_and_leaves_nothing(
     access = device.access(pair)
     await device.register(transport, access)
     await soon(lambda: len(azure.farewells) == len(azure.visits))
-    azure.polls = 1000
+    azure.polls = 10**9
+    device.cloud = AzureCloud(azure.now, sleep=azure.sleep, register_s=10**9)
     threads = threading.active_count()
     for moment_s in (0.0, 0.005, 0.01, 0.02, 0.05):
         call = asyncio.create_task(device.register(transport, access))
@@ -330,17 +346,19 @@ async def test_a_call_may_be_cancelled_at_any_moment_and_leaves_nothing(
 
 
 async def test_no_file_is_left_open(device: Device, azure: Azure, pair: Issued) -> None:
-    """The double's files are those of this process, too, and it closes its own a moment later."""
+    """The double's files are those of this process, too. It closes its own when its threads end."""
     azure.enrol(DEVICE)
+    threads = threading.active_count()
 
-    async def round_trip(look: Callable[[], int]) -> int:
-        await device.register("mqtt", device.access(pair))
+    async def calls() -> None:
+        for transport in ("mqtt", "https"):
+            await device.register(transport, device.access(pair))
         with pytest.raises(DriverError):
             await device.connect(device.access(pair), device="device-9")
-        await asyncio.sleep(0.05)
-        return look()
+        await soon(lambda: threading.active_count() <= threads + 1)
 
-    first = await round_trip(open_files)
-    await soon(lambda: open_files() <= first)
-    assert await round_trip(lambda: 0) == 0
-    await soon(lambda: open_files() <= first, what="no more open files than before")
+    await calls()
+    before = open_files()
+    for _ in range(3):
+        await calls()
+    await soon(lambda: open_files() <= before, what="no more open files than before")
