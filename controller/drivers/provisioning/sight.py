@@ -90,6 +90,8 @@ class Sight:
         for name in ("", "/pairs", "/pairs/request", *_NAMES):
             yield f"{folder}{name}"
         yield from (f"{root}{path}" for path in self.files(wanted))
+        if self.host.is_simulated:  # which reads those of this machine where it has none (`Host.read`)
+            yield from self.files(wanted)
         yield f"{root}{ANNOUNCED}"
         yield from self._own
 
