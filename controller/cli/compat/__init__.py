@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from evenkeel.controller.cli.compat.device_info import sdv_device_info
 from evenkeel.controller.cli.compat.kanto_ctl import sdv_kanto_ctl
+from evenkeel.controller.cli.compat.provision import sdv_provision
 from evenkeel.controller.cli.compat.sdv_health import sdv_health
 from evenkeel.controller.cli.options import Options, shared_options
 from evenkeel.controller.cli.output import echo, echo_lines
 
-NAMES = ("sdv-kanto-ctl", "sdv-health")
-"""The tools; each is a command beside `install`."""
+_COMMANDS = (sdv_kanto_ctl, sdv_provision, sdv_device_info, sdv_health)
 
 
 @click.group("compat", invoke_without_command=True)
@@ -20,9 +21,11 @@ def command(context: click.Context, options: Options) -> None:
     """Be the tools of Eclipse Leda that have another name.
 
     \b
-      evenkeel compat install            put `sdv-kanto-ctl` and `sdv-health` into /usr/local/bin
-      evenkeel compat sdv-kanto-ctl …    what the former runs
-      evenkeel compat sdv-health …       what the latter runs
+      evenkeel compat install            put all of them into /usr/local/bin
+      evenkeel compat sdv-kanto-ctl …    edits Kanto's config.json
+      evenkeel compat sdv-provision      asks for the cloud, and makes the certificates
+      evenkeel compat sdv-device-info    shows who this device is
+      evenkeel compat sdv-health         tells how this device is
 
     docs/compatibility.md lists each difference from the original.
     """
@@ -32,6 +35,7 @@ def command(context: click.Context, options: Options) -> None:
 
 
 @command.command("install")
+@click.argument("names", nargs=-1, type=click.Choice([str(each.name) for each in _COMMANDS]), metavar="[NAME]...")
 @click.option(
     "--prefix",
     metavar="DIR",
@@ -39,13 +43,13 @@ def command(context: click.Context, options: Options) -> None:
     default="/usr/local",
     help="Into the folder `bin` of DIR. Default: /usr/local.",
 )
-@click.option("--replace", is_flag=True, help="Replace the original where it is there.")
+@click.option("--replace", is_flag=True, help="Replace an original where it is there.")
 @shared_options()
-def install(options: Options, prefix: str, replace: bool) -> int:
-    """Put `sdv-kanto-ctl` and `sdv-health` in place.
+def install(options: Options, names: tuple[str, ...], prefix: str, replace: bool) -> int:
+    """Put the names in place: all of them, or those that are given.
 
-    Each is a script of two lines that runs evenkeel. Where one is there that is not from here, all stays as it is, unless
-    --replace is given.
+    Each is a script of two lines that runs evenkeel. One that is there and is not from here stays, unless --replace is given;
+    then none is written.
 
     Exit code: 0; 1 when they cannot be put there.
     """
@@ -54,15 +58,20 @@ def install(options: Options, prefix: str, replace: bool) -> int:
     from evenkeel.controller.process.atomic import write_atomically
     from evenkeel.specs.errors import EvenkeelError
 
-    files = {name: Path(prefix).absolute() / "bin" / name for name in NAMES}
+    names = names or tuple(str(each.name) for each in _COMMANDS)
+    files = {name: Path(prefix).absolute() / "bin" / name for name in names}
     for name, file in files.items():
-        is_there = file.exists() or file.is_symlink()
-        if is_there and not replace and f"compat {name}" not in file.read_text(errors="replace"):
+        if (file.exists() or file.is_symlink()) and not replace and _sign(name) not in file.read_text(errors="replace"):
             raise EvenkeelError(f"file:{file}", "is there already, and is not evenkeel's; --replace replaces it")
     for name, file in files.items():
-        write_atomically(file, f'#!/bin/sh\nexec {_evenkeel()} compat {name} "$@"\n'.encode(), 0o755)
+        write_atomically(file, f'#!/bin/sh\nexec {_evenkeel()} {_sign(name)} "$@"\n'.encode(), 0o755)
         echo(f"wrote {file}")
     return 0
+
+
+def _sign(name: str) -> str:
+    """The words by which a script of evenkeel's is known."""
+    return f"compat {name}"
 
 
 def _evenkeel() -> str:
@@ -78,5 +87,5 @@ def _evenkeel() -> str:
     return f"{shlex.quote(sys.executable)} -m evenkeel.controller"
 
 
-for each in (sdv_kanto_ctl, sdv_health):
-    command.add_command(each)
+for _command in _COMMANDS:
+    command.add_command(_command)

@@ -201,7 +201,7 @@ class Sight:
         asked = self.printer.of("registration", azure.host, sources.id_scope, registration, sources.key)
         service = f"{azure.host} (id scope {sources.id_scope})"
         assignments = self.assignments.of(wanted.name, asked)
-        return AzureSeen(asked, by=sources.by, assignments=assignments, service=service)
+        return AzureSeen(asked, by=sources.by, assignments=assignments, service=service, id_scope=sources.id_scope)
 
     def values(
         self, wanted: Provisioning, ids: IdSeen, pairs: Pairs, azure: AzureSeen, sources: Sources | None
