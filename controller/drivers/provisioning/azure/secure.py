@@ -48,7 +48,7 @@ def server_at(who: str, host: str, port: int, access: Access) -> Server:
     """A server whose certificate the system's authorities vouch for, or those of `access`. Raises Refused where a certificate
     or a key of this device cannot be used."""
     try:
-        pairs = (tuple(access.pair),) if access.pair is not None else ()
+        pairs = ((access.pair.certificate, access.pair.key),) if access.pair is not None else ()
         return Server(who, host, port, trust(Papers(access.authorities, pairs)))
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
