@@ -1,5 +1,5 @@
-"""An identity that is in force, with a pair, an assignment, values and a file made of them: its part of a settled cycle, and whether
-anybody is asked over the network, or in another process, for it."""
+"""An identity that is in force, with a pair, an assignment, values and a file made of them: its part of a settled cycle,
+and whether anybody is asked over the network, or in another process, for it."""
 
 from __future__ import annotations
 

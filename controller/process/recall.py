@@ -1,7 +1,7 @@
 """Results of reading files that have not changed since: a look that finds nothing new reads none of them.
 
-The results must not be secret, because they are kept. A file that was changed just before it was read may be changed again without
-a trace in its times; such a reading is not relied on.
+The results must not be secret, because they are kept. A file that was changed just before it was read may be changed again
+without a trace in its times; such a reading is not relied on.
 """
 
 from __future__ import annotations

@@ -97,6 +97,7 @@ class ProvisioningEngine:
 
     async def close(self) -> None:
         await self.units.close()
+        self.sight.maker.end()
         if self._thread is not None:
             self._thread.shutdown(wait=False, cancel_futures=True)
             self._thread = None

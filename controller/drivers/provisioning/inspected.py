@@ -16,6 +16,7 @@ from evenkeel.specs.provisioning.pair import PairSeen
 
 _MOST_BYTES = 1 << 20
 _TRIES = 5
+_MOST_KNOWN = 64
 
 Stamp = tuple[int, int, int, int, int]
 
@@ -28,36 +29,41 @@ class Inspected(NamedTuple):
 
 
 class Inspections:
-    """The pairs in files of one driver. `inspect` is that of a `Maker`; what it said is kept while the files are the same."""
+    """The pairs of one driver, each of which is inspected once. `inspect` is that of a `Maker`."""
 
     def __init__(self, inspect: Callable[[Pair], PairSeen]) -> None:
         self._inspect = inspect
-        self._results: dict[tuple[Path, Path], tuple[object, Inspected]] = {}
+        self._files: dict[tuple[Path, Path], tuple[object, Inspected]] = {}
+        self._known: dict[str, Inspected] = {}
+        """By digests, the last used at the end: copies, and links to the same."""
 
     def of(self, certificate: Path, key: Path) -> Inspected | None:
-        """The pair in two files; `None` when neither is there. A missing one counts as empty. Raises OSError, and what
-        `inspect` raises but ValueError."""
+        """The pair in two files, which are read again when one of them has changed; `None` when neither is there. A missing one
+        counts as empty. Raises OSError, and what `inspect` raises but ValueError."""
         now = stamp(certificate), stamp(key)
         if now == (None, None):
-            self._results.pop((certificate, key), None)
+            self._files.pop((certificate, key), None)
             return None
-        before = self._results.get((certificate, key))
+        before = self._files.get((certificate, key))
         if before is not None and before[0] == now:
             return before[1]
         found = self.of_pair(read_pair(certificate, key))
-        self._results[certificate, key] = now, found
+        self._files[certificate, key] = now, found
         return found
 
     def of_pair(self, pair: Pair) -> Inspected:
-        """A pair as it is. One that is known from files is not inspected again."""
+        """A pair as it is."""
         digest = digest_of(pair)
-        known = next((each for _, each in self._results.values() if each.digest == digest), None)
-        return known or Inspected(self._inspect(pair), digest)
+        found = self._known.pop(digest, None) or Inspected(self._inspect(pair), digest)
+        self._known[digest] = found
+        if len(self._known) > _MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        return found
 
     def forget(self, folder: Path) -> None:
         """Files at or below a folder are gone."""
-        for paths in [each for each in self._results if each[0].is_relative_to(folder)]:
-            del self._results[paths]
+        for paths in [each for each in self._files if each[0].is_relative_to(folder)]:
+            del self._files[paths]
 
 
 def digest_of(pair: Pair) -> str:

@@ -1,4 +1,4 @@
-"""The links in the folder of pairs: the places, each of which points to the folder of a pair, and the names below them."""
+"""The links in the folder of pairs: the roles, each of which points to the folder of a pair, and the names below them."""
 
 from __future__ import annotations
 
@@ -8,59 +8,59 @@ from typing import Literal
 
 from evenkeel.controller.drivers.provisioning.room import NEW, sync
 
-Which = Literal["current", "second", "next"]
-NAMES: dict[Which, tuple[str, str]] = {
+Role = Literal["current", "second", "next"]
+NAMES: dict[Role, tuple[str, str]] = {
     "current": ("device.crt", "device.key"),
     "second": ("device2.crt", "device2.key"),
 }
-"""The names of the certificate and of the key of a place, which other programs read (provisioning.md §1)."""
+"""The names of the certificate and of the key of a role, which other programs read (provisioning.md §1)."""
 
 
-def pointed(folder: Path, which: Which) -> str:
-    """Where a place leads to; "" when it is none."""
-    return _target(folder / which)
+def pointed(folder: Path, role: Role) -> str:
+    """Where a role points to; "" when no pair has it."""
+    return _target(folder / role)
 
 
-def point(folder: Path, which: Which, target: str) -> None:
-    """Let a place lead elsewhere, in one moment. Raises OSError, also when something that is no link is there."""
-    if pointed(folder, which) != target:
-        _put_link(folder / which, target)
+def point(folder: Path, role: Role, target: str) -> None:
+    """Let a role point elsewhere, in one moment. Raises OSError, also when something that is no link is there."""
+    if pointed(folder, role) != target:
+        _put_link(folder / role, target)
 
 
-def unpoint(folder: Path, which: Which) -> None:
-    """Remove a place: its names show nothing, in one moment."""
+def unpoint(folder: Path, role: Role) -> None:
+    """Remove a role: its names show nothing, in one moment."""
     with suppress(FileNotFoundError):
-        (folder / which).unlink()
+        (folder / role).unlink()
         sync(folder)
 
 
-def is_name_link(folder: Path, which: Which, name: str) -> bool:
-    """Whether a name leads to its place."""
-    return _target(folder / name) == _below(which, name)
+def is_name_link(folder: Path, role: Role, name: str) -> bool:
+    """Whether a name leads to its role."""
+    return _target(folder / name) == _below(role, name)
 
 
-def has_name_links(folder: Path, which: Which) -> bool:
+def has_name_links(folder: Path, role: Role) -> bool:
     """Whether both do."""
-    return all(is_name_link(folder, which, name) for name in NAMES.get(which, ()))
+    return all(is_name_link(folder, role, name) for name in NAMES.get(role, ()))
 
 
-def link_names(folder: Path, which: Which) -> None:
-    """Let the names lead to their place. Files there are replaced, so that they have to be the same, or absent."""
-    for name in NAMES.get(which, ()):
-        if not is_name_link(folder, which, name):
-            _put_link(folder / name, _below(which, name))
+def link_names(folder: Path, role: Role) -> None:
+    """Let the names lead to their role. They replace files that are there, which have to be the same."""
+    for name in NAMES.get(role, ()):
+        if not is_name_link(folder, role, name):
+            _put_link(folder / name, _below(role, name))
 
 
-def unlink_names(folder: Path, which: Which) -> None:
-    """Remove the names that lead to their place."""
-    for name in NAMES.get(which, ()):
-        if is_name_link(folder, which, name):
+def unlink_names(folder: Path, role: Role) -> None:
+    """Remove the names that lead to their role."""
+    for name in NAMES.get(role, ()):
+        if is_name_link(folder, role, name):
             (folder / name).unlink()
     sync(folder)
 
 
-def _below(which: Which, name: str) -> str:
-    return f"{which}/device.{name.rpartition('.')[2]}"
+def _below(role: Role, name: str) -> str:
+    return f"{role}/device.{name.rpartition('.')[2]}"
 
 
 def _target(path: Path) -> str:

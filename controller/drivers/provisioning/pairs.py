@@ -27,7 +27,7 @@ from typing import NamedTuple
 from evenkeel.controller.drivers.provisioning.inspected import Inspected, Inspections, digest_of, read_pair, stamp
 from evenkeel.controller.drivers.provisioning.links import (
     NAMES,
-    Which,
+    Role,
     has_name_links,
     is_name_link,
     link_names,
@@ -43,7 +43,7 @@ from evenkeel.specs.provisioning.pair import PairSeen
 
 CERTIFICATE, KEY, REQUEST = "device.crt", "device.key", "device.csr"
 _DIGITS = 16
-_PLACES: tuple[Which, ...] = ("current", "second", "next")
+_ROLES: tuple[Role, ...] = ("current", "second", "next")
 
 
 class PairsLook(NamedTuple):
@@ -56,13 +56,13 @@ class PairsLook(NamedTuple):
     current: str = ""
     second: str = ""
     next: str = ""
-    plain: tuple[Which, ...] = ()
+    plain: tuple[Role, ...] = ()
     request: bytes = b""
     leftovers: tuple[str, ...] = ()
 
 
-class _Place(NamedTuple):
-    """The pair that the names of a place show."""
+class _Present(NamedTuple):
+    """The pair that a role has, as its names show it."""
 
     id: str
     seen: PairSeen
@@ -85,12 +85,12 @@ class PairStore:
             found = self._stored(folder.name)
             if found is not None:
                 pairs[found.id] = found.seen
-        places = {which: place for which in _PLACES if (place := self._place(which)) is not None}
-        pairs |= {place.id: place.seen for place in places.values()}
+        held = {role: present for role in _ROLES if (present := self._present(role)) is not None}
+        pairs |= {each.id: each.seen for each in held.values()}
         return PairsLook(
             pairs,
-            **{which: place.id for which, place in places.items()},
-            plain=tuple(which for which, place in places.items() if place.is_plain),
+            **{role: each.id for role, each in held.items()},
+            plain=tuple(role for role, each in held.items() if each.is_plain),
             request=self.request().certificate if stamp(self._request) else b"",
             leftovers=tuple(str(each.relative_to(self.folder)) for each in self._leftovers()),
         )
@@ -104,9 +104,9 @@ class PairStore:
 
     def read(self, identity: str) -> Pair:
         """A pair, also a plain one that is in force. Raises Refused when it is not there."""
-        for which, names in NAMES.items():
-            place = self._place(which)
-            if place is not None and place.id == identity and place.is_plain:
+        for role, names in NAMES.items():
+            present = self._present(role)
+            if present is not None and present.id == identity and present.is_plain:
                 return read_pair(self.folder / names[0], self.folder / names[1])
         return read_pair(*self.paths(identity))
 
@@ -118,53 +118,53 @@ class PairStore:
         self._put(seen.sha256, pair)
         return seen.sha256
 
-    def switch(self, which: Which, identity: str) -> None:
+    def switch(self, role: Role, identity: str) -> None:
         """Let a stored pair be the current, the second or the next one. Raises ValueError for one with a fault, and Refused
         when it is not stored or the names have plain files, which have to be taken in first."""
         self.tidy()
         found = self._known(identity)
         if found is None:
-            raise Refused(f"file:{self.folder / which}", f"there is no pair {identity} in {self._pairs}")
+            raise Refused(f"file:{self.folder / role}", f"there is no pair {identity} in {self._pairs}")
         if found.seen.fault:
             raise ValueError(found.seen.fault)
-        place = self._place(which)
-        if place is not None and place.is_plain and place.id != self._id_at(which):
-            raise Refused(f"file:{self.folder / which}", self._plain_text(which))
-        if place is None and which in NAMES:
-            unpoint(self.folder, which)  # else the names would show the old pair one after the other
-        link_names(self.folder, which)
-        point(self.folder, which, f"pairs/{identity[:_DIGITS]}")
+        present = self._present(role)
+        if present is not None and present.is_plain and present.id != self._id_at(role):
+            raise Refused(f"file:{self.folder / role}", self._plain_text(role))
+        if present is None and role in NAMES:
+            unpoint(self.folder, role)  # else the names would show the old pair one after the other
+        link_names(self.folder, role)
+        point(self.folder, role, f"pairs/{identity[:_DIGITS]}")
 
-    def take_in(self, which: Which) -> str:
-        """Store the plain pair of a place as it is, also with a fault, and put links in the place of its files; its id. Each
+    def take_in(self, role: Role) -> str:
+        """Store the plain pair of a role as it is, also with a fault, and put links in the place of its files; its id. Each
         name shows the same content all the time. Raises Refused when nothing is there."""
         self.tidy()
-        place = self._place(which)
-        if place is None:
-            raise Refused(f"file:{self.folder / which}", f"there is no {which} pair in {self.folder}")
-        if place.is_plain:
-            self._put(place.id, self.read(place.id))
-            point(self.folder, which, f"pairs/{place.id[:_DIGITS]}")
-            link_names(self.folder, which)
+        present = self._present(role)
+        if present is None:
+            raise Refused(f"file:{self.folder / role}", f"there is no {role} pair in {self.folder}")
+        if present.is_plain:
+            self._put(present.id, self.read(present.id))
+            point(self.folder, role, f"pairs/{present.id[:_DIGITS]}")
+            link_names(self.folder, role)
             self.tidy()
-        return place.id
+        return present.id
 
-    def clear(self, which: Which) -> None:
+    def clear(self, role: Role) -> None:
         """Let there be no second or next pair; it stays stored. Raises ValueError for the current one, Refused for plain
         files."""
-        if which == "current":
+        if role == "current":
             raise ValueError("the current pair can be replaced, and not be cleared")
-        place = self._place(which)
-        if place is not None and place.is_plain:
-            raise Refused(f"file:{self.folder / which}", self._plain_text(which))
-        unpoint(self.folder, which)
-        unlink_names(self.folder, which)
+        present = self._present(role)
+        if present is not None and present.is_plain:
+            raise Refused(f"file:{self.folder / role}", self._plain_text(role))
+        unpoint(self.folder, role)
+        unlink_names(self.folder, role)
 
     def drop(self, identity: str) -> None:
         """Remove a stored pair that may be there. Raises ValueError for one in use."""
         self.tidy()
         name = identity[:_DIGITS]
-        if used := [which for which in _PLACES if pointed(self.folder, which) == f"pairs/{name}"]:
+        if used := [role for role in _ROLES if pointed(self.folder, role) == f"pairs/{name}"]:
             raise ValueError(f"pair {identity} is in use: it is the {' and the '.join(used)} one")
         if stamp(self._pairs / name):
             remove_folder(self._pairs / name)
@@ -213,33 +213,33 @@ class PairStore:
             return []
         return [each for each in sorted(self._pairs.iterdir()) if each != self._request and each.name[:1] != "."]
 
-    def _stored(self, name: str) -> _Place | None:
+    def _stored(self, name: str) -> _Present | None:
         """The pair in the folder of this name; `None` when there is none, or another one than its name says."""
         found = self._inspections.of(self._pairs / name / CERTIFICATE, self._pairs / name / KEY)
         if found is None:
             return None
         identity = next((each for each in (found.seen.sha256, found.digest) if each[:_DIGITS] == name), "")
-        return _Place(identity, found.seen, is_plain=False) if identity else None
+        return _Present(identity, found.seen, is_plain=False) if identity else None
 
-    def _known(self, identity: str) -> _Place | None:
+    def _known(self, identity: str) -> _Present | None:
         found = self._stored(identity[:_DIGITS])
         return found if found is not None and found.id == identity else None
 
-    def _id_at(self, which: Which) -> str:
-        """The id of the stored pair that a place points to, whatever its names show."""
-        found = self._stored(pointed(self.folder, which).removeprefix("pairs/") or "none")
+    def _id_at(self, role: Role) -> str:
+        """The id of the stored pair that a role points to, whatever its names show."""
+        found = self._stored(pointed(self.folder, role).removeprefix("pairs/") or "none")
         return found.id if found is not None else ""
 
-    def _place(self, which: Which) -> _Place | None:
-        folder = pointed(self.folder, which).removeprefix("pairs/")
-        if which not in NAMES:
+    def _present(self, role: Role) -> _Present | None:
+        folder = pointed(self.folder, role).removeprefix("pairs/")
+        if role not in NAMES:
             return self._stored(folder) if folder else None
-        certificate, key = (self.folder / name for name in NAMES[which])
-        is_ours = has_name_links(self.folder, which)
+        certificate, key = (self.folder / name for name in NAMES[role])
+        is_ours = has_name_links(self.folder, role)
         if is_ours and folder and (own := self._stored(folder)) is not None:
             return own
         found = self._inspections.of(certificate, key)
-        return None if found is None else _Place(_plain_id(found), found.seen, is_plain=True)
+        return None if found is None else _Present(_plain_id(found), found.seen, is_plain=True)
 
     def _put(self, identity: str, pair: Pair) -> None:
         self.tidy()
@@ -260,17 +260,17 @@ class PairStore:
     def _leftovers(self) -> list[Path]:
         found = [each for each in (self._pairs / NEW, self._pairs / GONE) if stamp(each)]
         found += self.folder.glob(f"{NEW}*") if stamp(self.folder) else ()
-        used = {pointed(self.folder, which).removeprefix("pairs/") for which in _PLACES}
+        used = {pointed(self.folder, role).removeprefix("pairs/") for role in _ROLES}
         found += [each for each in self._folders() if each.name not in used and self._stored(each.name) is None]
         if stamp(self._request) and b"" in self.request():
             found.append(self._request)
-        for which, names in NAMES.items():
-            if not stamp(self.folder / which):
-                found += [self.folder / name for name in names if is_name_link(self.folder, which, name)]
+        for role, names in NAMES.items():
+            if not stamp(self.folder / role):
+                found += [self.folder / name for name in names if is_name_link(self.folder, role, name)]
         return found
 
-    def _plain_text(self, which: Which) -> str:
-        names = " and ".join(NAMES[which])
+    def _plain_text(self, role: Role) -> str:
+        names = " and ".join(NAMES[role])
         return f"{names} in {self.folder} were written by something else; take them in first, so that they are kept"
 
 

@@ -1,6 +1,6 @@
-"""Folders that appear and go as a whole. Contents are on the disk before they have their names.
+"""Folders that appear and go as a whole: their files are on the disk before they have their name.
 
-There is one writer. Leftovers of a kill have the names `NEW` and `GONE`; the writer removes it before it goes on.
+There is one writer. A kill leaves the names `NEW` and `GONE`; the writer removes them before it goes on.
 """
 
 from __future__ import annotations

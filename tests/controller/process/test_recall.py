@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evenkeel.controller.drivers.registries import recall as under_test
+from evenkeel.controller.process import recall as under_test
 from evenkeel.controller.process.recall import Recall
 from evenkeel.controller.process.replacing import stamp
 from evenkeel.specs.registries.observed import Prints
