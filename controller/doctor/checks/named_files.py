@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evenkeel.controller.doctor.checks import registries, settings_files
+from evenkeel.controller.doctor.checks import identities, registries, settings_files
 from evenkeel.controller.doctor.device import Device
 from evenkeel.controller.doctor.files import Files, NamedFile
 
 SOURCES: tuple[Files, ...] = (
     settings_files.files,
     registries.files,
+    identities.files,
 )
 
 
