@@ -254,8 +254,6 @@ class Sight:
         one = sources.connection
         if one is not None and one.token:
             parts.append(f"SharedAccessSignature={one.token}")
-        if one is not None and one.module:
-            parts.append(f"ModuleId={one.module}")
         if one is not None and one.gateway:
             parts.append(f"GatewayHostName={one.gateway}")
         return ";".join(parts)
