@@ -147,6 +147,9 @@ class _Looked:
         yield "certificate", self.choice.blocked
         if self.wanted.azure is not None:
             yield "azure", azure.why
+            if self.clock_why and self.to is not None and self.to.print != cloud_of(self.proven):
+                # Nobody's certificate is valid for it, and a token would have ended: a refusal would say nothing.
+                yield "azure", f"the cloud is not asked: {self.clock_why}"
             if azure.device and azure.device != there.id.id:
                 yield "azure.connectionString", f"it is for the device {azure.device}, and this one is {there.id.id}"
             if azure.by == "certificate" and self.wanted.certificate is None:

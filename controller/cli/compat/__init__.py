@@ -6,11 +6,13 @@ import click
 
 from evenkeel.controller.cli.compat.kanto_ctl import sdv_kanto_ctl
 from evenkeel.controller.cli.compat.provision import sdv_provision
+from evenkeel.controller.cli.compat.sdv_health import sdv_health
 from evenkeel.controller.cli.compat.who import sdv_who
 from evenkeel.controller.cli.options import Options, shared_options
 from evenkeel.controller.cli.output import echo, echo_lines
 
-_COMMANDS = (sdv_kanto_ctl, sdv_provision, sdv_who)
+_COMMANDS = (sdv_kanto_ctl, sdv_provision, sdv_who, sdv_health)
+NAMES = tuple(str(each.name) for each in _COMMANDS)
 
 
 @click.group("compat", invoke_without_command=True)
@@ -24,6 +26,7 @@ def command(context: click.Context, options: Options) -> None:
       evenkeel compat sdv-kanto-ctl …    edits Kanto's config.json
       evenkeel compat sdv-provision      asks for the cloud, and makes the certificates
       evenkeel compat sdv-device-info    shows who this device is
+      evenkeel compat sdv-health         tells how this device is
 
     docs/compatibility.md lists each difference from the original.
     """
@@ -33,7 +36,7 @@ def command(context: click.Context, options: Options) -> None:
 
 
 @command.command("install")
-@click.argument("names", nargs=-1, type=click.Choice([str(each.name) for each in _COMMANDS]), metavar="[NAME]...")
+@click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[NAME]...")
 @click.option(
     "--prefix",
     metavar="DIR",
@@ -56,7 +59,7 @@ def install(options: Options, names: tuple[str, ...], prefix: str, replace: bool
     from evenkeel.controller.process.atomic import write_atomically
     from evenkeel.specs.errors import EvenkeelError
 
-    names = names or tuple(str(each.name) for each in _COMMANDS)
+    names = names or NAMES
     files = {name: Path(prefix).absolute() / "bin" / name for name in names}
     for name, file in files.items():
         if (file.exists() or file.is_symlink()) and not replace and _sign(name) not in file.read_text(errors="replace"):

@@ -79,6 +79,9 @@ class Certificates:
         request = builder.sign(private, SHA256())
         return Pair(request.public_bytes(Encoding.PEM), key or _key_pem(private))
 
+    def end(self) -> None:
+        """Nothing is under way in another thread."""
+
     def inspect(self, pair: Pair) -> PairSeen:
         try:
             chain = _certificates(pair.certificate)

@@ -42,6 +42,10 @@ class Maker(Protocol):
         """The pair, as far as it may be told; faults are told in it."""
         ...
 
+    def end(self) -> None:
+        """End what is under way in other threads; their calls raise Unavailable."""
+        ...
+
 
 class Access(NamedTuple):
     """The proof that a device shows to a cloud: a pair, or a key that is shared with it (base64), or a token
@@ -74,12 +78,13 @@ class Enrolment(NamedTuple):
 
 
 class Hub(NamedTuple):
-    """A device at Azure's IoT Hub (provisioning.md §4.6)."""
+    """A device at Azure's IoT Hub (provisioning.md §4.6). `gateway`: not "", the host that stands between."""
 
     host: str
     port: int
     device: str
     access: Access
+    gateway: str = ""
 
 
 class Cloud(Protocol):

@@ -90,6 +90,8 @@ class Sight:
         for name in ("", "/pairs", "/pairs/request", *_NAMES):
             yield f"{folder}{name}"
         yield from (f"{root}{path}" for path in self.files(wanted))
+        if self.host.is_simulated:  # which reads those of this machine where it has none (`Host.read`)
+            yield from self.files(wanted)
         yield f"{root}{ANNOUNCED}"
         yield from self._own
 
@@ -252,8 +254,6 @@ class Sight:
         one = sources.connection
         if one is not None and one.token:
             parts.append(f"SharedAccessSignature={one.token}")
-        if one is not None and one.module:
-            parts.append(f"ModuleId={one.module}")
         if one is not None and one.gateway:
             parts.append(f"GatewayHostName={one.gateway}")
         return ";".join(parts)

@@ -41,6 +41,9 @@ class SimulatedMaker:
         times = found["starts_s"], found["ends_s"]
         return PairSeen(*marks, found["name"], found["issuer"], *times, found["kind"], fault=fault)
 
+    def end(self) -> None:
+        """Nothing is under way."""
+
     @staticmethod
     def _key(kind: KeyKind, name: str) -> bytes:
         return _text("KEY", {"kind": kind, "name": name, "mark": secrets.token_hex(8)})

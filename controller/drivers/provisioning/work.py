@@ -217,8 +217,9 @@ class Work:
         if azure is None:
             return _CHANGED
         access = sources.hub_access(pair, azure.registration or there.id.id, is_group_key=bool(azure.group_key))
+        gateway = sources.connection.gateway if sources.connection is not None else ""
         try:
-            words = await self._cloud.connect(Hub(action.hub, azure.hub_port, action.device, access))
+            words = await self._cloud.connect(Hub(action.hub, azure.hub_port, action.device, access, gateway))
         except Refused as refused:
             if azure.is_registered:  # the device may belong to another hub by now
                 key, name = action.sha256, wanted.name

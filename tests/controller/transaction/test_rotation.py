@@ -68,7 +68,7 @@ def test_a_revision_that_comes_before_the_new_pair_is_entered_does_not_fail(devi
 
 def test_the_second_pair_follows_and_another_one_is_made(device: Device) -> None:
     async def work() -> None:
-        fields = {"certificate": Certificate("selfSigned", second=True)}
+        fields: dict[str, Any] = {"certificate": Certificate("selfSigned", second=True)}
         await device.settle(**fields)
         before = await device.seen(**fields)
         assert isinstance(await rotate(device, **fields), Follow)
