@@ -53,14 +53,17 @@ PARSED = "parsed"
 
 def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[ContainersSeen]:
     """The engine that the settings name. With `readonly` the memory engine is a copy that is kept nowhere."""
+    from evenkeel.controller.settings.provided import FILE, Provided
+
+    provided = Provided(Path(settings.state) / FILE)
     match settings.engine.kind:
         case "memory":
             from evenkeel.controller.drivers.containers.memory import MemoryEngine
 
-            engine = MemoryEngine(store=Path(settings.state) / MEMORY_STORE)
+            engine = MemoryEngine(store=Path(settings.state) / MEMORY_STORE, provided=provided)
             if not readonly:
                 return engine
-            copy = MemoryEngine()
+            copy = MemoryEngine(provided=provided)
             copy.world = engine.world
             return copy
         case "docker" | "podman":
@@ -76,6 +79,7 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
                 advice=advice(settings.engine),
                 ask_registries=_of_registries(settings),
                 admitted=Path(settings.state) / ACCESS / ADMITTED,
+                provided=provided,
             )
 
 

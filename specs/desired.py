@@ -44,6 +44,15 @@ class Unique(Protocol):
     belongings: ClassVar[tuple[str, ...]]
 
 
+@runtime_checkable
+class Supplying(Protocol):
+    """A normal form whose values are handed out to subjects of other domains. `supply`: what these values are made of; two are
+    equal when the same values follow from them."""
+
+    @property
+    def supply(self) -> object: ...
+
+
 class Draft(Struct, frozen=True):
     """A wish whose source is still a tree of values: `root` is where it begins in the tree, `paths` leads from paths of
     the normal form (`resources.memory`) to paths of the tree. Without `paths` the tree's own `spec` has them."""

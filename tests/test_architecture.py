@@ -280,7 +280,7 @@ def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
 
 _ALONE = (
     *(f"controller/{name}.py" for name in ("front", "units", "daemon", "serving", "wiring")),
-    *(f"controller/{name}_wiring.py" for name in ("slots", "registries", "provisioning")),
+    *(f"controller/{name}_wiring.py" for name in ("slots", "registries", "provisioning", "doctor")),
     *(f"controller/drivers/{module.name}" for module in MODULES if module.parent == ROOT / "controller/drivers"),
 )
 """Modules that a contract names, or may name: a driver that is one module."""
@@ -481,7 +481,8 @@ def knowing(domain: str) -> set[str]:
 
 def rooms(domain: str) -> tuple[str, ...]:
     """How the names of a domain's own modules begin."""
-    places = ("specs", "reconcilers", "controller/drivers", "controller/participants", "controller/cli/subjects")
+    places = ("specs", "reconcilers", "controller/drivers", "controller/participants")
+    places += ("controller/cli/subjects", "controller/doctor/checks")
     return (*(f"{place}/{domain}{end}" for place in places for end in ("/", ".py")), f"templates/{domain}_")
 
 

@@ -13,9 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-EARLIEST_S = 1_795_000_000.0
-"""The time at which this version was written, about: a clock that says less has not found the time yet."""
-
 Now = Callable[[], float]
 """Seconds since the epoch."""
 

@@ -84,6 +84,8 @@ def choose(there: ProvisionedSeen, now_s: float, clock_why: str, refused: Mappin
     if candidate:
         return Choice(candidate, "switch", why or "another one is ready")
     second = _needs_second(there, judge) and not clock_why
+    if not why and certificate.mode == "csr" and pairs.request:
+        return _by_request(there, judge, "another one was requested", has_current=True)
     if not why:
         return Choice(pairs.current, second=second)
     has_current = current is not None and judge.unfit(current) == ""

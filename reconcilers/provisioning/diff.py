@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evenkeel.reconcilers.provisioning.choice import Choice, choose
+from evenkeel.reconcilers.provisioning.rotation import new_pair
 from evenkeel.reconcilers.provisioning.select import ProvisioningWanted
 from evenkeel.reconcilers.provisioning.state import Target, cloud_of, hearing, named_units, pair_of, state, target
 from evenkeel.reconcilers.provisioning.telling import changes
@@ -37,12 +38,8 @@ from evenkeel.specs.provisioning.actions import (
 from evenkeel.specs.provisioning.difference import DueActions, ProvisioningDifference
 from evenkeel.specs.provisioning.memory import ProvisioningMemory
 from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
-from evenkeel.specs.provisioning.pair import Subject
 from evenkeel.specs.provisioning.provisioning import Provisioning
 from evenkeel.specs.unit import Unit
-
-_BEFORE_S = 3600.0
-"""A certificate is valid from so long before: the clocks of others may be late."""
 
 
 def diff(
@@ -150,6 +147,9 @@ class _Looked:
         yield "certificate", self.choice.blocked
         if self.wanted.azure is not None:
             yield "azure", azure.why
+            if self.clock_why and self.to is not None and self.to.print != cloud_of(self.proven):
+                # Nobody's certificate is valid for it, and a token would have ended: a refusal would say nothing.
+                yield "azure", f"the cloud is not asked: {self.clock_why}"
             if azure.device and azure.device != there.id.id:
                 yield "azure.connectionString", f"it is for the device {azure.device}, and this one is {there.id.id}"
             if azure.by == "certificate" and self.wanted.certificate is None:
@@ -163,8 +163,10 @@ class _Looked:
 
     @property
     def _waits(self) -> bool:
-        """Whether a refusal is not final, because nothing was ever let in."""
-        return not cloud_of(self.proven)
+        """Whether a refusal is not final: nothing was ever let in, or the pair alone is new, and somebody has yet to enter
+        it."""
+        before, current = cloud_of(self.proven), target(self.there, self.there.pairs.current)
+        return not before or (self.choice.step == "switch" and current is not None and current.print == before)
 
     def _fetch(self) -> tuple[ProvisioningAction, ...]:
         """Everything up to a pair that was tried. Disturbs nothing."""
@@ -197,10 +199,7 @@ class _Looked:
         return tuple(found)
 
     def _make(self, role: Role) -> Make:
-        certificate = self.wanted.certificate
-        valid_s = certificate.valid_s if certificate is not None else 0.0
-        subject = Subject(self.there.id.id, self.now_s - _BEFORE_S, self.now_s + valid_s)
-        return Make(self.wanted, role, subject)
+        return new_pair(self.wanted, self.there.id.id, self.now_s, role)
 
     def _prepare(self) -> tuple[ProvisioningAction, ...]:
         """The pair in force, the values, and files where none is: nobody who is at work is disturbed by these."""

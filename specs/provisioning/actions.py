@@ -44,6 +44,18 @@ class Make(Struct, frozen=True, tag="make"):
         return Traits(f"make {which} for {self.subject.name}", {"action": "make", "role": self.role}, own_s=30.0)
 
 
+class Follow(Struct, frozen=True, tag="follow-pair"):
+    """Let a pair that is there follow the one in force, once the cloud has let it in. Somebody asks for it: no plan has it."""
+
+    wanted: Provisioning
+    sha256: str
+
+    @property
+    def traits(self) -> Traits:
+        facts = {"action": "follow", "thumbprint": self.sha256}
+        return Traits(f"let the certificate {self.sha256[:16]}… follow the one in force", facts)
+
+
 class Request(Struct, frozen=True, tag="request"):
     """Make a key, and write the request for a certificate."""
 
@@ -209,6 +221,7 @@ class Tidy(Struct, frozen=True, tag="tidy"):
 ProvisioningAction = (
     KeepId
     | Make
+    | Follow
     | Request
     | Wait
     | Take

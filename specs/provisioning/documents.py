@@ -85,6 +85,11 @@ def claimed(wanted: Provisioning) -> tuple[Claim, ...]:
     return tuple(Claim(key, path, is_whole=True) for key, path in sound)
 
 
+def id_scope_flaw(text: str) -> str:
+    """The reason why a text can be no id scope; "" when it can."""
+    return "" if _ID_SCOPE.fullmatch(text) else "expected letters and digits, as `0ne00AB12CD`"
+
+
 def _certificate(spec: CertificateSpec, flaws: Flaws) -> Certificate:
     belongs: dict[str, tuple[str, ...]] = {
         "caSigned": ("authority",),
@@ -174,8 +179,8 @@ def _dps_flaws(spec: DpsSpec) -> Iterator[Flaw]:
     if bool(scope) == bool(scope_file):
         message = "expected exactly one of `idScope`, `idScopeFile`"
         yield Flaw((*at, "idScopeFile") if scope else at, message, lacks=() if scope else ("idScope", "idScopeFile"))
-    if scope and not _ID_SCOPE.fullmatch(scope):
-        yield Flaw((*at, "idScope"), "expected letters and digits, as `0ne00AB12CD`")
+    if scope and (why := id_scope_flaw(scope)):
+        yield Flaw((*at, "idScope"), why)
     shared, group, registration = _text(spec.shared_key), _text(spec.group_key), _text(spec.registration)
     if shared and group:
         yield Flaw((*at, "groupKey"), "expected at most one of `sharedKey`, `groupKey`", "leave one of them out")

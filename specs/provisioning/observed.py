@@ -73,7 +73,8 @@ class AzureSeen(Struct, frozen=True):
     """The way to Azure that a document leads to. `asked`: the print of all that a registration, or a connection string, is
     asked with, but the certificate. `why`: not "", the reason why it cannot be had. `by`: what is shown. `hub`, `device`:
     those of a connection string; "" where a service assigns them. `assignments`: those that are kept for `asked`, by the
-    thumbprint of the pair that they were given to, "" for a symmetric key. `service`: who is asked, in words."""
+    thumbprint of the pair that they were given to, "" for a symmetric key. `service`: who is asked, in words. `id_scope`:
+    that of the service, which is no secret."""
 
     asked: str = ""
     why: str = ""
@@ -82,6 +83,7 @@ class AzureSeen(Struct, frozen=True):
     device: str = ""
     assignments: Mapping[str, Assignment] = {}
     service: str = ""
+    id_scope: str = ""
 
 
 class OutputSeen(Struct, frozen=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from evenkeel.specs.provisioning.pair import KeyKind
 from evenkeel.specs.unit import Unit
@@ -110,6 +111,11 @@ class Provisioning(Struct, frozen=True, tag="Provisioning"):
     outputs: tuple[Output, ...] = ()
     notify: tuple[str, ...] = ()
     units: tuple[Unit, ...] = ()
+
+    @property
+    def supply(self) -> object:
+        """What its values are made of (`specs.desired.Supplying`)."""
+        return replace(self, outputs=(), notify=(), units=())
 
     @property
     def shows_certificate(self) -> bool:

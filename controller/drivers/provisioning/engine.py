@@ -17,7 +17,7 @@ from evenkeel.controller.drivers.provisioning.host import Host
 from evenkeel.controller.drivers.provisioning.ports import Cloud, Maker
 from evenkeel.controller.drivers.provisioning.sight import Places, Sight
 from evenkeel.controller.drivers.provisioning.work import Work
-from evenkeel.controller.process.clock import EARLIEST_S, Now, system_now
+from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.controller.process.watch import Watch
 from evenkeel.controller.settings.provided import FILE as VALUES
 from evenkeel.controller.units import Units, renew
@@ -28,6 +28,7 @@ from evenkeel.specs.plan import Action, Failed, Outcome, Retry
 from evenkeel.specs.provisioning.actions import Prove, Register, Try
 from evenkeel.specs.provisioning.observed import ProvisioningLook, ProvisioningSeen, at_provisioning
 from evenkeel.specs.renewing import Renew
+from evenkeel.templates.ago import FIRST_S
 from evenkeel.templates.moment import iso_text
 
 Result = TypeVar("Result")
@@ -64,7 +65,7 @@ class ProvisioningEngine:
 
     def _look(self, look: ProvisioningLook) -> ProvisioningSeen:
         now = self._now()
-        clock_why = f"the clock says {iso_text(now)}, which cannot be" if now < EARLIEST_S else ""
+        clock_why = f"the clock says {iso_text(now)}, which cannot be" if now < FIRST_S else ""
         self._watch.of(tuple(sorted({path for each in look.documents for path in self.sight.files(each)})))
         handed_out = self.sight.provided.all()
         return ProvisioningSeen(

@@ -19,7 +19,7 @@ from evenkeel.controller.process.prints import Printer
 from evenkeel.controller.process.replacing import sweep
 from evenkeel.specs.provisioning.observed import OutputSeen
 from evenkeel.specs.provisioning.provisioning import Output
-from evenkeel.specs.provisioning.values import VALUES
+from evenkeel.specs.values import VALUES
 from evenkeel.templates.render import fill
 
 _MOST_TEMPLATE, _MOST_FILE = 256 * 1024, 16 * 1024**2

@@ -78,12 +78,13 @@ class Enrolment(NamedTuple):
 
 
 class Hub(NamedTuple):
-    """A device at Azure's IoT Hub (provisioning.md §4.6)."""
+    """A device at Azure's IoT Hub (provisioning.md §4.6). `gateway`: not "", the host that stands between."""
 
     host: str
     port: int
     device: str
     access: Access
+    gateway: str = ""
 
 
 class Cloud(Protocol):

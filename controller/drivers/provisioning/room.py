@@ -1,15 +1,51 @@
 """Folders that appear and go as a whole: their files are on the disk before they have their name.
 
-There is one writer. A kill leaves the names `NEW` and `GONE`; the writer removes them before it goes on.
+There is one writer at a time (`alone`). A kill leaves the names `NEW` and `GONE`; the writer removes them before it goes on.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+from evenkeel.specs.errors import TimedOut
+
 NEW, GONE = ".evenkeel-new", ".evenkeel-gone"
+_PATIENCE_S, _PAUSE_S = 30.0, 0.05
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Be the only process of evenkeel that changes a folder; the kernel ends that with the process. A folder that is not there
+    is nobody's. Raises TimedOut after 30 s, and OSError."""
+    try:
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield
+        return
+    try:
+        ends = time.monotonic() + _PATIENCE_S
+        while not _locked(opened):
+            if time.monotonic() > ends:
+                raise TimedOut(
+                    f"file:{folder}", f"another process of evenkeel has changed {folder} for {_PATIENCE_S:g} s"
+                )
+            time.sleep(_PAUSE_S)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _locked(opened: int) -> bool:
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def put_folder(folder: Path, content: Mapping[str, tuple[bytes, int]]) -> None:

@@ -90,6 +90,8 @@ class Sight:
         for name in ("", "/pairs", "/pairs/request", *_NAMES):
             yield f"{folder}{name}"
         yield from (f"{root}{path}" for path in self.files(wanted))
+        if self.host.is_simulated:  # which reads those of this machine where it has none (`Host.read`)
+            yield from self.files(wanted)
         yield f"{root}{ANNOUNCED}"
         yield from self._own
 
@@ -199,7 +201,7 @@ class Sight:
         asked = self.printer.of("registration", azure.host, sources.id_scope, registration, sources.key)
         service = f"{azure.host} (id scope {sources.id_scope})"
         assignments = self.assignments.of(wanted.name, asked)
-        return AzureSeen(asked, by=sources.by, assignments=assignments, service=service)
+        return AzureSeen(asked, by=sources.by, assignments=assignments, service=service, id_scope=sources.id_scope)
 
     def values(
         self, wanted: Provisioning, ids: IdSeen, pairs: Pairs, azure: AzureSeen, sources: Sources | None
@@ -252,8 +254,6 @@ class Sight:
         one = sources.connection
         if one is not None and one.token:
             parts.append(f"SharedAccessSignature={one.token}")
-        if one is not None and one.module:
-            parts.append(f"ModuleId={one.module}")
         if one is not None and one.gateway:
             parts.append(f"GatewayHostName={one.gateway}")
         return ";".join(parts)

@@ -56,9 +56,12 @@ def sources_of(azure: Azure, host: Host, device: str) -> Sources:
         made_up = f"HostName=simulated.azure-devices.net;DeviceId={device}"
         text = _line(host, azure.connection_string, "the connection string", made_up)
         try:
-            return Sources(read_connection_string(text), authorities=authorities)
+            found = read_connection_string(text)
         except ValueError as error:
             raise Lack(f"{azure.connection_string}: {error}") from None
+        if found.module:
+            raise Lack(f"{azure.connection_string} is that of a module: take that of the device, without `ModuleId`")
+        return Sources(found, authorities=authorities)
     scope = azure.id_scope or _line(host, azure.id_scope_file, "the id scope", SIMULATED_SCOPE)
     path, key = azure.shared_key or azure.group_key, ""
     if path:

@@ -7,6 +7,7 @@ from typing import Any
 
 from evenkeel.controller.drivers.provisioning.outputs import Lack as NoOutput
 from evenkeel.controller.drivers.provisioning.ports import Access, Cloud, Enrolment, Hub, Pair
+from evenkeel.controller.drivers.provisioning.room import alone
 from evenkeel.controller.drivers.provisioning.sight import Sight
 from evenkeel.controller.drivers.provisioning.sources import Lack, Sources, read_authority, sources_of
 from evenkeel.controller.process.atomic import write_atomically
@@ -14,6 +15,7 @@ from evenkeel.controller.settings.provided import Handed
 from evenkeel.specs.errors import Refused
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 from evenkeel.specs.provisioning.actions import (
+    Follow,
     Forget,
     KeepId,
     Make,
@@ -55,12 +57,20 @@ class Work:
                 case Try() | Prove():
                     return await self._connect(action)
                 case _:
-                    outcome: Outcome = await self._in_thread(lambda: self._on_files(action))
+                    outcome: Outcome = await self._in_thread(lambda: self._alone(action))
                     return outcome
         except (Lack, NoOutput) as lack:
             return Retry(str(lack), outside=True)
 
     # ── files ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _alone(self, action: Action) -> Outcome:
+        """An action on files, while no other process of evenkeel changes the folder: `evenkeel provision` may, too."""
+        wanted = getattr(action, "wanted", None)
+        if not isinstance(wanted, Provisioning):
+            return self._on_files(action)
+        with alone(self._sight.host.path(wanted.folder)):
+            return self._on_files(action)
 
     def _on_files(self, action: Action) -> Outcome:
         match action:
@@ -69,6 +79,9 @@ class Work:
                 return Done(f"this device is {identity}")
             case Make():
                 return self._make(action)
+            case Follow(wanted=wanted, sha256=sha256):
+                self._sight.store(wanted.folder).switch("next", sha256)
+                return Done(f"certificate {sha256} is to follow")
             case Request(wanted=wanted, name=name):
                 return self._request(wanted, name)
             case Take(wanted=wanted, sha256=sha256, plain=plain):
@@ -204,8 +217,9 @@ class Work:
         if azure is None:
             return _CHANGED
         access = sources.hub_access(pair, azure.registration or there.id.id, is_group_key=bool(azure.group_key))
+        gateway = sources.connection.gateway if sources.connection is not None else ""
         try:
-            words = await self._cloud.connect(Hub(action.hub, azure.hub_port, action.device, access))
+            words = await self._cloud.connect(Hub(action.hub, azure.hub_port, action.device, access, gateway))
         except Refused as refused:
             if azure.is_registered:  # the device may belong to another hub by now
                 key, name = action.sha256, wanted.name

@@ -48,7 +48,7 @@ class AzureCloud:
         token = _token(element, lambda: token_of(hub, self._now() + _TOKEN_S))
         with discreet(_secrets(hub.access, token)):
             async with limit(element, who, self._connect_s):
-                return await knock(server_at(who, hub.host, hub.port, hub.access), hub, token)
+                return await knock(server_at(who, hub.gateway or hub.host, hub.port, hub.access), hub, token)
 
 
 def _token(element: str, make: Callable[[], str]) -> str:

@@ -1,7 +1,7 @@
 """The Device Provisioning Service over HTTPS (provisioning.md §4.5).
 
-httpx loses a connection that is cancelled in its handshake (controller/distribution/client.py), and a registration may be cancelled
-at any moment. So h11 speaks here, on a connection of `secure`: one for each question, and seconds lie between two of them.
+httpx loses a connection that is cancelled in its handshake (controller/distribution/client.py), and a registration may be
+cancelled at any moment. So h11 speaks here, on a connection of `secure`: one for each question.
 """
 
 from __future__ import annotations

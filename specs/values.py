@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Value(NamedTuple):
@@ -12,6 +12,24 @@ class Value(NamedTuple):
     is_secret: bool = False
 
 
+ValueName = Literal[
+    "deviceId",
+    "certificateFile",
+    "keyFile",
+    "thumbprint",
+    "thumbprintSha256",
+    "secondCertificateFile",
+    "secondKeyFile",
+    "secondThumbprint",
+    "secondThumbprintSha256",
+    "idScope",
+    "hub",
+    "hubDeviceId",
+    "connectionString",
+    "sharedAccessKey",
+    "caFile",
+]
+"""The names, as a type of written forms."""
 VALUES: dict[str, Value] = {
     "deviceId": Value("The device id."),
     "certificateFile": Value("The path of the certificate, with its chain."),
