@@ -34,7 +34,7 @@ class Certificates:
         return ready or read_access(self._settings)
 
     def look(self, used: Access) -> str | None:
-        """"" once the files have others than a connection uses, for which the next `access` is ready; the reason, once, when
+        """ "" once the files have others than a connection uses, for which the next `access` is ready; the reason, once, when
         they cannot be used; `None` otherwise. Looks at the files now and then only."""
         now = time.monotonic()
         if not used.stamps or now < self._next_look:

@@ -84,8 +84,7 @@ class MqttLink:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._up = False
         self.why = "not started"
-        """The reason why there is no connection with all subscriptions; "" when there is one, or when it is about to
-        be."""
+        """The reason why there is no connection with all subscriptions; "" when there is one, or is about to be one."""
         self.concern = ""
         """The reason why certificates that have replaced those of this connection cannot be used; "" when there are none."""
         self.on_change: Callable[[], None] = lambda: None
@@ -280,7 +279,8 @@ class MqttLink:
             by_broker = not self._stop.is_set() and why not in (SILENT, UNANSWERED)
             under_way = session.end(by_broker=by_broker)
             self._outbox.extendleft(reversed(under_way))
-        why = self._rivals.reason(why, line.held_s, counts=not under_way)  # else it may belong to a message that was sent
+        # an end with messages under way may belong to one of them
+        why = self._rivals.reason(why, line.held_s, counts=not under_way)
         fields = {"broker": self._element, "why": why, "retry_s": round(wait_s, 1)}
         if self._up:
             self._up = False

@@ -44,7 +44,9 @@ def message_of(arrived: Arrived, most_bytes: int, acknowledge: Callable[[], None
     """A message for its consumer. Of a payload of more than `most_bytes` the beginning is kept."""
     cut_from = arrived.size if arrived.size > most_bytes else 0
     payload = arrived.payload[:_BEGINNING] if cut_from else arrived.payload
-    return Message(arrived.topic or "", payload, arrived.retained, arrived.duplicate, acknowledge, cut_from, arrived.mid)
+    return Message(
+        arrived.topic or "", payload, arrived.retained, arrived.duplicate, acknowledge, cut_from, arrived.mid
+    )
 
 
 class Session:

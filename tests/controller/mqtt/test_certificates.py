@@ -47,7 +47,11 @@ def knows(broker: Broker, *devices: Issued) -> None:
 def let_in(broker: Broker) -> list[str]:
     """The devices that the broker has let in with a certificate, in order."""
     lines = broker.log.read_text().splitlines()
-    return [line.rpartition(" u'")[2].partition("'")[0] for line in lines if "New client connected" in line and " u'" in line]
+    return [
+        line.rpartition(" u'")[2].partition("'")[0]
+        for line in lines
+        if "New client connected" in line and " u'" in line
+    ]
 
 
 def provisioned(folder: Path, *pairs: Issued) -> tuple[PairStore, list[str]]:
