@@ -531,11 +531,15 @@ def test_the_lines_outside_of_a_domains_rooms_are_listed() -> None:
 
 OTHER_MEANINGS = {
     "containers": set[str](),
-    "files": {"controller/journal", "controller/cli", "controller/loop", "templates/status_text.py"},
+    "files": {
+        *("controller/journal", "controller/cli", "controller/loop", "templates/status_text.py"),
+        *(f"{layer}/provisioning/" for layer in ("specs", "reconcilers", "controller/drivers")),
+        "templates/provisioning_described.py",
+    },
     "slots": {"controller/settings/update_manager_config.py", "controller/cli/__init__.py"},
 }
 """Where the name of a domain has another meaning: `"files"` is the role of what spec files ask for, as against what messages
-do; `"slots"` is a section of the settings, and a command."""
+do, and a certificate of a device that is given; `"slots"` is a section of the settings, and a command."""
 
 
 def test_nobody_names_a_domain_but_in_these_lines() -> None:

@@ -10,7 +10,7 @@ _Texts = Iterator[tuple[str, str]]
 
 
 def asked_texts(wanted: Provisioning) -> tuple[tuple[str, str], ...]:
-    """What is asked for, beyond the defaults, in the order of the reference. Of a template only its path is told."""
+    """Its folder, and all that is asked for beyond the defaults, in the order of the reference; of a template no content."""
     return tuple(each for each in _texts(wanted) if each[1])
 
 

@@ -47,7 +47,7 @@ class Wishes(NamedTuple):
     no_cloud: bool = False
 
     @property
-    def names_service(self) -> bool:
+    def by_registration(self) -> bool:
         """Whether the provisioning service is meant."""
         given = self.id_scope, self.id_scope_file, self.shared_key_file, self.group_key_file, self.registration
         return any(given)
@@ -91,7 +91,7 @@ def _azure(spec: Mapping[str, Any], wishes: Wishes) -> dict[str, Any]:
     if wishes.connection_file:
         found.pop("dps", None)
         found["connectionString"] = wishes.connection_file
-    if wishes.names_service:
+    if wishes.by_registration:
         found.pop("connectionString", None)
         dps = dict(found.get("dps", {}))
         for key, value, other in (

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
-from evenkeel.controller.cli.compat.device_info import sdv_device_info
 from evenkeel.controller.cli.compat.kanto_ctl import sdv_kanto_ctl
 from evenkeel.controller.cli.compat.provision import sdv_provision
 from evenkeel.controller.cli.compat.sdv_health import sdv_health
+from evenkeel.controller.cli.compat.who import sdv_who
 from evenkeel.controller.cli.options import Options, shared_options
 from evenkeel.controller.cli.output import echo, echo_lines
 
-_COMMANDS = (sdv_kanto_ctl, sdv_provision, sdv_device_info, sdv_health)
+_COMMANDS = (sdv_kanto_ctl, sdv_provision, sdv_who, sdv_health)
+NAMES = tuple(str(each.name) for each in _COMMANDS)
 
 
 @click.group("compat", invoke_without_command=True)
@@ -35,7 +36,7 @@ def command(context: click.Context, options: Options) -> None:
 
 
 @command.command("install")
-@click.argument("names", nargs=-1, type=click.Choice([str(each.name) for each in _COMMANDS]), metavar="[NAME]...")
+@click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[NAME]...")
 @click.option(
     "--prefix",
     metavar="DIR",
@@ -58,7 +59,7 @@ def install(options: Options, names: tuple[str, ...], prefix: str, replace: bool
     from evenkeel.controller.process.atomic import write_atomically
     from evenkeel.specs.errors import EvenkeelError
 
-    names = names or tuple(str(each.name) for each in _COMMANDS)
+    names = names or NAMES
     files = {name: Path(prefix).absolute() / "bin" / name for name in names}
     for name, file in files.items():
         if (file.exists() or file.is_symlink()) and not replace and _sign(name) not in file.read_text(errors="replace"):

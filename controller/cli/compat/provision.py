@@ -14,7 +14,7 @@ from evenkeel.controller.cli.options import Options, shared_options
 from evenkeel.controller.cli.output import echo
 
 if TYPE_CHECKING:
-    from evenkeel.controller.cli.provision.questions import Asked
+    from evenkeel.controller.cli.provision.questions import Replies
     from evenkeel.specs.settings.settings import Settings
     from evenkeel.templates.provisioning_described import Identity
 
@@ -92,7 +92,7 @@ def _ask(settings: Settings, before: Identity) -> str:
     import asyncio
 
     from evenkeel.controller.cli.provision.document import change_for, check_possible, write_change
-    from evenkeel.controller.cli.provision.questions import CHOICE, Asked, choose_way, with_usual
+    from evenkeel.controller.cli.provision.questions import CHOICE, Replies, choose_way, with_usual
     from evenkeel.controller.provisioning_wiring import leda_files
     from evenkeel.specs.provisioning.wishes import Wishes
 
@@ -110,7 +110,7 @@ def _ask(settings: Settings, before: Identity) -> str:
         echo(f"WARNING: Both Id Scope file and Connection String files are present; {connection} counts.")
     if connection or scope:
         echo(f"- {'ConnectionString' if connection else 'Id Scope'} file found: {connection or scope}")
-        asked = Asked(Wishes(connection_file=connection, id_scope_file="" if connection else scope))
+        asked = Replies(Wishes(connection_file=connection, id_scope_file="" if connection else scope))
     else:
         echo("- Neither Id Scope file nor ConnectionString found, needs manual configuration")
         echo(CHOICE)
@@ -123,7 +123,7 @@ def _ask(settings: Settings, before: Identity) -> str:
     return change.name
 
 
-def _with_certificates(settings: Settings, asked: Asked, before: Identity) -> Asked:
+def _with_certificates(settings: Settings, asked: Replies, before: Identity) -> Replies:
     """The wishes for a document that has no cloud yet: its certificate stays."""
     from evenkeel.controller.cli.provision.questions import with_usual
 

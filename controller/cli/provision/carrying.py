@@ -19,7 +19,7 @@ from evenkeel.controller.cli.output import echo, echo_lines
 from evenkeel.specs.errors import EvenkeelError
 
 if TYPE_CHECKING:
-    from evenkeel.controller.cli.provision.questions import Asked
+    from evenkeel.controller.cli.provision.questions import Replies
     from evenkeel.controller.cli.subjects.provisioning import Identities
     from evenkeel.specs.plan import Action
     from evenkeel.specs.provisioning.difference import ProvisioningDifference
@@ -36,7 +36,7 @@ _ONLY_HERE = ("keep-id", "make", "request")
 """The actions that disturb nobody and ask no cloud."""
 
 
-def carry_out(settings: Settings, name: str, asked: Asked, file: str, *, yes: bool, limit_s: float) -> int:
+def carry_out(settings: Settings, name: str, asked: Replies, file: str, *, yes: bool, limit_s: float) -> int:
     """Change the document where it has to be, and lead to the identity; the exit code."""
     import asyncio
 

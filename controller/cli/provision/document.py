@@ -12,7 +12,7 @@ from evenkeel.specs.provisioning.wishes import KIND
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evenkeel.controller.cli.provision.questions import Asked
+    from evenkeel.controller.cli.provision.questions import Replies
     from evenkeel.specs.desired import DesiredState, Document
     from evenkeel.specs.provisioning.connection_string import ConnectionString
     from evenkeel.specs.provisioning.memory import ProvisioningMemory
@@ -49,7 +49,7 @@ def secret_file(settings: Settings, name: str) -> Path:
     return Path(settings.state).joinpath(*_SECRETS, name)
 
 
-def change_for(settings: Settings, name: str, asked: Asked, file: str) -> Change:
+def change_for(settings: Settings, name: str, asked: Replies, file: str) -> Change:
     """The change that says what was asked for; SpecError and EvenkeelError where it cannot be, and nothing is written."""
     from evenkeel.controller.cli.spec_text import check_text, holds, read_state, text_of
     from evenkeel.controller.provisioning_wiring import USUAL_FOLDER
@@ -72,7 +72,7 @@ def change_for(settings: Settings, name: str, asked: Asked, file: str) -> Change
     after = before if known is not None and new == spec else with_document(before, KIND, name, new)
     desired = check_text(settings, target, after)
     found = _document(desired, name)
-    if found is None:
+    if found is None or not any(target.is_relative_to(Path(each).absolute()) for each in settings.specs):
         raise EvenkeelError(f"file:{target}", f"is not one of the specs ({', '.join(settings.specs)}); --specs adds it")
     wanted: Provisioning = found.wanted  # type: ignore[assignment]
     connection = wanted.azure.connection_string if wanted.azure is not None else ""

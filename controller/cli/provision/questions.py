@@ -25,7 +25,7 @@ HUB = "h) Azure IoT Hub with Connection String"
 _ANSWERS = "Please answer with 'd' for Azure Device Provisioning Service (DPS) or 'h' for Azure IoT Hub."
 
 
-class Asked(NamedTuple):
+class Replies(NamedTuple):
     """The wishes with all answers. `text`: a connection string that was typed or piped, and is kept in a file; it is secret.
     `connection`: what it says."""
 
@@ -34,7 +34,7 @@ class Asked(NamedTuple):
     connection: ConnectionString | None = None
 
     def __repr__(self) -> str:
-        return f"Asked({self.wishes!r}, …)"
+        return f"Replies({self.wishes!r}, …)"
 
 
 class Answers(Protocol):
@@ -60,7 +60,7 @@ class Terminal:
         return str(text).strip()
 
 
-def filled(settings: Settings, name: str, wishes: Wishes, *, from_stdin: bool, yes: bool) -> Asked:
+def filled(settings: Settings, name: str, wishes: Wishes, *, from_stdin: bool, yes: bool) -> Replies:
     """The wishes with what is missing for a new document. UsageError where nobody can be asked."""
     from evenkeel.controller.cli.identity import identity_names
     from evenkeel.controller.cli.spec_text import read_state
@@ -70,7 +70,7 @@ def filled(settings: Settings, name: str, wishes: Wishes, *, from_stdin: bool, y
     if from_stdin:
         asked = _of_stdin(wishes)
     elif not is_new or _has_cloud(wishes):
-        asked = Asked(wishes)
+        asked = Replies(wishes)
     else:
         asked = _asked(settings, wishes, yes=yes)
     if not is_new:
@@ -79,10 +79,10 @@ def filled(settings: Settings, name: str, wishes: Wishes, *, from_stdin: bool, y
 
 
 def _has_cloud(wishes: Wishes) -> bool:
-    return wishes.no_cloud or bool(wishes.connection_file) or wishes.names_service
+    return wishes.no_cloud or bool(wishes.connection_file) or wishes.by_registration
 
 
-def _of_stdin(wishes: Wishes) -> Asked:
+def _of_stdin(wishes: Wishes) -> Replies:
     from evenkeel.specs.provisioning.connection_string import read_connection_string
 
     content = sys.stdin.buffer.read(MOST_SECRET + 1)
@@ -90,20 +90,20 @@ def _of_stdin(wishes: Wishes) -> Asked:
         if len(content) > MOST_SECRET:
             raise ValueError("the connection string is too long")
         text = content.decode().strip()
-        return Asked(wishes, text, read_connection_string(text))
+        return Replies(wishes, text, read_connection_string(text))
     except ValueError as error:  # no text in it has a part of what was given
         why = "it is no text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise click.UsageError(f"--connection-string-stdin: {why}") from None
 
 
-def _asked(settings: Settings, wishes: Wishes, *, yes: bool) -> Asked:
+def _asked(settings: Settings, wishes: Wishes, *, yes: bool) -> Replies:
     from evenkeel.controller.cli.identity import identity_here
     from evenkeel.controller.provisioning_wiring import USUAL_FOLDER, leda_files
 
     connection, scope = leda_files(settings, wishes.folder or USUAL_FOLDER)
     if connection or scope:
         echo(f"{connection or scope} is there, as sdv-provision has left it, and is followed.")
-        return Asked(wishes._replace(connection_file=connection, id_scope_file="" if connection else scope))
+        return Replies(wishes._replace(connection_file=connection, id_scope_file="" if connection else scope))
     if yes or not sys.stdin.isatty():
         ways = "--id-scope ID, --connection-string-file FILE, --connection-string-stdin or --no-cloud"
         raise click.UsageError(f"which way to the cloud? Give one of {ways}")
@@ -113,7 +113,7 @@ def _asked(settings: Settings, wishes: Wishes, *, yes: bool) -> Asked:
     return choose_way(wishes, Terminal(), may_be_none=True)
 
 
-def choose_way(wishes: Wishes, answers: Answers, *, may_be_none: bool) -> Asked:
+def choose_way(wishes: Wishes, answers: Answers, *, may_be_none: bool) -> Replies:
     """The way to the cloud. `may_be_none`: a device may have none."""
     ways = [SERVICE, HUB, *(["n) None: the certificate alone"] if may_be_none else [])]
     for way in ways:
@@ -121,17 +121,17 @@ def choose_way(wishes: Wishes, answers: Answers, *, may_be_none: bool) -> Asked:
     while True:
         answer = answers.line("Choose:")[:1].lower()
         if answer == "n" and may_be_none:
-            return Asked(wishes._replace(no_cloud=True))
+            return Replies(wishes._replace(no_cloud=True))
         if answer == "d":
             scope = until_good(
                 lambda: answers.line("Please enter your Id Scope of the Azure IoT Device Provisioning Service:"), _scope
             )
-            return Asked(wishes._replace(id_scope=scope))
+            return Replies(wishes._replace(id_scope=scope))
         if answer == "h":
             text = until_good(
                 lambda: answers.secret("Please enter the device Connection String of the Azure IoT Hub:"), _connection
             )
-            return Asked(wishes, text, _read(text))
+            return Replies(wishes, text, _read(text))
         echo(_ANSWERS + (" With 'n', it has none." if may_be_none else ""))
 
 
@@ -162,7 +162,7 @@ def _read(text: str) -> ConnectionString:
     return read_connection_string(text)
 
 
-def with_usual(settings: Settings, asked: Asked, answers: Answers | None) -> Asked:
+def with_usual(settings: Settings, asked: Replies, answers: Answers | None) -> Replies:
     """The wishes about the certificate of a new document; without `answers`, what is usual."""
     from evenkeel.controller.provisioning_wiring import shown_by
 

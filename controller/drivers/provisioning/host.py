@@ -22,6 +22,11 @@ class Host:
         """Where a path of a document lies."""
         return self.root / path.lstrip("/")
 
+    def given(self, path: str) -> Path:
+        """Where a file lies that others give; a simulated host has this host's where it has none of its own."""
+        own = self.path(path)
+        return Path(path) if self.is_simulated and not own.exists() and Path(path).exists() else own
+
     def read(self, path: str, most: int, simulated: bytes | None = None) -> bytes:
         """The content of a file of at most `most` bytes. `simulated`: what a simulated host has where there is no file. Raises
         OSError."""

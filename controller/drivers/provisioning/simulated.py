@@ -10,7 +10,8 @@ from typing import Any
 from evenkeel.controller.drivers.provisioning.ports import Pair
 from evenkeel.specs.provisioning.pair import KeyKind, PairSeen, Subject
 
-_BEGIN, _END = "-----BEGIN SIMULATED {}-----\n", "\n-----END SIMULATED {}-----\n"
+SIMULATED_MARK = "SIMULATED"
+_BEGIN, _END = f"-----BEGIN {SIMULATED_MARK} {{}}-----\n", f"\n-----END {SIMULATED_MARK} {{}}-----\n"
 _LAST_S = 4_000_000_000.0
 
 

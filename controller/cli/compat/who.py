@@ -43,7 +43,7 @@ Options:
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []},
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def sdv_device_info(arguments: tuple[str, ...]) -> int:
+def sdv_who(arguments: tuple[str, ...]) -> int:
     """Show who this device is, as Leda's sdv-device-info does.
 
     \b
