@@ -1,5 +1,5 @@
-"""Whether an identity is in force and proven, for a doctor. No cloud is asked: a hub lets one connection in for each device, and
-would cut off the connector at work."""
+"""Whether an identity is in force and proven, for a doctor. No cloud is asked: a hub lets one connection in for each
+device, and would cut off the connector at work."""
 
 from __future__ import annotations
 
