@@ -16,7 +16,7 @@ from evenkeel.specs.provisioning.observed import ProvisioningLook
 from evenkeel.specs.provisioning.provisioning import Provisioning
 
 if TYPE_CHECKING:
-    from evenkeel.controller.drivers.containers.memory import MemoryEngine
+    from evenkeel.controller.wiring import MemoryEngine
 
 CONNECTOR = "cloud-connector"
 
