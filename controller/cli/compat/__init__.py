@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from evenkeel.controller.cli.compat.kanto_ctl import sdv_kanto_ctl
 from evenkeel.controller.cli.options import Options, shared_options
 from evenkeel.controller.cli.output import echo, echo_lines
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _NAME = "sdv-kanto-ctl"
 _SIGN = f"compat {_NAME}"
@@ -52,11 +57,21 @@ def install(options: Options, prefix: str, replace: bool) -> int:
     from evenkeel.specs.errors import EvenkeelError
 
     file = Path(prefix).absolute() / "bin" / _NAME
-    if (file.exists() or file.is_symlink()) and not replace and _SIGN not in file.read_text(errors="replace"):
+    if not replace and _is_of_others(file):
         raise EvenkeelError(f"file:{file}", "is there already, and is not evenkeel's; --replace replaces it")
     write_atomically(file, f'#!/bin/sh\nexec {_evenkeel()} {_SIGN} "$@"\n'.encode(), 0o755)
     echo(f"wrote {file}")
     return 0
+
+
+def _is_of_others(file: Path) -> bool:
+    """Whether something is there that is not from here. A link that leads nowhere is."""
+    try:
+        return _SIGN not in file.read_text(errors="replace")
+    except FileNotFoundError:
+        return file.is_symlink()
+    except IsADirectoryError:
+        return True
 
 
 def _evenkeel() -> str:

@@ -310,3 +310,10 @@ def test_install_puts_a_script_of_two_lines_in_place(ctl: Ctl, device: Device, t
     assert "the original" in script.read_text()
     device.run("compat", "install", "--prefix", str(tmp_path / "usr"), "--replace")
     assert "evenkeel" in script.read_text()
+    script.unlink()
+    script.symlink_to(tmp_path / "nowhere")
+    assert "--replace" in device.run("compat", "install", "--prefix", str(tmp_path / "usr"), ok=1).stderr
+    assert script.is_symlink()
+    device.run("compat", "install", "--prefix", str(tmp_path / "usr"), "--replace")
+    assert "evenkeel" in script.read_text()
+    assert not (tmp_path / "nowhere").exists()
