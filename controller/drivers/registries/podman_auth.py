@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evenkeel.controller.drivers.registries.json_text import drop, parsed, put
 from evenkeel.controller.drivers.registries.ours import Record, SharedFile
 from evenkeel.controller.drivers.registries.store import Login, encoded
 from evenkeel.controller.process.replacing import text_of
 from evenkeel.specs.errors import Refused
+from evenkeel.specs.reading.json_edit import begun, json_object, with_value, without
+from evenkeel.specs.reading.tree import Value
 
 _AUTHS, _HELPERS = "auths", "credHelpers"
 Spot = tuple[str, str]
@@ -69,10 +70,10 @@ class AuthFile:
         content, text = _content(old, self._file), old or ""
         for spot in known:
             if spot not in wanted and _is_ours(content, spot, ours.entries):
-                text = drop(text, spot)
+                text = without(text, spot)
         for spot, value in wanted.items():
             if _value(content, spot) != value:
-                text = put(text, spot, _form(spot, value))
+                text = with_value(begun(text), spot, _form(spot, value))
         others = {key: each for key, each in ours.entries.items() if key not in map(" ".join, _spots(place))}
         entries = {**others, **{" ".join(spot): [value] for spot, value in wanted.items()}}
         self._shared.change(old, text, replace(ours, entries=entries))
@@ -90,7 +91,7 @@ def _spots(place: str) -> tuple[Spot, ...]:
     return ((_AUTHS, place), (_HELPERS, place)) if "/" not in place else ((_AUTHS, place),)
 
 
-def _form(spot: Spot, value: str) -> object:
+def _form(spot: Spot, value: str) -> Value:
     return {"auth": value} if spot[0] == _AUTHS else value
 
 
@@ -109,7 +110,7 @@ def _is_ours(content: dict[str, Any], spot: Spot, ours: Mapping[str, Sequence[st
 def _content(text: str | None, file: Path) -> dict[str, Any]:
     """The entries of a file. Raises Refused when it cannot be changed."""
     try:
-        found = parsed(text or "")
+        found = json_object(text or "")
     except ValueError as error:
         raise Refused(f"file:{file}", f"{file} is not changed: {error}; correct it") from None
     for key in (_AUTHS, _HELPERS):

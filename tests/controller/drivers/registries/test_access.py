@@ -14,7 +14,7 @@ from threading import Event
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.engines.certificates import make_certificates
 from tests.engines.machine import free_port
@@ -481,6 +481,8 @@ def test_whatever_a_registry_answers_is_an_outcome(web: Callable[..., Web], mine
 
     @settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(REPLIES, min_size=1, max_size=4))
+    @example([Reply(401, {"WWW-Authenticate": "Basic"}), Reply(403)])
+    @example([Reply(503)])
     def tried(replies: list[Reply]) -> None:
         turns[:] = replies
         try:
