@@ -396,6 +396,8 @@ def test_a_value_that_cannot_be_had_is_told(device: Device) -> None:
     assert "hunter" not in done.stdout
     value = json.loads(device.run("registry", "list", "-o", "json").stdout)["items"][0]
     assert (value["inForce"], value["trouble"]) == (False, why)
+    step = value_of(device, "test", "lab", ok=1)["steps"][-1]
+    assert (step["step"], step["text"], step["remedy"][:17]) == ("credentials", why, "correct that file")
 
 
 # --- for programs ------------------------------------------------------------------------------------------------------
