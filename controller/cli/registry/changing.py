@@ -29,7 +29,7 @@ def _absolute(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     return os.path.normpath(Path(value).absolute()) if value else ""
 
 
-class Given(NamedTuple):
+class RegistryOptions(NamedTuple):
     """The options about a registry, as they are given; empty is "not given". Files have absolute paths."""
 
     user: str
@@ -53,7 +53,7 @@ def _together(function: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(function)
     def with_given(*args: Any, **values: Any) -> int:
-        given = Given(**{name: values.pop(name) for name in Given._fields})
+        given = RegistryOptions(**{name: values.pop(name) for name in RegistryOptions._fields})
         return function(*args, given=given, **values)
 
     return with_given
@@ -85,7 +85,14 @@ def _together(function: Callable[..., int]) -> Callable[..., int]:
 @shared_options("config", "state", "specs")
 @_together
 def add(
-    options: Options, host: str, name: str, file: str, yes: bool, output: str, password_stdin: bool, given: Given
+    options: Options,
+    host: str,
+    name: str,
+    file: str,
+    yes: bool,
+    output: str,
+    password_stdin: bool,
+    given: RegistryOptions,
 ) -> int:
     """Ask for a registry, or change what is asked for.
 
@@ -172,7 +179,7 @@ def remove(options: Options, name: str, yes: bool, output: str) -> int:
     return carry_out(settings, change, yes=yes, output=output)
 
 
-def _check_sources(given: Given, *, password_stdin: bool) -> None:
+def _check_sources(given: RegistryOptions, *, password_stdin: bool) -> None:
     options = {"--password-stdin": password_stdin, "--password-file": bool(given.password_file)}
     options |= {"--helper": bool(given.helper), "--config-json": bool(given.config_json)}
     named = [option for option, is_given in options.items() if is_given]
@@ -232,7 +239,7 @@ def _text_of(file: Path) -> str:
     return text_of(file)
 
 
-def _with_given(known: Registry | None, name: str, place: str, given: Given) -> Registry:
+def _with_given(known: Registry | None, name: str, place: str, given: RegistryOptions) -> Registry:
     """The registry with what was given; credentials, certificates and mirrors are each given as a whole."""
     from evenkeel.specs.registries.registry import Registry
 
