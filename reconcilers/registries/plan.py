@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from evenkeel.reconcilers.staging import stages
 from evenkeel.specs.plan import NOTHING_DONE, Phase, Plan, Step
-from evenkeel.specs.registries.actions import Admit, Login, Try, Withdraw
+from evenkeel.specs.registries.actions import Admit, Login, Restore, Try, Withdraw
 from evenkeel.specs.registries.difference import RegistryDifference
 from evenkeel.specs.registries.memory import RegistriesMemory
 
@@ -28,9 +28,13 @@ def _steps(difference: RegistryDifference, memory: RegistriesMemory) -> Iterator
     subject, registry, prints = difference.subject, difference.registry, difference.prints
     if registry is not None:
         needs: tuple[str, ...] = ()
+        if difference.restores:
+            restore = Restore(registry, difference.restores)
+            yield Step(f"restore:{subject}", subject, Phase.DOWNLOAD, restore)
+            needs = (f"restore:{subject}",)
         if any(each.path in _OF_A_LOGIN for each in difference.changes):
             yield Step(f"try:{subject}", subject, Phase.DOWNLOAD, Try(registry, prints))
-            needs = (f"try:{subject}",)
+            needs = (*needs, f"try:{subject}")
         if difference.changes:
             yield Step(f"admit:{subject}", subject, Phase.DOWNLOAD, Admit(registry, prints), needs)
         is_known = memory.proven.get(subject) == prints and memory.admitted.get(registry.place) == subject

@@ -51,11 +51,14 @@ class FacetSeen(Struct, frozen=True):
 
 
 class RegistrySeen(Struct, frozen=True):
-    """The facets of one place. `subject`: the document that asks for it, "" for a place that nobody asks for."""
+    """The facets of one place. `subject`: the document that asks for it, "" for a place that nobody asks for. `lost`: not "", a
+    file of the engine's from which evenkeel's entry has gone, as after a boot; what is in force counts for evenkeel's pulls all
+    the same."""
 
     subject: str
     place: str
     facets: Mapping[Facet, FacetSeen] = {}
+    lost: str = ""
 
     @property
     def asked(self) -> Prints:

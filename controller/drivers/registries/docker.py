@@ -69,6 +69,10 @@ class DockerConfiguration:
                 self._daemon.check(MIRRORS)
         return found
 
+    def lost(self, place: str) -> str:
+        """dockerd has no file with credentials."""
+        return ""
+
     def admit(self, registry: Registry, values: Values, printer: Printer) -> None:
         place = registry.place
         if "/" not in place:

@@ -62,6 +62,9 @@ class MemoryRegistries:
     def lacks(self, registry: Registry) -> Mapping[Facet, str]:
         return {}
 
+    def lost(self, place: str) -> str:
+        return ""
+
     def admit(self, registry: Registry, values: Values, printer: Printer) -> None:
         self._put({**self.world.held, registry.place: dict(printer.of(values))})
         self._values[registry.place] = values

@@ -64,6 +64,9 @@ class PodmanConfiguration:
                 self._conf.check(place)
         return found
 
+    def lost(self, place: str) -> str:
+        return str(self._auth.file) if self._auth.has_lost(place, self._store.login(place)) else ""
+
     def admit(self, registry: Registry, values: Values, printer: Printer) -> None:
         self._put(registry.place, values)
 
@@ -82,7 +85,7 @@ class PodmanConfiguration:
 
     def _values(self, place: str) -> Values:
         login = self._store.login(place)
-        if not self._auth.has(place, login):
+        if not self._auth.has(place, login) and not self._auth.has_lost(place, login):
             login = _HALF
         trust = self._certificates.of(place) if "/" not in place else ()
         return Values(*login, *(trust or (b"", b"", b"")), *self._conf.of(place))

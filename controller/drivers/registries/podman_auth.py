@@ -25,13 +25,13 @@ class AuthFile:
     """The file at a path."""
 
     def __init__(self, file: Path, record: Record) -> None:
-        self._file, self._record = file, record
+        self.file, self._record = file, record
 
     def has(self, place: str, login: Login) -> bool:
         """Whether the entries of evenkeel's for a place are those of these credentials. A file that nobody can read has none.
         Raises OSError and Unavailable."""
         try:
-            content = _content(text_of(self._file), self._file)
+            content = _content(text_of(self.file), self.file)
         except Refused:
             content = {}
         ours, wanted = self._record.read().entries, _entries(place, login)
@@ -40,14 +40,24 @@ class AuthFile:
             for spot in _spots(place)
         )
 
+    def has_lost(self, place: str, login: Login) -> bool:
+        """Whether nothing but the entry of these credentials is missing: Podman's folder is empty after each boot. Raises
+        OSError and Unavailable."""
+        wanted = _entries(place, login)
+        try:
+            content = _content(text_of(self.file), self.file)
+        except Refused:
+            return False
+        return bool(wanted) and all(_value(content, spot) is None for spot in _spots(place))
+
     def check(self, place: str) -> None:
         """Raises Refused when the entries of a place cannot be changed, and OSError."""
-        content, ours = _content(text_of(self._file), self._file), self._record.read().entries
+        content, ours = _content(text_of(self.file), self.file), self._record.read().entries
         for spot in _spots(place):
             if _value(content, spot) is not None and not _is_ours(content, spot, ours):
-                why = f"{self._file} has an entry for {spot[1]} in `{spot[0]}` that evenkeel has not written"
+                why = f"{self.file} has an entry for {spot[1]} in `{spot[0]}` that evenkeel has not written"
                 remedy = f"`podman logout {spot[1]}` takes it away" if spot[0] == _AUTHS else "remove it"
-                raise Refused(f"file:{self._file}", f"{why}; {remedy}")
+                raise Refused(f"file:{self.file}", f"{why}; {remedy}")
 
     def put(self, place: str, login: Login) -> None:
         """Put the entries of these credentials there, and no others of evenkeel's for the place. Raises OSError, Refused and
@@ -58,8 +68,8 @@ class AuthFile:
             return
         if wanted:
             self.check(place)
-        old = text_of(self._file)
-        content, text, made = _content(old, self._file), old or "", list(ours.made)
+        old = text_of(self.file)
+        content, text, made = _content(old, self.file), old or "", list(ours.made)
         for spot in known:
             if spot not in wanted and _is_ours(content, spot, ours.entries):
                 text = drop(text, spot)
@@ -68,7 +78,7 @@ class AuthFile:
             if _value(content, spot) != value:
                 text = put(text, spot, _form(spot, value))
         if old is None and text:
-            made.append(str(self._file))
+            made.append(str(self.file))
         others = {key: each for key, each in ours.entries.items() if key not in map(" ".join, _spots(place))}
         after = {**others, **{" ".join(spot): [value] for spot, value in wanted.items()}}
         either = {
@@ -80,13 +90,13 @@ class AuthFile:
             if key in made and parsed(text).get(key) == {}:
                 text = drop(text, (key,))
         made = [key for key in made if key not in (_AUTHS, _HELPERS) or key in parsed(text)]
-        if str(self._file) in made and not parsed(text):
-            remove(self._file)
-            made.remove(str(self._file))
+        if str(self.file) in made and not parsed(text):
+            remove(self.file)
+            made.remove(str(self.file))
         elif text != (old or ""):
-            if not self._file.parent.exists():
-                close_folder(self._file.parent)
-            put_text(self._file, text, 0o600)
+            if not self.file.parent.exists():
+                close_folder(self.file.parent)
+            put_text(self.file, text, 0o600)
         self._record.write(replace(ours, entries=after, made=list(dict.fromkeys(made))))
 
 

@@ -36,6 +36,11 @@ class Configuration(Protocol):
         do it, or a file of others is in the way."""
         ...
 
+    def lost(self, place: str) -> str:
+        """The file of the engine's from which evenkeel's entry for a place has gone, though its values are in force; "" where
+        none has. Raises OSError and Unavailable."""
+        ...
+
     def admit(self, registry: Registry, values: Values, printer: Printer) -> None:
         """Put these values in force, and no other ones of evenkeel's for that place. Raises OSError, Unavailable or Refused."""
         ...
