@@ -23,6 +23,7 @@ _PASSING = (408, 425, 429)
 """Statuses from 400 to 499 that pass by themselves."""
 _OF_THE_CLOCK = (9, 10)
 """Faults of a certificate that a wrong clock makes, too: not valid yet, and expired (X509_V_ERR_CERT_…)."""
+_CLOCK_REMEDY = "look at the clock of this device (`date`); where that is right, the registry needs a new certificate"
 _WANTS_A_CERTIFICATE = ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "ALERT_UNKNOWN_CA", "CERTIFICATE_UNKNOWN")
 """Alerts by which a server says that it does not take the certificate of this device, or misses one."""
 
@@ -75,7 +76,7 @@ def _of_connection(error: BaseException) -> Failure:
     for each in _chain(error):
         if isinstance(each, ssl.SSLCertVerificationError):
             passes = each.verify_code in _OF_THE_CLOCK
-            remedy = "" if passes else "give the authority that vouches for it in `tls.ca`"
+            remedy = _CLOCK_REMEDY if passes else "give the authority that vouches for it in `tls.ca`"
             return Failure(why, "away" if passes else "no", remedy)
         if isinstance(each, ssl.SSLError) and any(alert in (each.reason or "") for alert in _WANTS_A_CERTIFICATE):
             remedy = "give one that it takes in `tls.certificate`, and its key in `tls.key`"

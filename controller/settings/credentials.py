@@ -232,7 +232,7 @@ async def _ask_program(suffix: str, server: str, named_by: str) -> Credentials |
             with waiting_for(f"the credential helper {program}"):
                 code, answer = await _answered(program, server)
     except FileNotFoundError:
-        what = "install it, or remove that key and log in again"
+        what = "install it, or remove that key and name the credentials otherwise (`evenkeel registry add`)"
         raise Unavailable(element, f"{whose}, is not in the PATH here; {what}") from None
     except TimeoutError:
         raise Unavailable(element, f"{whose}, did not answer within {_PROGRAM_TIMEOUT_S} s and was ended") from None

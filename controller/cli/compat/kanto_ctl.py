@@ -122,8 +122,12 @@ def _change(file: Path, text: str, line: Line) -> int:
     if after == text or (not text.strip() and after == changed_text("", line._replace(command=""))):
         echo("No difference to existing configuration.")
         return 0
+    try:
+        replace_private(file, after.encode())
+    except OSError as error:
+        remedy = "; run it as root, or as its owner" if isinstance(error, PermissionError) else ""
+        raise ValueError(f"{file} cannot be written: {error.strerror}{remedy}; nothing is restarted") from None
     _print_part(after, line)
-    replace_private(file, after.encode())
     return 0 if line.no_reload else _restart()
 
 

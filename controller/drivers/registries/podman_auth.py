@@ -27,14 +27,14 @@ class AuthFile:
     """The file at a path."""
 
     def __init__(self, file: Path, record: Record) -> None:
-        self._file, self._record = file, record
+        self.file, self._record = file, record
         self._shared = SharedFile(file, record, (_AUTHS, _HELPERS), 0o600)
 
     def has(self, place: str, login: Login) -> bool:
         """Whether the entries of evenkeel's for a place are those of these credentials. A file that nobody can read has none.
         Raises OSError and Unavailable."""
         try:
-            content = _content(text_of(self._file), self._file)
+            content = _content(text_of(self.file), self.file)
         except Refused:
             content = {}
         ours, wanted = self._record.read().entries, _entries(place, login)
@@ -43,9 +43,18 @@ class AuthFile:
             for spot in _spots(place)
         )
 
+    def missing(self, places: Sequence[str]) -> list[str]:
+        """The places that have no entry: Podman's folder is empty after each boot. A file that nobody can read is no empty one.
+        Raises OSError."""
+        try:
+            content = _content(text_of(self.file), self.file)
+        except Refused:
+            return []
+        return [place for place in places if all(_value(content, spot) is None for spot in _spots(place))]
+
     def theirs(self) -> frozenset[Spot]:
         """The entries of others. Raises Refused when the file cannot be changed, and OSError."""
-        content, ours = _content(text_of(self._file), self._file), self._record.read().entries
+        content, ours = _content(text_of(self.file), self.file), self._record.read().entries
         spots = {(section, key) for section in (_AUTHS, _HELPERS) for key in content.get(section, ())}
         return frozenset(spot for spot in spots if not _is_ours(content, spot, ours))
 
@@ -53,9 +62,9 @@ class AuthFile:
         """Raises Refused when others have an entry for a place."""
         for spot in _spots(place):
             if spot in theirs:
-                why = f"{self._file} has an entry for {spot[1]} in `{spot[0]}` that evenkeel has not written"
+                why = f"{self.file} has an entry for {spot[1]} in `{spot[0]}` that evenkeel has not written"
                 remedy = f"`podman logout {spot[1]}` takes it away" if spot[0] == _AUTHS else "remove it"
-                raise Refused(f"file:{self._file}", f"{why}; {remedy}")
+                raise Refused(f"file:{self.file}", f"{why}; {remedy}")
 
     def put(self, place: str, login: Login) -> None:
         """Put the entries of these credentials there, and no others of evenkeel's for the place. Raises OSError, Refused and
@@ -66,8 +75,8 @@ class AuthFile:
             return
         if wanted:
             self.check(place, self.theirs())
-        old = text_of(self._file)
-        content, text = _content(old, self._file), old or ""
+        old = text_of(self.file)
+        content, text = _content(old, self.file), old or ""
         for spot in known:
             if spot not in wanted and _is_ours(content, spot, ours.entries):
                 text = without(text, spot)
@@ -77,6 +86,11 @@ class AuthFile:
         others = {key: each for key, each in ours.entries.items() if key not in map(" ".join, _spots(place))}
         entries = {**others, **{" ".join(spot): [value] for spot, value in wanted.items()}}
         self._shared.change(old, text, replace(ours, entries=entries))
+
+
+def has_entries(place: str, login: Login) -> bool:
+    """Whether these credentials are to have an entry."""
+    return bool(_entries(place, login))
 
 
 def _entries(place: str, login: Login) -> dict[Spot, str]:

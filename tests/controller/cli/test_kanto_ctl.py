@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import tempfile
@@ -227,6 +228,27 @@ def test_a_file_that_is_no_json_is_never_overwritten(ctl: Ctl, text: str) -> Non
     for line in (ADD, ("set-value", "containers.registry_configurations.x", "1")):
         assert "Error:" in ctl.run(*line, ok=1).stderr
     assert (ctl.file.read_text(), ctl.restarts) == (text, 0)
+
+
+def test_a_file_that_is_not_there_is_made(ctl: Ctl) -> None:
+    ctl.file.unlink()
+    ctl.file.parent.rmdir()
+    for line in (("remove-registry", "-h", "ghcr.io"), ("remove-entry", INSECURE, "x"), ("remove-all-registries",)):
+        assert "No difference" in ctl.run(*line).stdout
+    assert (ctl.file.exists(), ctl.restarts) == (False, 0)
+    ctl.run(*ADD)
+    assert ctl.value == {"containers": {"registry_configurations": {"ghcr.io": ENTRY}}}
+    assert (stat.S_IMODE(ctl.file.stat().st_mode), ctl.restarts) == (0o600, 1)
+
+
+def test_a_file_that_cannot_be_written_is_told_and_nothing_is_left(ctl: Ctl) -> None:
+    """Nobody, not even root, makes a file there."""
+    ctl.file = Path("/sys/kernel/config.json")
+    done = ctl.run(*ADD, ok=1)
+    assert done.stdout == "Adding container registry ghcr.io\n", "nothing is shown as if it were in the file"
+    (told,) = done.stderr.splitlines()[1:]  # what the system says, another one may say otherwise
+    assert re.fullmatch(r"Error: /sys/kernel/config\.json cannot be written: [A-Z].+; nothing is restarted", told)
+    assert ctl.restarts == 0
 
 
 def test_a_transport_is_kept(ctl: Ctl) -> None:

@@ -15,6 +15,8 @@ from tests.virtual import now, run
 from evenkeel.controller.cycle.domain import Domain
 from evenkeel.controller.drivers.registries.engine import RegistriesEngine
 from evenkeel.controller.drivers.registries.memory import MemoryRegistries
+from evenkeel.controller.drivers.registries.podman import PodmanConfiguration, PodmanPlaces
+from evenkeel.controller.drivers.registries.ports import Configuration
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.loop.controller import Controller
 from evenkeel.controller.loop.queue import WakeUps
@@ -42,8 +44,8 @@ MOST_ACTIONS = 12
 class Domained(RegistriesEngine):
     """The driver, as the power of the device sees it."""
 
-    def __init__(self, power: Power, registries: MemoryRegistries, key: Path) -> None:
-        super().__init__(registries, registries, key)
+    def __init__(self, power: Power, configuration: Configuration, registries: MemoryRegistries, key: Path) -> None:
+        super().__init__(configuration, registries, key)
         self._power = power
 
     async def observe(self, look: Look = Look()) -> RegistriesSeen:
@@ -56,11 +58,22 @@ class Domained(RegistriesEngine):
         return outcome
 
 
-class Device:
-    """A device that is let in by a password in a file."""
+class FilesOfPodman(PodmanConfiguration):
+    """Real files, read and written in the only thread of virtual time. No Podman is asked about them."""
+
+    is_simulated = True
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.power = folder, Power()
+        self.auth_file = folder / "run" / "auth.json"
+        places = PodmanPlaces(folder / "certs.d", self.auth_file, folder / "registries.conf.d")
+        super().__init__(folder / "registries", "unix:///nowhere", places)
+
+
+class Device:
+    """A device that is let in by a password in a file. `files`: of the engine's configuration, where it has some."""
+
+    def __init__(self, folder: Path, files: FilesOfPodman | None = None) -> None:
+        self.folder, self.power, self.files = folder, Power(), files
         self.registries = MemoryRegistries()
         self.registries.script.passwords[HOST] = "good"
         self.engine = Engine(self.power, lambda: "")
@@ -72,7 +85,7 @@ class Device:
     def start(self) -> None:
         """A new process."""
         self.source = Scripted()
-        self.driver = Domained(self.power, self.registries, self.folder / "key")
+        self.driver = Domained(self.power, self.files or self.registries, self.registries, self.folder / "key")
         domains = [Domain(Registries(), self.driver), Domain(Containers(), self.engine)]
         conduct, wake_ups = Conduct(tries=2, now=now), WakeUps(jitter=lambda: 0.5)
         every = timedelta(seconds=60)
@@ -363,3 +376,40 @@ def test_a_loss_of_power_after_any_action(device: Device, actions: int, *, is_go
         assert (device.registries.world.held == held) is not is_good
 
     run(work())
+
+
+@pytest.mark.parametrize("password", ["good", "wrong"])
+def test_a_file_that_a_boot_takes_away_is_written_again_and_nobody_is_alarmed(tmp_path: Path, password: str) -> None:
+    """Podman's `auth.json` is in `/run`. What is in force counts, and no registry is asked about it, for none may be there yet.
+    A new password that is refused has nothing to do with it."""
+    files = FilesOfPodman(tmp_path)
+    device = Device(tmp_path, files)
+
+    async def work() -> None:
+        await device.settle(WEB_1)
+        before = files.auth_file.read_text()
+        files.auth_file.unlink()
+        files.auth_file.parent.rmdir()
+        if password == "good":
+            device.registries.script.away.add(HOST)
+        else:
+            device.password.write_text("wrong")
+        told = len(device.journal.entries(limit=100_000))
+        device.ask(WEB_1)
+        await device.play(200)
+        assert files.auth_file.read_text() == before
+        assert files.auth_file.stat().st_mode & 0o777 == 0o600
+        assert device.power.done[0] == ("registries", "restore")
+        if password == "good":
+            assert device.power.done == [("registries", "restore")]
+            assert device.registries.logins == []
+            assert device.outcome() == ([WEB_1], True, "Converged")
+            new = list(device.journal.entries(limit=100_000))[told:]
+            assert "drift" not in {entry.kind for entry in new}
+            (plan,) = (entry for entry in new if entry.kind == "plan")
+            assert f"{files.auth_file} has no entry for {HOST} any more, as after a boot" in plan.message
+
+    try:
+        run(work())
+    finally:
+        device.journal.close()
