@@ -21,7 +21,13 @@ _WHOSE = {
 
 Whose = Literal["evenkeel", "nobody", "unknown"]
 COLUMNS = ("NAME", "HOST", "CREDENTIALS", "TRUST", "MIRRORS", "IN FORCE", "PROVEN")
-_FACETS = {"credentials": "credentials", "trust": "certificates", "insecure": "no encryption", "mirrors": "mirrors"}
+_FACETS = {
+    "credentials": "credentials",
+    "realms": "hosts of tokens",
+    "trust": "certificates",
+    "insecure": "no encryption",
+    "mirrors": "mirrors",
+}
 
 
 class AtPlace(NamedTuple):

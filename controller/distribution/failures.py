@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import quote
 
 from evenkeel.controller.process.causes import connection_cause
+from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
 from evenkeel.specs.reading.sound import foreign_json
 from evenkeel.specs.visible import one_line, shortened
 
@@ -39,8 +40,17 @@ class Misdirected(Failure):
     """A registry wants its credentials sent to a host that may not have them, and they were not."""
 
     def __init__(self, realm: str, why: str) -> None:
-        super().__init__(why, "no")
+        super().__init__(why, "no", f"if that is right, add {realm} to `tokenRealms`")
         self.realm = realm
+
+
+def error_of(failure: Failure, host: str, place: str) -> DriverError:
+    """The error that a failed question to a registry is. `place`: what the question is about."""
+    element, remedy = f"registry:{place}", f"; {failure.remedy}" if failure.remedy else ""
+    if failure.how == "denied":
+        return Refused(element, f"{host} refuses the login: {failure.why}")
+    kind = {"no": Refused, "late": TimedOut}.get(failure.how, Unavailable)
+    return kind(element, f"the registry {host} cannot be asked: {failure.why}{remedy}")
 
 
 class Answer(NamedTuple):

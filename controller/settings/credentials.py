@@ -3,8 +3,8 @@ registries of Kanto's config.json, and what the registries domain has in force.
 
 Read anew for every pull, so that a changed file counts at once and no secret stays in memory. A secret goes into one header
 of one request and nowhere else; a helper program gets the registry's name on its standard input.
-Formats: registries.md §1.2, §3.1, §3.3. The file in force has Docker's form, and `references`: for a place, `helper NAME` or
-`config PATH`.
+Formats: registries.md §1.2, §3.1, §3.3. The file in force has Docker's form, `references`: for a place, `helper NAME` or
+`config PATH`, and `realms`: for a place, hosts that may have its credentials beside the registry.
 """
 
 from __future__ import annotations
@@ -47,12 +47,14 @@ def config_path(configured: str) -> Path:
 
 
 class Credentials(NamedTuple):
-    """The credentials for a registry: a user with a password, or an identity token. The text form shows nothing."""
+    """The credentials for a registry: a user with a password, or an identity token. The text form shows nothing. `realms`: the
+    hosts that a document lets have them beside the registry; `None` where no document is about them."""
 
     server: str
     username: str = ""
     password: str = ""
     identity_token: str = ""
+    realms: tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
         return f"Credentials(server={self.server!r}, …)"
@@ -99,10 +101,16 @@ async def credentials_of_pull(place: str, configured: str, admitted: Path | None
         references, stored = _mapping(in_force, "references"), _stored(in_force, place, server, admitted)
         for name in _covering(references, place, server):
             if len(_place(name)) >= stored.reach:
-                return await credentials_of(_text(references, name, admitted, "references"), place)
+                found = await credentials_of(_text(references, name, admitted, "references"), place)
+                return found._replace(realms=_realms(in_force, name))
         if stored.credentials is not None:
-            return stored.credentials
+            return stored.credentials._replace(realms=_realms(in_force, stored.name))
     return await credentials_for(place, config_path(configured))
+
+
+def _realms(in_force: dict[str, Any], name: str) -> tuple[str, ...]:
+    found = _mapping(in_force, "realms").get(_place(name))
+    return tuple(each for each in found if isinstance(each, str)) if isinstance(found, list) else ()
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -153,10 +161,11 @@ def _covering(fields: dict[str, Any], place: str, server: str) -> list[str]:
 
 
 class _Stored(NamedTuple):
-    """Credentials that are in a file itself. `reach`: the length of their place, 0 without any."""
+    """Credentials that are in a file itself. `reach`: the length of their place, 0 without any; `name`: its key."""
 
     credentials: Credentials | None = None
     reach: int = 0
+    name: str = ""
 
 
 def _stored(config: dict[str, Any], place: str, server: str, path: Path) -> _Stored:
@@ -165,7 +174,7 @@ def _stored(config: dict[str, Any], place: str, server: str, path: Path) -> _Sto
     for name in _covering({**kanto, **auths}, place, server):
         found = _entry(auths, name, server, path) or _entry_of_kanto(kanto, name, server, path)
         if found is not None:
-            return _Stored(found, len(_place(name)))
+            return _Stored(found, len(_place(name)), name)
     return _Stored()
 
 

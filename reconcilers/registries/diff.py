@@ -16,6 +16,7 @@ from evenkeel.specs.registries.registry import Registry
 
 _KEYS: Mapping[Facet, str] = {
     "credentials": "credentials",
+    "realms": "tokenRealms",
     "trust": "tls",
     "insecure": "insecure",
     "mirrors": "mirrors",
@@ -23,6 +24,7 @@ _KEYS: Mapping[Facet, str] = {
 """The key of a document that asks for each facet."""
 _WHYS: Mapping[Facet, str] = {
     "credentials": "the credentials differ",
+    "realms": "the hosts that may have the credentials differ",
     "trust": "the certificates differ",
     "insecure": "the need for encryption differs",
     "mirrors": "the mirrors differ",
@@ -93,8 +95,8 @@ def _changes(registry: Registry, document: Document, there: RegistrySeen) -> Ite
         new = "another one" if seen.held and seen.asked else new
         if facet == "insecure":
             old, new = ("true" if each else "false" for each in (seen.held, seen.asked))
-        if facet == "mirrors" and seen.asked:
-            new = ", ".join(registry.mirrors)
+        if facet in ("mirrors", "realms") and seen.asked:
+            new = ", ".join(registry.mirrors if facet == "mirrors" else registry.realms)
         why = _PASSWORD if facet == "credentials" and seen.held and seen.asked else _WHYS[facet]
         yield Change(registry.name, key, old, new, why, asked_at(document, key))
 

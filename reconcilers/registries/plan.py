@@ -14,7 +14,7 @@ from evenkeel.specs.registries.actions import Admit, Login, Try, Withdraw
 from evenkeel.specs.registries.difference import RegistryDifference
 from evenkeel.specs.registries.memory import RegistriesMemory
 
-_OF_A_LOGIN = ("credentials", "tls", "insecure")
+_OF_A_LOGIN = ("credentials", "tokenRealms", "tls", "insecure")
 """The keys whose change shows in a login."""
 
 

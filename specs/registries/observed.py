@@ -14,9 +14,9 @@ from msgspec import Struct
 from evenkeel.specs.look import Look
 from evenkeel.specs.registries.registry import Registry
 
-Facet = Literal["credentials", "trust", "insecure", "mirrors"]
-"""The parts of a registry that an engine goes by: who the device is, whom it trusts and what it shows, whether it needs no
-proof, and who is asked before."""
+Facet = Literal["credentials", "realms", "trust", "insecure", "mirrors"]
+"""The parts of a registry that are in force: who the device is, who else may learn that, whom it trusts and what it shows,
+whether it needs no proof, and who is asked before."""
 FACETS: tuple[Facet, ...] = get_args(Facet)
 
 Prints = tuple[tuple[Facet, str], ...]

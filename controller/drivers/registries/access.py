@@ -11,7 +11,7 @@ import asyncio
 import ssl
 from urllib.parse import urlsplit
 
-from evenkeel.controller.distribution.failures import LATE, Failure, Misdirected, failures
+from evenkeel.controller.distribution.failures import LATE, Failure, error_of, failures
 from evenkeel.controller.distribution.tokens import Site, challenge_of, may_have_credentials, name_of
 from evenkeel.controller.distribution.trust import trust
 from evenkeel.controller.distribution.visit import Visit
@@ -19,7 +19,6 @@ from evenkeel.controller.drivers.registries.handshake import shake_hands
 from evenkeel.controller.drivers.registries.values import Values
 from evenkeel.controller.process.waiting import waiting_for
 from evenkeel.controller.settings.credentials import Credentials, credentials_of
-from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
 from evenkeel.specs.registries.registry import Registry
 
 TIMEOUT_S = 60.0
@@ -37,11 +36,11 @@ class HttpAccess:
                 with waiting_for(f"the registry {registry.host}"):
                     return await _login(registry, values, credentials)
         except TimeoutError:
-            raise error_of(Failure(LATE, "late"), registry) from None
+            raise error_of(Failure(LATE, "late"), registry.host, registry.place) from None
         except Failure as failure:
             if failure.how == "away" and values.certificate:
                 failure = await _alert(site_of(registry, values)) or failure
-            raise error_of(failure, registry) from None  # the chain below may hold what was sent
+            raise error_of(failure, registry.host, registry.place) from None  # the chain below may hold what was sent
 
 
 async def _login(registry: Registry, values: Values, credentials: Credentials | None) -> str:
@@ -100,19 +99,3 @@ def _trust(ca: bytes, certificate: bytes = b"", key: bytes = b"", *, proves: boo
         return trust(ca, certificate, key, proves=proves)
     except (OSError, ValueError):
         raise Failure("its certificates cannot be read", "no") from None
-
-
-def error_of(failure: Failure, registry: Registry) -> DriverError:
-    """The error that a failed question to a registry is."""
-    host, element, remedy = registry.host, f"registry:{registry.place}", remedy_of(failure)
-    if failure.how == "denied":
-        return Refused(element, f"{host} refuses the login: {failure.why}")
-    kind = {"no": Refused, "late": TimedOut}.get(failure.how, Unavailable)
-    return kind(element, f"the registry {host} cannot be asked: {failure.why}" + (f"; {remedy}" if remedy else ""))
-
-
-def remedy_of(failure: Failure) -> str:
-    """The remedy for a failure, "" where none is known."""
-    if isinstance(failure, Misdirected):
-        return f"if that is right, add {failure.realm} to `tokenRealms`"
-    return failure.remedy

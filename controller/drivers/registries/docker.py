@@ -86,8 +86,7 @@ class DockerConfiguration:
         return self._values(registry.place)
 
     def _values(self, place: str) -> Values:
-        login = self._store.login(place)
+        login, realms = self._store.login(place), self._store.realms(place)
         if "/" in place:
-            return Values(*login)
-        insecure, mirrors = self._daemon.of(place)
-        return Values(*login, *self._certificates.of(place), insecure, mirrors)
+            return Values(*login, realms=realms)
+        return Values(*login, *self._certificates.of(place), *self._daemon.of(place), realms)

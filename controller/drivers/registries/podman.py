@@ -85,4 +85,4 @@ class PodmanConfiguration:
         if not self._auth.has(place, login):
             login = _HALF
         trust = self._certificates.of(place) if "/" not in place else ()
-        return Values(*login, *(trust or (b"", b"", b"")), *self._conf.of(place))
+        return Values(*login, *(trust or (b"", b"", b"")), *self._conf.of(place), self._store.realms(place))

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from evenkeel.controller.distribution.failures import LATE, Answer, Failure, failures
 from evenkeel.controller.distribution.tokens import Site, challenge_of, may_have_credentials, realm_of
 from evenkeel.controller.distribution.visit import Visit
-from evenkeel.controller.drivers.registries.access import credentials_now, let_in, remedy_of, site_of
+from evenkeel.controller.drivers.registries.access import credentials_now, let_in, site_of
 from evenkeel.controller.drivers.registries.handshake import Certificate, chain, close, shake_hands
 from evenkeel.controller.drivers.registries.values import Missing, Values, values_of
 from evenkeel.controller.process.causes import system_words
@@ -60,7 +60,7 @@ async def probe(registry: Registry, image: str = "") -> AsyncIterator[Step]:
             async with asyncio.timeout(STEP_S):
                 step = Step(name, True, await work())
         except Failure as failure:
-            step = Step(name, False, failure.why, remedy_of(failure))
+            step = Step(name, False, failure.why, failure.remedy)
         except Missing as missing:
             step = Step(name, False, missing.why)
         except TimeoutError:

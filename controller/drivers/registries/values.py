@@ -30,6 +30,7 @@ class Values(NamedTuple):
     key: bytes = b""
     insecure: bool = False
     mirrors: tuple[str, ...] = ()
+    realms: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return "Values(…)"
@@ -59,6 +60,7 @@ class Printer:
         """The prints of all facets that have a value."""
         found: dict[Facet, str] = {
             "credentials": self.credentials(values),
+            "realms": self._print("realms", *values.realms) if values.realms else "",
             "trust": self._print("trust", values.ca, values.certificate, values.key)
             if values.ca or values.certificate
             else "",
@@ -113,7 +115,8 @@ def values_of(registry: Registry, *, simulates: bool = False) -> Values:
     )
     if not simulates:
         _check_trust(registry, ca)
-    return Values(user, password, reference, ca, certificate, key, registry.insecure, registry.mirrors)
+    others = registry.insecure, registry.mirrors, registry.realms
+    return Values(user, password, reference, ca, certificate, key, *others)
 
 
 def sources_of(registry: Registry) -> tuple[str, ...]:

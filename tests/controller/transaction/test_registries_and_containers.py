@@ -207,6 +207,21 @@ def test_a_new_password_counts_without_a_touch_of_any_container(device: Device) 
     run(work())
 
 
+def test_other_hosts_that_may_have_the_credentials_are_tried_and_in_force(device: Device) -> None:
+    """Pulls are held against what is in force."""
+
+    async def work() -> None:
+        await device.settle(WEB_1)
+        held = dict(device.registries.world.held[HOST])
+        device.ask(WEB_1, realms=("tokens.example",))
+        await device.play(300)
+        assert device.power.done == [("registries", "try"), ("registries", "admit"), ("registries", "login")]
+        assert {key for key, each in device.registries.world.held[HOST].items() if held.get(key) != each} == {"realms"}
+        assert device.outcome() == ([WEB_1], True, "Converged")
+
+    run(work())
+
+
 def test_a_new_password_that_is_refused_leaves_the_former_one_in_force(device: Device) -> None:
     """It is told, and tried again: the registry may hear of it later than the device."""
 
