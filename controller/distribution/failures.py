@@ -71,8 +71,6 @@ def failures() -> Iterator[None]:
         yield
     except (httpx.TimeoutException, TimeoutError) as error:
         raise Failure(LATE, "late") from error
-    except ImportError as error:
-        raise Failure("the proxy that the environment names is of a kind that cannot be used", "no") from error
     except (httpx.HTTPError, OSError, ExceptionGroup) as error:
         # anyio groups what it does not expect, as a port of 99999
         raise _of_connection(error) from error
@@ -82,7 +80,7 @@ def failures() -> Iterator[None]:
 
 def _of_connection(error: BaseException) -> Failure:
     why = connection_cause(error, "the connection to it failed")
-    for each in _chain(error):
+    for each in chain_of(error):
         if isinstance(each, ssl.SSLCertVerificationError):
             passes = each.verify_code in _OF_THE_CLOCK
             remedy = "" if passes else "give the authority that vouches for it in `tls.ca`"
@@ -93,7 +91,8 @@ def _of_connection(error: BaseException) -> Failure:
     return Failure(why)
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain_of(error: BaseException) -> Iterator[BaseException]:
+    """An error and those that led to it."""
     inner: BaseException | None = error
     for _ in range(10):
         if inner is None:
