@@ -53,7 +53,7 @@ def json_object(text: str) -> dict[str, Any]:
     return value
 
 
-def begun(text: str) -> str:
+def object_text(text: str) -> str:
     """The text, or an object without members in the place of a blank one."""
     return text if text.strip(_BLANKS) else "{}\n"
 

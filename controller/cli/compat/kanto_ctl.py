@@ -165,7 +165,7 @@ def _check_host(host: str, *, adds: bool) -> None:
         is_hub = bool(host) and normal_place(host) == "docker.io"
     except ValueError:
         is_hub = False
-    if adds and (is_hub or host == "hub.docker.io"):
+    if adds and is_hub:
         echo(f"Note: Kanto asks {host} itself, which has no images; evenkeel knows Docker Hub as docker.io", err=True)
 
 

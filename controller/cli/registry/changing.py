@@ -192,12 +192,14 @@ def _check_sources(given: RegistryOptions, *, password_stdin: bool) -> None:
 
 
 def _place(host: str) -> str:
-    from evenkeel.specs.registries.registry import normal_place
+    from evenkeel.specs.registries.registry import WebPage, written_place
 
     if "@" in host:
         raise click.UsageError("a host is no place for a user and a password; --user asks for the password")
     try:
-        return normal_place(host)
+        return written_place(host)
+    except WebPage as error:
+        raise click.UsageError(f"{error}; write {error.place}") from None
     except ValueError as error:
         raise click.UsageError(f"{error}; write for example registry.example:5000") from None
 

@@ -178,6 +178,14 @@ def test_the_file_of_others_keeps_comments_and_order(device: Device) -> None:
     assert (device.specs / "a.yaml").read_text() == "# ours, see the wiki\n\n---\n" + spec("web")
 
 
+def test_the_web_pages_of_docker_hub_are_no_registry(device: Device) -> None:
+    for command in (("add", "hub.docker.com", "--yes"), ("test", "https://hub.docker.com/r/acme")):
+        said = device.run("registry", *command, ok=1).stderr
+        assert "`hub.docker.com` has the web pages of Docker Hub" in said
+        assert said.rstrip().endswith("; write docker.io" + ("/acme" if command[0] == "test" else ""))
+    assert registries(device) == {}
+
+
 def test_a_change_that_is_not_valid_is_not_written(device: Device) -> None:
     (device.specs / "a.yaml").write_text(LAB)
     for arguments, told in (

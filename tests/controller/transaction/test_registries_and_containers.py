@@ -220,6 +220,21 @@ def test_a_new_password_counts_without_a_touch_of_any_container(device: Device) 
     run(work())
 
 
+def test_other_hosts_that_may_have_the_credentials_are_tried_and_in_force(device: Device) -> None:
+    """Pulls are held against what is in force."""
+
+    async def work() -> None:
+        await device.settle(WEB_1)
+        held = dict(device.registries.world.held[HOST])
+        device.ask(WEB_1, realms=("tokens.example",))
+        await device.play(300)
+        assert device.power.done == [("registries", "try"), ("registries", "admit"), ("registries", "login")]
+        assert {key for key, each in device.registries.world.held[HOST].items() if held.get(key) != each} == {"realms"}
+        assert device.outcome() == ([WEB_1], True, "Converged")
+
+    run(work())
+
+
 def test_a_new_password_that_is_refused_leaves_the_former_one_in_force(device: Device) -> None:
     """It is told, and tried again: the registry may hear of it later than the device."""
 
@@ -321,6 +336,36 @@ def test_a_registry_that_changes_its_mind_keeps_nobody_from_the_way_back(device:
         assert device.registries.logins == []
 
     run(work())
+
+
+def test_a_file_that_is_lost_before_the_way_back_keeps_nobody_from_it(tmp_path: Path) -> None:
+    """What is in force is put back into the file of the engine's, and then what is good, without a trial of either."""
+    files = FilesOfPodman(tmp_path)
+    device = Device(tmp_path, files)
+
+    def lose() -> None:
+        files.auth_file.unlink()
+        refuse(device)
+        device.registries.logins.clear()
+
+    async def work() -> None:
+        await device.settle(WEB_1)
+        before = files.auth_file.read_text()
+        device.engine.ill.add(WEB_2)
+        device.engine.ends_after_s = 2
+        device.ask(WEB_2, user="another")
+        after(device, 1, "login", lose)
+        await device.play(900)
+        assert files.auth_file.read_text() == before
+        assert device.registries.logins == []
+        assert device.outcome() == ([WEB_1], False, "RolledBack")
+        done = [action for domain, action in device.power.done if domain == "registries"]
+        assert done == ["try", "admit", "login", "restore", "admit"]
+
+    try:
+        run(work())
+    finally:
+        device.journal.close()
 
 
 def test_what_was_good_before_last_good_is_tried_again(device: Device) -> None:
