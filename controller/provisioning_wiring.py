@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evenkeel.controller.cycle.domain import Domain
+    from evenkeel.controller.cycle.domain import AnyDomain, Domain
     from evenkeel.controller.dbus.bus import SystemBus
     from evenkeel.controller.drivers.provisioning.engine import ProvisioningEngine
     from evenkeel.reconcilers.provisioning.select import ProvisioningWanted
@@ -48,6 +48,15 @@ def open_provisioning(settings: Settings, open_bus: Callable[[], SystemBus]) -> 
     from evenkeel.controller.units import HostUnits
 
     return ProvisioningEngine(Host(), state, MakerApart(), AzureCloud(system_now), HostUnits(open_bus))
+
+
+def simulated_identities(domains: Sequence[AnyDomain]) -> ProvisioningEngine:
+    """The simulated host among these domains, for demonstrations."""
+    from evenkeel.controller.drivers.provisioning.engine import ProvisioningEngine
+
+    return next(
+        found for each in domains if isinstance(found := getattr(each.driver, "driver", None), ProvisioningEngine)
+    )
 
 
 def document_without_one(settings: Settings) -> Provisioning:

@@ -218,12 +218,15 @@ def _surroundings(settings: Settings, driver: Driver[ContainersSeen]) -> Surroun
 
 
 def simulated_engine(
-    store: Path | None = None, now: Now = system_now
+    store: Path | None = None, now: Now = system_now, state: str = ""
 ) -> tuple[MemoryEngine, type[Image], type[Script]]:
-    """A memory engine for demonstrations, and the classes that describe its registry and its behaviour."""
+    """A memory engine for demonstrations, and the classes that describe its registry and its behaviour. `state`: not "", the
+    state directory in which identities hand out their values."""
     from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, Script
+    from evenkeel.controller.settings.provided import FILE, Provided
 
-    return MemoryEngine(store=store, now=now), Image, Script
+    provided = Provided(Path(state) / FILE) if state else None
+    return MemoryEngine(store=store, now=now, provided=provided), Image, Script
 
 
 def reconciler(settings: Settings) -> Containers:

@@ -71,8 +71,19 @@ _VALUES_HEAD = """\
 A document of kind `Provisioning` has these values. Templates of its `outputs` name them, and so do variables of containers:
 
 ```yaml
-env:
-  CONNECTION_STRING: {valueFrom: {provisioning: azure, value: connectionString}}
+apiVersion: evenkeel/v1
+kind: Provisioning
+metadata: {name: azure}
+spec:
+  azure: {connectionString: /etc/evenkeel/secrets/azure}
+---
+apiVersion: evenkeel/v1
+kind: Container
+metadata: {name: cloud-connector}
+spec:
+  image: ghcr.io/example/cloud-connector:1
+  env:
+    CONNECTION_STRING: {valueFrom: {provisioning: azure, value: connectionString}}
 ```
 
 The container is created with the value that is handed out then, and waits for one that is not there yet. With another value

@@ -114,7 +114,7 @@ class Provisioning(Struct, frozen=True, tag="Provisioning"):
 
     @property
     def supply(self) -> object:
-        """What its values are made of (`specs.desired.Supplying`)."""
+        """The part of which its values are made (`specs.desired.Supplying`)."""
         return replace(self, outputs=(), notify=(), units=())
 
     @property

@@ -12,13 +12,11 @@ from typing import NamedTuple
 
 from evenkeel.controller.drivers.provisioning.ports import Pair
 from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.moment import of_one_moment, stamp
 from evenkeel.specs.provisioning.pair import PairSeen
 
 _MOST_BYTES = 1 << 20
-_TRIES = 5
 _MOST_KNOWN = 64
-
-Stamp = tuple[int, int, int, int, int]
 
 
 class Inspected(NamedTuple):
@@ -73,23 +71,8 @@ def digest_of(pair: Pair) -> str:
 
 
 def read_pair(certificate: Path, key: Path) -> Pair:
-    """Both files of one moment: when one of them changes meanwhile, they are read again. A missing one is b"". Raises
-    OSError."""
-    for _ in range(_TRIES):
-        before = stamp(certificate), stamp(key)
-        found = Pair(_content(certificate), _content(key))
-        if (stamp(certificate), stamp(key)) == before:
-            return found
-    raise OSError(f"{certificate} and {key} change all the time")
-
-
-def stamp(path: Path) -> Stamp | None:
-    """A stamp that tells that a file is still the same, where its links lead; `None` when there is none. Raises OSError."""
-    try:
-        found = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    """Both files of one moment. A missing one is b"". Raises OSError."""
+    return of_one_moment((certificate, key), lambda: Pair(_content(certificate), _content(key)))[0]
 
 
 def _content(path: Path) -> bytes:

@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from evenkeel.controller.drivers.provisioning.inspected import Inspected, Inspections, digest_of, read_pair, stamp
+from evenkeel.controller.drivers.provisioning.inspected import Inspected, Inspections, digest_of, read_pair
 from evenkeel.controller.drivers.provisioning.links import (
     NAMES,
     Role,
@@ -38,6 +38,7 @@ from evenkeel.controller.drivers.provisioning.links import (
 )
 from evenkeel.controller.drivers.provisioning.ports import Pair
 from evenkeel.controller.drivers.provisioning.room import GONE, NEW, empty, put_folder, remove_folder, replace_file
+from evenkeel.controller.process.moment import stamp
 from evenkeel.specs.errors import Refused
 from evenkeel.specs.provisioning.pair import PairSeen
 

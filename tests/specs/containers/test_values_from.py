@@ -16,7 +16,7 @@ from evenkeel.specs.desired import DesiredState, Document, desired_state
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.documents.join import desired_from
 from evenkeel.specs.documents.needs import needs_in_a_circle, unmet_needs
-from evenkeel.specs.kanto.inventory import inventory
+from evenkeel.specs.kanto.inventory import Values, inventory
 from evenkeel.specs.kanto.translate import kanto_payload
 from evenkeel.specs.problem import Flaw, problem_text
 from evenkeel.specs.values import VALUES, ValueName
@@ -86,12 +86,12 @@ def test_a_container_needs_its_identity_and_no_container_of_that_name() -> None:
     assert list(needs_in_a_circle([web, same_name])) == [], "the container of that name hands nothing out"
 
 
-@pytest.mark.parametrize("values", ["none", "unmarked", "all"])
-def test_a_report_has_the_variable_and_not_its_value(values: str) -> None:
+@pytest.mark.parametrize("values", get_args(Values))
+def test_a_report_has_the_variable_and_not_its_value(values: Values) -> None:
     seen = ContainerSeen("1", "web", "web", image_id="", state="running", container=WEB)
     (_, node) = inventory(
         "containers", ContainersSeen("e", containers=(seen,)), verbose=False, values=values
-    ).software_nodes  # type: ignore[arg-type]
+    ).software_nodes
     env = [each.value for each in node.parameters if each.key == "env"]
     assert env == ["CS=(hidden)", "ID=(hidden)"]
 

@@ -53,6 +53,7 @@ from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 
 _AT_ONCE = 8
 _GONE = "it is not there any more"
+_UNMADE = "its network could not be made"
 _DOUBLED = (
     "there are several networks {}, and containers that are not evenkeel's are on more than one of them. Take them from all but"
     " one (docker network disconnect -f), and it is mended by itself"
@@ -183,21 +184,15 @@ class DockerEngine:
             return filled
         word = secrets.token_hex(8)
         body = kind.asked(create_body(container, self._network, address_of, self._owner, attached, word, filled))
-
-        async def make() -> Outcome:
-            told = await create(self._client, self._observer, action, attached, body, self._owner, filled.prints)
-            return changed(told, message=without_variables(told.message, filled.env))
-
-        try:
+        for attempt in (1, 2):
             try:
-                return await make()
+                told = await create(self._client, self._observer, action, attached, body, self._owner, filled.prints)
+                return changed(told, message=without_variables(told.message, filled.env))
             except EngineAnswer as answer:
-                if container.network != "bridge" or _NO_NETWORK not in answer.message:
-                    raise
+                if attempt == 2 or container.network != "bridge" or _NO_NETWORK not in answer.message:
+                    return _told(answer, container, filled)
                 await self._networks.ensure()
-                return await make()
-        except EngineAnswer as answer:
-            return _told(answer, container, filled)
+        return Retry(_UNMADE, outside=True)
 
     async def _update(self, action: Update) -> Outcome:
         """A reservation is lifted only where there is one: cgroup v2 takes -1 for "all there is"."""
@@ -268,7 +263,7 @@ class DockerEngine:
                 brought = [mount.destination for mount in found.seen.container.mounts]
                 told = outcome(answer.message, brought)
                 return changed(told, message=without_values(told.message, found.seen.container, found.env))
-        return Retry("its network could not be made", outside=True)
+        return Retry(_UNMADE, outside=True)
 
     async def _end(self, action: End) -> Outcome:
         timeout_s = math.ceil(action.stop.timeout.total_seconds())
