@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from evenkeel.controller.doctor.check import NotApplicable
 from evenkeel.controller.doctor.device import Device
 from evenkeel.controller.doctor.files import NamedFile
-from evenkeel.specs.doctor.finding import Finding, finding_of
+from evenkeel.reconcilers.doctor.certificates import Period, of_certificates
+from evenkeel.specs.doctor.finding import Detail, Finding, finding_of
+from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
 from evenkeel.specs.provisioning.provisioning import Provisioning
 
 _DOMAIN = "provisioning"
@@ -17,10 +19,26 @@ async def look(device: Device) -> Finding:
     """Looks at files; a certificate that was not inspected yet takes a process of its own."""
     if not _asked(device):
         raise NotApplicable("no document asks for an identity")
-    from evenkeel.reconcilers.doctor.identities import of_identities
+    from evenkeel.reconcilers.provisioning.checks import of_identity
 
     sight = await device.sight(_DOMAIN)
-    return finding_of(list(of_identities(sight.seen, sight.memory)), "")
+    seen: ProvisioningSeen = sight.seen
+    details = list[Detail]()
+    for there in seen.subjects:
+        details += _period(there, seen.now_s)
+        found = of_identity(there, seen, sight.memory)
+        details += [Detail(there.subject, each.state, each.text, each.remedy) for each in found]
+    return finding_of(details, "")
+
+
+def _period(there: ProvisionedSeen, now: float) -> list[Detail]:
+    """When the certificate in force ends."""
+    current, wanted = there.pairs.of(there.pairs.current), there.wanted
+    if current is None or current.fault or wanted is None or wanted.certificate is None:
+        return []
+    path = wanted.certificate.certificate or f"{wanted.folder}/device.crt"
+    period = Period(current.starts_s, current.ends_s)
+    return [of_certificates(there.subject, path, [period], now, is_bundle=False)]
 
 
 def _asked(device: Device) -> tuple[Provisioning, ...]:

@@ -22,7 +22,7 @@ class Host:
         """Where a path of a document lies."""
         return self.root / path.lstrip("/")
 
-    def given(self, path: str) -> Path:
+    def origin(self, path: str) -> Path:
         """Where a file lies that others give; a simulated host has this host's where it has none of its own."""
         own = self.path(path)
         return Path(path) if self.is_simulated and not own.exists() and Path(path).exists() else own

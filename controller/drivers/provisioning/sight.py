@@ -144,7 +144,7 @@ class Sight:
         if certificate is None:
             return Pairs()
         if certificate.mode == "files":
-            at = self.host.given(certificate.certificate), self.host.given(certificate.key)
+            at = self.host.origin(certificate.certificate), self.host.origin(certificate.key)
             given = self._inspections.of(*at)
             if given is None and self.host.is_simulated:
                 given = self._inspections.of_pair(made_up(device))
