@@ -534,7 +534,7 @@ OTHER_MEANINGS = {
     "files": {
         *("controller/journal", "controller/cli", "controller/loop", "templates/status_text.py"),
         *(f"{layer}/provisioning/" for layer in ("specs", "reconcilers", "controller/drivers")),
-        "templates/provisioning_described.py",
+        *("templates/provisioning_described.py", "controller/doctor/checks/identities.py"),
     },
     "slots": {"controller/settings/update_manager_config.py", "controller/cli/__init__.py"},
 }
