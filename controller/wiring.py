@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from evenkeel.controller.cycle.stage import StepProgress
     from evenkeel.controller.cycle.surroundings import Sizes, Surroundings
     from evenkeel.controller.dbus.bus import SystemBus
-    from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, Script
+    from evenkeel.controller.drivers.containers.memory import Image, Script
+    from evenkeel.controller.drivers.containers.memory import MemoryEngine as MemoryEngine
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.controller.journal.lock import Lock
     from evenkeel.controller.loop.controller import Controller

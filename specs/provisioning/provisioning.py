@@ -56,6 +56,11 @@ class Certificate(Struct, frozen=True):
     certificate: str = ""
     key: str = ""
 
+    @property
+    def is_given(self) -> bool:
+        """Whether somebody else makes the pair, and evenkeel never writes it."""
+        return self.mode == "files"
+
 
 class Azure(Struct, frozen=True):
     """A device at Azure's IoT Hub: by a connection string in a file, or by Azure's Device Provisioning Service.

@@ -193,8 +193,7 @@ class Demo:
         await self._plan("identity", {"create": 3, "keep": 1}, "update", "system")
         self._ask("identity")
         await self._until("the connector runs", lambda: CONNECTOR in self._engine.running() and self._settled())
-        identity = Identity(self._domains, lambda: self._engine.world.containers.values(), self._identity())
-        await self._rotate(identity, look)
+        await self._rotate(Identity(self._domains, self._engine, self._identity()), look)
 
     async def _rotate(self, identity: Identity, look: Callable[[], None]) -> None:
         """One certificate follows another one. `look`: as the command does, have the controller look."""

@@ -5,8 +5,8 @@ The rotation is that of `evenkeel provision --rotate`: a pair is made by the dri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from evenkeel.controller.cycle.domain import AnyDomain
 from evenkeel.controller.provisioning_wiring import simulated_identities
@@ -15,27 +15,17 @@ from evenkeel.specs.errors import Bug
 from evenkeel.specs.provisioning.observed import ProvisioningLook
 from evenkeel.specs.provisioning.provisioning import Provisioning
 
+if TYPE_CHECKING:
+    from evenkeel.controller.wiring import MemoryEngine
+
 CONNECTOR = "cloud-connector"
-
-
-class Instance(Protocol):
-    """A container of the simulated engine. `handed`: its variables with the values that were handed out to it."""
-
-    @property
-    def engine_name(self) -> str: ...
-    @property
-    def started_at(self) -> float: ...
-    @property
-    def handed(self) -> tuple[tuple[str, str], ...]: ...
 
 
 class Identity:
     """The identity of the simulated host, and the container that uses it."""
 
-    def __init__(
-        self, domains: Sequence[AnyDomain], instances: Callable[[], Iterable[Instance]], wanted: Provisioning
-    ) -> None:
-        self._driver, self._instances, self._wanted = simulated_identities(domains), instances, wanted
+    def __init__(self, domains: Sequence[AnyDomain], engine: MemoryEngine, wanted: Provisioning) -> None:
+        self._driver, self._engine, self._wanted = simulated_identities(domains), engine, wanted
 
     def certificate(self) -> str:
         """The digits with which the thumbprint of the certificate in force begins; "" for none."""
@@ -48,14 +38,13 @@ class Identity:
 
     def handed_over(self) -> str:
         """The connection string that the connector was created with."""
-        return next((text for each in self._connectors() for _, text in each.handed), "")
+        found = (each for each in self._engine.world.containers.values() if each.engine_name == CONNECTOR)
+        return next((text for each in found for _, text in each.handed), "")
 
     def began_at(self) -> float:
-        """The time of the connector's last start, in seconds since the epoch; 0.0 for none."""
-        return max((each.started_at for each in self._connectors()), default=0.0)
-
-    def _connectors(self) -> list[Instance]:
-        return [each for each in self._instances() if each.engine_name == CONNECTOR]
+        """When the connector was started last, in seconds since the epoch."""
+        found = (each for each in self._engine.world.containers.values() if each.engine_name == CONNECTOR)
+        return max((each.started_at for each in found), default=0.0)
 
     async def rotate(self, say: Callable[[str], None]) -> None:
         """Make the pair that is to follow. Bug when there can be none."""

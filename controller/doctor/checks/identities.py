@@ -53,7 +53,7 @@ def files(device: Device) -> Iterator[NamedFile]:
     for wanted in _asked(device):
         name, one, azure = f"identity {wanted.name}", wanted.certificate, wanted.azure
         secret = [one.ca_key, one.key] if one is not None else []
-        if one is not None and one.mode != "files":
+        if one is not None and not one.is_given:
             secret.append(f"{wanted.folder}/device.key")
             secret += [f"{wanted.folder}/device2.key"] if one.second else []
         if azure is not None:
