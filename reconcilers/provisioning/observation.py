@@ -27,10 +27,10 @@ def _reasons(there: ProvisionedSeen, seen: ProvisioningSeen, memory: Provisionin
     if current is None or certificate is None:
         return
     if seen.clock_why:
-        yield f"whether its certificate is valid is not known: {seen.clock_why}"
+        yield f"may have a certificate that is not valid: {seen.clock_why}"
         return
     if seen.now_s < current.starts_s:
-        yield "its certificate is not valid yet, if the clock is right"
+        yield "has a certificate that is not valid yet, if the clock is right"
         return
     left_s = current.ends_s - seen.now_s
     if left_s > certificate.renew_before_s:
@@ -40,7 +40,7 @@ def _reasons(there: ProvisionedSeen, seen: ProvisioningSeen, memory: Provisionin
     waits = certificate.mode == "csr" and there.pairs.request
     how = f"; {certificate.chain} is waited for, the request is {certificate.request}" if waits else ""
     trouble = choice.blocked or (choice.why if choice.sha256 == there.pairs.current else "")
-    yield f"its certificate {ends}{how}" + (f" ({trouble})" if trouble else "")
+    yield f"has a certificate that {ends}{how}" + (f" ({trouble})" if trouble else "")
 
 
 def _days(seconds: float) -> str:

@@ -28,12 +28,12 @@ def test_the_sessions_of_the_page_are_what_the_commands_say(name: str, tmp_path:
 def rewritten(name: str, folder: Path) -> str:
     """The page with what its commands say now."""
     device = Device(folder)
-    rewriter = Rewriter(device, codes=(0, 1) if name == "renew-certificates" else (0,))
+    rewriter = Rewriter(device)
     if name == "renew-certificates":
         _put(rewriter.host / "etc/evenkeel/secrets/connection", b"HostName=hub.azure-devices.net;DeviceId=device-7\n")
         _put_pair(rewriter.host / "etc/lab", _pair("device-7", ends_in=12.5 * DAY_S))
     elif name == "migrate-from-leda":
-        _put_pair(rewriter.host / "data/var/certificates", _pair("525400123402", ends_in=200.5 * DAY_S))
+        _put_pair(rewriter.host / "data/var/certificates", _pair("525400123402", ends_in=364.5 * DAY_S))
         _put(rewriter.host / "data/var/certificates/azure.idscope", b"0ne00AB12CD\n")
         _put(rewriter.host / "etc/deviceid", b"525400123402\n")
         _put(rewriter.host / "etc/azure-connector/config.json", b'{"caCert": "/etc/azure-connector/iothub.crt"}\n')
@@ -45,7 +45,7 @@ def rewritten(name: str, folder: Path) -> str:
 
 def _pair(name: str, ends_in: float) -> Pair:
     """A pair that has signed itself; `ends_in`: seconds from now."""
-    return SimulatedMaker().self_signed("rsa-2048", Subject(name, 0.0, time.time() + ends_in))
+    return SimulatedMaker().self_signed("rsa-2048", Subject(name, time.time() - DAY_S, time.time() + ends_in))
 
 
 def _put_pair(folder: Path, pair: Pair) -> None:
