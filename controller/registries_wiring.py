@@ -29,14 +29,14 @@ def probe_registry(settings: Settings, registry: Registry, image: str = "") -> A
 async def _simulated(settings: Settings, registry: Registry) -> AsyncIterator[Step]:
     """Every simulated registry lets everybody in; the files of the document are looked at all the same."""
     from evenkeel.controller.drivers.registries.memory import MemoryRegistries
-    from evenkeel.controller.drivers.registries.probe import Step
+    from evenkeel.controller.drivers.registries.probe import OTHERWISE, Step
     from evenkeel.controller.drivers.registries.values import Missing, values_of
     from evenkeel.specs.errors import DriverError
 
     try:
         values = values_of(registry, simulates=True)
     except Missing as missing:
-        yield Step("credentials", False, missing.why)
+        yield Step("credentials", False, missing.why, missing.remedy)
         return
     yield Step(
         "credentials", True, f"user {values.user}, and a password" if values.user else values.reference or "none"
@@ -44,7 +44,7 @@ async def _simulated(settings: Settings, registry: Registry) -> AsyncIterator[St
     try:
         yield Step("login", True, f"{await MemoryRegistries().login(registry, values)} (simulated)")
     except DriverError as error:
-        yield Step("login", False, error.message)
+        yield Step("login", False, error.message, OTHERWISE["login"])
 
 
 def secret_entry(registry: Registry) -> Entry:

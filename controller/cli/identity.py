@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @shared_options("config", "state", "specs", *ENGINE)
 @click.pass_context
 def command(context: click.Context, options: Options) -> None:
-    """Show who this device is.
+    """Show who this device is, and how it proves that.
 
     \b
       evenkeel identity show            id, certificate, thumbprints, hub, and where the files are

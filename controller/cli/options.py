@@ -105,6 +105,10 @@ _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "verbose": ("--verbose", {"is_flag": True, "help": "Log everything, settled cycles too."}),
 }
 ENGINE = ("engine", "docker_address")
+output_option = click.option(
+    "-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", help="How to print what changes."
+)
+"""For a command that changes something: unless it is text, standard output has one value and nothing else."""
 
 
 def shared_options(*shown: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

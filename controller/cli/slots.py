@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from evenkeel.controller.cli.consent import consents
 from evenkeel.controller.cli.options import (
     Options,
     on_terminal,
@@ -252,7 +252,7 @@ def _by_hand(options: Options, planning: Planning, *, yes: bool) -> int:
         try:
             plan = runner.run(_planned(settings, domain, journal, planning, yes=yes))
             # Outside of the loop, which would keep the first Ctrl-C from ending the question.
-            if not yes and not _consents():
+            if not yes and not consents():
                 return 1
             return runner.run(_perform(settings, domain, journal, plan))
         finally:
@@ -276,16 +276,6 @@ async def _planned(settings: Settings, domain: AnyDomain, journal: Journal, plan
         echo(f"Note: {note}")
     _say_simulated(settings)
     return plan
-
-
-def _consents() -> bool:
-    if not sys.stdin.isatty():
-        echo("error: nobody can be asked here; --yes does it without asking", err=True)
-        return False
-    if click.confirm("Do it?"):
-        return True
-    echo("Nothing was done.")
-    return False
 
 
 async def _perform(settings: Settings, domain: AnyDomain, journal: Journal, plan: Plan) -> int:

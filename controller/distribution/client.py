@@ -19,12 +19,14 @@ _MOST_BYTES = 4 * 1024**2
 
 def open_client(host: str, own: ssl.SSLContext, silence_s: float = 0.0) -> httpx.AsyncClient:
     """A client for one host, to be used as a context. `own` is the trust in this host, and in no other, also after a
-    redirection, which takes no credentials elsewhere."""
+    redirection, which takes no credentials elsewhere. A proxy of the environment is used."""
     import httpx
 
+    from evenkeel.controller.distribution.ways import Ways
+
     return httpx.AsyncClient(
-        verify=ssl.create_default_context(),
-        mounts={f"https://{host}": httpx.AsyncHTTPTransport(verify=own)},
+        transport=Ways(host, own),
+        trust_env=False,
         follow_redirects=True,
         timeout=silence_s or SILENCE_S,
         headers={"Accept-Encoding": "identity"},

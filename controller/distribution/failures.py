@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import quote
 
 from evenkeel.controller.process.causes import connection_cause
+from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
 from evenkeel.specs.reading.sound import foreign_json
 from evenkeel.specs.visible import one_line, shortened
 
@@ -23,6 +24,7 @@ _PASSING = (408, 425, 429)
 """Statuses from 400 to 499 that pass by themselves."""
 _OF_THE_CLOCK = (9, 10)
 """Faults of a certificate that a wrong clock makes, too: not valid yet, and expired (X509_V_ERR_CERT_…)."""
+_CLOCK_REMEDY = "look at the clock of this device (`date`); where that is right, the registry needs a new certificate"
 _WANTS_A_CERTIFICATE = ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "ALERT_UNKNOWN_CA", "CERTIFICATE_UNKNOWN")
 """Alerts by which a server says that it does not take the certificate of this device, or misses one."""
 
@@ -39,8 +41,17 @@ class Misdirected(Failure):
     """A registry wants its credentials sent to a host that may not have them, and they were not."""
 
     def __init__(self, realm: str, why: str) -> None:
-        super().__init__(why, "no")
+        super().__init__(why, "no", f"if that is right, add {realm} to `tokenRealms`")
         self.realm = realm
+
+
+def error_of(failure: Failure, host: str, place: str) -> DriverError:
+    """The error that a failed question to a registry is. `place`: what the question is about."""
+    element, remedy = f"registry:{place}", f"; {failure.remedy}" if failure.remedy else ""
+    if failure.how == "denied":
+        return Refused(element, f"{host} refuses the login: {failure.why}")
+    kind = {"no": Refused, "late": TimedOut}.get(failure.how, Unavailable)
+    return kind(element, f"the registry {host} cannot be asked: {failure.why}{remedy}")
 
 
 class Answer(NamedTuple):
@@ -61,8 +72,6 @@ def failures() -> Iterator[None]:
         yield
     except (httpx.TimeoutException, TimeoutError) as error:
         raise Failure(LATE, "late") from error
-    except ImportError as error:
-        raise Failure("the proxy that the environment names is of a kind that cannot be used", "no") from error
     except (httpx.HTTPError, OSError, ExceptionGroup) as error:
         # anyio groups what it does not expect, as a port of 99999
         raise _of_connection(error) from error
@@ -72,10 +81,10 @@ def failures() -> Iterator[None]:
 
 def _of_connection(error: BaseException) -> Failure:
     why = connection_cause(error, "the connection to it failed")
-    for each in _chain(error):
+    for each in chain_of(error):
         if isinstance(each, ssl.SSLCertVerificationError):
             passes = each.verify_code in _OF_THE_CLOCK
-            remedy = "" if passes else "give the authority that vouches for it in `tls.ca`"
+            remedy = _CLOCK_REMEDY if passes else "give the authority that vouches for it in `tls.ca`"
             return Failure(why, "away" if passes else "no", remedy)
         if isinstance(each, ssl.SSLError) and any(alert in (each.reason or "") for alert in _WANTS_A_CERTIFICATE):
             remedy = "give one that it takes in `tls.certificate`, and its key in `tls.key`"
@@ -83,7 +92,8 @@ def _of_connection(error: BaseException) -> Failure:
     return Failure(why)
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain_of(error: BaseException) -> Iterator[BaseException]:
+    """An error and those that led to it."""
     inner: BaseException | None = error
     for _ in range(10):
         if inner is None:

@@ -109,7 +109,8 @@ async def authorisation(challenge: Challenge, site: Site, credentials: Credentia
         if credentials is None:
             raise Failure("it wants credentials, and there are none for it", "no", "name them in `credentials`")
         if credentials.identity_token:
-            raise Failure("it takes no identity token, which is all that there is for it", "no")
+            remedy = "name a user and a password in `credentials`"
+            raise Failure("it takes no identity token, which is all that there is for it", "no", remedy)
         return f"Basic {_coded(credentials)}"
     place = realm_of(challenge, site, credentials)
     with failures():

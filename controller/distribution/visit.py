@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from evenkeel.controller.distribution.client import fetch, open_client
 from evenkeel.controller.distribution.failures import NO_ANSWER, Answer, Failure, failures, of_status, words
-from evenkeel.controller.distribution.tokens import Site, authorisation, challenge_of, secrets_of
-from evenkeel.controller.settings.credentials import Credentials
+from evenkeel.controller.distribution.sites import site_for
+from evenkeel.controller.distribution.tokens import Site, authorisation, challenge_of, realm_of, secrets_of
+from evenkeel.controller.distribution.trust import papers_of
+from evenkeel.controller.settings.credentials import Credentials, Terms
 
 if TYPE_CHECKING:
     import httpx
@@ -37,6 +39,11 @@ class Visit:
     async def __aexit__(self, *error: object) -> None:
         with failures():
             await self._stack.aclose()
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the last answer came over an encrypted connection."""
+        return self._schemes[0] == "https"
 
     async def knock(self) -> Answer:
         """The answer to the first question, without credentials (`GET /v2/`)."""
@@ -90,3 +97,20 @@ class Visit:
             else:
                 self._schemes = (scheme,)
                 return answer
+
+
+async def check_realm(registry: str, credentials: Credentials) -> None:
+    """Ask a registry, with no credentials, where it wants these sent, before somebody else takes them there. Raises Failure
+    when they may not go there.
+
+    Without an answer nothing is forbidden: an engine has its own way to a registry, also by mirrors. The server need not
+    prove who it is, because nothing is sent, and an answer can only forbid. It is shown the certificate that engines show."""
+    site = site_for(registry, lambda: papers_of(site.host), Terms(credentials.realms or (), insecure=True))
+    try:
+        async with Visit(site, None) as visit:
+            knocked, is_encrypted = await visit.knock(), visit.is_encrypted
+    except Failure:
+        return
+    challenge = challenge_of(knocked)
+    if knocked.status == 401 and challenge.kind == "bearer":
+        realm_of(challenge, site._replace(insecure=not is_encrypted), credentials)

@@ -43,6 +43,10 @@ class Recall(Generic[Result]):
             self._known[name] = _Known(key, stamps, result)
         return result
 
+    def forget(self, name: str) -> None:
+        """Do not rely on the last result for a name."""
+        self._known.pop(name, None)
+
     def only(self, names: Iterable[str]) -> None:
         """Forget all others."""
         kept = set(names)

@@ -4,7 +4,7 @@ registries of Kanto's config.json, and what the registries domain has in force.
 Read anew for every pull, so that a changed file counts at once and no secret stays in memory. A secret goes into one header
 of one request and nowhere else; a helper program gets the registry's name on its standard input.
 Formats: registries.md §1.2, §3.1, §3.3. The file in force has Docker's form, and `references`: for a place, `helper NAME` or
-`config PATH`; `realms`, for a place, a list of hosts; and a list of places, `insecure`.
+`config PATH`; `realms`: for a place, hosts that may have its credentials beside the registry; and a list of places, `insecure`.
 """
 
 from __future__ import annotations
@@ -47,12 +47,14 @@ def config_path(configured: str) -> Path:
 
 
 class Credentials(NamedTuple):
-    """The credentials for a registry: a user with a password, or an identity token. The text form shows nothing."""
+    """The credentials for a registry: a user with a password, or an identity token. The text form shows nothing. `realms`: the
+    hosts that a document lets have them beside the registry; `None` where no document is about them."""
 
     server: str
     username: str = ""
     password: str = ""
     identity_token: str = ""
+    realms: tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
         return f"Credentials(server={self.server!r}, …)"
@@ -99,9 +101,10 @@ async def credentials_of_pull(place: str, configured: str, admitted: Path | None
         references, stored = _mapping(in_force, "references"), _stored(in_force, place, server, admitted)
         for name in _covering(references, place, server):
             if len(_place(name)) >= stored.reach:
-                return await credentials_of(_text(references, name, admitted, "references"), place)
+                found = await credentials_of(_text(references, name, admitted, "references"), place)
+                return found._replace(realms=_realms(in_force, name))
         if stored.credentials is not None:
-            return stored.credentials
+            return stored.credentials._replace(realms=_realms(in_force, stored.name))
     return await credentials_for(place, config_path(configured))
 
 
@@ -119,13 +122,21 @@ def terms_of_pull(place: str, admitted: Path | None) -> Terms:
     if admitted is None:
         return Terms()
     in_force = _read(admitted)
-    realms, insecure = _mapping(in_force, "realms"), in_force.get("insecure")
+    realms = _mapping(in_force, "realms")
     known = {**_mapping(in_force, "auths"), **_mapping(in_force, "references"), **realms}
-    hosts = dict.fromkeys(each for each in insecure if isinstance(each, str)) if isinstance(insecure, list) else {}
     nearest = next(iter(_covering(known, place, _server(place))), "")
-    listed: object = next((each for name, each in realms.items() if nearest and _place(name) == _place(nearest)), [])
-    texts = tuple(each for each in listed if isinstance(each, str)) if isinstance(listed, list) else ()
-    return Terms(texts, bool(_covering(hosts, place, _server(place))))
+    insecure = dict.fromkeys(_texts(in_force.get("insecure")))
+    return Terms(_realms(in_force, nearest), bool(_covering(insecure, place, _server(place))))
+
+
+def _realms(in_force: dict[str, Any], name: str) -> tuple[str, ...]:
+    """The further hosts that may have the credentials of a key."""
+    realms = _mapping(in_force, "realms")
+    return next((_texts(each) for key, each in realms.items() if _place(key) == _place(name)), ())
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -176,10 +187,11 @@ def _covering(fields: dict[str, Any], place: str, server: str) -> list[str]:
 
 
 class _Stored(NamedTuple):
-    """Credentials that are in a file itself. `reach`: the length of their place, 0 without any."""
+    """Credentials that are in a file itself. `reach`: the length of their place, 0 without any; `name`: its key."""
 
     credentials: Credentials | None = None
     reach: int = 0
+    name: str = ""
 
 
 def _stored(config: dict[str, Any], place: str, server: str, path: Path) -> _Stored:
@@ -188,7 +200,7 @@ def _stored(config: dict[str, Any], place: str, server: str, path: Path) -> _Sto
     for name in _covering({**kanto, **auths}, place, server):
         found = _entry(auths, name, server, path) or _entry_of_kanto(kanto, name, server, path)
         if found is not None:
-            return _Stored(found, len(_place(name)))
+            return _Stored(found, len(_place(name)), name)
     return _Stored()
 
 
@@ -232,7 +244,7 @@ async def _ask_program(suffix: str, server: str, named_by: str) -> Credentials |
             with waiting_for(f"the credential helper {program}"):
                 code, answer = await _answered(program, server)
     except FileNotFoundError:
-        what = "install it, or remove that key and log in again"
+        what = "install it, or remove that key and name the credentials otherwise (`evenkeel registry add`)"
         raise Unavailable(element, f"{whose}, is not in the PATH here; {what}") from None
     except TimeoutError:
         raise Unavailable(element, f"{whose}, did not answer within {_PROGRAM_TIMEOUT_S} s and was ended") from None

@@ -25,7 +25,7 @@ def of_identity(there: ProvisionedSeen, seen: ProvisioningSeen, memory: Provisio
     if there.id.why:
         yield Finding("failed", there.id.why, "give the id with `deviceId.value`")
         return
-    choice = choose(there, seen.now_s, seen.clock_why, memory.refused)
+    choice = choose(there, seen.now_s, seen.clock_why, memory.refused, memory.postponed.get(there.subject))
     current = there.pairs.of(there.pairs.current)
     if choice.blocked:
         yield Finding("failed", choice.blocked, "`evenkeel plan` tells where it is asked for")

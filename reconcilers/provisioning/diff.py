@@ -37,7 +37,7 @@ from evenkeel.specs.provisioning.actions import (
 )
 from evenkeel.specs.provisioning.difference import DueActions, ProvisioningDifference
 from evenkeel.specs.provisioning.memory import ProvisioningMemory
-from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
+from evenkeel.specs.provisioning.observed import OutputSeen, ProvisionedSeen, ProvisioningSeen
 from evenkeel.specs.provisioning.provisioning import Provisioning
 from evenkeel.specs.unit import Unit
 
@@ -76,7 +76,8 @@ def _left(
     asked = {output.path for wanted, _ in want.documents for output in wanted.outputs}
     for path, subject in sorted(memory.placed.items()):
         if path not in asked:
-            found.setdefault(subject, []).append(Withdraw(path))
+            left = next((each for each in seen.left if each.path == path), OutputSeen(path))
+            found.setdefault(subject, []).append(Withdraw(path, path in memory.keeping and not left.is_kept))
     for name in memory.provided:
         if name not in want.subjects:
             found.setdefault(name, []).append(Forget(name))
@@ -114,7 +115,7 @@ class _Looked:
         self.wanted, self.document, self.there, self.memory = wanted, document, there, memory
         self.now_s, self.clock_why = seen.now_s, seen.clock_why
         self.proven = memory.proven.get(wanted.name, ())
-        self.choice = choose(there, seen.now_s, seen.clock_why, memory.refused)
+        self.choice = choice_of(there, seen, memory)
         """The pair that is to be in force."""
         self.to = target(there, self.choice.sha256 or there.pairs.current)
         """The target at the cloud; `None` without a cloud."""
@@ -157,7 +158,8 @@ class _Looked:
         for output in self.wanted.outputs:
             found = there.output(output.path)
             yield "outputs", found.why
-            is_foreign = found.held and output.path not in self.memory.placed and found.held != found.asked
+            is_placed = output.path in self.memory.placed and output.path not in self.memory.keeping
+            is_foreign = found.held and not is_placed and not found.is_kept and found.held != found.asked
             if is_foreign and not output.overwrite:
                 yield "outputs", f"{output.path} is there, and evenkeel did not make it; see `overwrite`"
 
@@ -165,8 +167,15 @@ class _Looked:
     def _waits(self) -> bool:
         """Whether a refusal is not final: nothing was ever let in, or the pair alone is new, and somebody has yet to enter
         it."""
-        before, current = cloud_of(self.proven), target(self.there, self.there.pairs.current)
-        return not before or (self.choice.step == "switch" and current is not None and current.print == before)
+        return not cloud_of(self.proven) or self._renews_s > 0
+
+    @property
+    def _renews_s(self) -> float:
+        """Not 0 where what is in force was proven and holds, so that all that is about its pair can be postponed."""
+        current = self.there.pairs.current
+        to = target(self.there, current)
+        is_proven = pair_of(self.proven) == current and (to is None or to.print == cloud_of(self.proven))
+        return self.now_s if self.choice.holds and self.choice.successor and is_proven else 0.0
 
     def _fetch(self) -> tuple[ProvisioningAction, ...]:
         """Everything up to a pair that was tried. Disturbs nothing."""
@@ -193,13 +202,15 @@ class _Looked:
             return tuple(found)
         to = self.to
         if not to.hub:
-            found.append(Register(wanted, there.id.id, to.key, there.azure.service, self._waits))
+            service = there.azure.service
+            found.append(Register(wanted, there.id.id, to.key, service, self._waits, self._renews_s))
         elif to.print != cloud_of(self.proven) and self.memory.tried.get(wanted.name) != to.print:
-            found.append(Try(wanted, to.hub, to.device, to.key, to.print, self._waits))
+            found.append(Try(wanted, to.hub, to.device, to.key, to.print, self._waits, self._renews_s))
         return tuple(found)
 
     def _make(self, role: Role) -> Make:
-        return new_pair(self.wanted, self.there.id.id, self.now_s, role)
+        made = new_pair(self.wanted, self.there.id.id, self.now_s, role)
+        return changed(made, renews_s=self._renews_s)
 
     def _prepare(self) -> tuple[ProvisioningAction, ...]:
         """The pair in force, the values, and files where none is: nobody who is at work is disturbed by these."""
@@ -221,7 +232,8 @@ class _Looked:
         for output in self.wanted.outputs:
             there = self.there.output(output.path)
             if there.asked and there.asked != there.held and bool(there.held) == replace:
-                keeps = replace and output.path not in self.memory.placed and not there.is_kept
+                is_theirs = output.path not in self.memory.placed or output.path in self.memory.keeping
+                keeps = replace and is_theirs and not there.is_kept
                 found.append(Write(self.wanted, output.path, there.asked, keeps))
         return tuple(found)
 
@@ -249,4 +261,5 @@ class _Looked:
 
 def choice_of(there: ProvisionedSeen, seen: ProvisioningSeen, memory: ProvisioningMemory) -> Choice:
     """The choice for a document that was looked at."""
-    return choose(there, seen.now_s, seen.clock_why, memory.refused)
+    postponed = memory.postponed.get(there.subject)
+    return choose(there, seen.now_s, seen.clock_why, memory.refused, postponed)

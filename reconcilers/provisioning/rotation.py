@@ -5,17 +5,14 @@ from __future__ import annotations
 from evenkeel.reconcilers.provisioning.choice import Judge
 from evenkeel.specs.provisioning.actions import Follow, Make, Request, Role
 from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
-from evenkeel.specs.provisioning.pair import Subject
+from evenkeel.specs.provisioning.pair import EARLY_S, Subject
 from evenkeel.specs.provisioning.provisioning import Provisioning
-
-_BEFORE_S = 3600.0
-"""A certificate is valid from so long before: the clocks of others may be late."""
 
 
 def new_pair(wanted: Provisioning, identity: str, now_s: float, role: Role) -> Make:
     """The action that makes a pair for an identity. `now_s`: seconds since the epoch."""
     valid_s = wanted.certificate.valid_s if wanted.certificate is not None else 0.0
-    return Make(wanted, role, Subject(identity, now_s - _BEFORE_S, now_s + valid_s))
+    return Make(wanted, role, Subject(identity, now_s - EARLY_S, now_s + valid_s))
 
 
 def rotation(there: ProvisionedSeen, seen: ProvisioningSeen) -> Follow | Make | Request | None:

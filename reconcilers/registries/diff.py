@@ -65,6 +65,7 @@ def _difference(
         registry=registry,
         prints=there.asked,
         withdraws=_left_behind(registry, memory),
+        restores=there.held if there.lost else (),
     )
     if found.changes:
         is_new = not there.held and registry.name not in memory.admitted.values()
@@ -72,6 +73,8 @@ def _difference(
         return changed(found, verb=verb, why=", ".join(each.why for each in found.changes))
     if not memory.is_proven(registry, found.prints) or memory.admitted.get(registry.place) != registry.name:
         return changed(found, why="nobody has logged in to it yet with what is in force")
+    if there.lost:
+        return changed(found, why=f"{there.lost} has no entry for {registry.place} any more, as after a boot")
     if found.withdraws:
         return changed(found, why=f"what it asked for at {', '.join(found.withdraws)} is still in force")
     return None

@@ -13,7 +13,7 @@ from evenkeel.reconcilers.ports import Former
 from evenkeel.reconcilers.registries.select import RegistriesWanted
 from evenkeel.reconcilers.staging import stages
 from evenkeel.specs.plan import NOTHING_DONE, Phase, Plan, Step
-from evenkeel.specs.registries.actions import Admit, Login, Try, Withdraw
+from evenkeel.specs.registries.actions import Admit, Login, Restore, Try, Withdraw
 from evenkeel.specs.registries.difference import RegistryDifference
 from evenkeel.specs.registries.memory import RegistriesMemory
 from evenkeel.specs.registries.registry import Registry
@@ -38,11 +38,15 @@ def _steps(difference: RegistryDifference, memory: RegistriesMemory, good: Regis
     subject, registry, prints = difference.subject, difference.registry, difference.prints
     if registry is not None:
         needs: tuple[str, ...] = ()
+        if difference.restores:
+            restore = Restore(registry, difference.restores)
+            yield Step(f"restore:{subject}", subject, Phase.DOWNLOAD, restore)
+            needs = (f"restore:{subject}",)
         is_proven = memory.is_proven(registry, prints)
         is_good = is_proven and registry == good
         if not is_good and any(each.path in _OF_A_LOGIN for each in difference.changes):
             yield Step(f"try:{subject}", subject, Phase.DOWNLOAD, Try(registry, prints))
-            needs = (f"try:{subject}",)
+            needs = (*needs, f"try:{subject}")
         if difference.changes:
             yield Step(f"admit:{subject}", subject, Phase.DOWNLOAD, Admit(registry, prints, good), needs)
         is_known = is_proven and memory.admitted.get(registry.place) == subject

@@ -12,6 +12,8 @@ import re
 from msgspec import Struct
 
 DEFAULT_REGISTRY = "docker.io"
+HUB_PAGES = ("hub.docker.com", "hub.docker.io")
+"""Hosts of the web pages of Docker Hub. People write them as a registry; no engine can pull from them."""
 DIGEST_PATTERN = r"sha256:[0-9a-f]{64}"
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -19,6 +21,8 @@ _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _REGISTRY = re.compile(r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::\d{1,5})?")
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _DIGEST = re.compile(DIGEST_PATTERN)
+_OF_PAGES = re.compile(r"^(?:r|_|repository/docker)/")
+"""The beginning of a page's path, before the name of the repository."""
 
 
 class ImageRef(Struct, frozen=True, order=True):
@@ -43,6 +47,9 @@ def parse_image(text: str) -> ImageRef:
     else:
         registry, path = DEFAULT_REGISTRY, name
     repository, colon, tag = path.partition(":")
+    if registry.lower() in HUB_PAGES:
+        meant = f"{DEFAULT_REGISTRY}/{path_of_page(path)}"
+        raise ValueError(f"`{registry}` has the web pages of Docker Hub, and no images; write `{meant}`")
     if registry in ("index.docker.io", "registry-1.docker.io"):
         registry = DEFAULT_REGISTRY
     if registry == DEFAULT_REGISTRY and "/" not in repository:
@@ -56,6 +63,11 @@ def parse_image(text: str) -> ImageRef:
     if colon and not _TAG.fullmatch(tag):
         raise ValueError(f"`{tag}` is no tag")
     return ImageRef(registry, repository, tag or ("" if digest else "latest"), digest)
+
+
+def path_of_page(path: str) -> str:
+    """The repository that a page of Docker Hub is about, by the path of the page."""
+    return _OF_PAGES.sub("", path)
 
 
 def image_text(ref: ImageRef) -> str:

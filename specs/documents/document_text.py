@@ -1,7 +1,7 @@
 """Documents in the text of a spec file: added, changed and removed, with all else as it was written.
 
 Each document is a piece of the text by itself. Documents that are not touched stay byte for byte; of one that changes, comments
-and the order of its keys stay (ruamel.yaml, round trip). Nothing is validated here.
+and the order of its keys stay (ruamel.yaml, round trip). Lines end as those of the file do. Nothing is validated here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from evenkeel.specs.documents.written import API_VERSION
 
 _BEGIN = re.compile(r"^---(?=\s|$)", re.MULTILINE)
-_HEAD = re.compile(r"(?:[ \t]*(?:#.*)?\n)*?(?:[ \t]*\n)(?=[ \t]*\S)")
+_HEAD = re.compile(r"(?:[ \t]*(?:#.*)?\n)*?(?:[ \t]*\r?\n)(?=[ \t]*\S)")
 """Comments at the begin of a file, set off by an empty line: they are about the file."""
 
 Spec = Mapping[str, Any]
@@ -33,7 +33,7 @@ def with_document(text: str, kind: str, name: str, spec: Spec) -> str:
         return new
     end = "" if text.endswith("\n") else "\n"
     mark = "---\n" if any(_loaded(piece) is not None for piece in pieces) else ""
-    return f"{text}{end}{mark}{new}"
+    return text + _ending_as(text, f"{end}{mark}{new}")
 
 
 def without_document(text: str, kind: str, name: str) -> str:
@@ -83,9 +83,14 @@ def _changed(piece: str, spec: Spec) -> str:
     mark, body = "", piece
     if _BEGIN.match(piece) and (line := piece.partition("\n"))[0].strip() == "---":
         mark, body = f"{line[0]}\n", line[2]
-    document = _loaded(body)
+    document = _loaded(body.replace("\r\n", "\n"))
     _merge(document.setdefault("spec", {}), spec)
-    return mark + _dumped(document, is_marked=bool(_BEGIN.match(body)))
+    return mark + _ending_as(piece, _dumped(document, is_marked=bool(_BEGIN.match(body))))
+
+
+def _ending_as(text: str, lines: str) -> str:
+    """Lines with the line ends of a text, which its first line shows."""
+    return lines.replace("\n", "\r\n") if text.partition("\n")[0].endswith("\r") else lines
 
 
 def _merge(old: Any, new: Spec) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from evenkeel.specs.kanto.registries import HOSTS
 from evenkeel.specs.problem import Path
-from evenkeel.specs.reading.json_edit import with_value, without
+from evenkeel.specs.reading.json_edit import object_text, with_item, with_value, without, without_item
 from evenkeel.specs.reading.secrecy import HIDDEN, looks_secret
 from evenkeel.specs.reading.tree import Value
 from evenkeel.specs.reading.walk import type_words
@@ -149,7 +149,7 @@ def typed(path: Path, text: str, known: Value) -> Value:
 def changed_text(text: str, line: Line) -> str:
     """The file after a command. "" is an empty file. Raises ValueError when it is no JSON object, or the path leads nowhere;
     no message has a value."""
-    text = text if text.strip() else "{}\n"
+    text = object_text(text)
     if not isinstance(json.loads(text), dict):
         raise ValueError("expected an object")
     match line.command:
@@ -168,15 +168,10 @@ def changed_text(text: str, line: Line) -> str:
             return with_value(text, path, typed(path, line.values["value"], value_at(text, path)))
         case "add-entry":
             path, value = key_path(line.values["key"]), line.values["value"]
-            items = _list(text, path)
-            if items is None:
-                return with_value(text, path, [value])
-            return text if value in items else with_value(text, (*path, len(items)), value)
+            return text if value in (_list(text, path) or ()) else with_item(text, path, value)
         case "remove-entry":
             path, value = key_path(line.values["key"]), line.values["value"]
-            for index, item in reversed(list(enumerate(_list(text, path) or ()))):
-                text = without(text, (*path, index)) if item == value else text
-            return text
+            return without_item(text, path, value) if _list(text, path) else text
         case _:
             return text
 

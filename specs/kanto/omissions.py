@@ -33,6 +33,9 @@ _LOG = ("log_level", "log_file", "log_file_size", "log_file_count", "log_file_ma
 _ENGINES = "it is about Kanto's own engine"
 _ENCRYPTED = "encrypted images are not supported"
 _DAEMON = "/etc/docker/daemon.json"
+_IMPORT = (
+    "`evenkeel registry import` makes such documents from this file, or name it in the settings as `registries.kanto`"
+)
 
 _LEFT = (
     _Left(
@@ -57,8 +60,8 @@ _LEFT = (
     _Left(
         "containers",
         ("insecure_registries",),
-        "the engine decides that",
-        f"write them as `insecure-registries` into {_DAEMON}; Docker has localhost there by itself",
+        "registries are in documents of their own",
+        f"{_IMPORT}; Docker has localhost there by itself",
     ),
     _Left("containers", ("image_dec_keys", "image_dec_recipients"), _ENCRYPTED, "store images that are not"),
     _Left(
@@ -155,11 +158,11 @@ def _registries(registries: dict[str, Value]) -> Iterator[Flaw]:
     for host, given in registries.items():
         path = ("containers", "registry_configurations", host)
         if _mapping(registries, host).get("credentials"):
-            remedy = f"`docker login {host}`, and name the file it writes as `engine.dockerConfig`"
-            yield _named((*path, "credentials"), f"the `credentials` for {host} are not carried over", remedy)
+            message = f"the `credentials` for {host} are not carried over: registries are in documents of their own"
+            yield _named((*path, "credentials"), message, _IMPORT)
         if _mapping(registries, host).get("transport"):
-            remedy = f"put the files into /etc/docker/certs.d/{host} as ca.crt, client.cert and client.key"
-            yield _named((*path, "transport"), f"the `transport` for {host} is not carried over", remedy)
+            message = f"the `transport` for {host} is not carried over: registries are in documents of their own"
+            yield _named((*path, "transport"), message, _IMPORT)
         unknown = [key for key in _mapping(registries, host) if key not in ("credentials", "transport")]
         for key in unknown:
             yield _unknown((*path, key), key, ("credentials", "transport"))

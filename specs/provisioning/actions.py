@@ -32,11 +32,13 @@ class KeepId(Struct, frozen=True, tag="keep-id"):
 
 
 class Make(Struct, frozen=True, tag="make"):
-    """Make a key and a certificate, beside those in force."""
+    """Make a key and a certificate, beside those in force. `renews_s`: not 0, what is in force works and holds, and this is
+    about what follows it; the time of the look, in seconds since the epoch. It can be postponed then."""
 
     wanted: Provisioning
     role: Role
     subject: Subject
+    renews_s: float = 0.0
 
     @property
     def traits(self) -> Traits:
@@ -95,13 +97,14 @@ class Take(Struct, frozen=True, tag="take"):
 
 class Register(Struct, frozen=True, tag="register"):
     """Ask the service for the hub. `sha256`: the pair that is shown, "" for a symmetric key. `waits`: nothing that worked is in
-    force, so that a refusal is not final: somebody may enter this device there at any time."""
+    force, so that a refusal is not final: somebody may enter this device there at any time. `renews_s`: as for `Make`."""
 
     wanted: Provisioning
     id: str
     sha256: str
     service: str
     waits: bool
+    renews_s: float = 0.0
 
     @property
     def traits(self) -> Traits:
@@ -111,7 +114,8 @@ class Register(Struct, frozen=True, tag="register"):
 
 
 class Try(Struct, frozen=True, tag="try-hub"):
-    """Connect to the hub with what is to be in force, before it is. `target`: its print. `waits`: as for `Register`."""
+    """Connect to the hub with what is to be in force, before it is. `target`: its print. `waits`, `renews_s`: as for
+    `Register`."""
 
     wanted: Provisioning
     hub: str
@@ -119,6 +123,7 @@ class Try(Struct, frozen=True, tag="try-hub"):
     sha256: str
     target: str
     waits: bool
+    renews_s: float = 0.0
 
     @property
     def traits(self) -> Traits:
@@ -186,9 +191,11 @@ class Prove(Struct, frozen=True, tag="prove"):
 
 
 class Withdraw(Struct, frozen=True, tag="withdraw-output"):
-    """Remove a file that evenkeel has made; one that was there before comes back."""
+    """Remove a file that evenkeel has made; one that was there before comes back. `is_theirs`: the file was not replaced yet,
+    and stays."""
 
     path: str
+    is_theirs: bool = False
 
     @property
     def traits(self) -> Traits:

@@ -8,11 +8,14 @@ from msgspec import Struct
 
 KeyKind = Literal["ec-p256", "rsa-2048", "rsa-3072", "rsa-4096"]
 """The keys that evenkeel makes: an elliptic curve, or RSA with so many bits."""
+EARLY_S = 3600.0
+"""A new certificate is valid from so many seconds before it is made: the clocks of others may be late."""
 
 
 class Subject(Struct, frozen=True):
     """The contents of a new certificate. `name`: its common name, which is the device id. `starts_s`, `ends_s`: its
-    validity, in seconds since the epoch."""
+    validity, in seconds since the epoch. It is made `EARLY_S` after its start; where the authority is younger than the
+    start, the certificate begins with the authority."""
 
     name: str
     starts_s: float

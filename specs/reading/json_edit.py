@@ -1,19 +1,23 @@
 """Changing values in the text of a JSON file of others: everything else in it stays as it was written, byte for byte.
 
 A file that a tool shares with people has an order and an indentation of its own. So the text is changed at the place of a
-value, and never written anew from its values. A new member is written as those around it are. Of a key that stands there twice
-the last one counts, as for the readers of such files.
+value, and never written anew from its values. A new member is written as those around it are, and the text is the former one
+when it is taken away again. Of a key that stands there twice the last one counts, as for the readers of such files;
+`json_object` is for those who rather leave such a file alone.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, NoReturn
 
 from evenkeel.specs.problem import Path, path_text
 from evenkeel.specs.reading.tree import MOST_DEPTH, Value
 
+_BLANKS = " \t\n\r"
+_TOO_DEEP = f"it is nested deeper than {MOST_DEPTH} levels"
 _BLANK = re.compile(r"[ \t\n\r]*")
 _TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 _BARE = re.compile(r"[^\s,\]}]+")
@@ -28,6 +32,30 @@ class _Node(NamedTuple):
     end: int
     kind: str
     members: tuple[tuple[str | int, int, _Node], ...] = ()
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """The object that a text is; an empty one for a blank text. Raises ValueError, with the reason as a sentence about `it`,
+    for any other text, and for one that has a key twice in one object."""
+    if not text.strip(_BLANKS):
+        return {}
+    try:
+        value, end = _STRICT.raw_decode(text, _after(_BLANK, text, 0))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is no JSON (line {error.lineno}, column {error.colno}: {error.msg})") from None
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    if _after(_BLANK, text, end) != len(text):
+        raise ValueError("it is no JSON: something follows its end")
+    if not isinstance(value, dict):
+        raise ValueError("it is no JSON object")
+    _root(text)
+    return value
+
+
+def object_text(text: str) -> str:
+    """The text, or an object without members in the place of a blank one."""
+    return text if text.strip(_BLANKS) else "{}\n"
 
 
 def with_value(text: str, path: Path, value: Value) -> str:
@@ -60,6 +88,37 @@ def without(text: str, path: Path) -> str:
     return text
 
 
+def with_item(text: str, path: Path, item: str) -> str:
+    """The text with one more item at the end of the list at `path`, which is made where there is none, or `null`. Raises
+    ValueError for what is no JSON, and for a value there that is no list."""
+    items = _items(text, path)
+    return with_value(text, path, [item]) if items is None else with_value(text, (*path, len(items)), item)
+
+
+def without_item(text: str, path: Path, item: str) -> str:
+    """The text without the items of the list at `path` that are equal to a text. A list that is empty stays. Raises ValueError
+    as `with_item` does."""
+    items = _items(text, path) or ()
+    for spot in reversed([spot for spot, each in enumerate(items) if each == item]):
+        text = without(text, (*path, spot))
+    return text
+
+
+def _items(text: str, path: Path) -> Sequence[object] | None:
+    node = _root(text)
+    for part in path:
+        inner = _member(node, part)
+        if inner is None:
+            return None
+        node = inner
+    if node.kind == "n":
+        return None
+    if node.kind != "[":
+        raise ValueError(f"expected a list at `{path_text(path)}`")
+    found: list[object] = json.loads(text[node.start : node.end])
+    return found
+
+
 def _at(node: _Node, path: Path) -> _Node:
     for part in path:
         inner = _member(node, part)
@@ -72,7 +131,8 @@ def _cut(text: str, node: _Node, key: str | int) -> str:
     spots = [spot for spot, (name, _, _) in enumerate(node.members) if name == key]
     spot, members = spots[-1], node.members
     if len(members) == 1:
-        return text[: node.start + 1] + text[node.end - 1 :]
+        is_alone = text[members[0][2].end] == text[node.end - 1]  # it was put behind the blanks of an empty one
+        return text[: members[0][1] if is_alone else node.start + 1] + text[node.end - 1 :]
     if spot == len(members) - 1:
         return text[: members[spot - 1][2].end] + text[members[spot][2].end :]
     return text[: members[spot][1]] + text[members[spot + 1][1] :]
@@ -113,13 +173,13 @@ def _inserted(text: str, node: _Node, path: Path, spot: int, value: Value) -> st
             lead = " " if _is_spaced(text) else ""
         inside = lead.rpartition("\n")[2] if "\n" in lead else here
         return text[:last] + "," + lead + _named(part, value, text, inside, "\n" in lead) + text[last:]
-    if unit:
+    if unit and node.end - node.start == 2:
         end = "\r\n" if "\r\n" in text else "\n"
         lead, tail = f"{end}{here}{unit}", f"{end}{here}"
         return (
             text[: node.start + 1] + lead + _named(part, value, text, here + unit, True) + tail + text[node.end - 1 :]
         )
-    return text[: node.start + 1] + _named(part, value, text, here, False) + text[node.end - 1 :]
+    return text[: node.end - 1] + _named(part, value, text, here, False) + text[node.end - 1 :]
 
 
 def _named(part: str | int, value: Value, text: str, indent: str, is_open: bool) -> str:
@@ -165,7 +225,7 @@ def _root(text: str) -> _Node:
     try:
         json.loads(text)
     except RecursionError:
-        raise ValueError(f"nested deeper than {MOST_DEPTH} levels") from None
+        raise ValueError(_TOO_DEEP) from None
     return _scanned(text, _after(_BLANK, text, 0), 0)
 
 
@@ -178,7 +238,7 @@ def _after(what: re.Pattern[str], text: str, at: int) -> int:
 def _scanned(text: str, at: int, depth: int) -> _Node:
     """The value that begins at `at`, in a text that is JSON."""
     if depth > MOST_DEPTH:
-        raise ValueError(f"nested deeper than {MOST_DEPTH} levels")
+        raise ValueError(_TOO_DEEP)
     kind = text[at]
     if kind == '"':
         return _Node(at, _after(_TEXT, text, at), kind)
@@ -199,3 +259,18 @@ def _scanned(text: str, at: int, depth: int) -> _Node:
         if text[spot] == ",":
             spot = _after(_BLANK, text, spot + 1)
     return _Node(at, spot + 1, kind, tuple(members))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
+        raise ValueError(f"it has `{twice}` twice in one object")
+    return found
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"it is no JSON: {name} is no number")
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_number)

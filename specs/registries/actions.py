@@ -41,6 +41,19 @@ class Admit(Struct, frozen=True, tag="admit"):
         return Traits(f"let pulls use {place}", {"action": "admit", "registry": place}, opens=place)
 
 
+class Restore(Struct, frozen=True, tag="restore"):
+    """Put what is in force back into a file of the engine's that has lost it. No registry is asked, for nothing is new.
+    `prints`: the values in force that were seen."""
+
+    registry: Registry
+    prints: Prints
+
+    @property
+    def traits(self) -> Traits:
+        place = self.registry.place
+        return Traits(f"let the engine's other pulls use {place} again", {"action": "restore", "registry": place})
+
+
 class Login(Struct, frozen=True, tag="login"):
     """Log in with what is in force, to prove it. `prints`: the values that are in force."""
 
@@ -63,4 +76,4 @@ class Withdraw(Struct, frozen=True, tag="withdraw"):
         return Traits(f"forget {self.place}", {"action": "withdraw", "registry": self.place})
 
 
-RegistryAction = Try | Admit | Login | Withdraw
+RegistryAction = Try | Admit | Restore | Login | Withdraw

@@ -12,7 +12,7 @@ from msgspec import UnsetType
 from evenkeel.specs.documents.reference import Claim
 from evenkeel.specs.documents.written import MetadataSpec
 from evenkeel.specs.problem import Flaw, Path
-from evenkeel.specs.registries.registry import Registry, normal_place
+from evenkeel.specs.registries.registry import Registry, WebPage, written_place
 from evenkeel.specs.registries.written import CredentialsSpec, RegistrySpec
 
 Flaws = list[Flaw]
@@ -32,7 +32,9 @@ def registry(metadata: MetadataSpec, spec: RegistrySpec, flaws: Flaws) -> Regist
         flaws.append(Flaw(("host",), "a host is no place for a user and a password", hint))
     else:
         try:
-            place = normal_place(spec.host)
+            place = written_place(spec.host)
+        except WebPage as error:
+            flaws.append(Flaw(("host",), str(error), f"write `{error.place}`"))
         except ValueError as error:
             flaws.append(Flaw(("host",), str(error), "write for example `registry.example:5000`"))
     written = CredentialsSpec() if isinstance(spec.credentials, UnsetType) else spec.credentials
@@ -44,7 +46,7 @@ def registry(metadata: MetadataSpec, spec: RegistrySpec, flaws: Flaws) -> Regist
         flaws.append(Flaw(("tls", has), f"`{has}` needs `{lacks}`", f"add `tls.{lacks}`", lacks=(lacks,)))
     for name, path in (("ca", ca), ("certificate", certificate), ("key", key)):
         flaws.extend(_path_flaws(("tls", name), path))
-    flaws.extend(_mirror_flaws(spec.mirrors))
+    flaws.extend(_mirror_flaws(spec.mirrors, has_credentials=not isinstance(spec.credentials, UnsetType)))
     for index, realm in enumerate(spec.token_realms):
         if not _REALM.fullmatch(realm):
             flaws.append(Flaw(("tokenRealms", index), "expected a host, without a scheme and a path"))
@@ -106,7 +108,7 @@ def _path_flaws(at: Path, path: str) -> Iterator[Flaw]:
         yield Flaw(at, "expected the path of a file without `.`, `..`, doubled slashes, or a slash at its end")
 
 
-def _mirror_flaws(mirrors: tuple[str, ...]) -> Iterator[Flaw]:
+def _mirror_flaws(mirrors: tuple[str, ...], *, has_credentials: bool) -> Iterator[Flaw]:
     if len(mirrors) > _MOST_MIRRORS:
         yield Flaw(("mirrors",), f"expected at most {_MOST_MIRRORS}, got {len(mirrors)}")
     for index, mirror in enumerate(mirrors):
@@ -124,10 +126,15 @@ def _mirror_flaws(mirrors: tuple[str, ...]) -> Iterator[Flaw]:
         ):
             yield Flaw(path, "expected an address with https or http", "write for example `https://mirror.example`")
         elif parts.username or parts.password:
-            hint = "write a document of this kind for the mirror, with its credentials"
+            hint = "Podman takes a document of this kind for the mirror; Docker sends it those of Docker Hub"
             yield Flaw(path, "an address is no place for a user and a password", hint)
         elif parts.query or parts.fragment:
             yield Flaw(path, "expected an address without `?` and `#`")
+        elif has_credentials and parts.scheme == "http":
+            message = (
+                "Docker sends the credentials to a mirror that asks, and anybody on the way to this one reads them"
+            )
+            yield Flaw(path, message, "name a mirror with https, or leave the credentials out", warning=True)
 
 
 def _text(value: str | UnsetType) -> str:

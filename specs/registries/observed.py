@@ -52,11 +52,13 @@ class FacetSeen(Struct, frozen=True):
 
 class RegistrySeen(Struct, frozen=True):
     """The facets of one place. `registry`: the document whose values were looked for, `None` for a place that nobody asks
-    for."""
+    for. `lost`: not "", a file of the engine's from which evenkeel's entry has gone, as after a boot; what is in force counts
+    for evenkeel's pulls all the same."""
 
     registry: Registry | None
     place: str
     facets: Mapping[Facet, FacetSeen] = {}
+    lost: str = ""
 
     @property
     def asked(self) -> Prints:

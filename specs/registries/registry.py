@@ -12,13 +12,13 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from evenkeel.specs.containers.image import DEFAULT_REGISTRY, parse_image
+from evenkeel.specs.containers.image import DEFAULT_REGISTRY, HUB_PAGES, parse_image, path_of_page
 
 HUB_KEY = "https://index.docker.io/v1/"
 """The key of Docker Hub in Docker's files (registries.md §3.1)."""
 HUB_HOST = "registry-1.docker.io"
 """The host of Docker Hub that speaks the registry protocol."""
-HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io", "hub.docker.com", "registry.hub.docker.com")
+HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", *HUB_PAGES)
 """All names of Docker Hub, in images, in files of credentials, and in the wild."""
 
 
@@ -60,11 +60,7 @@ class Registry(Struct, frozen=True, tag="Registry"):
 
 def normal_place(text: str) -> str:
     """The normal form of a place, without a scheme and with a host in lower case. ValueError that says what is wrong."""
-    rest = text.strip()
-    for scheme in ("https://", "http://"):
-        rest = rest.removeprefix(scheme)
-    host, _, path = rest.partition("/")
-    host = host.lower()
+    host, path = _host_of(text), _without_scheme(text).partition("/")[2]
     if host in HUB_NAMES:
         path = path if path not in ("v1/", "v1", "v2/", "v2") else ""
         host = DEFAULT_REGISTRY
@@ -78,6 +74,31 @@ def normal_place(text: str) -> str:
     if path.rpartition("/")[2].find(":") >= 0 or "@" in path:
         raise ValueError("expected a host and the beginning of a path, without a tag")
     return f"{host}/{path}" if path else host
+
+
+class WebPage(ValueError):
+    """The web pages of Docker Hub are written for its registry. `place`: the registry that is meant."""
+
+    def __init__(self, host: str, place: str) -> None:
+        super().__init__(f"`{host}` has the web pages of Docker Hub, which is `{DEFAULT_REGISTRY}` as a registry")
+        self.place = place
+
+
+def written_place(text: str) -> str:
+    """As `normal_place`, for what people write in documents and commands. Raises WebPage, too: files of other programs have
+    that name of Docker Hub, and an image cannot have it."""
+    place, host = normal_place(text), _host_of(text)
+    if host in HUB_PAGES:
+        raise WebPage(host, normal_place(f"{DEFAULT_REGISTRY}/{path_of_page(f'{place}/'.partition('/')[2])}"))
+    return place
+
+
+def _host_of(text: str) -> str:
+    return _without_scheme(text).partition("/")[0].lower()
+
+
+def _without_scheme(text: str) -> str:
+    return text.strip().removeprefix("https://").removeprefix("http://")
 
 
 def image_place(image: str) -> str:

@@ -141,6 +141,7 @@ CHANGES: dict[str, tuple[Facet, Change]] = {
     "user": ("credentials", lambda asked, folder, pems: changed(asked, user="other")),
     "helper": ("credentials", lambda asked, folder, pems: changed(asked, user="", password_file="", helper="pass")),
     "none": ("credentials", lambda asked, folder, pems: changed(asked, user="", password_file="")),
+    "who may have them": ("realms", lambda asked, folder, pems: changed(asked, realms=("tokens.example",))),
     "authority": ("trust", lambda asked, folder, pems: changed(asked, ca=str(pems / "another-ca.crt"))),
     "no authority": ("trust", lambda asked, folder, pems: changed(asked, ca="")),
     "another pair": (
@@ -150,7 +151,6 @@ CHANGES: dict[str, tuple[Facet, Change]] = {
     "no pair": ("trust", lambda asked, folder, pems: changed(asked, certificate="", key="")),
     "no certificates": ("trust", lambda asked, folder, pems: changed(asked, ca="", certificate="", key="")),
     "insecure": ("insecure", lambda asked, folder, pems: changed(asked, insecure=True)),
-    "token realms": ("realms", lambda asked, folder, pems: changed(asked, realms=("auth.example",))),
 }
 
 
@@ -426,13 +426,14 @@ async def test_the_copies_are_in_dockers_form(real: RegistriesKit, asked: Regist
         asked,
         Registry("part", PART, user="ci", password_file=asked.password_file),
         Registry("hub", HUB, user="ci", password_file=asked.password_file),
-        Registry("helped", "helped.example", helper="pass"),
+        Registry("helped", "helped.example", helper="pass", realms=("a.example", "b.example")),
         Registry("filed", "filed.example/a", config=asked.password_file),
     )
     auth = {"auth": base64.b64encode(f"ci:{PASSWORD}".encode()).decode()}
     assert json.loads((real.state / "auth.json").read_text()) == {
         "auths": {HOST: auth, PART: auth, "https://index.docker.io/v1/": auth},
         "references": {"helped.example": "helper pass", "filed.example/a": f"config {asked.password_file}"},
+        "realms": {"helped.example": ["a.example", "b.example"]},
     }
     if "auth.json" in real.files:
         assert json.loads(real.files["auth.json"].read_text()) == {

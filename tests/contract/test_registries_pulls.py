@@ -3,21 +3,23 @@ restarted for it."""
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from tests.engines.dockerd import Dockerd
-from tests.engines.images import sleeper
+from tests.engines.images import MANIFEST, Image, sleeper
 from tests.engines.machine import alone
 from tests.engines.podman import Podman
 from tests.engines.registry import Registry as RealRegistry
+from tests.engines.web import Asked, Reply, Web
 
 from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.drivers.registries.access import HttpAccess
@@ -51,6 +53,12 @@ class Device(NamedTuple):
     async def act(self, action: RegistryAction) -> Outcome:
         with alone("certs.d"):
             return await self.engine.perform(action, lambda *given: None)
+
+    async def admit(self, registry: Registry) -> None:
+        """Log in, and put it in force."""
+        for kind in (Try, Admit):
+            outcome = await self.do(kind, registry)
+            assert isinstance(outcome, Done), outcome
 
     def address(self) -> str:
         """Where a registry has to listen. dockerd takes all of the loopback for insecure."""
@@ -192,3 +200,168 @@ async def test_a_mirror_of_docker_hub(device: Device) -> None:
             assert not isinstance(await device.pull(f"docker.io/library/lying@{wrong}"), Done)
             assert isinstance(await device.act(Withdraw("docker.io")), Done)
             assert not isinstance(await device.pull("docker.io/library/mirrored:1", right), Done)
+
+
+# ── hosts beside the registry ─────────────────────────────────────────────────────────────────────────────────────────
+
+USER, PASSWORD = "ci", "sesame: open/1"
+BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+TOKEN = "Bearer from-the-token-server"
+BY_ITSELF = 'Basic realm="itself"'
+
+
+class Doubles:
+    """Servers of the test's own that an engine reaches, as parts of a registry. All of them keep what they are asked.
+    `image` is in the registry; its content is `elsewhere`, at another host. `tokens` gives some for the right password."""
+
+    def __init__(self, device: Device, certificates: Path, image: Image) -> None:
+        self._device, self._all, self._image, self.challenge = device, list[Web](), image, BY_ITSELF
+        self.password, self.repository = BASIC, f"library/{image.name.partition(':')[0]}"
+        self.registry, self.tokens = self._web(certificates, "localhost"), self._web(certificates, "127.0.0.1")
+        self.mirror, self.plain = self._web(None, "localhost"), self._web(None, "localhost")
+        self.elsewhere = self._web(None, "127.0.0.1")
+        self.registry.reply = self.mirror.reply = self._registry
+        self.tokens.reply = self.plain.reply = self._token
+        self.elsewhere.reply = lambda asked: self._blob(asked) or Reply(404)
+
+    def _web(self, certificates: Path | None, name: str) -> Web:
+        web = Web(certificates, name)
+        self._all.append(web)
+        if isinstance(self._device.real, Podman):
+            self._device.real.ground.reach(int(web.host.rpartition(":")[2]))
+        return web
+
+    def name(self, host: str) -> str:
+        return f"{host}/{self.repository}:1"
+
+    def names(self, realm: Web) -> None:
+        """From now on the registry wants tokens of this server."""
+        self.challenge = f'Bearer realm="{realm.url}/token",service="s"'
+
+    def forget(self) -> None:
+        for web in self._all:
+            web.asked.clear()
+
+    def close(self) -> None:
+        for web in self._all:
+            web.close()
+
+    def _registry(self, asked: Asked) -> Reply:
+        if asked.authorization != (self.password if self.challenge == BY_ITSELF else TOKEN):
+            body = b'{"errors": [{"code": "UNAUTHORIZED", "message": "not you"}]}'
+            return Reply(401, {"WWW-Authenticate": self.challenge}, body)
+        if "/manifests/" in asked.path:
+            headers = {"Content-Type": MANIFEST, "Docker-Content-Digest": self._image.digest}
+            return Reply(200, headers, self._image.manifest())
+        blob = asked.path.rpartition("/")[2]
+        return Reply(307, {"Location": f"{self.elsewhere.url}/{blob}"}) if "/blobs/" in asked.path else Reply()
+
+    def _blob(self, asked: Asked) -> Reply | None:
+        content = self._image.blobs().get(asked.path.rpartition("/")[2])
+        return None if content is None else Reply(body=content)
+
+    def _token(self, asked: Asked) -> Reply:
+        if asked.authorization != self.password:
+            return Reply(401, {}, b'{"details": "incorrect username or password"}')
+        return Reply(body=json.dumps({"token": TOKEN.removeprefix("Bearer ")}).encode())
+
+
+@pytest.fixture
+def doubles(device: Device, registry: RealRegistry) -> Iterator[Callable[[str], Doubles]]:
+    made = list[Doubles]()
+
+    def make(name: str) -> Doubles:
+        made.append(Doubles(device, registry.folder, sleeper(name, f"{name}:1")))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def shown(web: Web) -> set[str]:
+    """Everything that a server was shown to be let in."""
+    return {each.authorization for each in web.asked} - {""}
+
+
+async def test_credentials_go_to_the_registry_and_to_hosts_that_may_have_them(
+    device: Device, doubles: Callable[[str], Doubles], registry: RealRegistry, tmp_path: Path
+) -> None:
+    """An engine sends them wherever the registry says, so it is not given any while that is somewhere else."""
+    its, password = doubles("tokened"), tmp_path / "password"
+    image, place = its.name(its.registry.host), its.registry.host
+    password.write_text(PASSWORD)
+    asked = Registry("tokened", place, user=USER, password_file=str(password), ca=str(registry.ca))
+
+    # a login that is refused for its realm puts nothing in force
+    its.names(its.tokens)
+    refused = await device.do(Try, asked)
+    assert isinstance(refused, Failed)
+    assert "add 127.0.0.1 to `tokenRealms`" in refused.message
+    assert not isinstance(await device.pull(image), Done)
+    assert shown(its.tokens) == shown(its.registry) == set()
+
+    # the registry's own login; the content is elsewhere, and no credentials follow
+    its.challenge = BY_ITSELF
+    await device.admit(asked)
+    its.forget()
+    assert isinstance(await device.pull(image), Done)
+    assert (shown(its.registry), shown(its.elsewhere)) == ({BASIC}, set())
+    assert its.elsewhere.asked
+
+    # it was let in, and now the registry names others
+    its.forget()
+    for realm, why in ((its.tokens, "add 127.0.0.1 to `tokenRealms`"), (its.plain, "a place without encryption")):
+        its.names(realm)
+        refused = await device.pull(image)
+        assert isinstance(refused, Failed)
+        assert why in refused.message
+        assert realm.asked == []
+
+    # one that the document names
+    its.names(its.tokens)
+    named = changed(asked, realms=("127.0.0.1",))
+    await device.admit(named)
+    its.forget()
+    assert isinstance(await device.pull(image), Done)
+    assert (shown(its.tokens), shown(its.registry), shown(its.elsewhere)) == ({BASIC}, {TOKEN}, set())
+    assert its.elsewhere.asked
+    its.password = "Basic another"
+    assert "incorrect username or password" in (await device.pull(image)).message
+    assert isinstance(refused := await device.do(Try, named), Failed)
+    assert "127.0.0.1" in refused.message
+
+    # and does not name any more
+    its.password = BASIC
+    assert isinstance(await device.do(Admit, asked), Done)
+    its.forget()
+    assert "`tokenRealms`" in (await device.pull(image)).message
+    assert its.tokens.asked == []
+    await device.act(Withdraw(place))
+
+
+async def test_a_mirror_that_wants_credentials(
+    device: Device, doubles: Callable[[str], Doubles], tmp_path: Path
+) -> None:
+    """Docker sends it, and the host that it names, those of Docker Hub. Podman does not, and the mirror is of no use."""
+    its, password = doubles("mirrored-in"), tmp_path / "password"
+    image = its.name("docker.io")
+    password.write_text(PASSWORD)
+    address = (f"http://{its.mirror.host}",)
+    asked = Registry("hub", "docker.io", user=USER, password_file=str(password), mirrors=address)
+    assert isinstance(await device.do(Admit, asked), Done)
+    for realm in (None, its.plain):
+        its.forget()
+        if realm is not None:
+            its.names(realm)
+        outcome = await device.pull(image)
+        assert its.mirror.asked
+        reached = {BASIC} & {*shown(its.mirror), *shown(its.plain)}
+        if isinstance(device.real, Dockerd):
+            assert (type(outcome), reached) == (Done, {BASIC})
+            assert shown(realm or its.mirror) == {BASIC}
+        else:
+            assert (isinstance(outcome, Done), reached) == (False, set())
+            words = "unauthorized: not you" if realm is None else "unable to retrieve auth token"
+            assert words in outcome.message
+    await device.act(Withdraw("docker.io"))

@@ -48,7 +48,11 @@ class Web:
                 for key, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
                     self.send_header(key, value)
                 self.end_headers()
-                self.wfile.write(reply.body)
+                if self.command != "HEAD":
+                    self.wfile.write(reply.body)
+
+            def do_HEAD(self) -> None:
+                self.do_GET()
 
             def do_POST(self) -> None:
                 self.do_GET()

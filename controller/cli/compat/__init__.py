@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from evenkeel.controller.cli.compat.kanto_ctl import sdv_kanto_ctl
@@ -10,6 +12,9 @@ from evenkeel.controller.cli.compat.sdv_health import sdv_health
 from evenkeel.controller.cli.compat.who import sdv_who
 from evenkeel.controller.cli.options import Options, shared_options
 from evenkeel.controller.cli.output import echo, echo_lines
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _COMMANDS = (sdv_kanto_ctl, sdv_provision, sdv_who, sdv_health)
 NAMES = tuple(str(each.name) for each in _COMMANDS)
@@ -62,7 +67,7 @@ def install(options: Options, names: tuple[str, ...], prefix: str, replace: bool
     names = names or NAMES
     files = {name: Path(prefix).absolute() / "bin" / name for name in names}
     for name, file in files.items():
-        if (file.exists() or file.is_symlink()) and not replace and _sign(name) not in file.read_text(errors="replace"):
+        if not replace and _is_of_others(file, name):
             raise EvenkeelError(f"file:{file}", "is there already, and is not evenkeel's; --replace replaces it")
     for name, file in files.items():
         write_atomically(file, f'#!/bin/sh\nexec {_evenkeel()} {_sign(name)} "$@"\n'.encode(), 0o755)
@@ -73,6 +78,16 @@ def install(options: Options, names: tuple[str, ...], prefix: str, replace: bool
 def _sign(name: str) -> str:
     """The words by which a script of evenkeel's is known."""
     return f"compat {name}"
+
+
+def _is_of_others(file: Path, name: str) -> bool:
+    """Whether something is there that is not from here. A link that leads nowhere is."""
+    try:
+        return _sign(name) not in file.read_text(errors="replace")
+    except FileNotFoundError:
+        return file.is_symlink()
+    except IsADirectoryError:
+        return True
 
 
 def _evenkeel() -> str:

@@ -122,8 +122,12 @@ def _change(file: Path, text: str, line: Line) -> int:
     if after == text or (not text.strip() and after == changed_text("", line._replace(command=""))):
         echo("No difference to existing configuration.")
         return 0
+    try:
+        replace_private(file, after.encode())
+    except OSError as error:
+        remedy = "; run it as root, or as its owner" if isinstance(error, PermissionError) else ""
+        raise ValueError(f"{file} cannot be written: {error.strerror}{remedy}; nothing is restarted") from None
     _print_part(after, line)
-    replace_private(file, after.encode())
     return 0 if line.no_reload else _restart()
 
 
@@ -161,7 +165,7 @@ def _check_host(host: str, *, adds: bool) -> None:
         is_hub = bool(host) and normal_place(host) == "docker.io"
     except ValueError:
         is_hub = False
-    if adds and (is_hub or host == "hub.docker.io"):
+    if adds and is_hub:
         echo(f"Note: Kanto asks {host} itself, which has no images; evenkeel knows Docker Hub as docker.io", err=True)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from evenkeel.controller.cli.options import Options, shared_options
+from evenkeel.controller.cli.options import Options, output_option, shared_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 _MOST_SECRET = 64 * 1024
 _FILE = click.Path(dir_okay=False)
-_CREDENTIALS = ("user", "password_file", "helper", "config_json")
 
 
 def _absolute(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
@@ -26,6 +27,36 @@ def _absolute(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     from pathlib import Path
 
     return os.path.normpath(Path(value).absolute()) if value else ""
+
+
+class RegistryOptions(NamedTuple):
+    """The options about a registry, as they are given; empty is "not given". Files have absolute paths."""
+
+    user: str
+    password_file: str
+    helper: str
+    config_json: str
+    ca: str
+    cert: str
+    key: str
+    insecure: bool
+    mirror: tuple[str, ...]
+    token_realm: tuple[str, ...]
+
+    @property
+    def has_credentials(self) -> bool:
+        return bool(self.user or self.password_file or self.helper or self.config_json)
+
+
+def _together(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options about a registry together, as `given`."""
+
+    @functools.wraps(function)
+    def with_given(*args: Any, **values: Any) -> int:
+        given = RegistryOptions(**{name: values.pop(name) for name in RegistryOptions._fields})
+        return function(*args, given=given, **values)
+
+    return with_given
 
 
 @click.command("add")
@@ -50,8 +81,19 @@ def _absolute(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     "--file", type=_FILE, default="", help="The spec file. Default: registries.yaml in the first folder of specs."
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@output_option
 @shared_options("config", "state", "specs")
-def add(options: Options, host: str, name: str, file: str, yes: bool, password_stdin: bool, **given: Any) -> int:
+@_together
+def add(
+    options: Options,
+    host: str,
+    name: str,
+    file: str,
+    yes: bool,
+    output: str,
+    password_stdin: bool,
+    given: RegistryOptions,
+) -> int:
     """Ask for a registry, or change what is asked for.
 
     HOST is the host, with its port, and with the beginning of a path where it is about a part of it alone, as `quay.io/org`.
@@ -62,8 +104,16 @@ def add(options: Options, host: str, name: str, file: str, yes: bool, password_s
 
     Exit code: 0; 1 when the specs would not be valid, or nobody has agreed.
     """
-    from evenkeel.controller.cli.registry.spec_file import Change, carry_out, check, read_state, registries, secret_file
-    from evenkeel.specs.registries.document_text import document_in, with_document, written_spec
+    from evenkeel.controller.cli.registry.spec_file import (
+        Change,
+        DocumentChange,
+        carry_out,
+        check,
+        read_state,
+        registries,
+        secret_file,
+    )
+    from evenkeel.specs.registries.document_text import with_document, written_spec
 
     _check_sources(given, password_stdin=password_stdin)
     settings = options.settings()
@@ -76,23 +126,24 @@ def add(options: Options, host: str, name: str, file: str, yes: bool, password_s
     target = _file_of(settings, known, file)
     registry = _with_given(known.registry if known is not None else None, name, place, given)
     secrets: dict[Path, bytes] = {}
-    if password_stdin or (given["user"] and not given["password_file"]):
+    if password_stdin or (given.user and not given.password_file):
         secret = secret_file(settings, name)
-        secrets[secret] = _password(given["user"], from_stdin=password_stdin) + b"\n"
+        secrets[secret] = _password(given.user, from_stdin=password_stdin) + b"\n"
         registry = _with(registry, password_file=str(secret))
     before = _text_of(target)
     after = with_document(before, name, written_spec(registry))
-    shown = ((document_in(before, name), document_in(after, name)),)
-    change = Change(target, before, after, shown if before != after else (), secrets)
+    documents = (DocumentChange(known.registry if known is not None else None, registry),)
+    change = Change(target, before, after, documents if before != after else (), secrets)
     check(settings, change)
-    return carry_out(settings, change, yes=yes)
+    return carry_out(settings, change, yes=yes, output=output)
 
 
 @click.command("remove")
 @click.argument("name", metavar="NAME|HOST")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@output_option
 @shared_options("config", "state", "specs")
-def remove(options: Options, name: str, yes: bool) -> int:
+def remove(options: Options, name: str, yes: bool, output: str) -> int:
     """Ask for a registry no longer.
 
     Its document is removed from its file, and the file of its password if `evenkeel registry` has made that. The
@@ -104,6 +155,7 @@ def remove(options: Options, name: str, yes: bool) -> int:
 
     from evenkeel.controller.cli.registry.spec_file import (
         Change,
+        DocumentChange,
         carry_out,
         check,
         is_own_secret,
@@ -111,41 +163,43 @@ def remove(options: Options, name: str, yes: bool) -> int:
         read_state,
         registries,
     )
-    from evenkeel.specs.registries.document_text import document_in, without_document
+    from evenkeel.specs.registries.document_text import without_document
 
     settings = options.settings()
     found = registries(read_state(settings))
     one = named(name, found)
     target = _file_of(settings, one, "")
-    before, known = _text_of(target), one.registry.name
+    before = _text_of(target)
     secret = one.registry.password_file
     others = {each.registry.password_file for each in found if each is not one}
     gone = (Path(secret),) if is_own_secret(settings, secret) and secret not in others and Path(secret).exists() else ()
-    shown = ((document_in(before, known), ""),)
-    change = Change(target, before, without_document(before, known), shown, gone=gone)
+    after, documents = without_document(before, one.registry.name), (DocumentChange(one.registry, None),)
+    change = Change(target, before, after, documents, gone=gone)
     check(settings, change)
-    return carry_out(settings, change, yes=yes)
+    return carry_out(settings, change, yes=yes, output=output)
 
 
-def _check_sources(given: dict[str, Any], *, password_stdin: bool) -> None:
-    options = {"--password-stdin": password_stdin, "--password-file": bool(given["password_file"])}
-    options |= {"--helper": bool(given["helper"]), "--config-json": bool(given["config_json"])}
+def _check_sources(given: RegistryOptions, *, password_stdin: bool) -> None:
+    options = {"--password-stdin": password_stdin, "--password-file": bool(given.password_file)}
+    options |= {"--helper": bool(given.helper), "--config-json": bool(given.config_json)}
     named = [option for option, is_given in options.items() if is_given]
     if len(named) > 1:
         raise click.UsageError(f"the credentials come from one place: {' and '.join(named)} are several")
-    if named and named[0].startswith("--password") and not given["user"]:
+    if named and named[0].startswith("--password") and not given.user:
         raise click.UsageError(f"{named[0]} needs --user")
-    if given["user"] and named and not named[0].startswith("--password"):
+    if given.user and named and not named[0].startswith("--password"):
         raise click.UsageError(f"{named[0]} has the user, too; leave --user out")
 
 
 def _place(host: str) -> str:
-    from evenkeel.specs.registries.registry import normal_place
+    from evenkeel.specs.registries.registry import WebPage, written_place
 
     if "@" in host:
         raise click.UsageError("a host is no place for a user and a password; --user asks for the password")
     try:
-        return normal_place(host)
+        return written_place(host)
+    except WebPage as error:
+        raise click.UsageError(f"{error}; write {error.place}") from None
     except ValueError as error:
         raise click.UsageError(f"{error}; write for example registry.example:5000") from None
 
@@ -187,30 +241,30 @@ def _text_of(file: Path) -> str:
     return text_of(file)
 
 
-def _with_given(known: Registry | None, name: str, place: str, given: dict[str, Any]) -> Registry:
+def _with_given(known: Registry | None, name: str, place: str, given: RegistryOptions) -> Registry:
     """The registry with what was given; credentials, certificates and mirrors are each given as a whole."""
     from evenkeel.specs.registries.registry import Registry
 
     found = known or Registry(name, place)
-    if any(given[each] for each in _CREDENTIALS):
+    if given.has_credentials:
         found = _with(
             found,
-            user=given["user"],
+            user=given.user,
             user_file="",
-            password_file=given["password_file"],
-            helper=given["helper"],
-            config=given["config_json"],
+            password_file=given.password_file,
+            helper=given.helper,
+            config=given.config_json,
         )
-    if given["ca"]:
-        found = _with(found, ca=given["ca"])
-    if given["cert"] or given["key"]:
-        found = _with(found, certificate=given["cert"], key=given["key"])
-    if given["insecure"]:
+    if given.ca:
+        found = _with(found, ca=given.ca)
+    if given.cert or given.key:
+        found = _with(found, certificate=given.cert, key=given.key)
+    if given.insecure:
         found = _with(found, insecure=True)
-    if given["mirror"]:
-        found = _with(found, mirrors=given["mirror"])
-    if given["token_realm"]:
-        found = _with(found, realms=given["token_realm"])
+    if given.mirror:
+        found = _with(found, mirrors=given.mirror)
+    if given.token_realm:
+        found = _with(found, realms=given.token_realm)
     return found
 
 

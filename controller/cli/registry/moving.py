@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evenkeel.controller.cli.options import Options, shared_options
-from evenkeel.controller.cli.output import echo, echo_lines
+from evenkeel.controller.cli.options import Options, output_option, shared_options
+from evenkeel.controller.cli.output import echo, echo_lines, echo_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +31,11 @@ _FILE = click.Path(dir_okay=False)
     "--file", type=_FILE, default="", help="The spec file. Default: registries.yaml in the first folder of specs."
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@output_option
 @shared_options("config", "state", "specs")
-def import_command(options: Options, source: str, reference: bool, replace: bool, file: str, yes: bool) -> int:
+def import_command(
+    options: Options, source: str, reference: bool, replace: bool, file: str, yes: bool, output: str
+) -> int:
     """Ask for the registries of another program's file.
 
     FILE is a config.json of Docker, an auth.json of Podman, or the config.json of Kanto's container-management; which one it is
@@ -53,14 +56,15 @@ def import_command(options: Options, source: str, reference: bool, replace: bool
     found = registries(read_state(settings))
     change = _imported(settings, path, entries, found, file, reference=reference, replace=replace)
     check(settings, change)
-    return carry_out(settings, change, yes=yes)
+    return carry_out(settings, change, yes=yes, output=output)
 
 
 @click.command("export")
 @click.option("--format", "form", type=click.Choice(["docker", "podman", "kanto"]), required=True, help="The form.")
 @click.argument("target", metavar="FILE", required=False, type=_FILE)
+@output_option
 @shared_options("config", "state", "specs")
-def export_command(options: Options, form: Any, target: str | None) -> int:
+def export_command(options: Options, form: Any, target: str | None, output: str) -> int:
     """Write the registries that the specs ask for into another program's file.
 
     All else in FILE stays as it is written there, and so do entries of others; of Kanto's entries the `transport` stays, too.
@@ -76,30 +80,63 @@ def export_command(options: Options, form: Any, target: str | None) -> int:
     flaws: list[Flaw] = []
     wanted = [each.registry for each in registries(read_state(settings))]
     if target is None:
-        hidden = [_hidden(each) for each in wanted]
-        echo_lines(_text("", form, hidden, flaws, "-").rstrip("\n"))
+        text = _text("", form, [_hidden(each) for each in wanted], flaws, "-")
+        if output == "text":
+            echo_lines(text.rstrip("\n"))
+        else:
+            echo_value(_value(None, form, "", text), output)
         _say(None, flaws)
         return 0
     from pathlib import Path
 
     path = Path(target).absolute()
     entries = [secret_entry(each) for each in wanted]
-    return _exported(path, form, entries, flaws)
+    return _exported(path, form, entries, flaws, output)
 
 
-def _exported(path: Path, form: Form, entries: Sequence[Entry], flaws: list[Flaw]) -> int:
+def _exported(path: Path, form: Form, entries: Sequence[Entry], flaws: list[Flaw], output: str) -> int:
     from evenkeel.controller.cli.registry.spec_file import text_of
     from evenkeel.controller.process.replacing import replace_private
 
     before = text_of(path)
     after = _text(before, form, entries, flaws, str(path))
     _say(path, flaws)
-    if after == before:
+    if after != before:
+        replace_private(path, after.encode())
+    if output != "text":
+        echo_value(_value(path, form, before, after), output)
+    elif after == before:
         echo(f"{path} has it all already.")
     else:
-        replace_private(path, after.encode())
         echo(f"Wrote {path}, which only its owner may read.")
     return 0
+
+
+def _value(path: Path | None, form: Form, before: str, after: str) -> dict[str, Any]:
+    """An export for programs: the places whose entries change. No entry is told, because it may have a secret. `path`:
+    `None` when nothing is written; then the content is told, in which secrets are hidden."""
+    import json
+
+    old, new = (_by_place(text, form) for text in (before, after))
+    changes = [
+        {"place": place, "change": "changed" if place in old else "added"}
+        for place, entry in new.items()
+        if entry != old.get(place)
+    ]
+    head = {"apiVersion": "evenkeel/v1", "kind": "RegistryExport", "format": form}
+    content = json.loads(after) if path is None else None
+    is_written = path is not None and after != before
+    return {**head, "file": str(path) if path else None, "changes": changes, "content": content, "written": is_written}
+
+
+def _by_place(text: str, form: Form) -> dict[str, Entry]:
+    from evenkeel.specs.kanto.registries import kanto_entries
+    from evenkeel.specs.reading.sound import foreign_json
+    from evenkeel.specs.registries.entry import docker_entries
+
+    read = kanto_entries if form == "kanto" else docker_entries
+    value = foreign_json(text.encode()) if text.strip() else {}
+    return {each.place: each for each in read(value, [])}
 
 
 def _text(before: str, form: Form, entries: Sequence[Entry], flaws: list[Flaw], name: str) -> str:
@@ -177,10 +214,10 @@ def _imported(
     reference: bool,
     replace: bool,
 ) -> Change:
-    from evenkeel.controller.cli.registry.spec_file import Change, secret_file, spec_file, text_of
+    from evenkeel.controller.cli.registry.spec_file import Change, DocumentChange, secret_file, spec_file, text_of
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.problem import place_text
-    from evenkeel.specs.registries.document_text import document_in, with_document, written_spec
+    from evenkeel.specs.registries.document_text import with_document, written_spec
     from evenkeel.specs.registries.entry import subject_names
 
     target = spec_file(settings, file)
@@ -189,7 +226,7 @@ def _imported(
     names |= {place: each.registry.name for place, each in known.items()}
     before = after = text_of(target)
     secrets: dict[Path, bytes] = {}
-    shown: list[tuple[str, str]] = []
+    documents: list[DocumentChange] = []
     for entry in entries:
         name, other = names[entry.place], known.get(entry.place)
         if entry.token and not reference:
@@ -205,10 +242,11 @@ def _imported(
             raise EvenkeelError(f"registry:{entry.place}", f"it is asked for already, at {where}; {hint}")
         if entry.password and registry.password_file == str(secret):
             secrets[secret] = f"{entry.password}\n".encode()
-        if registry is not (other.registry if other is not None else None):
-            old, after = after, with_document(after, name, written_spec(registry))
-            shown.append((document_in(old, name), document_in(after, name)))
-    return Change(target, before, after, tuple(shown), secrets)
+        former = other.registry if other is not None else None
+        if registry is not former:
+            after = with_document(after, name, written_spec(registry))
+            documents.append(DocumentChange(former, registry))
+    return Change(target, before, after, tuple(documents), secrets)
 
 
 def _registry(entry: Entry, name: str, source: Path | None, secret: Path) -> Registry:

@@ -90,13 +90,15 @@ def _check_image(image: str) -> None:
 
 def _registry(word: str, found: tuple[Registry, ...]) -> Registry:
     """The registry of this name, or the one that stands for this place; else one without credentials."""
-    from evenkeel.specs.registries.registry import Registry, longest, normal_place
+    from evenkeel.specs.registries.registry import Registry, WebPage, longest, written_place
 
     for each in found:
         if each.name == word:
             return each
     try:
-        place = normal_place(word)
+        place = written_place(word)
+    except WebPage as error:
+        raise click.UsageError(f"{error}; write {error.place}") from None
     except ValueError as error:
         raise click.UsageError(f"no registry of this name is asked for, and as a host: {error}") from None
     by_place = {each.place: each for each in found}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 from evenkeel.reconcilers.ports import Remembered, Seen, Want
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from evenkeel.controller.cycle.domain import Domain
     from evenkeel.controller.journal.journal import Journal, Role
+    from evenkeel.reconcilers.ports import Reconciler
     from evenkeel.specs.desired import DesiredState, Document
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.feedback import StepAtWork
@@ -62,6 +63,30 @@ async def look_at(
     except (Unavailable, TimedOut, Refused) as error:
         return Sight(want, memory, empty, error)
     return Sight(want, memory, seen, None)
+
+
+class LookedUp(NamedTuple, Generic[Want, Seen, Remembered]):
+    """All that a description begins with: the facts of a subject, one look at its domain for the state in force, and the
+    domain's decisions. `wanted`: the domain's part of the desired state."""
+
+    facts: Facts
+    sight: Sight[Want, Seen, Remembered]
+    wanted: Want
+    decisions: Reconciler[Want, Seen, Remembered]
+
+
+async def looked_up(
+    settings: Settings, journal: Journal, domain: str, name: str, empty: Seen
+) -> LookedUp[Any, Seen, Any]:
+    """The subject `name` of a domain. `empty`: an observation of nothing. Raises JournalError."""
+    from evenkeel.controller.cli.reaching import open_domain
+    from evenkeel.specs.desired import DesiredState
+
+    facts = facts_of(settings, journal, domain, name)
+    async with open_domain(settings, domain) as found:
+        sight = await look_at(found, journal, facts.state, empty)
+    wanted = found.reconciler.select(journal.revision("desired") or DesiredState())
+    return LookedUp(facts, sight, wanted, found.reconciler)
 
 
 def facts_of(settings: Settings, journal: Journal, domain: str, name: str) -> Facts:

@@ -13,6 +13,7 @@ from evenkeel.controller.cli.subjects.port import Description, Listing
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from evenkeel.controller.cli.subjects.facts import LookedUp
     from evenkeel.controller.cycle.domain import Domain
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.reconcilers.files.select import FilesWanted
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from evenkeel.templates.style import Role
 
     Files = Domain[FilesWanted, FilesSeen, FilesMemory]
+    FilesLookedUp = LookedUp[FilesWanted, FilesSeen, FilesMemory]
 
 _DOMAIN = "files"
 
@@ -56,23 +58,17 @@ async def listing(settings: Settings, journal: Journal, now: float, *, wide: boo
 
 async def description(settings: Settings, journal: Journal, name: str, *, show_values: bool) -> Description:
     """One file, with what is at its path and at former ones. No value of a file is ever shown."""
-    from evenkeel.controller.cli.reaching import open_domain
-    from evenkeel.controller.cli.subjects.facts import facts_of, look_at, unknown_subject
+    from evenkeel.controller.cli.subjects.facts import looked_up, unknown_subject
     from evenkeel.reconcilers.files.settings import asked_texts, otherwise
     from evenkeel.reconcilers.files.telling import without_content
-    from evenkeel.specs.desired import DesiredState
     from evenkeel.specs.files.difference import of_files
     from evenkeel.specs.files.observed import FilesSeen
     from evenkeel.templates.describe_text import Described
     from evenkeel.templates.files_described import FileOwn
 
-    facts = facts_of(settings, journal, _DOMAIN, name)
-    domain: Files
-    async with open_domain(settings, _DOMAIN) as domain:
-        decisions = domain.reconciler
-        want, memory, seen, away = await look_at(domain, journal, facts.state, FilesSeen(""))
-    desired = decisions.select(journal.revision("desired") or DesiredState()).subjects
-    file, wish = want.subjects.get(name), desired.get(name)
+    found: FilesLookedUp = await looked_up(settings, journal, _DOMAIN, name, FilesSeen(""))
+    facts, (want, memory, seen, away), wanted, decisions = found
+    file, wish = want.subjects.get(name), wanted.subjects.get(name)
     all_asked = _all_asked(journal)
     places = tuple(_at_path(each, want, memory, all_asked) for each in seen.files if each.subject == name)
     if not (file is not None or wish is not None or places or facts.happened):

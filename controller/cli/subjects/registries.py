@@ -10,6 +10,7 @@ from evenkeel.controller.cli.subjects.port import Description, Listing
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from evenkeel.controller.cli.subjects.facts import LookedUp
     from evenkeel.controller.cycle.domain import Domain
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.reconcilers.registries.select import RegistriesWanted
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from evenkeel.templates.registries_described import AtPlace
 
     Registries = Domain[RegistriesWanted, RegistriesSeen, RegistriesMemory]
+    RegistriesLookedUp = LookedUp[RegistriesWanted, RegistriesSeen, RegistriesMemory]
 
 DOMAIN = "registries"
 
@@ -40,21 +42,15 @@ async def listing(settings: Settings, journal: Journal, now: float, *, wide: boo
 
 async def description(settings: Settings, journal: Journal, name: str, *, show_values: bool) -> Description:
     """One registry, with its place and its former ones. No secret is ever shown."""
-    from evenkeel.controller.cli.reaching import open_domain
-    from evenkeel.controller.cli.subjects.facts import facts_of, look_at, unknown_subject
+    from evenkeel.controller.cli.subjects.facts import looked_up, unknown_subject
     from evenkeel.reconcilers.registries.settings import asked_texts, otherwise
-    from evenkeel.specs.desired import DesiredState
     from evenkeel.specs.registries.observed import RegistriesSeen
     from evenkeel.templates.describe_text import Described
     from evenkeel.templates.registries_described import RegistryOwn, Whose
 
-    facts = facts_of(settings, journal, DOMAIN, name)
-    domain: Registries
-    async with open_domain(settings, DOMAIN) as domain:
-        decisions = domain.reconciler
-        want, memory, seen, away = await look_at(domain, journal, facts.state, RegistriesSeen(""))
-    registry = want.subjects.get(name)
-    wish = decisions.select(journal.revision("desired") or DesiredState()).subjects.get(name)
+    found: RegistriesLookedUp = await looked_up(settings, journal, DOMAIN, name, RegistriesSeen(""))
+    facts, (want, memory, seen, away), wanted, decisions = found
+    registry, wish = want.subjects.get(name), wanted.subjects.get(name)
     known = {*want.subjects, *memory.admitted.values()}
     if name not in known and wish is None and not facts.happened:
         raise away or unknown_subject(journal, DOMAIN, name, known)

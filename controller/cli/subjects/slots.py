@@ -9,6 +9,7 @@ from evenkeel.controller.cli.subjects.port import Description, Listing
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from evenkeel.controller.cli.subjects.facts import LookedUp
     from evenkeel.controller.cycle.domain import Domain
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.reconcilers.slots.select import SlotsWanted
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from evenkeel.templates.style import Role
 
     Slots = Domain[SlotsWanted, SlotsSeen, SlotsMemory]
+    SlotsLookedUp = LookedUp[SlotsWanted, SlotsSeen, SlotsMemory]
 
 DOMAIN = "slots"
 
@@ -48,21 +50,15 @@ async def listing(settings: Settings, journal: Journal, now: float, *, wide: boo
 
 async def description(settings: Settings, journal: Journal, name: str, *, show_values: bool) -> Description:
     """The operating system of this name, with all slots."""
-    from evenkeel.controller.cli.reaching import open_domain
-    from evenkeel.controller.cli.subjects.facts import facts_of, look_at, unknown_subject
+    from evenkeel.controller.cli.subjects.facts import looked_up, unknown_subject
     from evenkeel.reconcilers.slots.settings import asked_texts, otherwise
-    from evenkeel.specs.desired import DesiredState
     from evenkeel.specs.slots.observed import SlotsSeen
     from evenkeel.templates.describe_text import Described
     from evenkeel.templates.slots_described import SystemOwn
 
-    facts = facts_of(settings, journal, DOMAIN, name)
-    domain: Slots
-    async with open_domain(settings, DOMAIN) as domain:
-        decisions = domain.reconciler
-        want, memory, seen, away = await look_at(domain, journal, facts.state, SlotsSeen(""))
-    system = want.subjects.get(name)
-    wish = decisions.select(journal.revision("desired") or DesiredState()).subjects.get(name)
+    found: SlotsLookedUp = await looked_up(settings, journal, DOMAIN, name, SlotsSeen(""))
+    facts, (want, memory, seen, away), wanted, decisions = found
+    system, wish = want.subjects.get(name), wanted.subjects.get(name)
     is_known = name in memory.reached or system is not None or wish is not None or facts.happened
     if not is_known:
         raise away or unknown_subject(journal, DOMAIN, name, {*want.subjects, *memory.reached})

@@ -34,7 +34,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from evenkeel.controller.drivers.provisioning.ports import Pair
 from evenkeel.controller.drivers.provisioning.published import PUBLISHED
-from evenkeel.specs.provisioning.pair import KeyKind, PairSeen, Subject
+from evenkeel.specs.codec import changed
+from evenkeel.specs.provisioning.pair import EARLY_S, KeyKind, PairSeen, Subject
 
 _MOST_NAME = 64
 """The most characters of a common name (RFC 5280, ub-common-name)."""
@@ -59,7 +60,8 @@ class Certificates:
 
     def signed(self, kind: KeyKind, subject: Subject, authority: Pair) -> Pair:
         chain, signer = _authority(authority, subject)
-        key = _new_key(kind)
+        starts_s = max(subject.starts_s, chain[0].not_valid_before_utc.timestamp())
+        subject, key = changed(subject, starts_s=starts_s), _new_key(kind)
         builder = _leaf(subject, key.public_key()).issuer_name(chain[0].subject)
         identified = _extension(chain[0], x509.SubjectKeyIdentifier)
         above = (
@@ -183,7 +185,7 @@ def _authority(authority: Pair, subject: Subject) -> tuple[list[x509.Certificate
     if flaw := _out_of_order(chain):
         raise ValueError(f"the authority: {flaw}")
     starts, ends = first.not_valid_before_utc, first.not_valid_after_utc
-    if _date(subject.starts_s) < starts or _date(subject.ends_s) > ends:
+    if _date(subject.starts_s + EARLY_S) < starts or _date(subject.ends_s) > ends:
         raise ValueError(
             f"the authority is valid from {_shown(starts)} until {_shown(ends)}, which is not all of the time of the new "
             f"certificate, {_shown(_date(subject.starts_s))} until {_shown(_date(subject.ends_s))}"

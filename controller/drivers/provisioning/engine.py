@@ -25,7 +25,7 @@ from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.errors import EvenkeelError, Refused, TimedOut, Unavailable
 from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Action, Failed, Outcome, Retry
-from evenkeel.specs.provisioning.actions import Prove, Register, Try
+from evenkeel.specs.provisioning.actions import Make, Prove, Register, Try
 from evenkeel.specs.provisioning.observed import ProvisioningLook, ProvisioningSeen, at_provisioning
 from evenkeel.specs.renewing import Renew
 from evenkeel.templates.ago import FIRST_S
@@ -81,6 +81,7 @@ class ProvisioningEngine:
         if isinstance(action, Renew):
             return await renew(self.units, action)
         waits = isinstance(action, Register | Try) and action.waits
+        renews = isinstance(action, Make) and action.renews_s > 0
         try:
             return await self._work.perform(action)
         except Refused as error:
@@ -89,7 +90,7 @@ class ProvisioningEngine:
         except EvenkeelError as error:
             return Retry(error.message, outside=True)
         except ValueError as error:
-            return Failed(str(error))
+            return Retry(str(error), outside=True) if renews else Failed(str(error))
         except OSError as error:
             return Retry(f"{error.filename or 'a file'} cannot be written: {error.strerror}", outside=True)
 

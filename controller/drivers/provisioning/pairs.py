@@ -1,7 +1,7 @@
 """The pairs in one folder: which there are, which is in force, and the request for which a signed certificate is waited for.
 
     pairs/<16 hex digits>/device.crt, device.key    one pair each; the digits begin its thumbprint (SHA-256)
-    pairs/request/device.csr, device.key            the request, and its key
+    pairs/request/device.csr, device.key, name      the request, its key, and the id that it is for
     current -> pairs/…    second -> pairs/…    next -> pairs/…
     device.crt -> current/device.crt     device.key -> current/device.key
     device2.crt -> second/device.crt     device2.key -> second/device.key
@@ -92,7 +92,7 @@ class PairStore:
             pairs,
             **{role: each.id for role, each in held.items()},
             plain=tuple(role for role, each in held.items() if each.is_plain),
-            request=self.request().certificate if stamp(self._request) else b"",
+            request=self.request().certificate if stamp(self._request) and not self._is_finished() else b"",
             leftovers=tuple(str(each.relative_to(self.folder)) for each in self._leftovers()),
         )
 
@@ -135,6 +135,8 @@ class PairStore:
             unpoint(self.folder, role)  # else the names would show the old pair one after the other
         link_names(self.folder, role)
         point(self.folder, role, f"pairs/{identity[:_DIGITS]}")
+        if role == "current" and pointed(self.folder, "next") == pointed(self.folder, role):
+            unpoint(self.folder, "next")
 
     def take_in(self, role: Role) -> str:
         """Store the plain pair of a role as it is, also with a fault, and put links in the place of its files; its id. Each
@@ -171,23 +173,32 @@ class PairStore:
             remove_folder(self._pairs / name)
             self._inspections.forget(self._pairs / name)
 
-    def keep_request(self, request: Pair) -> None:
-        """Keep a request and its key, in the place of an earlier one."""
+    def keep_request(self, request: Pair, name: str = "") -> None:
+        """Keep a request and its key, in the place of an earlier one. `name`: the id that it is for."""
         self.tidy()
         if stamp(self._request):
             if digest_of(self.request()) == digest_of(request):
                 return
             remove_folder(self._request)
-        put_folder(self._request, {KEY: (request.key, 0o600), REQUEST: (request.certificate, 0o644)})
+        named = {"name": (name.encode(), 0o644)} if name else {}
+        put_folder(self._request, {KEY: (request.key, 0o600), REQUEST: (request.certificate, 0o644), **named})
 
     def request(self) -> Pair:
         """The request that is kept and its key; Pair(b"", b"") for none."""
         return read_pair(self._request / REQUEST, self._request / KEY)
 
+    def requested_for(self) -> str:
+        """The id that the request is for; "" when that is not known."""
+        try:
+            return (self._request / "name").read_text(errors="replace")
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+
     def finish_request(self, chain: bytes) -> str:
-        """Store the pair of a signed certificate, with its chain, and the key of the request, which is not kept any more; its
-        id. Raises ValueError when that pair has a fault: the key is not that of the certificate."""
+        """Store the pair of a signed certificate, with its chain, and the key of the request, which is not kept any more; it is
+        the next one. Its id. Raises ValueError when that pair has a fault: the key is not that of the certificate."""
         identity = self.add(Pair(chain, self.request().key))
+        self.switch("next", identity)
         self.drop_request()
         return identity
 
@@ -263,12 +274,19 @@ class PairStore:
         found += self.folder.glob(f"{NEW}*") if stamp(self.folder) else ()
         used = {pointed(self.folder, role).removeprefix("pairs/") for role in _ROLES}
         found += [each for each in self._folders() if each.name not in used and self._stored(each.name) is None]
-        if stamp(self._request) and b"" in self.request():
+        if stamp(self._request) and (b"" in self.request() or self._is_finished()):
             found.append(self._request)
+        if pointed(self.folder, "next") and pointed(self.folder, "next") == pointed(self.folder, "current"):
+            found.append(self.folder / "next")
         for role, names in NAMES.items():
             if not stamp(self.folder / role):
                 found += [self.folder / name for name in names if is_name_link(self.folder, role, name)]
         return found
+
+    def _is_finished(self) -> bool:
+        """Whether the pair of the request is the next one already, or in force."""
+        key = self.request().key
+        return any(read_pair(self.folder / role / CERTIFICATE, self.folder / role / KEY).key == key for role in _ROLES)
 
     def _plain_text(self, role: Role) -> str:
         names = " and ".join(NAMES[role])

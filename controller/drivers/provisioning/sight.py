@@ -17,6 +17,7 @@ from evenkeel.controller.drivers.provisioning.pairs import PairStore
 from evenkeel.controller.drivers.provisioning.ports import Maker, Pair
 from evenkeel.controller.drivers.provisioning.simulated import made_up
 from evenkeel.controller.drivers.provisioning.sources import Lack, Sources, files_of, read_authority, sources_of
+from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.controller.process.prints import Printer
 from evenkeel.controller.process.recall import Recall
 from evenkeel.controller.process.replacing import stamp
@@ -72,7 +73,7 @@ class Sight:
     def files(self, wanted: Provisioning) -> tuple[str, ...]:
         """The files that are followed for a document."""
         one = wanted.certificate
-        named = (one.ca, one.ca_key, one.chain, one.certificate, one.key) if one is not None else ()
+        named = (one.ca, one.ca_key, one.request, one.chain, one.certificate, one.key) if one is not None else ()
         azure = files_of(wanted.azure) if wanted.azure is not None else ()
         templates = (output.template_file for output in wanted.outputs)
         made = (f"{wanted.folder}/{CERTIFICATE}", *(output.path for output in wanted.outputs))
@@ -82,7 +83,12 @@ class Sight:
         """One document, read again where any of its files has changed. Raises OSError, and what a `Maker` raises but
         ValueError."""
         stamps = tuple(map(stamp, self._read_files(wanted)))
-        return self._recall.result(wanted.name, wanted, stamps, lambda: self.look_again(wanted))
+        found = self._recall.result(wanted.name, wanted, stamps, lambda: self.look_again(wanted))
+        if _obstacle(found):
+            self._recall.forget(
+                wanted.name
+            )  # it may end without a change of a file: an interface or a user that comes late
+        return found
 
     def _read_files(self, wanted: Provisioning) -> Iterator[str]:
         """All that a look reads: files, and folders whose times change with the names in them."""
@@ -155,6 +161,8 @@ class Sight:
         store = self.store(wanted.folder)
         found = store.look()
         request = store.request() if found.request else Pair(b"", b"")
+        is_asked = found.request and self._is_there(certificate.request, found.request)
+        is_asked = is_asked and store.requested_for() in (device, "")
         signed, signed_why = None, ""
         if found.request and certificate.chain:
             try:
@@ -168,12 +176,19 @@ class Sight:
             found.current,
             found.second,
             found.next,
-            self.printer.of("request", request.certificate) if found.request else "",
+            self.printer.of("request", request.certificate) if is_asked else "",
             signed,
             signed_why,
             "current" in found.plain,
             found.leftovers,
         )
+
+    def _is_there(self, path: str, content: bytes) -> bool:
+        """Whether a file of the host has this content."""
+        try:
+            return read_bounded(self.host.path(path), _MOST_PEM) == content
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     def _authority(self, certificate: Certificate | None) -> tuple[str, str]:
         """The name of the authority of a lab, and the reason why it cannot be used."""
@@ -257,6 +272,10 @@ class Sight:
         if one is not None and one.gateway:
             parts.append(f"GatewayHostName={one.gateway}")
         return ";".join(parts)
+
+
+def _obstacle(found: ProvisionedSeen) -> str:
+    return found.id.why or found.authority_why or found.azure.why or "".join(each.why for each in found.outputs)
 
 
 def _authorities_file(wanted: Provisioning) -> str:

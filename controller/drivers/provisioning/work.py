@@ -11,6 +11,7 @@ from evenkeel.controller.drivers.provisioning.room import alone
 from evenkeel.controller.drivers.provisioning.sight import Sight
 from evenkeel.controller.drivers.provisioning.sources import Lack, Sources, read_authority, sources_of
 from evenkeel.controller.process.atomic import write_atomically
+from evenkeel.controller.process.replacing import sweep
 from evenkeel.controller.settings.provided import Handed
 from evenkeel.specs.errors import Refused
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
@@ -92,8 +93,8 @@ class Work:
                 return self._provide(wanted, values)
             case Write():
                 return self._write(action)
-            case Withdraw(path=path):
-                return Done(self._sight.outputs.withdraw(path))
+            case Withdraw(path=path, is_theirs=is_theirs):
+                return Done(f"{path} was not replaced" if is_theirs else self._sight.outputs.withdraw(path))
             case Forget(name=name):
                 self._sight.provided.forget(name)
                 return Done(f"the values of {name} are forgotten")
@@ -111,6 +112,8 @@ class Work:
             pair = self._sight.maker.self_signed(one.key_kind, action.subject)
         store = self._sight.store(wanted.folder)
         sha256 = store.add(pair)
+        if action.role in store.look().plain:
+            store.take_in(action.role)
         store.switch(action.role, sha256)
         seen = store.look().pairs[sha256]
         which = "second certificate" if action.role == "second" else "certificate"
@@ -119,10 +122,12 @@ class Work:
     def _request(self, wanted: Provisioning, name: str) -> Outcome:
         one, store = _certificate(wanted), self._sight.store(wanted.folder)
         kept = store.request()
-        request = kept if kept.certificate else self._sight.maker.request(one.key_kind, name)
-        # The file for others comes first: a request that is kept was written.
-        write_atomically(self._sight.host.path(one.request), request.certificate, 0o644)
-        store.keep_request(request)
+        is_kept = kept.certificate and store.requested_for() == name
+        request = kept if is_kept else self._sight.maker.request(one.key_kind, name)
+        path = self._sight.host.path(one.request)
+        sweep(path)
+        store.keep_request(request, name)
+        write_atomically(path, request.certificate, 0o644)
         return Done(f"the request is {one.request}; {one.chain} is waited for")
 
     def _take(self, wanted: Provisioning, sha256: str, *, plain: bool) -> Outcome:
@@ -133,18 +138,16 @@ class Work:
         found = store.finish_request(chain)
         if found != sha256:
             return _CHANGED
-        store.switch("next", found)
         return Done(f"certificate {found} is taken in")
 
     def _switch(self, wanted: Provisioning, sha256: str) -> Outcome:
         store = self._sight.store(wanted.folder)
         found = store.look()
-        if found.plain and found.current != sha256 and found.current:
-            store.take_in("current")
+        for role in found.plain:
+            store.take_in(role)
         store.switch("current", sha256)
-        for which, at in (("next", found.next), ("second", found.second)):
-            if at == sha256:
-                store.clear("next" if which == "next" else "second")
+        if found.second == sha256:
+            store.clear("second")
         return Done(f"certificate {sha256} is in force")
 
     def _tidy(self, action: Tidy) -> Outcome:

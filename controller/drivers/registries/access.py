@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import urlsplit
 
-from evenkeel.controller.distribution.failures import LATE, Failure, Misdirected, failures
+from evenkeel.controller.distribution.failures import LATE, Failure, error_of, failures
 from evenkeel.controller.distribution.sites import site_for
 from evenkeel.controller.distribution.tokens import Site, challenge_of
 from evenkeel.controller.distribution.trust import Papers
@@ -19,7 +19,6 @@ from evenkeel.controller.drivers.registries.handshake import shake_hands
 from evenkeel.controller.drivers.registries.values import Values
 from evenkeel.controller.process.waiting import waiting_for
 from evenkeel.controller.settings.credentials import Credentials, Terms, credentials_of
-from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
 from evenkeel.specs.registries.registry import Registry
 
 TIMEOUT_S = 60.0
@@ -37,11 +36,11 @@ class HttpAccess:
                 with waiting_for(f"the registry {registry.host}"):
                     return await _login(registry, values, credentials)
         except TimeoutError:
-            raise error_of(Failure(LATE, "late"), registry) from None
+            raise error_of(Failure(LATE, "late"), registry.host, registry.place) from None
         except Failure as failure:
             if failure.how == "away" and values.certificate:
                 failure = await _alert(site_of(registry, values)) or failure
-            raise error_of(failure, registry) from None  # the chain below may hold what was sent
+            raise error_of(failure, registry.host, registry.place) from None  # the chain below may hold what was sent
 
 
 async def _login(registry: Registry, values: Values, credentials: Credentials | None) -> str:
@@ -83,19 +82,3 @@ def site_of(registry: Registry, values: Values) -> Site:
     papers = Papers(values.ca, ((values.certificate, values.key),) if values.certificate else ())
     terms = Terms(registry.realms, values.insecure)
     return site_for(registry.host, lambda: papers, terms, silence_s=SILENCE_S)
-
-
-def error_of(failure: Failure, registry: Registry) -> DriverError:
-    """The error that a failed question to a registry is."""
-    host, element, remedy = registry.host, f"registry:{registry.place}", remedy_of(failure)
-    if failure.how == "denied":
-        return Refused(element, f"{host} refuses the login: {failure.why}")
-    kind = {"no": Refused, "late": TimedOut}.get(failure.how, Unavailable)
-    return kind(element, f"the registry {host} cannot be asked: {failure.why}" + (f"; {remedy}" if remedy else ""))
-
-
-def remedy_of(failure: Failure) -> str:
-    """The remedy for a failure, "" where none is known."""
-    if isinstance(failure, Misdirected):
-        return f"if that is right, add {failure.realm} to `tokenRealms`"
-    return failure.remedy

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evenkeel.controller.drivers.registries.daemon import Daemon, Process
-from evenkeel.controller.drivers.registries.json_text import add_item, drop_item, parsed
 from evenkeel.controller.drivers.registries.ours import Ours, Record, SharedFile
 from evenkeel.controller.process.replacing import stamp, text_of
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 from evenkeel.specs.errors import Refused, Unavailable
+from evenkeel.specs.reading.json_edit import json_object, object_text, with_item, without_item
 
 INSECURE, MIRRORS = "insecure-registries", "registry-mirrors"
 _FLAGS = {INSECURE: "insecure-registry", MIRRORS: "registry-mirror"}
@@ -146,9 +146,9 @@ def _merged(text: str, ours: Ours) -> tuple[str, Ours]:
         mine = [each for each in _wanted(ours, key) if each not in theirs]
         if mine != (present := [each for each in there if each in added]):
             for each in present:
-                text = drop_item(text, key, each)
+                text = without_item(text, (key,), each)
             for each in mine:
-                text = add_item(text, key, each)
+                text = with_item(object_text(text), (key,), each)
         if mine:
             entries[key] = mine
     return text, replace(ours, entries=entries)
@@ -168,7 +168,7 @@ def _sound_text(file: Path) -> str | None:
     OSError."""
     text = text_of(file)
     try:
-        found = parsed(text or "")
+        found = json_object(text or "")
     except ValueError as error:
         raise Refused(f"file:{file}", f"{file} is not changed: {error}; correct it") from None
     for key in (INSECURE, MIRRORS):
@@ -179,4 +179,4 @@ def _sound_text(file: Path) -> str | None:
 
 
 def _list(text: str, key: str) -> list[str]:
-    return list(parsed(text).get(key, []))
+    return list(json_object(text).get(key, []))

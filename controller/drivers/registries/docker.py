@@ -85,6 +85,10 @@ class DockerConfiguration:
                 check(MIRRORS)
         return found
 
+    def lost(self, places: Sequence[str]) -> Mapping[str, str]:
+        """dockerd has no file with credentials."""
+        return {}
+
     def admit(self, registry: Registry, values: Values, printer: Printer) -> None:
         place = registry.place
         if "/" not in place:

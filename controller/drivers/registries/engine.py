@@ -22,7 +22,7 @@ from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
-from evenkeel.specs.registries.actions import Admit, Login, Try, Withdraw
+from evenkeel.specs.registries.actions import Admit, Login, Restore, Try, Withdraw
 from evenkeel.specs.registries.observed import (
     FACETS,
     Facet,
@@ -67,6 +67,7 @@ class RegistriesEngine:
         self._watch.of(tuple(sorted({path for each in sources.values() for path in each})))
         self._recall.only(each.name for each in look.registries)
         lacks_of, seen = self.configuration.lacks(look.registries), []
+        lost = self.configuration.lost(tuple(each.place for each in look.registries))
         for registry in look.registries:
             lacks, asked = lacks_of[registry.name], dict[Facet, str]()
             try:
@@ -79,7 +80,7 @@ class RegistriesEngine:
             facets = {
                 facet: FacetSeen(asked.get(facet, ""), here.get(facet, ""), lacks.get(facet, "")) for facet in FACETS
             }
-            seen.append(RegistrySeen(registry, registry.place, facets))
+            seen.append(RegistrySeen(registry, registry.place, facets, lost.get(registry.place, "")))
         for place in look.places:
             here = held.get(place, {})
             seen.append(RegistrySeen(None, place, {facet: FacetSeen(held=here.get(facet, "")) for facet in FACETS}))
@@ -95,6 +96,8 @@ class RegistriesEngine:
                     return Done(await self._access.login(registry, values))
                 case Admit(registry=registry, prints=prints):
                     return await self._in_thread(lambda: self._admit(registry, prints))
+                case Restore(registry=registry, prints=prints):
+                    return await self._in_thread(lambda: self._restore(registry, prints))
                 case Login(registry=registry):
                     values = await self._in_thread(lambda: self._proven_with(registry))
                     return Done(await self._access.login(registry, values))
@@ -125,6 +128,13 @@ class RegistriesEngine:
         self._printer.keep()
         self.configuration.admit(registry, values, self._printer)
         return Done(f"pulls from {registry.place} use what is asked for")
+
+    def _restore(self, registry: Registry, prints: Prints) -> Outcome:
+        values = self.configuration.values(registry)
+        if self._printer.of(values) != prints:
+            return Retry(_CHANGED)
+        self.configuration.admit(registry, values, self._printer)
+        return Done(f"the engine's file has what is in force for {registry.place} again")
 
     def _proven_with(self, registry: Registry) -> Values:
         self._printer.keep()

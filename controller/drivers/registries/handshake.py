@@ -13,6 +13,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from evenkeel.controller.distribution.proxies import Proxy, absence, proxy_for, refusal
 from evenkeel.specs.visible import one_line, shortened
 
 _LONGEST_NAME = 120
@@ -51,11 +52,39 @@ async def shake_hands(host: str, port: int, trust: ssl.SSLContext) -> None:
 async def _connection(
     host: str, port: int, trust: ssl.SSLContext
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    reader, writer = await asyncio.open_connection(host, port, ssl=trust, ssl_handshake_timeout=_HANDSHAKE_S)
+    proxy = proxy_for("https", host, port)
+    if proxy is None:
+        reader, writer = await asyncio.open_connection(host, port, ssl=trust, ssl_handshake_timeout=_HANDSHAKE_S)
+    else:
+        reader, writer = await connect_to(proxy)
     try:
+        if proxy is not None:
+            await _pass(proxy, reader, writer, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            await writer.start_tls(trust, server_hostname=host, ssl_handshake_timeout=_HANDSHAKE_S)
         yield reader, writer
     finally:
         await close(writer)
+
+
+async def connect_to(proxy: Proxy) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to a proxy. Raises Failure."""
+    try:
+        return await asyncio.open_connection(proxy.host, proxy.port, ssl=proxy.is_encrypted or None)
+    except OSError as error:
+        raise absence(proxy, error) from error
+
+
+async def _pass(proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, place: str) -> None:
+    """Let a proxy connect to a place (RFC 9110, "CONNECT"). Raises Failure."""
+    login = f"Proxy-Authorization: {proxy.authorization}\r\n" if proxy.authorization else ""
+    writer.write(f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{login}\r\n".encode())
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        raise refusal(proxy, "") from None
+    status = head.decode("latin-1").partition(" ")[2][:3]
+    if not status.startswith("2"):
+        raise refusal(proxy, status)
 
 
 async def close(writer: asyncio.StreamWriter) -> None:

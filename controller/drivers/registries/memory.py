@@ -62,6 +62,9 @@ class MemoryRegistries:
     def lacks(self, registries: Sequence[Registry]) -> Mapping[str, Mapping[Facet, str]]:
         return {each.name: {} for each in registries}
 
+    def lost(self, places: Sequence[str]) -> Mapping[str, str]:
+        return {}
+
     def admit(self, registry: Registry, values: Values, printer: Printer) -> None:
         self._put({**self.world.held, registry.place: dict(printer.of(values))})
         self._values[registry.place] = values

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from evenkeel.controller.drivers.registries.json_text import drop, parsed
 from evenkeel.controller.drivers.registries.store import close_folder
 from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.controller.process.replacing import put_text, remove, stamp, sweep
 from evenkeel.specs.errors import Refused, Unavailable
+from evenkeel.specs.reading.json_edit import json_object, without
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Record:
 
     def _parsed(self) -> Ours:
         try:
-            found = parsed(self.file.read_text(encoding="utf-8"))
+            found = json_object(self.file.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return Ours()
         except ValueError:
@@ -84,7 +84,10 @@ class SharedFile:
         has made goes once it is empty, and not before the engine goes by the new text, for which `load` waits. When `load`
         raises Refused or Unavailable, the former text comes back. Raises OSError, Refused and Unavailable."""
         before, file = self._record.read(), str(self._file)
-        made = [*before.made, *(key for key in self._keys if key in parsed(new) and key not in parsed(old or ""))]
+        made = [
+            *before.made,
+            *(key for key in self._keys if key in json_object(new) and key not in json_object(old or "")),
+        ]
         made += [file] if old is None and new else []
         self._record.write(_either(before, replace(after, made=made)))
         if load is not None:
@@ -96,10 +99,10 @@ class SharedFile:
                 raise
             old = new or old
         text: str | None = new
-        for key in (each for each in self._keys if each in made and parsed(new).get(each) in ([], {})):
-            text = drop(text or "", (key,))
-        left = [each for each in made if each not in self._keys or each in parsed(text or "")]
-        if file in left and not parsed(text or ""):
+        for key in (each for each in self._keys if each in made and json_object(new).get(each) in ([], {})):
+            text = without(text or "", (key,))
+        left = [each for each in made if each not in self._keys or each in json_object(text or "")]
+        if file in left and not json_object(text or ""):
             text = None
             left.remove(file)
         self._write(old, text)

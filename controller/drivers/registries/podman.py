@@ -15,7 +15,7 @@ from evenkeel.controller.drivers.registries.certificates import Certificates, Tr
 from evenkeel.controller.drivers.registries.daemon import Daemon
 from evenkeel.controller.drivers.registries.lacks import lack, of_whole_hosts, once, reason
 from evenkeel.controller.drivers.registries.ours import Record
-from evenkeel.controller.drivers.registries.podman_auth import AuthFile
+from evenkeel.controller.drivers.registries.podman_auth import AuthFile, has_entries
 from evenkeel.controller.drivers.registries.podman_conf import ConfFile, Entry
 from evenkeel.controller.drivers.registries.store import Login, Store
 from evenkeel.controller.drivers.registries.values import Printer, Values
@@ -80,6 +80,10 @@ class PodmanConfiguration:
                     self._conf.check(place, entries())
         return found
 
+    def lost(self, places: Sequence[str]) -> Mapping[str, str]:
+        missing = self._auth.missing(places)
+        return {place: str(self._auth.file) for place in missing if has_entries(place, self._store.login(place))}
+
     def admit(self, registry: Registry, values: Values, printer: Printer) -> None:
         self._put(registry.place, values)
 
@@ -102,7 +106,7 @@ class PodmanConfiguration:
 
     def _values(self, place: str, own: Entry) -> Values:
         login = self._store.login(place)
-        if not self._auth.has(place, login):
+        if not self._auth.has(place, login) and place not in self.lost([place]):
             login = _HALF
         trust = self._certificates.of(place) if "/" not in place else Trust()
         return Values(*login, *trust, *own, realms=self._store.realms(place))

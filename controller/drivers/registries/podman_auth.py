@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evenkeel.controller.drivers.registries.json_text import drop, parsed, put
 from evenkeel.controller.drivers.registries.ours import Record, SharedFile
 from evenkeel.controller.drivers.registries.store import Login, encoded
 from evenkeel.controller.process.replacing import text_of
 from evenkeel.specs.errors import Refused
+from evenkeel.specs.reading.json_edit import json_object, object_text, with_value, without
+from evenkeel.specs.reading.tree import Value
 
 _AUTHS, _HELPERS = "auths", "credHelpers"
 Spot = tuple[str, str]
@@ -26,14 +27,14 @@ class AuthFile:
     """The file at a path."""
 
     def __init__(self, file: Path, record: Record) -> None:
-        self._file, self._record = file, record
+        self.file, self._record = file, record
         self._shared = SharedFile(file, record, (_AUTHS, _HELPERS), 0o600)
 
     def has(self, place: str, login: Login) -> bool:
         """Whether the entries of evenkeel's for a place are those of these credentials. A file that nobody can read has none.
         Raises OSError and Unavailable."""
         try:
-            content = _content(text_of(self._file), self._file)
+            content = _content(text_of(self.file), self.file)
         except Refused:
             content = {}
         ours, wanted = self._record.read().entries, _entries(place, login)
@@ -42,9 +43,18 @@ class AuthFile:
             for spot in _spots(place)
         )
 
+    def missing(self, places: Sequence[str]) -> list[str]:
+        """The places that have no entry: Podman's folder is empty after each boot. A file that nobody can read is no empty one.
+        Raises OSError."""
+        try:
+            content = _content(text_of(self.file), self.file)
+        except Refused:
+            return []
+        return [place for place in places if all(_value(content, spot) is None for spot in _spots(place))]
+
     def theirs(self) -> frozenset[Spot]:
         """The entries of others. Raises Refused when the file cannot be changed, and OSError."""
-        content, ours = _content(text_of(self._file), self._file), self._record.read().entries
+        content, ours = _content(text_of(self.file), self.file), self._record.read().entries
         spots = {(section, key) for section in (_AUTHS, _HELPERS) for key in content.get(section, ())}
         return frozenset(spot for spot in spots if not _is_ours(content, spot, ours))
 
@@ -52,9 +62,9 @@ class AuthFile:
         """Raises Refused when others have an entry for a place."""
         for spot in _spots(place):
             if spot in theirs:
-                why = f"{self._file} has an entry for {spot[1]} in `{spot[0]}` that evenkeel has not written"
+                why = f"{self.file} has an entry for {spot[1]} in `{spot[0]}` that evenkeel has not written"
                 remedy = f"`podman logout {spot[1]}` takes it away" if spot[0] == _AUTHS else "remove it"
-                raise Refused(f"file:{self._file}", f"{why}; {remedy}")
+                raise Refused(f"file:{self.file}", f"{why}; {remedy}")
 
     def put(self, place: str, login: Login) -> None:
         """Put the entries of these credentials there, and no others of evenkeel's for the place. Raises OSError, Refused and
@@ -65,17 +75,22 @@ class AuthFile:
             return
         if wanted:
             self.check(place, self.theirs())
-        old = text_of(self._file)
-        content, text = _content(old, self._file), old or ""
+        old = text_of(self.file)
+        content, text = _content(old, self.file), old or ""
         for spot in known:
             if spot not in wanted and _is_ours(content, spot, ours.entries):
-                text = drop(text, spot)
+                text = without(text, spot)
         for spot, value in wanted.items():
             if _value(content, spot) != value:
-                text = put(text, spot, _form(spot, value))
+                text = with_value(object_text(text), spot, _form(spot, value))
         others = {key: each for key, each in ours.entries.items() if key not in map(" ".join, _spots(place))}
         entries = {**others, **{" ".join(spot): [value] for spot, value in wanted.items()}}
         self._shared.change(old, text, replace(ours, entries=entries))
+
+
+def has_entries(place: str, login: Login) -> bool:
+    """Whether these credentials are to have an entry."""
+    return bool(_entries(place, login))
 
 
 def _entries(place: str, login: Login) -> dict[Spot, str]:
@@ -90,7 +105,7 @@ def _spots(place: str) -> tuple[Spot, ...]:
     return ((_AUTHS, place), (_HELPERS, place)) if "/" not in place else ((_AUTHS, place),)
 
 
-def _form(spot: Spot, value: str) -> object:
+def _form(spot: Spot, value: str) -> Value:
     return {"auth": value} if spot[0] == _AUTHS else value
 
 
@@ -109,7 +124,7 @@ def _is_ours(content: dict[str, Any], spot: Spot, ours: Mapping[str, Sequence[st
 def _content(text: str | None, file: Path) -> dict[str, Any]:
     """The entries of a file. Raises Refused when it cannot be changed."""
     try:
-        found = parsed(text or "")
+        found = json_object(text or "")
     except ValueError as error:
         raise Refused(f"file:{file}", f"{file} is not changed: {error}; correct it") from None
     for key in (_AUTHS, _HELPERS):

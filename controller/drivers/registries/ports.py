@@ -36,6 +36,11 @@ class Configuration(Protocol):
         cannot do it, or a file of others is in the way. Raises OSError and Unavailable."""
         ...
 
+    def lost(self, places: Sequence[str]) -> Mapping[str, str]:
+        """By place: the file of the engine's from which evenkeel's entry has gone, though its values are in force. Places
+        without such a file are left out. Raises OSError and Unavailable."""
+        ...
+
     def admit(self, registry: Registry, values: Values, printer: Printer) -> None:
         """Put these values in force, and no other ones of evenkeel's for that place. Raises OSError, Unavailable or Refused."""
         ...

@@ -14,10 +14,11 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from evenkeel.controller.distribution.failures import LATE, Answer, Failure, failures
+from evenkeel.controller.distribution.proxies import Proxy, proxy_for
 from evenkeel.controller.distribution.tokens import Site, challenge_of, may_have_credentials, realm_of
 from evenkeel.controller.distribution.visit import Visit
-from evenkeel.controller.drivers.registries.access import credentials_now, let_in, remedy_of, site_of
-from evenkeel.controller.drivers.registries.handshake import Certificate, chain, close, shake_hands
+from evenkeel.controller.drivers.registries.access import credentials_now, let_in, site_of
+from evenkeel.controller.drivers.registries.handshake import Certificate, chain, close, connect_to, shake_hands
 from evenkeel.controller.drivers.registries.values import Missing, Values, values_of
 from evenkeel.controller.process.causes import system_words
 from evenkeel.controller.settings.credentials import Credentials
@@ -28,10 +29,21 @@ from evenkeel.specs.registries.registry import Registry, covers, image_place
 STEP_S = 30.0
 """For one step."""
 _MOST_ADDRESSES = 4
+OTHERWISE = {
+    "credentials": "see that the program or the file that its document names has them; `evenkeel registry add HOST` names "
+    "another source",
+    "name": "look at the name, and at the device's DNS",
+    "TCP": "look whether the registry runs, at its port, and at what is between",
+    "TLS": "look whether a registry with TLS is at this port, and at what is between",
+    "realm": "look whether a registry is at this host, and whether it works",
+    "login": "look whether the registry works, and the server that gives its tokens",
+    "manifest": "look whether the registry works, and try it again later",
+}
+"""By step: the remedy where the reason has none of its own."""
 
 
 class Step(NamedTuple):
-    """One step. `text`: its result, or the reason why it failed. `remedy`: what to do about it, or ""."""
+    """One step. `text`: its result, or the reason why it failed. `remedy`: what to do about it, "" for a good one."""
 
     step: str
     is_good: bool
@@ -60,13 +72,13 @@ async def probe(registry: Registry, image: str = "") -> AsyncIterator[Step]:
             async with asyncio.timeout(STEP_S):
                 step = Step(name, True, await work())
         except Failure as failure:
-            step = Step(name, False, failure.why, remedy_of(failure))
+            step = Step(name, False, failure.why, failure.remedy or OTHERWISE[name])
         except Missing as missing:
-            step = Step(name, False, missing.why)
+            step = Step(name, False, missing.why, missing.remedy)
         except TimeoutError:
-            step = Step(name, False, LATE)
+            step = Step(name, False, LATE, OTHERWISE[name])
         except EvenkeelError as error:
-            step = Step(name, False, error.message)
+            step = Step(name, False, error.message, OTHERWISE[name])
         yield step
         if not step.is_good:
             return
@@ -99,18 +111,24 @@ class _Run:
         return f"user {user}, and a password" if user else "an identity token"
 
     async def name(self) -> str:
-        loop = asyncio.get_running_loop()
+        loop, proxy = asyncio.get_running_loop(), self._proxy()
+        host = self._host if proxy is None else proxy.host
         try:
-            found = await loop.getaddrinfo(self._host, self._ports[0], type=socket.SOCK_STREAM)
+            found = await loop.getaddrinfo(host, self._ports[0], type=socket.SOCK_STREAM)
         except OSError as error:
-            raise Failure(system_words(error), "away", "look at the name, and at the device's DNS") from None
+            raise Failure(system_words(error)) from None
         except ValueError:
-            raise Failure("it is no name of a host", "no") from None
+            raise Failure("it is no name of a host", "no", "correct the host in its document") from None
         self._addresses = list(dict.fromkeys(str(address[4][0]) for address in found))
         more = len(self._addresses) - _MOST_ADDRESSES
-        return ", ".join(self._addresses[:_MOST_ADDRESSES]) + (f" and {more} more" if more > 0 else "")
+        shown = ", ".join(self._addresses[:_MOST_ADDRESSES]) + (f" and {more} more" if more > 0 else "")
+        return shown if proxy is None else f"{shown}, of the proxy {proxy}"
 
     async def tcp(self) -> str:
+        if (proxy := self._proxy()) is not None:
+            _, writer = await connect_to(proxy)
+            await close(writer)
+            return f"the proxy {proxy} is there"
         whys = []
         for port in self._ports:
             try:
@@ -121,8 +139,10 @@ class _Run:
             await close(writer)
             self._ports = [port]
             return f"port {port} is open"
-        remedy = "look whether the registry runs, at its port, and at what is between"
-        raise Failure("; ".join(whys), "away", remedy)
+        raise Failure("; ".join(whys))
+
+    def _proxy(self) -> Proxy | None:
+        return proxy_for("https", self._host, self._ports[0])
 
     async def tls(self) -> str:
         port, own = self._ports[0], self._site.own()

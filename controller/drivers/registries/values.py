@@ -37,11 +37,13 @@ class Values(NamedTuple):
 
 
 class Missing(Exception):
-    """A value cannot be had. `why`: the reason, as a sentence without a secret."""
+    """A value cannot be had. `why`: the reason, as a sentence without a secret. `remedy`: what to do about it."""
 
     def __init__(self, facet: Facet, why: str) -> None:
         super().__init__(why)
         self.facet, self.why = facet, why
+        options = "--user, --helper or --config-json" if facet == "credentials" else "--ca, or --cert and --key"
+        self.remedy = f"correct that file, or name another source: `evenkeel registry add HOST` with {options}"
 
 
 class Printer:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import tempfile
@@ -230,6 +231,27 @@ def test_a_file_that_is_no_json_is_never_overwritten(ctl: Ctl, text: str) -> Non
     assert (ctl.file.read_text(), ctl.restarts) == (text, 0)
 
 
+def test_a_file_that_is_not_there_is_made(ctl: Ctl) -> None:
+    ctl.file.unlink()
+    ctl.file.parent.rmdir()
+    for line in (("remove-registry", "-h", "ghcr.io"), ("remove-entry", INSECURE, "x"), ("remove-all-registries",)):
+        assert "No difference" in ctl.run(*line).stdout
+    assert (ctl.file.exists(), ctl.restarts) == (False, 0)
+    ctl.run(*ADD)
+    assert ctl.value == {"containers": {"registry_configurations": {"ghcr.io": ENTRY}}}
+    assert (stat.S_IMODE(ctl.file.stat().st_mode), ctl.restarts) == (0o600, 1)
+
+
+def test_a_file_that_cannot_be_written_is_told_and_nothing_is_left(ctl: Ctl) -> None:
+    """Nobody, not even root, makes a file there."""
+    ctl.file = Path("/sys/kernel/config.json")
+    done = ctl.run(*ADD, ok=1)
+    assert done.stdout == "Adding container registry ghcr.io\n", "nothing is shown as if it were in the file"
+    (told,) = done.stderr.splitlines()[1:]  # what the system says, another one may say otherwise
+    assert re.fullmatch(r"Error: /sys/kernel/config\.json cannot be written: [A-Z].+; nothing is restarted", told)
+    assert ctl.restarts == 0
+
+
 def test_a_transport_is_kept(ctl: Ctl) -> None:
     transport = {"root_ca": "/a.crt", "client_cert": "/a.cert", "client_key": "/a.key"}
     text = json.dumps(
@@ -311,3 +333,10 @@ def test_install_puts_a_script_of_two_lines_in_place(ctl: Ctl, device: Device, t
     assert not (tmp_path / "usr" / "bin" / "sdv-health").exists(), "all of it stays as it is"
     device.run("compat", "install", "--prefix", str(tmp_path / "usr"), "--replace")
     assert "evenkeel" in script.read_text()
+    script.unlink()
+    script.symlink_to(tmp_path / "nowhere")
+    assert "--replace" in device.run("compat", "install", "--prefix", str(tmp_path / "usr"), ok=1).stderr
+    assert script.is_symlink()
+    device.run("compat", "install", "--prefix", str(tmp_path / "usr"), "--replace")
+    assert "evenkeel" in script.read_text()
+    assert not (tmp_path / "nowhere").exists()

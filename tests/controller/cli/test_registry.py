@@ -12,8 +12,13 @@ import subprocess
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.sampling import examples
 from tests.until import PATIENCE_S
 
 from evenkeel.controller.cli.registry.testing import followed
@@ -21,6 +26,7 @@ from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.registries.registry import Registry
 
 from .command import Device, spec
+from .inside import DeviceInside
 
 pytestmark = pytest.mark.e2e
 
@@ -170,6 +176,14 @@ def test_the_file_of_others_keeps_comments_and_order(device: Device) -> None:
     )
     device.run("registry", "remove", "lab", "--yes")
     assert (device.specs / "a.yaml").read_text() == "# ours, see the wiki\n\n---\n" + spec("web")
+
+
+def test_the_web_pages_of_docker_hub_are_no_registry(device: Device) -> None:
+    for command in (("add", "hub.docker.com", "--yes"), ("test", "https://hub.docker.com/r/acme")):
+        said = device.run("registry", *command, ok=1).stderr
+        assert "`hub.docker.com` has the web pages of Docker Hub" in said
+        assert said.rstrip().endswith("; write docker.io" + ("/acme" if command[0] == "test" else ""))
+    assert registries(device) == {}
 
 
 def test_a_change_that_is_not_valid_is_not_written(device: Device) -> None:
@@ -390,6 +404,109 @@ def test_a_value_that_cannot_be_had_is_told(device: Device) -> None:
     assert "hunter" not in done.stdout
     value = json.loads(device.run("registry", "list", "-o", "json").stdout)["items"][0]
     assert (value["inForce"], value["trouble"]) == (False, why)
+    step = value_of(device, "test", "lab", ok=1)["steps"][-1]
+    assert (step["step"], step["text"], step["remedy"][:17]) == ("credentials", why, "correct that file")
+
+
+# --- for programs ------------------------------------------------------------------------------------------------------
+
+
+def value_of(device: Device, *arguments: str, ok: int = 0) -> Any:
+    """The one value on standard output; no secret is in what the command says."""
+    done = device.run("registry", *arguments, "-o", "json", ok=ok)
+    assert "hunter" not in done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_each_change_is_one_value_for_programs(device: Device, tmp_path: Path) -> None:
+    file, specs = tmp_path / "config.json", str(device.specs / "registries.yaml")
+    file.write_text(json.dumps(KANTO, indent=2))
+    head = {"apiVersion": "evenkeel/v1", "kind": "RegistryChange", "file": specs}
+    lab = {"host": "lab:5000", "insecure": True}
+    entry = {"name": "lab-5000", "place": "lab:5000", "change": "added", "before": None, "after": lab}
+    asked = value_of(device, "add", "lab:5000", "--insecure", ok=1)
+    assert asked == {**head, "documents": [entry], "passwords": [], "written": False, "controllerTold": False}
+    assert not Path(specs).exists(), "nobody has agreed"
+    assert value_of(device, "add", "lab:5000", "--insecure", "--yes") == {**asked, "written": True}
+    again = value_of(device, "add", "lab:5000", "--insecure", "--yes")
+    assert again == {**asked, "documents": [], "written": False}
+    more = value_of(device, "add", "lab:5000", "--mirror", "https://m.example", "--yes")["documents"]
+    assert more == [{**entry, "change": "changed", "before": lab, "after": {**lab, "mirrors": ["https://m.example"]}}]
+    imported = value_of(device, "import", str(file), "--yes")
+    assert [(each["place"], each["change"]) for each in imported["documents"]] == [
+        ("ghcr.io", "added"),
+        ("r.example:5000", "added"),
+        ("localhost:5000", "added"),
+    ]
+    own = str(secret(device, "ghcr.io"))
+    assert imported["passwords"][0] == {"file": own, "change": "added"}
+    assert imported["documents"][0]["after"]["credentials"] == {"user": "github", "passwordFile": own}
+    gone = value_of(device, "remove", "ghcr.io", "--yes")
+    assert [(each["name"], each["change"], each["after"]) for each in gone["documents"]] == [
+        ("ghcr.io", "removed", None)
+    ]
+    assert gone["passwords"] == [{"file": own, "change": "removed"}]
+    assert "kind: RegistryChange" in device.run("registry", "remove", "lab-5000", "--yes", "-o", "yaml").stdout
+
+
+def test_an_export_is_one_value_for_programs(device: Device, tmp_path: Path) -> None:
+    file, docker = tmp_path / "config.json", tmp_path / "docker.json"
+    file.write_text(json.dumps(KANTO, indent=2))
+    docker.write_text(json.dumps({"auths": {"ghcr.io": {"auth": b64encode(b"github:hunter9").decode()}}}))
+    device.run("registry", "import", str(file), "--yes")
+    head = {"apiVersion": "evenkeel/v1", "kind": "RegistryExport", "format": "docker", "file": str(docker)}
+    changes = [{"place": "ghcr.io", "change": "changed"}, {"place": "r.example:5000", "change": "added"}]
+    written = value_of(device, "export", "--format", "docker", str(docker))
+    assert written == {**head, "changes": changes, "content": None, "written": True}
+    again = value_of(device, "export", "--format", "docker", str(docker))
+    assert again == {**head, "changes": [], "content": None, "written": False}
+    hidden = value_of(device, "export", "--format", "kanto")
+    assert (hidden["file"], hidden["written"]) == (None, False)
+    found = hidden["content"]["containers"]["registry_configurations"]["ghcr.io"]["credentials"]
+    assert found == {"user_id": "github", "password": "(hidden)"}
+
+
+# --- there and back ----------------------------------------------------------------------------------------------------
+
+SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
+USERS = SECRETS.filter(lambda text: ":" not in text)
+HOSTS = st.sampled_from(["ghcr.io", "localhost:5000", "registry.example", "a.b:1", "docker.io"])
+CONFIGURATIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "credentials": st.fixed_dictionaries({"user_id": USERS, "password": SECRETS}),
+        "transport": st.just({"root_ca": "/a/ca.crt", "client_cert": "/a/x.cert", "client_key": "/a/x.key"}),
+        "more": SECRETS,
+    },
+)
+STYLES = st.sampled_from([{"indent": 2}, {"indent": "\t"}, {"separators": (",", ":")}])
+
+
+@settings(max_examples=examples(8), deadline=None)
+@given(
+    st.dictionaries(HOSTS, CONFIGURATIONS, min_size=1, max_size=3),
+    st.lists(HOSTS, max_size=2, unique=True),
+    STYLES,
+    SECRETS,
+)
+def test_what_is_imported_and_exported_is_the_same_but_for_what_changed(
+    hosts: dict[str, Any], insecure: list[str], style: dict[str, Any], word: str
+) -> None:
+    """Through the commands, into the same file: first nothing has changed, then one password."""
+    value = {"things": {"é": None}, "containers": {"registry_configurations": hosts, "insecure_registries": insecure}}
+    with TemporaryDirectory() as folder:
+        device, file = DeviceInside(Path(folder)), Path(folder, "config.json")
+        file.write_text(json.dumps(value, **style, ensure_ascii=False))
+        device.run("registry", "import", str(file), "--yes")
+        device.run("registry", "export", "--format", "kanto", str(file))
+        assert file.read_text() == json.dumps(value, **style, ensure_ascii=False)
+        for host, configuration in hosts.items():
+            if "credentials" in configuration:
+                configuration["credentials"]["password"] = word
+                secret(device, host.replace(":", "-")).write_text(f"{word}\n")
+                break
+        device.run("registry", "export", "--format", "kanto", str(file))
+        assert file.read_text() == json.dumps(value, **style, ensure_ascii=False)
 
 
 # --- test ---------------------------------------------------------------------------------------------------------------

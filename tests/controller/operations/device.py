@@ -19,7 +19,7 @@ from tests.controller.mqtt.memory_link import MemoryLink
 from tests.controller.operations.moments import Moments
 from tests.controller.stage import Scripted
 from tests.reconcilers.operations.agents import Agent
-from tests.virtual import now
+from tests.virtual import now, run
 
 from evenkeel.controller.cycle.domain import AnyDomain, Domain
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
@@ -388,3 +388,17 @@ class Device:
     def breaks(self, web: str) -> None:
         """This version of `web` does not stay up."""
         self.containers.catalogue[f"reg.example/web:{web}"] = Image(exits_with=1)
+
+
+def played(story: Callable[[Any], Any], make: Callable[[], Device]) -> None:
+    """Play a story on a device that is made within the virtual loop, from its start to its end."""
+
+    async def whole() -> None:
+        device = make()
+        await device.starts()
+        try:
+            await story(device)
+        finally:
+            await device.dies()
+
+    run(whole())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.controller.operations.device import played
 from tests.controller.operations.talk import ONE, PREFIXES
 from tests.controller.operations.thing import COMMAND, Thing
 from tests.virtual import EPOCH_S, run
@@ -26,19 +27,12 @@ GOES_ON = ["IDENTIFIED", "RUNNING", "c DOWNLOAD"]
 def play(tmp_path: Path) -> Play:
     """Play a story on a device whose backend uses Things; `connector`: whether there is an edge connector."""
 
-    def playing(story: Any, *, connector: bool = True, **settings: Any) -> None:
-        async def whole() -> None:
-            device = Thing(tmp_path, **settings)
-            device.connector = connector
-            await device.starts()
-            try:
-                await story(device)
-            finally:
-                await device.dies()
+    def device(connector: bool, settings: dict[str, Any]) -> Thing:
+        found = Thing(tmp_path, **settings)
+        found.connector = connector
+        return found
 
-        run(whole())
-
-    return playing
+    return lambda story, connector=True, **settings: played(story, lambda: device(connector, settings))
 
 
 async def says(device: Thing, *lines: str) -> None:

@@ -278,7 +278,8 @@ async def test_a_helper_that_talks_nonsense(config: Write, helper: Callable[[str
 
 async def test_a_helper_that_is_not_there(config: Write) -> None:
     """A file of a desktop names one (A16): who reads only the message must know program, file, key and what to do."""
-    remedy = "is not in the PATH here; install it, or remove that key and log in again"
+    remedy = "is not in the PATH here; install it, or remove that key and name the credentials otherwise"
+    remedy += " (`evenkeel registry add`)"
     for key, content in (("credsStore", "nosuch"), ("credHelpers", {"ghcr.io": "nosuch"})):
         path = config({"auths": {}, key: content})
         with pytest.raises(Unavailable) as caught:

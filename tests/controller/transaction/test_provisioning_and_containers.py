@@ -16,7 +16,8 @@ from evenkeel.controller.cycle.domain import Domain
 from evenkeel.controller.drivers.provisioning.azure.simulated import Enrolled, Script, SimulatedCloud
 from evenkeel.controller.drivers.provisioning.engine import ProvisioningEngine
 from evenkeel.controller.drivers.provisioning.host import Host
-from evenkeel.controller.drivers.provisioning.simulated import SimulatedMaker
+from evenkeel.controller.drivers.provisioning.ports import Pair
+from evenkeel.controller.drivers.provisioning.simulated import SimulatedMaker, made_up
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.loop.controller import Controller
 from evenkeel.controller.loop.queue import WakeUps
@@ -32,6 +33,7 @@ from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Action, Outcome
 from evenkeel.specs.provisioning.memory import ProvisioningMemory
 from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningLook, ProvisioningSeen
+from evenkeel.specs.provisioning.pair import KeyKind, Subject
 from evenkeel.specs.provisioning.provisioning import DAY_S, Azure, Certificate, Output, Provisioning
 from evenkeel.specs.unit import Unit
 
@@ -62,6 +64,13 @@ class Domained(ProvisioningEngine):
         outcome = await super().perform(action, progress)
         await self._power.note("provisioning", action, outcome)
         return outcome
+
+
+class Ended(SimulatedMaker):
+    """An authority that ends before its certificates would."""
+
+    def signed(self, kind: KeyKind, subject: Subject, authority: Pair) -> Pair:
+        raise ValueError("the authority ends before that")
 
 
 class Device:
@@ -257,7 +266,7 @@ def test_a_renewed_pair_that_the_hub_does_not_know_yet_waits(device: Device) -> 
         await device.play(900)
         waiting = await device.seen(azure=azure)
         assert (waiting.pairs.current, waiting.held) == (before.pairs.current, before.held)
-        assert waiting.pairs.by_sha256[waiting.pairs.next].sha1 in device.reason()
+        assert waiting.pairs.by_sha256[waiting.pairs.next].sha1 in device.reason("Healthy")
         assert "revision-failed" not in {entry.kind for entry in device.journal.entries(limit=1000)}
         entered.thumbprints.add(waiting.pairs.next)
         device.start()
@@ -448,5 +457,70 @@ def test_a_loss_of_power_after_any_action_of_a_rollover(device: Device, actions:
         assert list(seen.pairs.by_sha256) == [seen.pairs.current]
         assert device.names() != old
         assert "restart" in device.units.heard["cloud.service"]
+
+    run(work())
+
+
+def test_a_renewal_that_waits_for_somebody_holds_no_revision_up(device: Device) -> None:
+    async def work() -> None:
+        connection = device.folder / "connection"
+        connection.write_text(f"HostName={HUB};DeviceId=52-54-00-12-34-02\n")
+        azure = Azure(connection_string=str(connection))
+        device.script.devices[HUB, "52-54-00-12-34-02"] = entered = Enrolled()
+        await device.settle(azure=azure)
+        before = await device.seen(azure=azure)
+        entered.thumbprints.add(before.pairs.current)
+        device.ask(azure=azure)
+        device.later_s = 336 * DAY_S
+        await device.play(900)
+        tries = len(device.said("step-failed"))
+        assert tries <= 5, "the hub is asked less and less often"
+        device.start()
+        device.ask(WEB_2, azure=azure)
+        await device.play(900)
+        assert device.outcome() == ([WEB_2], True, "Converged")
+        assert not device.said("revision-failed")
+        assert (await device.seen(azure=azure)).pairs.current == before.pairs.current
+
+    run(work())
+
+
+def test_a_renewal_whose_authority_ends_holds_no_revision_up(device: Device) -> None:
+    async def work() -> None:
+        pair = made_up("Lab")
+        for name, content in (("ca.crt", pair.certificate), ("ca.key", pair.key)):
+            (device.folder / name).write_bytes(content)
+        certificate = Certificate("caSigned", ca=str(device.folder / "ca.crt"), ca_key=str(device.folder / "ca.key"))
+        await device.settle(certificate=certificate)
+        device.driver.sight.maker = Ended()
+        device.ask(WEB_2, certificate=certificate)
+        device.later_s = 336 * DAY_S
+        await device.play(900)
+        assert device.outcome() == ([WEB_2], True, "Converged")
+        assert device.reason("Healthy") == "azure has a certificate that ends in 28 days (the authority ends before that)"
+
+    run(work())
+
+
+def test_a_renewed_pair_that_waits_holds_no_revision_up(device: Device) -> None:
+    """Somebody enters its thumbprint when they come to it; other changes go on with the pair in force."""
+
+    async def work() -> None:
+        connection = device.folder / "connection"
+        connection.write_text(f"HostName={HUB};DeviceId=52-54-00-12-34-02\n")
+        azure = Azure(connection_string=str(connection))
+        device.script.devices[HUB, "52-54-00-12-34-02"] = entered = Enrolled()
+        await device.settle(azure=azure)
+        before = await device.seen(azure=azure)
+        entered.thumbprints.add(before.pairs.current)
+        device.ask(azure=azure)
+        device.later_s = 336 * DAY_S
+        await device.play(300)
+        device.start()
+        device.ask(WEB_2, azure=azure)
+        await device.play(600)
+        assert sorted(device.engine.running().values()) == [WEB_2]
+        assert (await device.seen(azure=azure)).pairs.current == before.pairs.current
+        assert "revision-failed" not in {entry.kind for entry in device.journal.entries(limit=1000)}
 
     run(work())

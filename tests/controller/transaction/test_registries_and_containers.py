@@ -15,6 +15,8 @@ from tests.virtual import now, run
 from evenkeel.controller.cycle.domain import Domain
 from evenkeel.controller.drivers.registries.engine import RegistriesEngine
 from evenkeel.controller.drivers.registries.memory import MemoryRegistries
+from evenkeel.controller.drivers.registries.podman import PodmanConfiguration, PodmanPlaces
+from evenkeel.controller.drivers.registries.ports import Configuration
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.loop.controller import Controller
 from evenkeel.controller.loop.queue import WakeUps
@@ -42,8 +44,8 @@ MOST_ACTIONS = 12
 class Domained(RegistriesEngine):
     """The driver, as the power of the device sees it."""
 
-    def __init__(self, power: Power, registries: MemoryRegistries, key: Path) -> None:
-        super().__init__(registries, registries, key)
+    def __init__(self, power: Power, configuration: Configuration, registries: MemoryRegistries, key: Path) -> None:
+        super().__init__(configuration, registries, key)
         self._power = power
 
     async def observe(self, look: Look = Look()) -> RegistriesSeen:
@@ -56,11 +58,22 @@ class Domained(RegistriesEngine):
         return outcome
 
 
-class Device:
-    """A device that is let in by a password in a file."""
+class FilesOfPodman(PodmanConfiguration):
+    """Real files, read and written in the only thread of virtual time. No Podman is asked about them."""
+
+    is_simulated = True
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.power = folder, Power()
+        self.auth_file = folder / "run" / "auth.json"
+        places = PodmanPlaces(folder / "certs.d", self.auth_file, folder / "registries.conf.d")
+        super().__init__(folder / "registries", "unix:///nowhere", places)
+
+
+class Device:
+    """A device that is let in by a password in a file. `files`: of the engine's configuration, where it has some."""
+
+    def __init__(self, folder: Path, files: FilesOfPodman | None = None) -> None:
+        self.folder, self.power, self.files = folder, Power(), files
         self.registries = MemoryRegistries()
         self.registries.script.passwords[HOST] = "good"
         self.engine = Engine(self.power, lambda: "")
@@ -72,7 +85,7 @@ class Device:
     def start(self) -> None:
         """A new process."""
         self.source = Scripted()
-        self.driver = Domained(self.power, self.registries, self.folder / "key")
+        self.driver = Domained(self.power, self.files or self.registries, self.registries, self.folder / "key")
         domains = [Domain(Registries(), self.driver), Domain(Containers(), self.engine)]
         conduct, wake_ups = Conduct(tries=2, now=now), WakeUps(jitter=lambda: 0.5)
         every = timedelta(seconds=60)
@@ -207,6 +220,21 @@ def test_a_new_password_counts_without_a_touch_of_any_container(device: Device) 
     run(work())
 
 
+def test_other_hosts_that_may_have_the_credentials_are_tried_and_in_force(device: Device) -> None:
+    """Pulls are held against what is in force."""
+
+    async def work() -> None:
+        await device.settle(WEB_1)
+        held = dict(device.registries.world.held[HOST])
+        device.ask(WEB_1, realms=("tokens.example",))
+        await device.play(300)
+        assert device.power.done == [("registries", "try"), ("registries", "admit"), ("registries", "login")]
+        assert {key for key, each in device.registries.world.held[HOST].items() if held.get(key) != each} == {"realms"}
+        assert device.outcome() == ([WEB_1], True, "Converged")
+
+    run(work())
+
+
 def test_a_new_password_that_is_refused_leaves_the_former_one_in_force(device: Device) -> None:
     """It is told, and tried again: the registry may hear of it later than the device."""
 
@@ -310,6 +338,36 @@ def test_a_registry_that_changes_its_mind_keeps_nobody_from_the_way_back(device:
     run(work())
 
 
+def test_a_file_that_is_lost_before_the_way_back_keeps_nobody_from_it(tmp_path: Path) -> None:
+    """What is in force is put back into the file of the engine's, and then what is good, without a trial of either."""
+    files = FilesOfPodman(tmp_path)
+    device = Device(tmp_path, files)
+
+    def lose() -> None:
+        files.auth_file.unlink()
+        refuse(device)
+        device.registries.logins.clear()
+
+    async def work() -> None:
+        await device.settle(WEB_1)
+        before = files.auth_file.read_text()
+        device.engine.ill.add(WEB_2)
+        device.engine.ends_after_s = 2
+        device.ask(WEB_2, user="another")
+        after(device, 1, "login", lose)
+        await device.play(900)
+        assert files.auth_file.read_text() == before
+        assert device.registries.logins == []
+        assert device.outcome() == ([WEB_1], False, "RolledBack")
+        done = [action for domain, action in device.power.done if domain == "registries"]
+        assert done == ["try", "admit", "login", "restore", "admit"]
+
+    try:
+        run(work())
+    finally:
+        device.journal.close()
+
+
 def test_what_was_good_before_last_good_is_tried_again(device: Device) -> None:
     async def work() -> None:
         await device.settle(WEB_1)
@@ -363,3 +421,40 @@ def test_a_loss_of_power_after_any_action(device: Device, actions: int, *, is_go
         assert (device.registries.world.held == held) is not is_good
 
     run(work())
+
+
+@pytest.mark.parametrize("password", ["good", "wrong"])
+def test_a_file_that_a_boot_takes_away_is_written_again_and_nobody_is_alarmed(tmp_path: Path, password: str) -> None:
+    """Podman's `auth.json` is in `/run`. What is in force counts, and no registry is asked about it, for none may be there yet.
+    A new password that is refused has nothing to do with it."""
+    files = FilesOfPodman(tmp_path)
+    device = Device(tmp_path, files)
+
+    async def work() -> None:
+        await device.settle(WEB_1)
+        before = files.auth_file.read_text()
+        files.auth_file.unlink()
+        files.auth_file.parent.rmdir()
+        if password == "good":
+            device.registries.script.away.add(HOST)
+        else:
+            device.password.write_text("wrong")
+        told = len(device.journal.entries(limit=100_000))
+        device.ask(WEB_1)
+        await device.play(200)
+        assert files.auth_file.read_text() == before
+        assert files.auth_file.stat().st_mode & 0o777 == 0o600
+        assert device.power.done[0] == ("registries", "restore")
+        if password == "good":
+            assert device.power.done == [("registries", "restore")]
+            assert device.registries.logins == []
+            assert device.outcome() == ([WEB_1], True, "Converged")
+            new = list(device.journal.entries(limit=100_000))[told:]
+            assert "drift" not in {entry.kind for entry in new}
+            (plan,) = (entry for entry in new if entry.kind == "plan")
+            assert f"{files.auth_file} has no entry for {HOST} any more, as after a boot" in plan.message
+
+    try:
+        run(work())
+    finally:
+        device.journal.close()

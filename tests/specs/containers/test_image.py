@@ -55,3 +55,9 @@ def test_a_pinned_image_has_no_tag_that_nobody_wrote() -> None:
 def test_an_error_names_the_part_that_is_wrong(text: str, part: str) -> None:
     with pytest.raises(ValueError, match=part):
         parse_image(text)
+
+
+@pytest.mark.parametrize("path", ["acme/web:1", "r/acme/web:1"])
+def test_the_web_pages_of_docker_hub_have_no_images(path: str) -> None:
+    with pytest.raises(ValueError, match=r"has the web pages of Docker Hub, .*; write `docker\.io/acme/web:1`"):
+        parse_image(f"hub.docker.com/{path}")

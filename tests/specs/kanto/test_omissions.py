@@ -82,12 +82,18 @@ def test_no_key_is_dropped_without_a_word(keys: set[tuple[str, str]]) -> None:
     assert "hunter" not in said
 
 
+IMPORTED = (
+    "registries are in documents of their own; `evenkeel registry import` makes such documents from this file, "
+    "or name it in the settings as `registries.kanto`"
+)
+
+
 def test_the_whole_configuration_says_what_to_do_by_hand() -> None:
     said = told(FULL)
     for remedy in (
-        "`docker login reg.example:5000`, and name the file it writes as `engine.dockerConfig`",
-        "put the files into /etc/docker/certs.d/reg.example:5000 as ca.crt, client.cert and client.key",
-        "write them as `insecure-registries` into /etc/docker/daemon.json",
+        f"the `credentials` for reg.example:5000 are not carried over: {IMPORTED}",
+        f"the `transport` for reg.example:5000 is not carried over: {IMPORTED}",
+        f"`insecure_registries` is not carried over: {IMPORTED}; Docker has localhost there by itself",
         "signatures of images are not verified",
         "write `stop: {timeout: …}` in an evenkeel document for more",
         "leave the folder of `specs` empty",

@@ -73,6 +73,16 @@ def test_a_document_is_removed_with_its_comments_and_the_others_stay() -> None:
     assert without_document(alone, "lab") == ""
 
 
+def test_lines_end_as_those_of_the_file() -> None:
+    """A file from Windows had both ends afterwards."""
+    other = written_spec(Registry("github", "ghcr.io", user="ci", password_file="/new", ca="/ca.crt"))
+    dos = FILE.replace("\n", "\r\n")
+    for name in ("github", "new"):
+        assert with_document(dos, name, other) == with_document(FILE, name, other).replace("\n", "\r\n")
+    for name in ("github", "lab"):
+        assert without_document(dos, name) == without_document(FILE, name).replace("\n", "\r\n")
+
+
 @pytest.mark.parametrize("text", ["", "\n", "# nothing yet", "# nothing yet\n"])
 def test_the_first_document_of_a_file(text: str) -> None:
     found = with_document(text, "lab", {"host": "lab:5000"})

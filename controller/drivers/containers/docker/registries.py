@@ -168,11 +168,29 @@ class Registries:
         self._whys.pop(image, None)
 
     async def auth(self, place: str) -> dict[str, str]:
-        """The header with the credentials for an image, by its registry and repository, if there are any."""
+        """The header with the credentials for an image, by its registry and repository, if there are any. An engine sends them
+        to whatever host the registry names; so those of a document go to no engine while the registry names a host that may not
+        have them. Raises DriverError."""
         from evenkeel.controller.settings.credentials import credentials_of_pull
 
         found = await credentials_of_pull(place, self._docker_config, self._admitted)
+        if found is not None and found.realms is not None:
+            await _check_realm(place.partition("/")[0], found)
         return {} if found is None else {"X-Registry-Auth": _auth_text(found)}
+
+
+async def _check_realm(registry: str, credentials: Credentials) -> None:
+    from evenkeel.controller.distribution.failures import Failure, error_of
+    from evenkeel.controller.distribution.visit import check_realm
+
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            with waiting_for(f"the registry {registry}"):
+                await check_realm(registry, credentials)
+    except TimeoutError:
+        return  # as any other answer that is none
+    except Failure as failure:
+        raise error_of(failure, registry, registry) from None
 
 
 def _auth_text(credentials: Credentials) -> str:

@@ -402,6 +402,7 @@ def test_a_kill_at_any_call_leaves_one_pair_whole_and_the_next_process_goes_on(
 def work_on(it: Bench, work: Callable[[Bench], None]) -> None:
     """The same, by a process that finds a part of it done."""
     if work is asked and it.store.look().current == it.ids[2]:
+        it.store.tidy()
         return
     if work is replaced and it.store.look().current == it.ids[1]:
         it.store.tidy()

@@ -14,7 +14,7 @@ from threading import Event
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.engines.certificates import make_certificates
 from tests.engines.machine import free_port
@@ -424,8 +424,8 @@ async def test_a_realm_that_repeats_a_secret_is_not_shown(web: Callable[..., Web
 
 
 async def test_a_proxy_of_another_kind_is_told(mine: Values, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
-    said = await refusal(at("localhost:1"), mine)
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
+    said = await refusal(at("registry.example"), mine)
     assert said.endswith("the proxy that the environment names is of a kind that cannot be used")
 
 
@@ -481,6 +481,9 @@ def test_whatever_a_registry_answers_is_an_outcome(web: Callable[..., Web], mine
 
     @settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(REPLIES, min_size=1, max_size=4))
+    @example([Reply(401, {"WWW-Authenticate": "Basic"}), Reply(403)])
+    @example([Reply(503)])
+    @example([Reply(401, {"WWW-Authenticate": "Basic x"})] * 2)
     def tried(replies: list[Reply]) -> None:
         turns[:] = replies
         try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,9 +14,11 @@ from tests.engines.machine import free_port
 from tests.engines.registry import Registry as RealRegistry
 from tests.engines.web import Reply, Web
 
+from evenkeel.controller.distribution.failures import Failure
 from evenkeel.controller.drivers.registries import handshake
 from evenkeel.controller.drivers.registries import probe as under_test
-from evenkeel.controller.drivers.registries.probe import Step, probe
+from evenkeel.controller.drivers.registries.probe import OTHERWISE, Step, probe
+from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.registries.registry import Registry
 
 SECRETS = ("correct horse: battery/staple", "wrong one", "the token")
@@ -31,8 +35,10 @@ async def steps_of(registry: Registry, image: str = "") -> dict[str, Step]:
 
 
 async def stop_of(registry: Registry, image: str = "") -> Step:
+    """The last step, at which it stops; there is always something to do about it."""
     found = list((await steps_of(registry, image)).values())[-1]
     assert not found.is_good
+    assert found.remedy, found
     return found
 
 
@@ -76,10 +82,53 @@ async def test_where_it_stops_and_what_to_do(registry: RealRegistry, mine: Regis
     assert (stop.step, stop.text) == ("login", "refused: unauthorized: authentication required (401)")
     (tmp_path / "password").unlink()
     stop = await stop_of(mine)
-    assert (stop.step, stop.text) == (
+    assert stop == Step(
         "credentials",
+        False,
         f"there is no file {tmp_path}/password, which is to have the password",
+        "correct that file, or name another source: `evenkeel registry add HOST` with --user, --helper or --config-json",
     )
+    stop = await stop_of(Registry("reg", registry.host, ca="/nosuch.pem"))
+    assert (stop.step, stop.remedy.endswith(" with --ca, or --cert and --key")) == ("credentials", True)
+    stop = await stop_of(Registry("reg", registry.host, helper="nosuch"))
+    assert (stop.step, stop.remedy) == ("credentials", OTHERWISE["credentials"])
+    assert "docker-credential-nosuch" in stop.text
+
+
+@pytest.mark.parametrize("error", [Failure("it is odd"), TimeoutError(), Unavailable("x", "it is away")], ids=repr)
+async def test_each_step_has_a_remedy_wherever_it_stops(
+    monkeypatch: pytest.MonkeyPatch, registry: RealRegistry, mine: Registry, error: Exception
+) -> None:
+    async def fails(run: object) -> str:
+        raise error
+
+    registry.push("web", "1")
+    for name in ALL:
+        with monkeypatch.context() as patch:
+            patch.setattr(under_test._Run, name.lower(), fails)
+            stop = await stop_of(mine, registry.reference("web", "1"))
+        assert (stop.step, stop.remedy) == (name, OTHERWISE[name])
+
+
+@pytest.fixture
+def expired(registry: RealRegistry, tmp_path: Path) -> Iterator[Web]:
+    """A server with the registry's authority, and a certificate that is valid no more."""
+    folder = Path(shutil.copytree(registry.folder, tmp_path / "expired", ignore=shutil.ignore_patterns("*.sock")))
+    signer = ("-CA", "ca.crt", "-CAkey", "ca.key", "-extfile", "server.ext", "-days", "-1", "-out", "server.crt")
+    command = ("openssl", "x509", "-req", "-in", "server.csr", *signer)
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    server = Web(folder)
+    yield server
+    server.close()
+
+
+async def test_a_certificate_out_of_its_time(expired: Web, mine: Registry) -> None:
+    stop = await stop_of(Registry("reg", expired.host, ca=mine.ca))
+    assert (stop.step, stop.text.partition(";")[0]) == (
+        "TLS",
+        "its certificate is not trusted: certificate has expired",
+    )
+    assert stop.remedy.startswith("look at the clock of this device (`date`)")
 
 
 async def test_an_untrusted_registry_is_shown_with_its_chain(registry: RealRegistry) -> None:

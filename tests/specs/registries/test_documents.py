@@ -1,0 +1,42 @@
+"""Documents about registries: flaws and doubts that no pattern tells, each with its place."""
+
+from __future__ import annotations
+
+import pytest
+
+from evenkeel.specs.documents.decode import decode_file
+from evenkeel.specs.problem import Problem
+from evenkeel.specs.registries.registry import normal_place
+
+HEAD = "apiVersion: evenkeel/v1\nkind: Registry\nmetadata: {name: hub}\nspec:\n"
+LOGIN = "  credentials: {user: ci, passwordFile: /p}\n"
+
+
+def problems(spec: str) -> tuple[Problem, ...]:
+    return decode_file(f"{HEAD}{spec}".encode(), "a.yaml").problems
+
+
+@pytest.mark.parametrize(
+    ("host", "meant"),
+    [
+        ("hub.docker.com", "docker.io"),
+        ("https://Hub.Docker.com/r/acme/", "docker.io/acme"),
+        ("hub.docker.io", "docker.io"),
+    ],
+)
+def test_the_web_pages_of_docker_hub_are_no_registry(host: str, meant: str) -> None:
+    """Files of other programs have them as a name of it, and mean the registry."""
+    (found,) = problems(f"  host: {host}\n")
+    assert (found.severity, found.path, found.place.line) == ("error", "spec.host", 5)
+    assert "has the web pages of Docker Hub" in found.message
+    assert found.hint == f"write `{meant}`"
+    assert normal_place("hub.docker.com") == "docker.io"
+
+
+def test_credentials_beside_a_mirror_without_encryption_are_doubtful() -> None:
+    """Docker sends them there (tests/contract/test_registries_pulls.py)."""
+    mirrors = "  host: docker.io\n  mirrors:\n    - https://a.example\n    - http://b.example\n"
+    (found,) = problems(f"{mirrors}{LOGIN}")
+    assert (found.severity, found.path, found.place.line) == ("warning", "spec.mirrors[1]", 8)
+    assert "anybody on the way to this one reads them" in found.message
+    assert problems(mirrors) == ()
