@@ -371,7 +371,7 @@ def test_a_clock_that_cannot_be_right_decides_nothing(device: Device) -> None:
         device.ask()
         await device.play(300)
         assert (await device.seen()).pairs == before.pairs
-        assert "whether its certificate is valid is not known: the clock says 1970" in device.reason("Healthy")
+        assert "azure may have a certificate that is not valid: the clock says 1970" in device.reason("Healthy")
 
     run(work())
 
@@ -498,7 +498,7 @@ def test_a_renewal_whose_authority_ends_holds_no_revision_up(device: Device) -> 
         device.later_s = 336 * DAY_S
         await device.play(900)
         assert device.outcome() == ([WEB_2], True, "Converged")
-        assert device.reason("Healthy") == "azure its certificate ends in 28 days (the authority ends before that)"
+        assert device.reason("Healthy") == "azure has a certificate that ends in 28 days (the authority ends before that)"
 
     run(work())
 
