@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from evenkeel.specs.kanto.registries import HOSTS
 from evenkeel.specs.problem import Path
-from evenkeel.specs.reading.json_edit import begun, with_item, with_value, without, without_item
+from evenkeel.specs.reading.json_edit import object_text, with_item, with_value, without, without_item
 from evenkeel.specs.reading.secrecy import HIDDEN, looks_secret
 from evenkeel.specs.reading.tree import Value
 from evenkeel.specs.reading.walk import type_words
@@ -149,7 +149,7 @@ def typed(path: Path, text: str, known: Value) -> Value:
 def changed_text(text: str, line: Line) -> str:
     """The file after a command. "" is an empty file. Raises ValueError when it is no JSON object, or the path leads nowhere;
     no message has a value."""
-    text = begun(text)
+    text = object_text(text)
     if not isinstance(json.loads(text), dict):
         raise ValueError("expected an object")
     match line.command:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 from evenkeel.specs.desired import Decoded, Document, Draft
 from evenkeel.specs.problem import Flaw, Path, Place, Problem, Problems, Severity, path_text
-from evenkeel.specs.reading.json_edit import begun, with_value, without
+from evenkeel.specs.reading.json_edit import object_text, with_value, without
 from evenkeel.specs.reading.secrecy import shown_path
 from evenkeel.specs.reading.text import read_trees
 from evenkeel.specs.reading.tree import Tree, Value, nearest_position
@@ -89,7 +89,7 @@ def kanto_entries(value: Value, flaws: list[Flaw]) -> tuple[Entry, ...]:
 def kanto_text(text: str, entries: Iterable[Entry], flaws: list[Flaw]) -> str:
     """The file with these registries in it, and all else as it was written. "" is an empty file. Raises ValueError when the
     text is no JSON object, or has something else where registries belong. `flaws` receives what Kanto cannot express."""
-    changed = begun(text)
+    changed = object_text(text)
     for entry in entries:
         if "/" in entry.place:
             flaws.append(_left_out(entry, "Kanto knows whole hosts only"))

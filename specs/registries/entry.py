@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from evenkeel.specs.problem import Flaw, Path
-from evenkeel.specs.reading.json_edit import begun, with_value, without
+from evenkeel.specs.reading.json_edit import object_text, with_value, without
 from evenkeel.specs.reading.tree import Value
 from evenkeel.specs.reading.walk import type_words
 from evenkeel.specs.registries.registry import docker_key, normal_place
@@ -72,7 +72,7 @@ def docker_entries(value: Value, flaws: list[Flaw]) -> tuple[Entry, ...]:
 def docker_text(text: str, entries: Iterable[Entry], flaws: list[Flaw]) -> str:
     """The file with these entries, and all else in it as it was written. "" is an empty file. Raises ValueError when the text
     is no JSON object. `flaws` receives what it cannot say."""
-    changed = begun(text)
+    changed = object_text(text)
     for entry in entries:
         known = _known_key(changed, entry.place)
         if entry.helper:

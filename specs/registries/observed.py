@@ -51,8 +51,8 @@ class FacetSeen(Struct, frozen=True):
 
 
 class RegistrySeen(Struct, frozen=True):
-    """The facets of one place. `registry`: the document whose values were looked for, `None` for a place that nobody asks
-    for."""
+    """The facets of one place of which anything can be told. `registry`: the document whose values were looked for, `None` for
+    a place that nobody asks for."""
 
     registry: Registry | None
     place: str

@@ -17,7 +17,7 @@ from evenkeel.controller.drivers.registries.ours import Ours, Record, SharedFile
 from evenkeel.controller.process.replacing import stamp, text_of
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 from evenkeel.specs.errors import Refused, Unavailable
-from evenkeel.specs.reading.json_edit import begun, json_object, with_item, without_item
+from evenkeel.specs.reading.json_edit import json_object, object_text, with_item, without_item
 
 INSECURE, MIRRORS = "insecure-registries", "registry-mirrors"
 _FLAGS = {INSECURE: "insecure-registry", MIRRORS: "registry-mirror"}
@@ -148,7 +148,7 @@ def _merged(text: str, ours: Ours) -> tuple[str, Ours]:
             for each in present:
                 text = without_item(text, (key,), each)
             for each in mine:
-                text = with_item(begun(text), (key,), each)
+                text = with_item(object_text(text), (key,), each)
         if mine:
             entries[key] = mine
     return text, replace(ours, entries=entries)

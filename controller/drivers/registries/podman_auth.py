@@ -15,7 +15,7 @@ from evenkeel.controller.drivers.registries.ours import Record, SharedFile
 from evenkeel.controller.drivers.registries.store import Login, encoded
 from evenkeel.controller.process.replacing import text_of
 from evenkeel.specs.errors import Refused
-from evenkeel.specs.reading.json_edit import begun, json_object, with_value, without
+from evenkeel.specs.reading.json_edit import json_object, object_text, with_value, without
 from evenkeel.specs.reading.tree import Value
 
 _AUTHS, _HELPERS = "auths", "credHelpers"
@@ -73,7 +73,7 @@ class AuthFile:
                 text = without(text, spot)
         for spot, value in wanted.items():
             if _value(content, spot) != value:
-                text = with_value(begun(text), spot, _form(spot, value))
+                text = with_value(object_text(text), spot, _form(spot, value))
         others = {key: each for key, each in ours.entries.items() if key not in map(" ".join, _spots(place))}
         entries = {**others, **{" ".join(spot): [value] for spot, value in wanted.items()}}
         self._shared.change(old, text, replace(ours, entries=entries))

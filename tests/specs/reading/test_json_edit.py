@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenkeel.specs.reading.json_edit import begun, json_object, with_item, with_value, without, without_item
+from evenkeel.specs.reading.json_edit import json_object, object_text, with_item, with_value, without, without_item
 
 KEYS = st.text(st.sampled_from('ab."\\ é\n{}[],:'), min_size=1, max_size=4)
 VALUES = st.recursive(
@@ -218,7 +218,7 @@ def test_members_of_members_in_any_text(given: tuple[str, dict[str, Any]], outer
 @pytest.mark.parametrize("text", ["", " \n"])
 def test_a_blank_text_is_an_object(text: str) -> None:
     assert json_object(text) == {}
-    assert with_item(begun(text), ("a",), "b") == '{\n  "a": [\n    "b"\n  ]\n}\n'
+    assert with_item(object_text(text), ("a",), "b") == '{\n  "a": [\n    "b"\n  ]\n}\n'
 
 
 @pytest.mark.parametrize(
