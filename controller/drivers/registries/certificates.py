@@ -14,12 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from evenkeel.controller.distribution.trust import OF_DOCUMENTS
 from evenkeel.controller.drivers.registries.ours import Ours, Record
 from evenkeel.controller.drivers.registries.values import Values
 from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.controller.process.replacing import Stamp, check_folder, put, remove, stamp
 
-_CA, _PAIR, _KEY = "evenkeel.crt", "evenkeel.cert", "evenkeel.key"
+_CA, _PAIR, _KEY = OF_DOCUMENTS, "evenkeel.cert", "evenkeel.key"
 _BETWEEN = b"\n# evenkeel: the key of the certificate above\n"
 
 
