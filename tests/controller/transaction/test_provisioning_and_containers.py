@@ -252,7 +252,7 @@ def test_renewal_is_a_rollover_beside_the_old_pair(device: Device) -> None:
 
 
 def test_a_renewed_pair_that_the_hub_does_not_know_yet_waits(device: Device) -> None:
-    """The thumbprint of a certificate that has signed itself is entered by somebody: until then the old one stays in force."""
+    """INV-12: the thumbprint of a certificate that has signed itself is entered by somebody; until then the old one stays."""
 
     async def work() -> None:
         connection = device.folder / "connection"
