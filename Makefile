@@ -27,7 +27,7 @@ INSTALL = install_missing() { \
 	"$${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$${missing[@]}"; \
 	}
 
-.PHONY: help links setup warm machine vm-machine demo test thorough faults soak vm-test quick check coverage bench docs
+.PHONY: help links setup warm azure-sdk machine vm-machine demo test thorough faults soak vm-test quick check coverage bench docs
 
 help: ## say this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,9 +57,19 @@ setup: links ## set up the Python environment in .venv (and uv in .venv-uv if th
 warm: setup ## compile the tests, once for all workers
 	@$(RUN) pytest -q --collect-only >/dev/null || true
 
+# The tests hold their double of Azure against Microsoft's own SDK, which wants an older paho than evenkeel. The stamp is made last.
+AZURE_SDK := azure-iot-device==2.14.0
+azure-sdk: setup
+	@if [ ! -e ".venv-azure/$(AZURE_SDK)" ]; then \
+	    echo "machine: putting $(AZURE_SDK) into .venv-azure"; \
+	    uv venv --quiet --clear .venv-azure; \
+	    uv pip install --quiet --python .venv-azure/bin/python '$(AZURE_SDK)'; \
+	    touch ".venv-azure/$(AZURE_SDK)"; \
+	fi
+
 # The tests use real engines, registry, broker, RAUC and iptables. A command that is there is not installed again, wherever it
 # came from. busybox must be static: it becomes the content of the images that the tests make.
-machine: ## install what the tests need from Debian (asks sudo when not root)
+machine: azure-sdk ## install what the tests need from Debian and of Azure's SDK (asks sudo when not root)
 	@$(INSTALL); missing=(); \
 	need() { command -v "$$1" >/dev/null || missing+=("$$2"); }; \
 	need dockerd docker.io; need docker-registry docker-registry; need mosquitto mosquitto; need iptables iptables; \

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from evenkeel.controller.cycle.stage import StepProgress
     from evenkeel.controller.cycle.surroundings import Sizes, Surroundings
     from evenkeel.controller.dbus.bus import SystemBus
-    from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, Script
+    from evenkeel.controller.drivers.containers.memory import Image, Script
+    from evenkeel.controller.drivers.containers.memory import MemoryEngine as MemoryEngine
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.controller.journal.lock import Lock
     from evenkeel.controller.loop.controller import Controller
@@ -53,14 +54,17 @@ PARSED = "parsed"
 
 def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[ContainersSeen]:
     """The engine that the settings name. With `readonly` the memory engine is a copy that is kept nowhere."""
+    from evenkeel.controller.settings.provided import FILE, Provided
+
+    provided = Provided(Path(settings.state) / FILE)
     match settings.engine.kind:
         case "memory":
             from evenkeel.controller.drivers.containers.memory import MemoryEngine
 
-            engine = MemoryEngine(store=Path(settings.state) / MEMORY_STORE)
+            engine = MemoryEngine(store=Path(settings.state) / MEMORY_STORE, provided=provided)
             if not readonly:
                 return engine
-            copy = MemoryEngine()
+            copy = MemoryEngine(provided=provided)
             copy.world = engine.world
             return copy
         case "docker" | "podman":
@@ -76,6 +80,7 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
                 advice=advice(settings.engine),
                 ask_registries=_of_registries(settings),
                 admitted=Path(settings.state) / ACCESS / ADMITTED,
+                provided=provided,
             )
 
 
@@ -84,12 +89,14 @@ def open_domains(
 ) -> tuple[AnyDomain, ...]:
     """All domains in the order of their switches, each with the driver that the settings name; `engine`: the driver of
     the containers, where it is open already. With `readonly` no effect of a driver is kept."""
+    from evenkeel.controller.provisioning_wiring import provisioning_domain
     from evenkeel.controller.slots_wiring import slots_domain
 
     containers, open_bus = engine or open_driver(settings, readonly=readonly), _system_bus(settings)
     return (
         _files(settings, open_bus, readonly=readonly),
         _registries(settings, readonly=readonly),
+        provisioning_domain(settings, open_bus),
         slots_domain(settings, open_bus, reconciler(settings), containers, readonly=readonly),
         _containers(settings, containers),
     )
@@ -113,7 +120,8 @@ def _files(
 ) -> Domain[FilesWanted, FilesSeen, FilesMemory]:
     """The files domain on the host itself, or, beside the simulated engine, on a simulated host."""
     from evenkeel.controller.cycle.domain import Domain
-    from evenkeel.controller.drivers.files import HostUnits, disk_files
+    from evenkeel.controller.drivers.files import disk_files
+    from evenkeel.controller.units import HostUnits
     from evenkeel.reconcilers.files import Files
 
     if settings.engine.kind == "memory":
@@ -211,12 +219,15 @@ def _surroundings(settings: Settings, driver: Driver[ContainersSeen]) -> Surroun
 
 
 def simulated_engine(
-    store: Path | None = None, now: Now = system_now
+    store: Path | None = None, now: Now = system_now, state: str = ""
 ) -> tuple[MemoryEngine, type[Image], type[Script]]:
-    """A memory engine for demonstrations, and the classes that describe its registry and its behaviour."""
+    """A memory engine for demonstrations, and the classes that describe its registry and its behaviour. `state`: not "", the
+    state directory in which identities hand out their values."""
     from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, Script
+    from evenkeel.controller.settings.provided import FILE, Provided
 
-    return MemoryEngine(store=store, now=now), Image, Script
+    provided = Provided(Path(state) / FILE) if state else None
+    return MemoryEngine(store=store, now=now, provided=provided), Image, Script
 
 
 def reconciler(settings: Settings) -> Containers:

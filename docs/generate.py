@@ -26,11 +26,13 @@ from evenkeel.controller.cli.options import Options
 from evenkeel.specs.documents.schema import reference
 from evenkeel.specs.name import NAME_PATTERN
 from evenkeel.specs.reading.quantity import DURATION_PATTERN
+from evenkeel.specs.settings import doctor as doctor_module
 from evenkeel.specs.settings import mqtt as mqtt_module
 from evenkeel.specs.settings import settings as settings_module
 from evenkeel.specs.settings import slots as slots_module
 from evenkeel.specs.settings import update_manager as update_manager_module
 from evenkeel.specs.settings.settings import Settings, SettingsSpec
+from evenkeel.specs.values import VALUES
 from evenkeel.templates.render import render
 
 FOLDER = Path(__file__).parent / "reference"
@@ -63,6 +65,35 @@ def main(arguments: list[str]) -> int:
 _FILE_EXAMPLES = ("configuration", "copies")
 _GROUP_EXAMPLES = ("baselines",)
 _EXAMPLES = ("image", "environment", "network", "storage", "resources", "rights", "lifecycle", "order", "system")
+_VALUES_HEAD = """\
+## Values of an identity
+
+A document of kind `Provisioning` has these values. Templates of its `outputs` name them, and so do variables of containers:
+
+```yaml
+apiVersion: evenkeel/v1
+kind: Provisioning
+metadata: {name: azure}
+spec:
+  azure: {connectionString: /etc/evenkeel/secrets/azure}
+---
+apiVersion: evenkeel/v1
+kind: Container
+metadata: {name: cloud-connector}
+spec:
+  image: ghcr.io/example/cloud-connector:1
+  env:
+    CONNECTION_STRING: {valueFrom: {provisioning: azure, value: connectionString}}
+```
+
+The container is created with the value that is handed out then, and waits for one that is not there yet. With another value
+it is created anew. A value that is not handed out any more changes nothing. The value of such a variable is never shown, not by
+`--show-values` either, and stands in no plan, label, log or report. Whoever may ask the engine can read it there. Paths are
+those of the host: the container has to mount the folder.
+
+| value | | secret |
+|---|---|---|
+"""
 _SPEC_TEXTS = """\
 ## Texts
 
@@ -107,7 +138,13 @@ def spec_page() -> str:
     named += [folder / "slots" / "os"]
     named += [folder / "groups" / name for name in _GROUP_EXAMPLES]
     shown = [f"### {path.name}\n\n```yaml\n{path.with_suffix('.yaml').read_text().rstrip()}\n```" for path in named]
-    return "\n\n".join([MADE.rstrip(), tables, _SPEC_TEXTS.rstrip(), *shown]) + "\n"
+    return "\n\n".join([MADE.rstrip(), tables, _values(), _SPEC_TEXTS.rstrip(), *shown]) + "\n"
+
+
+def _values() -> str:
+    """The values that identities have for others."""
+    rows = "\n".join(f"| `{name}` | {each.text} | {'yes' if each.is_secret else ''} |" for name, each in VALUES.items())
+    return f"{_VALUES_HEAD}{rows}"
 
 
 # --- the commands -----------------------------------------------------------------------------------------------------
@@ -126,7 +163,7 @@ _EXIT_CODES = """\
 | code | meaning |
 |---|---|
 | 0 | well |
-| 1 | an error, a wrong call included, said on standard error; or "no", from `status --check`, `validate`, `apply` |
+| 1 | an error, a wrong call included, said on standard error; or "no", from `status --check`, `validate`, `apply`, `doctor` |
 | 2 | only from `plan`: there is something to do |
 | 130 | stopped by Ctrl-C |
 
@@ -222,7 +259,7 @@ A whole file with comments: [examples/config.yaml](../../examples/config.yaml). 
 [howto/migrate-from-kanto.md](../howto/migrate-from-kanto.md#6-kantos-update-manager-replaced).
 """
 _TEXTS = {NAME_PATTERN: "name", DURATION_PATTERN: "duration", "^/": "absolute path"}
-_MODULES = (settings_module, mqtt_module, slots_module, update_manager_module)
+_MODULES = (settings_module, mqtt_module, slots_module, update_manager_module, doctor_module)
 _ANY = {"agents": "<domain>", "values": "<name>"}
 """Stands for the names in a section that has one part for each of them."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from evenkeel.specs.desired import DesiredState, Document
 
@@ -22,11 +22,26 @@ class Wanted(Protocol):
         ...
 
 
+@runtime_checkable
+class Supplied(Protocol):
+    """A want with subjects that get values from documents of another domain."""
+
+    @property
+    def supplies(self) -> Mapping[str, object]:
+        """By subject: what its values are made of; a subject without such values is absent."""
+        ...
+
+
 def differing(one: Wanted, other: Wanted) -> tuple[str, ...]:
-    """The subjects that differ, are in one of the two only, or are protected by one of them only."""
-    wanted, also = one.subjects, other.subjects
-    changed = {name for name in wanted.keys() | also.keys() if wanted.get(name) != also.get(name)}
+    """The subjects that differ, get other values, are in one of the two only, or are protected by one of them only."""
+    changed = set[str]()
+    for wanted, also in ((one.subjects, other.subjects), (_supplies(one), _supplies(other))):
+        changed |= {name for name in wanted.keys() | also.keys() if wanted.get(name) != also.get(name)}
     return tuple(sorted(changed | (set(one.protected) ^ set(other.protected))))
+
+
+def _supplies(want: Wanted) -> Mapping[str, object]:
+    return want.supplies if isinstance(want, Supplied) else {}
 
 
 def documents_of(state: DesiredState, want: Wanted, names: Collection[str]) -> list[Document]:

@@ -16,6 +16,7 @@ from evenkeel.specs.containers.container import Container, content_of
 from evenkeel.specs.files.file import File
 from evenkeel.specs.groups.baseline import Baseline
 from evenkeel.specs.problem import Path, Place, Problem
+from evenkeel.specs.provisioning.provisioning import Provisioning
 from evenkeel.specs.registries.registry import Registry
 from evenkeel.specs.slots.system import OperatingSystem
 
@@ -28,7 +29,7 @@ class SystemContainers(Struct, frozen=True, tag="SystemContainers"):
     names: tuple[str, ...]
 
 
-Wanted = Container | SystemContainers | File | Baseline | OperatingSystem | Registry
+Wanted = Container | SystemContainers | File | Baseline | OperatingSystem | Registry | Provisioning
 """The normal forms of all kinds, each with the `domain` that it asks something of. The type checker holds
 `specs.documents.kinds` to it; the codec needs the union itself."""
 _RULES = (SystemContainers, Baseline)
@@ -41,6 +42,15 @@ class Unique(Protocol):
     and that change along with it."""
 
     belongings: ClassVar[tuple[str, ...]]
+
+
+@runtime_checkable
+class Supplying(Protocol):
+    """A normal form whose values are handed out to subjects of other domains. `supply`: what these values are made of; two are
+    equal when the same values follow from them."""
+
+    @property
+    def supply(self) -> object: ...
 
 
 class Draft(Struct, frozen=True):

@@ -6,7 +6,7 @@ impossible age is not shown.
 
 from __future__ import annotations
 
-_FIRST_S = 1_735_689_600.0
+FIRST_S = 1_735_689_600.0
 """2025: before, there was no evenkeel to date anything."""
 _FIRST_ENGINE_S = 1_356_998_400.0
 """2013: before, there was no engine either."""
@@ -25,12 +25,12 @@ def ago_text(seconds: float) -> str:
 
 def when_text(at: float, now: float) -> str:
     """`5 min ago`, or `at an unknown time`; both in epoch seconds."""
-    return f"{ago_text(now - at)} ago" if _can_be(at, now, _FIRST_S) else "at an unknown time"
+    return f"{ago_text(now - at)} ago" if _can_be(at, now, FIRST_S) else "at an unknown time"
 
 
 def since_text(at: float, now: float) -> str:
     """`since 5 min`, or `since an unknown time`."""
-    return f"since {ago_text(now - at)}" if _can_be(at, now, _FIRST_S) else "since an unknown time"
+    return f"since {ago_text(now - at)}" if _can_be(at, now, FIRST_S) else "since an unknown time"
 
 
 def age_text(at: float, now: float) -> str:

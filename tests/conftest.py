@@ -26,6 +26,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from . import counts
+from .engines.azure_double import Azure
 from .engines.broker import Broker
 from .engines.bundles import Bundles
 from .engines.dbus import PrivateBus, private_bus
@@ -47,7 +48,7 @@ settings.load_profile("tests")
 
 MEMORY = Path("/dev/shm")
 PODMEN = {"podman", "clean_podman", "podman_without_root", "clean_podman_without_root"}
-ENGINES = {"dockerd", "clean_dockerd", *PODMEN, "registry", "mosquitto", "bundles", "rauc"}
+ENGINES = {"dockerd", "clean_dockerd", *PODMEN, "registry", "mosquitto", "bundles", "rauc", "azure"}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -205,6 +206,22 @@ def mosquitto(_engines_wanted: None) -> Iterator[Callable[..., Broker]]:
     yield make
     for broker in brokers:
         broker.close()
+
+
+@pytest.fixture(scope="module")
+def azure_double(_engines_wanted: None) -> Iterator[Azure]:
+    """The provisioning service and two hubs of Azure, as a double on a mosquitto of its own."""
+    double = Azure()
+    double.start()
+    yield double
+    double.close()
+
+
+@pytest.fixture
+def azure(azure_double: Azure) -> Azure:
+    """The double, which knows nobody yet."""
+    azure_double.forget()
+    return azure_double
 
 
 @pytest.fixture(scope="session")

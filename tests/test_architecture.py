@@ -281,10 +281,8 @@ def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
 
 
 _ALONE = (
-    *(
-        f"controller/{name}.py"
-        for name in ("front", "daemon", "serving", "wiring", "slots_wiring", "registries_wiring")
-    ),
+    *(f"controller/{name}.py" for name in ("front", "units", "daemon", "serving", "wiring")),
+    *(f"controller/{name}_wiring.py" for name in ("slots", "registries", "provisioning", "doctor")),
     *(f"controller/drivers/{module.name}" for module in MODULES if module.parent == ROOT / "controller/drivers"),
 )
 """Modules that a contract names, or may name: a driver that is one module."""
@@ -351,12 +349,14 @@ PLANTED = {
             "controller/drivers/x.py": "import httpx",
             "controller/sinks/x.py": "from paho.mqtt import client",
             "controller/sources/x.py": "import watchfiles",
+            "controller/drivers/provisioning/maker.py": "from cryptography import x509",
         },
         [
             "evenkeel.controller.wiring -> h11 (l.1)",
             "evenkeel.controller.drivers.x -> httpx (l.1)",
             "evenkeel.controller.sinks.x -> paho (l.1)",
             "evenkeel.controller.sources.x -> watchfiles (l.1)",
+            "evenkeel.controller.drivers.provisioning.maker -> cryptography (l.1)",
         ],
     ),
     CEL: (
@@ -444,6 +444,7 @@ def test_what_is_allowed_keeps_the_contracts(tmp_path: Path) -> None:
                 "controller/drivers/containers/docker/wire.py": "import h11",
                 "controller/drivers/containers/docker/driver.py": "import evenkeel.controller.drivers.containers.docker.wire",
                 "controller/distribution/client.py": "import httpx",
+                "controller/drivers/provisioning/certificates.py": "import cryptography",
                 "controller/process/folders.py": "import watchfiles",
                 "reconcilers/preconditions/cel.py": "import cel_expr_python",
                 "controller/sources/files.py": "from evenkeel.controller.process import folders",
@@ -500,7 +501,8 @@ def knowing(domain: str) -> set[str]:
 
 def rooms(domain: str) -> tuple[str, ...]:
     """How the names of a domain's own modules begin."""
-    places = ("specs", "reconcilers", "controller/drivers", "controller/participants", "controller/cli/subjects")
+    places = ("specs", "reconcilers", "controller/drivers", "controller/participants")
+    places += ("controller/cli/subjects", "controller/doctor/checks")
     return (*(f"{place}/{domain}{end}" for place in places for end in ("/", ".py")), f"templates/{domain}_")
 
 
@@ -536,8 +538,14 @@ class Traces(NamedTuple):
 TRACES = {
     "files": Traces(
         frozenset({"File", "files"}),
-        # `"files"` is the role of what spec files ask for, as against what messages do.
-        others=frozenset({"controller/journal", "controller/cli", "controller/loop", "templates/status_text.py"}),
+        # `"files"` is the role of what spec files ask for, as against what messages do, and a certificate that is given.
+        others=frozenset(
+            {
+                *("controller/journal", "controller/cli", "controller/loop", "templates/status_text.py"),
+                *(f"{layer}/provisioning/" for layer in ("specs", "reconcilers", "controller/drivers")),
+                "templates/provisioning_described.py",
+            }
+        ),
     ),
     "containers": Traces(),
     "slots": Traces(
@@ -545,6 +553,7 @@ TRACES = {
         # `"slots"` is a section of the settings, and a command.
         others=frozenset({"controller/settings/update_manager_config.py", "controller/cli/__init__.py"}),
     ),
+    "provisioning": Traces(frozenset({"Provisioning", "provisioning"})),
     "registries": Traces(
         frozenset({"Registry", "registries"}),
         # The gate for pulls, their credentials, and Kanto's file as a source.

@@ -1,4 +1,4 @@
-"""`evenkeel describe`: all about one container, one file, one registry, or the operating system, in one place."""
+"""`evenkeel describe`: all about one container, file, registry or identity, or the operating system, in one place."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from evenkeel.controller.cli.subjects import SUBJECTS, KindOfOne, describe_hint
 @click.option("--show-values", is_flag=True, help=SHOW_VALUES)
 @shared_options("config", "state", *ENGINE)
 def command(options: Options, what: str | None, name: str | None, output: str, show_values: bool) -> int:
-    """Tell all about one container, one file, one registry, or the operating system.
+    """Tell all about one container, file, registry, identity, or operating system.
 
     The description has the places that ask for the subject, its revisions and its group, the difference from the state in force
     and its consequence, and the newest entries (`evenkeel events NAME` has more; entries that repeat are one line here). A
@@ -40,6 +40,10 @@ def command(options: Options, what: str | None, name: str | None, output: str, s
 
     For a registry: where its credentials come from, whom it trusts, and whether what is asked for is in force and proven. No
     registry is asked for that.
+
+    For an identity: the device id, its certificates with their thumbprints, the hub, where the files are, for what somebody
+    is waited for, and whether it is in force and proven. No cloud is asked for that, and no key and no connection string is
+    shown.
 
     For an operating system: each slot with its version and its marks, whether it was proven, and how long the last reboot took.
 

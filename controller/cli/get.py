@@ -23,12 +23,13 @@ from evenkeel.controller.cli.subjects import LISTED, KindOfMany, describe_hint, 
 )
 @shared_options("config", "state", *ENGINE)
 def command(options: Options, what: str | None, output: str) -> int:
-    """List what is there: containers, files, registries, operating systems, or groups.
+    """List what is there: containers, files, registries, identities, systems, groups.
 
     \b
       evenkeel get containers   all of the engine, whoever created them
       evenkeel get files        those that are asked for, and those that evenkeel has placed
       evenkeel get registries   those that are asked for, and those of which something is still in force
+      evenkeel get identities   who this device is, for each document that asks for an identity
       evenkeel get os           the operating systems in the slots of the device
       evenkeel get baselines    the groups of what is desired, and all that is in none
 
@@ -41,6 +42,10 @@ def command(options: Options, what: str | None, output: str) -> int:
     For a file, the object at its path is shown (`file`, `link to …`, `folder`, `special`, `absent`), whether somebody asks for
     the file, and owner and mode in numbers. -o wide shows whether the file was read back since it was placed, and the digest of
     its content, unless the content may be secret. No content is shown.
+
+    For an identity, the device id, its certificate with the date of its end, and the hub are shown, whether all that is
+    asked for is in force, and whether the hub has let the device in with that. -o wide shows the folder and the SHA-1
+    thumbprint, too.
 
     For an operating system, its slot is shown, whether it runs (`now`) and is booted next, and whether it was proven.
     Those that evenkeel has not proven are of others, such as that of the factory. `evenkeel slots` shows all slots.

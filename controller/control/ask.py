@@ -39,12 +39,12 @@ def ask(state: Path, request: str, limit_s: float = _LIMIT_S) -> bytes | None:
     return None
 
 
-def ask_status(state: Path) -> Standing | None:
+def ask_status(state: Path, limit_s: float = _LIMIT_S) -> Standing | None:
     """The state of the device, in the words of the controller at work; `None` when it cannot be asked."""
     from evenkeel.specs.codec import decode
     from evenkeel.specs.feedback import Standing
 
-    answer = ask(state, "status")
+    answer = ask(state, "status", limit_s)
     try:
         return decode(answer, Standing) if answer is not None else None
     except ValueError:

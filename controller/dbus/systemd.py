@@ -46,6 +46,18 @@ async def unit(bus: SystemBus, name: str) -> Unit:
     return Unit(name, *(str(found.get(each, "")) for each in ("LoadState", "ActiveState", "SubState")))
 
 
+async def is_called(bus: SystemBus, name: str) -> bool:
+    """Whether a unit is started when it is needed, by D-Bus or by another unit, such as a socket, and so may idle. Raises as
+    `unit`."""
+    (path,) = await bus.call(_MANAGER, "LoadUnit", "s", name)
+    found = await bus.properties(Peer(_NAME, path, f"{_NAME}.Unit"))
+    if found.get("TriggeredBy"):
+        return True
+    if not name.endswith(".service"):
+        return False
+    return bool((await bus.properties(Peer(_NAME, path, f"{_NAME}.Service"))).get("BusName"))
+
+
 async def again(bus: SystemBus, name: str, how: Literal["restart", "reload"], timeout_s: float = JOB_S) -> None:
     """Restart or reload a unit and wait for the result. Raises `Refused` with systemd's reason when it fails, `TimedOut`
     when there is no result in time, `Unavailable` where there is no systemd to ask."""

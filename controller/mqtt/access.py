@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.moment import of_one_moment
+from evenkeel.controller.process.replacing import Stamp
 from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.settings.mqtt import BrokerAddress, MqttSettings, broker_address
 
@@ -27,12 +29,13 @@ _MACHINE_ID = Path("/etc/machine-id")
 
 @dataclass(frozen=True)
 class Access:
-    """The access to one broker. Its text form shows no secret."""
+    """The access to one broker. Its text form shows no secret. `stamps`: of the certificates and the key, as they were read."""
 
     address: BrokerAddress
     username: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     tls: ssl.SSLContext | None = None
+    stamps: tuple[Stamp | None, ...] = ()
 
 
 def read_access(settings: MqttSettings) -> Access:
@@ -43,7 +46,19 @@ def read_access(settings: MqttSettings) -> Access:
     password = _secret(element, settings.password_file, settings.password_key) if settings.password_file else None
     if settings.password_variable:
         password = _variable(element, settings.password_variable)
-    return Access(address, username or None, password, _context(element, settings) if address.tls else None)
+    if not address.tls:
+        return Access(address, username or None, password)
+    try:
+        tls, stamps = of_one_moment(certificate_files(settings), lambda: _context(element, settings))
+    except OSError as error:
+        raise Unavailable(element, f"the certificates cannot be read: {error.strerror or error}") from None
+    return Access(address, username or None, password, tls, stamps)
+
+
+def certificate_files(settings: MqttSettings) -> tuple[Path, ...]:
+    """The files of certificates and of the key; none where those of this machine do."""
+    files = settings.tls
+    return tuple(Path(each) for each in (files.root_ca, files.client_cert, files.client_key) if each)
 
 
 def broker_element(settings: MqttSettings) -> str:

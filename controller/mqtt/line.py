@@ -31,6 +31,7 @@ _TOPIC_AND_PROPERTIES = 128 * 1024
 _GRACE_S = 2.0
 SILENT, LOST = "the broker fell silent", "the connection was lost"
 UNANSWERED = "the broker does not acknowledge what it is sent"
+RENEWED = "another certificate is in force"
 _TAKEN_OVER = 0x8E
 """MQTT 5: a client of the same id has connected. With 3.1.1, and from some brokers with 5, the connection is only lost."""
 _HEAR_OUT_S = 0.5
@@ -92,9 +93,9 @@ class Line:
         """Seconds since the broker accepted the connection."""
         return time.monotonic() - self._accepted_at if self._accepted_at else 0.0
 
-    def run(self, access: Access, stop: threading.Event) -> str:
+    def run(self, access: Access, stop: threading.Event, meanwhile: Callable[[Line, Access], None]) -> str:
         """Connect and stay until the connection ends, or until `stop` is set and the broker has the DISCONNECT; the
-        reason of the end."""
+        reason of the end. `meanwhile` is called about once a second while the connection is there."""
         timeout_s = self._settings.connect_timeout.total_seconds()
         try:
             client = self._client = self._new_client(access, timeout_s)
@@ -105,6 +106,8 @@ class Line:
                 if stop.is_set() and not said:
                     self.leave()
                     deadline, said = now + _GRACE_S, True
+                if self._accepted_at and not said:
+                    meanwhile(self, access)
                 if now > deadline and (said or not self._accepted_at):
                     return self._why or "no answer from the broker"
         except Exception as error:  # noqa: BLE001 - whatever a broker sends that paho does not expect
@@ -154,6 +157,11 @@ class Line:
         self._leaving = True
         if self._client is not None:
             self._client.disconnect()
+
+    def renew(self) -> None:
+        """Send DISCONNECT, so that another line takes over with other certificates."""
+        self._why = RENEWED
+        self.leave()
 
     def give_up(self, why: str) -> None:
         """End the line soon, because it is of no use."""

@@ -10,6 +10,7 @@
 * A broker that answers pings but does not acknowledge messages has lost them, or its answer: MQTT repeats nothing while a
   connection lives. The connection is then made again, after a time that doubles until something is acknowledged: a slow
   network must not look like such a broker for ever.
+* Certificates that are replaced are shown to the broker, by a new connection, when it has all that it was sent.
 * No packet of a broker or a publisher ends the link; at worst the connection is made again.
 
 Only QoS 0 and 1 are spoken. Secrets appear in no log and no error.
@@ -24,10 +25,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Literal
 
-from evenkeel.controller.mqtt.access import broker_element, client_id_of, read_access
+from evenkeel.controller.mqtt.access import Access, broker_element, client_id_of
+from evenkeel.controller.mqtt.certificates import Certificates
 from evenkeel.controller.mqtt.limits import STEADY_S, BrokerLimits, Publication, longest_answer_s, next_try_s
 from evenkeel.controller.mqtt.line import (
-    LOST,
+    RENEWED,
     SILENT,
     UNANSWERED,
     Accepted,
@@ -37,7 +39,8 @@ from evenkeel.controller.mqtt.line import (
     Published,
     Subscribed,
 )
-from evenkeel.controller.mqtt.session import Message, Session, check_topic, unwanted
+from evenkeel.controller.mqtt.rivals import HELD_S, Rivals
+from evenkeel.controller.mqtt.session import Message, Session, check_topic, message_of, unwanted
 from evenkeel.controller.mqtt.subscriptions import Subscriptions
 from evenkeel.specs.errors import EvenkeelError, Unavailable
 from evenkeel.specs.reading.wire import MOST_BYTES
@@ -46,13 +49,7 @@ from evenkeel.specs.settings.settings import Backoff
 
 log = logging.getLogger(__name__)
 
-_STEADY_S = 30.0
-"""A connection that held for so long ends the back-off."""
-_BRIEF_LOSSES = 3
-"""After so many connections in a row that did not hold for so long, another client with the same id is suspected."""
 _CLOSE_S = 5.0
-_BEGINNING = 64 * 1024
-"""The bytes that are kept of a payload that is too large."""
 _BACKOFF = Backoff()
 
 
@@ -75,8 +72,8 @@ class MqttLink:
         self._settings, self._backoff, self._most_bytes, self._lasting = settings, backoff, most_bytes, lasting
         self._beginnings, self._element = beginnings, broker_element(settings)
         self._limits = BrokerLimits(self._element)
-        self._subscriptions = Subscriptions()
-        self._refusals, self._brief_losses, self._unanswered = 0, 0, 0
+        self._subscriptions, self._refusals, self._unanswered = Subscriptions(), 0, 0
+        self._rivals, self._certificates = Rivals(client_id_of(settings)), Certificates(settings)
         self._asking_again: asyncio.TimerHandle | None = None
         self._line: Line | None = None
         self._session: Session | None = None
@@ -87,10 +84,11 @@ class MqttLink:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._up = False
         self.why = "not started"
-        """The reason why there is no connection with all subscriptions; "" when there is one, or when it is about to
-        be."""
-        self.on_change: Callable[[], None] = _nothing
-        """Called when `connected` or `why` may have changed."""
+        """The reason why there is no connection with all subscriptions; "" when there is one, or is about to be one."""
+        self.concern = ""
+        """The reason why certificates that have replaced those of this connection cannot be used; "" when there are none."""
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when `connected`, `why` or `concern` may have changed."""
         self._subscriptions.want(topics)
 
     async def __aenter__(self) -> MqttLink:
@@ -198,7 +196,7 @@ class MqttLink:
     def _begin(self, session: Session, session_present: bool) -> None:
         if not session_present:
             self._subscriptions.forget()
-        self.why = ""
+        self.why = self.concern = ""
         fields = {"broker": self._element, "session": "kept" if session_present else "new"}
         log.info("connected to the broker", extra={"fields": fields})
         session.ask(self._subscriptions.missing())
@@ -256,19 +254,14 @@ class MqttLink:
 
     def _receive(self, session: Session, arrived: Arrived) -> None:
         done = session.delivery(arrived.mid)
-        size, most_bytes = arrived.size, 0 if self._beginnings else self._most_bytes
+        most_bytes = 0 if self._beginnings else self._most_bytes
         why = unwanted(arrived, self._subscriptions.topics, most_bytes, self._inbox.qsize())
         if why:
-            fields = {"why": why, "topic": arrived.topic or "", "bytes": size}
+            fields = {"why": why, "topic": arrived.topic or "", "bytes": arrived.size}
             log.warning("message dropped", extra={"fields": {"broker": self._element, **fields}})
             done()
         else:
-            cut_from = size if size > self._most_bytes else 0
-            payload = arrived.payload[:_BEGINNING] if cut_from else arrived.payload
-            message = Message(
-                arrived.topic or "", payload, arrived.retained, arrived.duplicate, done, cut_from, arrived.mid
-            )
-            self._inbox.put_nowait(message)
+            self._inbox.put_nowait(message_of(arrived, self._most_bytes, done))
 
     def _begun(self, line: Line) -> None:
         self._line = line
@@ -286,22 +279,30 @@ class MqttLink:
             by_broker = not self._stop.is_set() and why not in (SILENT, UNANSWERED)
             under_way = session.end(by_broker=by_broker)
             self._outbox.extendleft(reversed(under_way))
-        if not under_way:  # else it may belong to a message that was sent
-            was_brief = why == LOST and 0 < line.held_s <= _STEADY_S
-            self._brief_losses = self._brief_losses + 1 if was_brief else 0
-        if why == LOST and self._brief_losses >= _BRIEF_LOSSES:
-            why = f"{why}; another client may use the clientId {client_id_of(self._settings)}"
+        # an end with messages under way may belong to one of them
+        why = self._rivals.reason(why, line.held_s, counts=not under_way)
         fields = {"broker": self._element, "why": why, "retry_s": round(wait_s, 1)}
         if self._up:
             self._up = False
             self._tell_watchers()
         if self._stop.is_set():
             log.info("left the broker", extra={"fields": {"broker": self._element}})
+        elif why == RENEWED:
+            log.info("connecting anew", extra={"fields": {"broker": self._element, "why": why}})
         elif session is not None or why != self.why:
             log.warning("no connection to the broker", extra={"fields": fields})
         else:
             log.debug("still no connection to the broker", extra={"fields": fields})
         self.why = why
+        self.on_change()
+
+    def _replaced(self, line: Line, why: str) -> None:
+        """The certificates of a connection were replaced: by others, or by some that cannot be used, for a reason."""
+        self.concern = why
+        if why:
+            log.warning("new certificates cannot be used", extra={"fields": {"broker": self._element, "why": why}})
+        elif self._session is not None and self._session.line is line:
+            self._session.finish()
         self.on_change()
 
     # ── in the thread ──────────────────────────────────────────────────────────────────────────────────────────
@@ -311,20 +312,26 @@ class MqttLink:
         while not self._stop.is_set():
             line = Line(self._settings, self._most_bytes, self._tell, self._lasting)
             try:
-                access = read_access(self._settings)
+                access = self._certificates.access()
                 self._call(self._begun, line)
-                why = line.run(access, self._stop)
+                why = line.run(access, self._stop, self._look)
             except EvenkeelError as error:
                 why = error.message
             except Exception as error:  # noqa: BLE001 - the loop is told, and the connection tried again
                 why = f"internal error: {type(error).__name__}"
                 self._call(self._loop_hears, error)
-            failures = 1 if line.held_s > _STEADY_S else failures + 1
-            wait_s = next_try_s(self._backoff, failures)
+            failures = 1 if line.held_s > HELD_S else failures + 1
+            wait_s = 0.0 if why == RENEWED else next_try_s(self._backoff, failures)
             if not self._call(self._ended, line, why, wait_s):
                 line.release()
                 return
             self._stop.wait(wait_s)
+
+    def _look(self, line: Line, access: Access) -> None:
+        """With a session that ends with its connection, messages would be lost for it."""
+        why = self._certificates.look(access) if self._lasting else None
+        if why is not None:
+            self._call(self._replaced, line, why)
 
     def _loop_hears(self, error: Exception) -> None:
         context = {"message": "the connection to the broker broke", "exception": error}
@@ -341,7 +348,3 @@ class MqttLink:
         except RuntimeError:
             return False
         return True
-
-
-def _nothing() -> None:
-    """The callback of a link without a listener."""

@@ -142,7 +142,7 @@ class Router:
 
     def _broker_is(self, reachable: bool, why: str) -> None:
         reason = "Connected" if reachable else "Unavailable"
-        message = "" if reachable else f"{self._link.broker}: {why or 'subscribing'}"
+        message = self._link.concern if reachable else f"{self._link.broker}: {why or 'subscribing'}"
         if reachable and self._sender.denied:
             reachable, reason, message = False, "NotAllowed", f"{self._link.broker}: {self._sender.denied}"
         self._journal.set_condition(Condition("BrokerReachable", reachable, reason, message))

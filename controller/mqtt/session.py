@@ -16,6 +16,8 @@ from evenkeel.controller.mqtt.line import Arrived, Line, Published, Subscribed
 from evenkeel.specs.errors import Refused, TooLarge
 
 _LONGEST_TOPIC = 65535
+_BEGINNING = 64 * 1024
+"""The bytes that are kept of a payload that is too large."""
 _MOST_WAITING = 1000
 """Messages with QoS 0 beyond these are dropped; the others wait at the broker, which has a window."""
 
@@ -38,6 +40,15 @@ class Message:
         self.acknowledge()
 
 
+def message_of(arrived: Arrived, most_bytes: int, acknowledge: Callable[[], None]) -> Message:
+    """A message for its consumer. Of a payload of more than `most_bytes` the beginning is kept."""
+    cut_from = arrived.size if arrived.size > most_bytes else 0
+    payload = arrived.payload[:_BEGINNING] if cut_from else arrived.payload
+    return Message(
+        arrived.topic or "", payload, arrived.retained, arrived.duplicate, acknowledge, cut_from, arrived.mid
+    )
+
+
 class Session:
     """The state of one connection that was accepted."""
 
@@ -50,12 +61,12 @@ class Session:
         self._asked_at = self._answered_at = 0.0
         self._deliveries: deque[list[int | bool]] = deque()
         """Packet id, and whether the message is done, in order of arrival."""
-        self._over = False
+        self._over = self._is_finishing = False
 
     def send(self, outbox: deque[Publication]) -> None:
         """Publish as many messages as the broker takes at once. A suspect waits until this connection has held for a
         while."""
-        while outbox and len(self._flying) < self._window:
+        while outbox and len(self._flying) < self._window and not self._is_finishing:
             if self._limits.suspects(outbox[0]) and (self._flying or not self.is_steady):
                 break
             outgoing = outbox.popleft()
@@ -72,6 +83,7 @@ class Session:
         """Pass the broker's answer on to the publisher."""
         self._answered_at = time.monotonic()
         outgoing = self._flying.pop(event.mid, None)
+        self._renew_if_finished()
         if outgoing is None or outgoing.done.done():
             return
         if event.refusal == "packet too large":
@@ -80,6 +92,15 @@ class Session:
             outgoing.done.set_exception(Refused(element, f"the message was refused: {event.refusal}"))
         else:
             outgoing.done.set_result(None)
+
+    def finish(self) -> None:
+        """Send nothing more; the next line takes over as soon as the broker has what it was sent."""
+        self._is_finishing = True
+        self._renew_if_finished()
+
+    def _renew_if_finished(self) -> None:
+        if self._is_finishing and not self._flying:
+            self.line.renew()
 
     def ask(self, topics: Sequence[str]) -> None:
         """Subscribe to topics that were not asked for yet."""

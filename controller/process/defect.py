@@ -22,6 +22,14 @@ def defect_text(error: Exception) -> str:
     return f"{_place(error.__traceback__)}: {type(error).__name__}{': ' if words else ''}{words}"
 
 
+def defect_place(error: Exception) -> str:
+    """The kind of the exception and its place in the code, without its text, which may hold anything: `KeyError at
+    reconcilers/containers/plan.py:17`."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__} at {_place(error.__traceback__)}"
+
+
 def _place(traceback: TracebackType | None) -> str:
     """The innermost line in evenkeel's own code; in other code where there is none."""
     place = own = ""

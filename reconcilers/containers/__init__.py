@@ -15,6 +15,7 @@ from evenkeel.reconcilers.containers import remembering as _remembering
 from evenkeel.reconcilers.containers import reveal as _reveal
 from evenkeel.reconcilers.containers import select as _select
 from evenkeel.reconcilers.containers import tags as _tags
+from evenkeel.reconcilers.containers import values as _values
 from evenkeel.reconcilers.containers.wishes import last_wishes
 from evenkeel.reconcilers.ports import Ailment, Former, Words
 from evenkeel.specs.containers.container import Resources
@@ -64,6 +65,7 @@ class Containers(
             checks=checks,
             ends=memory.watched,
             limits=any(container.resources != Resources() for container, _ in want.documents),
+            provisionings=_values.sources([container for container, _ in want.documents]),
         )
 
     def diff(

@@ -31,6 +31,8 @@ from evenkeel.specs.containers.container import (
     Stop,
     host_ports,
     runs_once,
+    value_text,
+    values_from,
 )
 from evenkeel.specs.containers.difference import ALTERABLE
 from evenkeel.specs.containers.shorthand import device_text, full_mount_text, port_text
@@ -56,6 +58,12 @@ InPlace = Literal["all", "finite", "none"]
 _SIZES = ("resources.", "log.maxSize", "log.maxBufferSize")
 _MOST_WORDS = 8
 """The most differing words of a command whose places are listed."""
+
+
+class _Source(str):
+    """The text of where a value comes from. It is no value, and may be shown."""
+
+    __slots__ = ()
 
 
 class Field(NamedTuple):
@@ -168,7 +176,7 @@ def _keyed(container: Container) -> dict[str, Any]:
     given."""
     keyed: dict[str, Any] = {
         "image": container.image,
-        "env": dict(container.env),
+        "env": dict(container.env) | {each.variable: _Source(value_text(each)) for each in values_from(container)},
         "ports": {port_text(port): port_text(port) for port in container.ports},
         "mounts": {mount.destination: full_mount_text(mount) for mount in container.mounts},
         "devices": {device.container_path: device_text(device) for device in container.devices},
@@ -233,6 +241,8 @@ def _text(path: tuple[str, ...], value: Any, secret: Collection[str] | None) -> 
     dotted = ".".join(path)
     if value is None:
         return "(removed)"
+    if isinstance(value, _Source):
+        return str(value)
     if path[0] == "env" and (secret is None or path[1] in secret):
         return HIDDEN
     if path[0] in ("env", "labels") and looks_secret(path[1]):

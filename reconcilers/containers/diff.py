@@ -17,11 +17,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from evenkeel.reconcilers.containers import compare
-from evenkeel.reconcilers.containers.changes import field_changes, replacement_changes
+from evenkeel.reconcilers.containers.changes import field_changes, replacement_changes, value_changes
 from evenkeel.reconcilers.containers.instances import is_kept, is_proven, lacks_kept_volumes, matches, rank, why_start
 from evenkeel.reconcilers.containers.naming import engine_name
 from evenkeel.reconcilers.containers.select import ContainersWanted
 from evenkeel.reconcilers.containers.tags import has_content, image_is_there, moved_digest
+from evenkeel.reconcilers.containers.values import other_values
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.difference import ContainerDifference, Verb
@@ -51,7 +52,7 @@ def diff(want: ContainersWanted, seen: ContainersSeen, memory: ContainersMemory)
             if not own and engine_name(container.name) not in foreign:
                 why = "it is asked for, and declared a system container, which evenkeel never creates"
                 found.append(_blocked(container, why, document.place))
-        elif not _is_settled(container, own, memory):
+        elif not _is_settled(container, own, seen, memory):
             difference = _difference(container, document, own, foreign, seen, memory)
             if difference is not None:
                 found.append(_blocked_by_system(difference, want.system, seen))
@@ -73,7 +74,9 @@ def _blocked(container: Container, why: str, asked: Place) -> ContainerDifferenc
     return ContainerDifference(container.name, "blocked", why, container=container, asked=asked)
 
 
-def _is_settled(container: Container, instances: Sequence[ContainerSeen], memory: ContainersMemory) -> bool:
+def _is_settled(
+    container: Container, instances: Sequence[ContainerSeen], seen: ContainersSeen, memory: ContainersMemory
+) -> bool:
     """Whether a name is in its ordinary state: one instance that matches, is at work under its name, and is proven."""
     if len(instances) != 1 or container.pull_policy == "Always":
         return False
@@ -81,6 +84,7 @@ def _is_settled(container: Container, instances: Sequence[ContainerSeen], memory
     return (
         only.state == "running"
         and only.container == container
+        and not other_values(container, only, seen)
         and not only.cut_off
         and container.name not in memory.notified
         and is_proven(only, container, memory)
@@ -116,11 +120,14 @@ def _difference(
     if instances:
         current = max(instances, key=lambda instance: rank(instance, memory))
         changes = tuple(replacement_changes(container, document, current, moved, seen))
+        is_value = bool(changes) and changes == tuple(value_changes(container, document, current, seen))
         cost = _cost(container, instances, memory)
         return ContainerDifference(
             name,
             "recreate",
-            "it differs in what only a new container can change",
+            ", ".join(each.why for each in changes)
+            if is_value
+            else "it differs in what only a new container can change",
             changes,
             asked=changes[0].asked if changes else document.place,
             lost=cost.lost,

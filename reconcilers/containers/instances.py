@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.containers.health import is_put_up_again
 from evenkeel.reconcilers.containers.naming import engine_name, succession
+from evenkeel.reconcilers.containers.values import other_values
 from evenkeel.specs.containers.container import Container, Restart, check_digest, keeps_volumes, proven_check
 from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import AWAKE, ContainerSeen, ContainersSeen
@@ -27,6 +28,8 @@ def matches(wanted: Container, instance: ContainerSeen, seen: ContainersSeen) ->
     if instance.vanishes and wanted.restart.policy != instance.container.restart.policy:
         return False  # an engine changes no restart policy of one that it removes at its end (measured, 20.10)
     if wanted != instance.container and not compare.same_identity(wanted, instance.container):
+        return False
+    if other_values(wanted, instance, seen):
         return False
     if not compare.can_update(wanted.resources, instance.container.resources, seen.in_place):
         return False

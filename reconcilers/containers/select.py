@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from evenkeel.specs.containers.container import Container
+from evenkeel.specs.containers.container import Container, values_from
 from evenkeel.specs.containers.difference import Limit
-from evenkeel.specs.desired import DesiredState, Document, SystemContainers
+from evenkeel.specs.desired import DesiredState, Document, Supplying, SystemContainers
 from evenkeel.specs.groups.baseline import Baseline
 
 
@@ -19,6 +19,8 @@ class ContainersWanted(NamedTuple):
     system: tuple[str, ...] = ()
     limits: Mapping[str, Limit] = {}
     """By subject: the bound of its group."""
+    supplies: Mapping[str, object] = {}
+    """By subject: what the values are made of that are handed out to it (`reconcilers.wanted.Supplied`)."""
 
     @property
     def subjects(self) -> dict[str, Container]:
@@ -37,7 +39,15 @@ def select(desired: DesiredState, also_system: tuple[str, ...] = ()) -> Containe
         (document.wanted, document) for document in desired.documents if isinstance(document.wanted, Container)
     )
     system = tuple(sorted(desired.system_containers().union(also_system)))
-    return ContainersWanted(documents, system, _limits(desired))
+    return ContainersWanted(documents, system, _limits(desired), _supplies(desired))
+
+
+def _supplies(desired: DesiredState) -> dict[str, object]:
+    having = {name: sources for name, each in desired.containers().items() if (sources := values_from(each))}
+    if not having:
+        return {}
+    known = {each.name: each.wanted.supply for each in desired.documents if isinstance(each.wanted, Supplying)}
+    return {name: [known.get(source.provisioning) for source in sources] for name, sources in having.items()}
 
 
 def _limits(desired: DesiredState) -> dict[str, Limit]:

@@ -18,11 +18,12 @@ from evenkeel.reconcilers.files.telling import changes, foreign_text, source_tex
 from evenkeel.specs.codec import changed
 from evenkeel.specs.desired import Document, asked_at
 from evenkeel.specs.files.difference import STORED, FileDifference
-from evenkeel.specs.files.file import MOST_SOURCE, File, Form, Unit, digest_of, form_name, temporary_name
+from evenkeel.specs.files.file import MOST_SOURCE, File, Form, digest_of, form_name, temporary_name
 from evenkeel.specs.files.memory import FilesMemory
 from evenkeel.specs.files.observed import FileSeen, FilesSeen
 from evenkeel.specs.plan import Change
 from evenkeel.specs.problem import Place
+from evenkeel.specs.unit import Unit
 
 
 def diff(want: FilesWanted, seen: FilesSeen, memory: FilesMemory) -> tuple[FileDifference, ...]:

@@ -18,11 +18,13 @@ from evenkeel.reconcilers.files.telling import without_content
 from evenkeel.reconcilers.ports import Former
 from evenkeel.reconcilers.staging import stages
 from evenkeel.specs.codec import changed
-from evenkeel.specs.files.actions import Adjust, Discard, Drop, Fetch, Keep, Remove, Renew, Switch, Verify, Write
+from evenkeel.specs.files.actions import Adjust, Discard, Drop, Fetch, Keep, Remove, Switch, Verify, Write
 from evenkeel.specs.files.difference import STORED, FileDifference
-from evenkeel.specs.files.file import File, Unit, temporary_name
+from evenkeel.specs.files.file import File, temporary_name
 from evenkeel.specs.files.memory import FilesMemory
 from evenkeel.specs.plan import NOTHING_DONE, Phase, Plan, Step
+from evenkeel.specs.renewing import Renew
+from evenkeel.specs.unit import Unit
 
 _DOMAIN = FilesMemory.domain
 

@@ -6,10 +6,12 @@ from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from evenkeel.specs.codec import changed
-from evenkeel.specs.files.actions import Adjust, Discard, Drop, Fetch, Keep, Remove, Renew, Switch, Verify, Write
-from evenkeel.specs.files.file import Form, Unit, form_name
-from evenkeel.specs.files.memory import FilesMemory, Placed, Renewal
+from evenkeel.specs.files.actions import Adjust, Discard, Drop, Fetch, Keep, Remove, Switch, Verify, Write
+from evenkeel.specs.files.file import Form, form_name
+from evenkeel.specs.files.memory import FilesMemory, Placed
 from evenkeel.specs.plan import Done, Outcome, Step
+from evenkeel.specs.renewing import Renew, with_renewals
+from evenkeel.specs.unit import Unit
 
 Value = TypeVar("Value")
 
@@ -60,12 +62,7 @@ def memory_after(step: Step, outcome: Outcome, memory: FilesMemory) -> FilesMemo
 
 
 def _to_renew(memory: FilesMemory, subject: str, units: Collection[Unit]) -> FilesMemory:
-    """The memory with these units to be told of a change. One that was to be restarted is not only reloaded."""
-    found = dict(memory.renewals)
-    for each in units:
-        is_reloaded = each.reload and (each.name not in found or found[each.name].reload)
-        found[each.name] = Renewal(subject, is_reloaded)
-    return changed(memory, renewals=found)
+    return changed(memory, renewals=with_renewals(memory.renewals, subject, units))
 
 
 def forgotten(memory: FilesMemory, gone: Collection[str]) -> FilesMemory:

@@ -138,6 +138,15 @@ KANTO_STOP_TIMEOUT = timedelta(seconds=30)
 can ask for another."""
 
 
+class ValueFrom(Struct, frozen=True, order=True):
+    """A variable whose value a document of another domain hands out, which `provisioning` names; `value` is the name of the
+    value there. The value itself stands in no container in normal form."""
+
+    variable: str
+    provisioning: str
+    value: str
+
+
 class Container(Struct, frozen=True, tag="Container"):
     """One container in normal form. Build it with `specs.containers.normalise.normal_container`, not by hand."""
 
@@ -181,12 +190,25 @@ class Container(Struct, frozen=True, tag="Container"):
     """It runs to its end and is proven by exit code 0, within this time. Absent for one that stays up."""
     secrets: tuple[str, ...] = ()
     """Names of variables whose values are not shown to anybody. It is about showing alone, and makes no difference."""
+    values_from: tuple[ValueFrom, ...] | UnsetType = UNSET
+    """Further variables, sorted, none of which is in `env`. Absent where there are none, so that older digests name the same
+    content."""
 
 
 def published_port(container: Container, number: int) -> Port | None:
     """The TCP port of the host that leads to this port of a container; `None` when none does, or the engine chooses it."""
     found = (port for port in container.ports if (port.container_port, port.protocol) == (number, "tcp"))
     return next((port for port in found if port.host_port_end in (0, port.host_port)), None)
+
+
+def values_from(container: Container) -> tuple[ValueFrom, ...]:
+    """The variables whose values are handed out."""
+    return () if isinstance(container.values_from, UnsetType) else container.values_from
+
+
+def value_text(source: ValueFrom) -> str:
+    """Where a value comes from, for people."""
+    return f"from provisioning {source.provisioning}: {source.value}"
 
 
 def condition_of(container: Container, name: str) -> Condition:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TypeVar
 
@@ -25,7 +25,9 @@ from evenkeel.specs.containers.container import (
     Restart,
     Stop,
     TcpProbe,
+    ValueFrom,
     condition_of,
+    values_from,
 )
 from evenkeel.specs.containers.normalise import contradictions, normal
 from evenkeel.specs.desired import SystemContainers
@@ -118,6 +120,7 @@ def _raw(metadata: MetadataSpec, spec: written.ContainerSpec, flaws: Flaws) -> C
         image_volumes="discard" if spec.image_volumes == "discard" else UNSET,
         run_once=_run_once(spec.run_once, flaws),
         secrets=_secrets(spec.env),
+        values_from=_values_from(spec.env) or UNSET,
     )
 
 
@@ -127,9 +130,14 @@ def system_containers(metadata: MetadataSpec, spec: written.SystemContainersSpec
 
 
 def needed(container: Container) -> tuple[Reference, ...]:
-    """The containers that have to be proven, to run or to have ended before this one starts."""
+    """The containers that have to be proven, to run or to have ended before this one starts, and the identities that hand out
+    its values."""
     ends = tuple(name for name in container.depends_on if condition_of(container, name) == "completed")
-    return (Reference("dependsOn", container.depends_on, ends=ends),)
+    values = (
+        Reference(f"env.{each.variable}.valueFrom.provisioning", (each.provisioning,), domain="provisioning")
+        for each in values_from(container)
+    )
+    return (Reference("dependsOn", container.depends_on, ends=ends), *values)
 
 
 def _conditions(
@@ -158,9 +166,7 @@ Variables = dict[str, str | written.VariableSpec | None] | tuple[str, ...]
 
 def _env(env: Variables, flaws: Flaws) -> tuple[tuple[str, str | None], ...]:
     if isinstance(env, dict):
-        return tuple(
-            (name, item.value if isinstance(item, written.VariableSpec) else item) for name, item in env.items()
-        )
+        return tuple(_plain_variables(env, flaws))
     first: dict[str, int] = {}
     for index, text in enumerate(env):
         name, equals, _ = text.partition("=")
@@ -170,6 +176,30 @@ def _env(env: Variables, flaws: Flaws) -> tuple[tuple[str, str | None], ...]:
             )
             flaws.append(Flaw(("env", index), message, f"first at env[{first[name]}]"))
     return _each(env, "env", shorthand.parse_variable, flaws)
+
+
+def _plain_variables(
+    env: dict[str, str | written.VariableSpec | None], flaws: Flaws
+) -> Iterator[tuple[str, str | None]]:
+    for name, item in env.items():
+        if not isinstance(item, written.VariableSpec):
+            yield name, item
+            continue
+        if isinstance(item.value, UnsetType) == isinstance(item.value_from, UnsetType):
+            flaws.append(Flaw(("env", name), "expected exactly one of `value`, `valueFrom`"))
+        if not isinstance(item.value, UnsetType):
+            yield name, item.value
+
+
+def _values_from(env: Variables) -> tuple[ValueFrom, ...]:
+    items = env.items() if isinstance(env, dict) else ()
+    return tuple(
+        ValueFrom(name, item.value_from.provisioning, item.value_from.value)
+        for name, item in items
+        if isinstance(item, written.VariableSpec)
+        and isinstance(item.value, UnsetType)
+        and not isinstance(item.value_from, UnsetType)
+    )
 
 
 def _secrets(env: Variables) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from evenkeel.specs.containers.container import (
     Restart,
     runs_once,
     time_to_end,
+    values_from,
 )
 from evenkeel.specs.containers.host_ports import taken_twice
 from evenkeel.specs.containers.image import normal_image
@@ -68,6 +69,7 @@ def normal(raw: Container) -> Container:
         depends_on=tuple(sorted(set(raw.depends_on))),
         conditions=_normal_conditions(raw),
         secrets=tuple(sorted(set(raw.secrets))),
+        values_from=tuple(sorted(values_from(raw))) or UNSET,
     )
 
 
@@ -82,7 +84,7 @@ def contradictions(container: Container) -> Iterator[Flaw]:
     yield from _memory(container.resources)
     if container.restart.max_retries < 0:
         yield Flaw(("restart", "maxRetries"), "restart policy max retry count cannot be negative")
-    for name, _ in container.env:
+    for name in (*(name for name, _ in container.env), *(each.variable for each in values_from(container))):
         if not is_variable_name(name):
             shown = shown_name(name)
             what = "this is" if shown == HIDDEN else f"`{shown}` is"

@@ -53,6 +53,8 @@ class ContainerSeen(Struct, frozen=True):
         `other_volumes` are those of an adopted one that no spec can ask for. `vanishes`: the engine removes it when it
         ends, and with it the volumes without a name that no other container has. `holds`: the id of the instance whose
         volumes it was created to have; it never starts. `ports` are those that a container of others publishes.
+
+        `prints`: variables with values that were handed out, and the print of each value that it was created with.
     """
 
     id: str
@@ -83,6 +85,7 @@ class ContainerSeen(Struct, frozen=True):
     vanishes: bool = False
     holds: str = ""
     ports: tuple[Port, ...] = ()
+    prints: tuple[tuple[str, str], ...] = ()
 
 
 class ContainersLook(Look, frozen=True):
@@ -93,6 +96,7 @@ class ContainersLook(Look, frozen=True):
     subject: a network check is probed as it stands here, whatever the container was created with, and a subject without
     one is not probed. `None` means the checks of the creation. `ends` are ids of instances of which it matters whether they
     have ended by themselves. `limits`: it matters which limits the kernel below the engine keeps.
+    `provisionings`: documents whose values are handed out to containers.
     """
 
     adopted: dict[str, str] = field(default_factory=dict)
@@ -100,6 +104,7 @@ class ContainersLook(Look, frozen=True):
     checks: dict[str, Health] | None = None
     ends: tuple[str, ...] = ()
     limits: bool = False
+    provisionings: tuple[str, ...] = ()
 
     @property
     def engine(self) -> str:
@@ -153,7 +158,8 @@ class ContainersSeen(Struct, frozen=True):
     `unasked` why there is none about the others. `only`: if set, own containers of other subjects are missing from this
     observation. `in_place` says which limits the engine changes without a restart: all, only from one finite value to
     another, or none. `reconnects`: the engine puts a container back on its network, so that no new one is needed.
-    `lacks`: what else the engine cannot do.
+    `lacks`: what else the engine cannot do. `prints`: by document and value, the prints of the values that are handed out now;
+    no value stands in an observation.
     """
 
     engine: str
@@ -166,6 +172,7 @@ class ContainersSeen(Struct, frozen=True):
     remote: dict[str, RemoteImage] = {}
     unasked: dict[str, str] = {}
     only: str = ""
+    prints: dict[str, dict[str, str]] = {}
 
 
 def end_of(instance: ContainerSeen) -> str:

@@ -25,6 +25,7 @@ from evenkeel.specs.containers.container import (
 )
 from evenkeel.specs.documents.written import AbsolutePath, Duration, Name, Size, Text
 from evenkeel.specs.reading.quantity import SWAP_PATTERN
+from evenkeel.specs.values import ValueName
 
 PortNumber = Annotated[int, Meta(ge=1, le=65535)]
 
@@ -174,10 +175,27 @@ class RunOnceSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel
     timeout: Annotated[Duration, Meta(description="Time in which it has to end.")] = "10m"
 
 
-class VariableSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """A variable with a word about its value."""
+class ValueFromSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """A value that an identity hands out."""
 
-    value: Annotated[str, Meta(description="The value.")]
+    provisioning: Annotated[Name, Meta(description="The name of a document of kind `Provisioning`.")]
+    value: Annotated[ValueName, Meta(description="The name of the value, as for the templates of `outputs`.")]
+
+
+class VariableSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """A variable with a word about its value. Give exactly one of `value`, `valueFrom`."""
+
+    value: Annotated[str, Meta(description="The value.")] | UnsetType = UNSET
+    value_from: (
+        Annotated[
+            ValueFromSpec,
+            Meta(
+                description="The value that an identity hands out when the container is created. Another value needs a new "
+                "container. Nobody is shown the value."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     secret: Annotated[bool, Meta(description="Nobody is shown the value, whatever they ask for.")] = False
 
 
@@ -197,7 +215,8 @@ class ContainerSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="cam
         dict[str, str | VariableSpec | None] | tuple[str, ...],
         Meta(
             description="Variables: a mapping (null removes one of the image's; `{value: …, secret: true}` shows the value "
-            "to nobody), or a list of `NAME=value`."
+            "to nobody; `{valueFrom: {provisioning: NAME, value: connectionString}}` takes a value of an identity), or a list "
+            "of `NAME=value`."
         ),
     ] = {}
     ports: Annotated[

@@ -133,13 +133,18 @@ def _unknown_members(documents: Documents, unread: set[str]) -> Iterable[Problem
 
 
 def _references(documents: Documents, unread: set[str]) -> Iterable[Problem]:
-    """References to containers that nobody asks for or provides, and needs in a circle. `unread`: names of documents
-    that cannot be read."""
-    asked = {name for kind, name in documents if kind == "Container"}
-    protected = {name for document in documents.values() for name in _protected_by(document)} - asked - unread
+    """References to what nobody asks for or provides, and needs in a circle. `unread`: names of documents that cannot be
+    read."""
+    asked: dict[str, set[str]] = {}
+    for document in documents.values():
+        if not document.is_rule:
+            asked.setdefault(document.wanted.domain, set()).add(document.name)
+    containers = asked.get(Container.domain, set())
+    protected = {name for document in documents.values() for name in _protected_by(document)} - containers - unread
     for document in documents.values():
         for reference in KINDS[document.kind].refers(document.wanted):
-            yield from _missing(document, reference, asked, protected, unread)
+            system = protected if reference.domain == Container.domain else set[str]()
+            yield from _missing(document, reference, asked.get(reference.domain, set()), system, unread)
             yield from _endless(document, reference, documents, protected)
     for circle in needs_in_a_circle(documents.values()):
         text = " → ".join(each.name for each in (*circle, circle[0]))
@@ -165,11 +170,12 @@ def _missing(
     document: Document, reference: Reference, asked: set[str], protected: set[str], unread: set[str]
 ) -> Iterable[Problem]:
     """Of names that a document refers to those that lead nowhere. Where nothing needs them it is a warning: a message may ask
-    for the container. An `unread` name may be that of a container, and is not suggested, because it may be that of a file."""
+    for it. An `unread` name may be that of a container, and is not suggested, because it may be that of a file."""
     place, path = asked_at(document, reference.path), f"spec.{reference.path}"
     severity: Severity = "error" if reference.is_need else "warning"
     known = asked | protected if reference.is_need else asked
-    own = {document.name} if document.kind == "Container" else set()
+    own = {document.name} if document.wanted.domain == reference.domain else set()
+    noun = "container" if reference.domain == Container.domain else reference.domain
     for name in reference.names:
         if name in known or name in unread:
             continue
@@ -178,4 +184,4 @@ def _missing(
             yield Problem(place, path, message, "leave it out", severity)
         else:
             hint = nearest(name, known - own) or "ask for it, or leave it out"
-            yield Problem(place, path, f"no container `{name}` is asked for", hint, severity)
+            yield Problem(place, path, f"no {noun} `{name}` is asked for", hint, severity)

@@ -22,6 +22,8 @@ from evenkeel.specs.files import documents as files
 from evenkeel.specs.files.written import FileSpec
 from evenkeel.specs.groups.documents import BaselineSpec, baseline
 from evenkeel.specs.problem import Flaw, nearest
+from evenkeel.specs.provisioning import documents as provisioning
+from evenkeel.specs.provisioning.written import ProvisioningSpec
 from evenkeel.specs.registries import documents as registries
 from evenkeel.specs.registries.written import RegistrySpec
 from evenkeel.specs.slots import documents as slots
@@ -54,6 +56,7 @@ KINDS = {
         Kind("SystemContainers", of_containers.SystemContainersSpec, containers.system_containers),
         Kind("Baseline", BaselineSpec, baseline),
         Kind("File", FileSpec, files.file, files.notified, files.claimed),
+        Kind("Provisioning", ProvisioningSpec, provisioning.provisioning, provisioning.notified, provisioning.claimed),
         Kind("Registry", RegistrySpec, registries.registry, claims=registries.claimed),
         Kind("OperatingSystem", OperatingSystemSpec, slots.operating_system, slots.watched, slots.claimed),
     )

@@ -6,14 +6,15 @@ from typing import NamedTuple
 
 
 class Reference(NamedTuple):
-    """Names of containers that stand at `path` below `spec`. `is_need`: the document cannot be had without them; system
-    containers count as present. Otherwise, when nobody asks for them, only the reference is without effect. `ends`: those
-    of `names` whose end is waited for, so that they have to be containers that run once."""
+    """Names of subjects of a `domain` that stand at `path` below `spec`. `is_need`: the document cannot be had without them;
+    system containers count as present. Otherwise, when nobody asks for them, only the reference is without effect. `ends`:
+    those of `names` whose end is waited for, so that they have to be containers that run once."""
 
     path: str
     names: tuple[str, ...]
     is_need: bool = True
     ends: tuple[str, ...] = ()
+    domain: str = "containers"
 
 
 class Claim(NamedTuple):

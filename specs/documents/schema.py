@@ -27,7 +27,8 @@ _TEXTS = {
     PERCENT_PATTERN: "per cent",
     "^/": "absolute path",
 }
-_ONE_PROBE = [{"required": [probe]} for probe in ("exec", "http", "tcp")]
+_ONE_OF = {"HealthSpec": ("exec", "http", "tcp"), "VariableSpec": ("value", "valueFrom")}
+"""By definition: the keys of which exactly one is given."""
 
 Schema = dict[str, Any]
 
@@ -98,7 +99,8 @@ def _components() -> tuple[dict[str, Schema], dict[str, Schema]]:
     """For `metadata` and every kind a reference, and the definitions referred to."""
     types: list[type] = [MetadataSpec, *(kind.spec for kind in KINDS.values())]
     found, definitions = msgspec.json.schema_components(types, ref_template=f"{_REFERENCE}{{name}}")
-    definitions["HealthSpec"]["oneOf"] = _ONE_PROBE
+    for name, keys in _ONE_OF.items():
+        definitions[name]["oneOf"] = [{"required": [key]} for key in keys]
     for each in definitions.values():
         each["description"] = " ".join(each.get("description", "").split())  # a docstring of several lines is indented
     return dict(zip(("metadata", *KINDS), found, strict=True)), dict(definitions)

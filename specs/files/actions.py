@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from evenkeel.specs.files.file import Form, Unit
+from evenkeel.specs.files.file import Form
 from evenkeel.specs.plan import Traits
-
-JOB_S = 120.0
-"""Seconds that a unit may take to start by itself: systemd gives up after 90 s, if the unit does not say otherwise."""
+from evenkeel.specs.renewing import Renew, containers_to_notify
+from evenkeel.specs.unit import Unit
 
 
 class Fetch(Struct, frozen=True, tag="fetch"):
@@ -98,7 +97,7 @@ class Verify(Struct, frozen=True, tag="verify"):
         return Traits(
             f"read {self.path} again",
             {"action": "verify", "path": self.path},
-            notifies=_containers(names),
+            notifies=containers_to_notify(names),
         )
 
 
@@ -112,7 +111,9 @@ class Remove(Struct, frozen=True, tag="remove"):
 
     @property
     def traits(self) -> Traits:
-        return Traits(f"remove {self.path}", {"action": "remove", "path": self.path}, notifies=_containers(self.told))
+        return Traits(
+            f"remove {self.path}", {"action": "remove", "path": self.path}, notifies=containers_to_notify(self.told)
+        )
 
 
 class Discard(Struct, frozen=True, tag="discard"):
@@ -128,7 +129,7 @@ class Discard(Struct, frozen=True, tag="discard"):
     @property
     def traits(self) -> Traits:
         facts = {"action": "discard", "path": self.path}
-        return Traits(f"remove temporary files beside {self.path}", facts, notifies=_containers(self.told))
+        return Traits(f"remove temporary files beside {self.path}", facts, notifies=containers_to_notify(self.told))
 
 
 class Drop(Struct, frozen=True, tag="drop"):
@@ -139,24 +140,6 @@ class Drop(Struct, frozen=True, tag="drop"):
     @property
     def traits(self) -> Traits:
         return Traits(f"drop {len(self.names)} stored contents", {"action": "drop"})
-
-
-class Renew(Struct, frozen=True, tag="renew"):
-    """Restart or reload a unit of systemd, and wait for the result. `is_asked`: a wanted file names it. A unit that none names
-    any more has only heard of a former content; should it not be there, or not start, nothing is missing."""
-
-    unit: Unit
-    is_asked: bool = True
-
-    @property
-    def traits(self) -> Traits:
-        facts = {"action": "reload" if self.unit.reload else "restart", "unit": self.unit.name}
-        text = f"{facts['action']} {self.unit.name}"
-        return Traits(text, facts, own_s=JOB_S, foretold=f"then {self.unit.name} is {self.unit.verb}")
-
-
-def _containers(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    return tuple(("containers", name) for name in names)
 
 
 FileAction = Fetch | Keep | Write | Switch | Adjust | Verify | Remove | Discard | Drop | Renew

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from evenkeel.specs.files.file import File, Form, Unit
+from evenkeel.specs.files.file import File, Form
 from evenkeel.specs.plan import Difference
+from evenkeel.specs.unit import Unit
 
 Verb = Literal["create", "update", "finish", "remove", "blocked"]
 """The verbs of a plan for a file. `finish`: right already, but a proof or a clean-up is outstanding."""

@@ -10,23 +10,13 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from evenkeel.specs.unit import Unit
+
 MOST_CONTENT = 1024**2
 """Bytes of an inline content."""
 MOST_SOURCE = 16 * 1024**2
 """Bytes of a source, and of a file that is kept because it is overwritten."""
 USUAL_MODE = 0o644
-
-
-class Unit(Struct, frozen=True, order=True):
-    """A unit of systemd that has to hear of a change. It is restarted, or with `reload` told to read its files again."""
-
-    name: str
-    reload: bool = False
-
-    @property
-    def verb(self) -> str:
-        """`restarted` or `reloaded`."""
-        return "reloaded" if self.reload else "restarted"
 
 
 class File(Struct, frozen=True, tag="File"):

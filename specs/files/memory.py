@@ -6,8 +6,10 @@ from typing import ClassVar
 
 from msgspec import Struct, field
 
-from evenkeel.specs.files.file import File, Form, Unit
+from evenkeel.specs.files.file import File, Form
 from evenkeel.specs.memory import Memory
+from evenkeel.specs.renewing import Renewal
+from evenkeel.specs.unit import Unit
 
 
 class Placed(Struct, frozen=True):
@@ -20,13 +22,6 @@ class Placed(Struct, frozen=True):
     notify: tuple[str, ...] = ()
     is_open: bool = False
     units: tuple[Unit, ...] = ()
-
-
-class Renewal(Struct, frozen=True):
-    """A unit that has to hear of a change of a `subject`, and how."""
-
-    subject: str
-    reload: bool = False
 
 
 class FilesMemory(Memory, frozen=True):

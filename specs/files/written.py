@@ -7,20 +7,12 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from evenkeel.specs.documents.written import AbsolutePath, Name, Text
+from evenkeel.specs.documents.on_host import MODE_PATTERN, OWNER_PATTERN
+from evenkeel.specs.documents.written import AbsolutePath, Name
 from evenkeel.specs.files.file import MOST_CONTENT
+from evenkeel.specs.unit import UnitSpec
 
-OWNER_PATTERN = r"^([A-Za-z_][A-Za-z0-9_.-]{0,30}[$]?|[0-9]{1,10})$"
-"""The names that useradd(8) takes, and numbers."""
-MODE_PATTERN = "^0?[0-7]{3}$"
 DIGEST_PATTERN = "^[0-9a-f]{64}$"
-
-
-class UnitSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """A unit of systemd that has to hear of a change."""
-
-    unit: Annotated[Text, Meta(description="Its name with the suffix, as `chronyd.service`.")]
-    reload: Annotated[bool, Meta(description="Reload it, and do not restart it.")] = False
 
 
 class FileSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

@@ -24,7 +24,7 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from evenkeel.specs.containers.container import UNLIMITED, Container, Log, Resources
+from evenkeel.specs.containers.container import UNLIMITED, Container, Log, Resources, values_from
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, State
 from evenkeel.specs.containers.shorthand import device_text, full_mount_text, port_text
 from evenkeel.specs.kanto.updateagent import Association, Inventory, KeyValue, SoftwareNode
@@ -175,6 +175,8 @@ def _asked(container: Container, device_name: str, values: Values) -> Iterator[_
     yield from _limits(container.resources)
     for mount in container.mounts:
         yield "mount", full_mount_text(mount), True
+    for source in values_from(container):
+        yield "env", f"{source.variable}={HIDDEN}", True
     for name, value in container.env:
         is_shown = values == "all" or (values == "unmarked" and name not in container.secrets)
         yield "env", name if value is None else f"{name}={value if is_shown else HIDDEN}", True

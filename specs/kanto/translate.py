@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import UNSET
+
 from evenkeel.specs.codec import camel, changed, plain
 from evenkeel.specs.containers.container import Container, Stop
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen
@@ -20,6 +22,8 @@ from evenkeel.specs.kanto.inventory import image_version, inventory
 from evenkeel.specs.problem import Flaw
 
 _NO_WORDS = "Kanto's desired state has no words for it"
+_WORDS = {"values_from": "env"}
+"""Fields whose setting has another name."""
 _ELSEWHERE = "leave it out, or ask for it in spec files"
 
 
@@ -65,7 +69,7 @@ def _baseline(title: str, members: list[str], group: Baseline) -> dict[str, Any]
 
 
 def _component(container: Container, domain: str) -> dict[str, Any]:
-    name = container.name
+    name, container = container.name, changed(container, values_from=UNSET)
     seen = ContainerSeen(id="", name=name, engine_name=name, image_id="", state="created", container=container)
     node = inventory(domain, ContainersSeen("", containers=(seen,)), verbose=False, values="all").software_nodes[1]
     config = [{"key": item.key, "value": item.value} for item in node.parameters if item.key in KEYS]
@@ -84,7 +88,7 @@ def _lost(name: str, asked: Container, again: object) -> list[Flaw]:
         again = changed(again, secrets=asked.secrets)  # a message cannot say it, and an agent shows no values anyway
     before, after = plain(asked), plain(again) if again is not None else {}
     return [
-        Flaw((name, camel(key)), _NO_WORDS, _ELSEWHERE)
+        Flaw((name, _WORDS.get(key, camel(key))), _NO_WORDS, _ELSEWHERE)
         for key in before
         if again is not None and before[key] != after.get(key) and key != "conditions"  # told with `dependsOn`
     ]

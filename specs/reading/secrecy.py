@@ -22,7 +22,7 @@ _ENTRIES = "config"
 """Kanto's list of keys and values, variables and commands among them."""
 _ACCESS = "credentials"
 """The key below which a registry has the places of its user and its password."""
-_OWN_KEYS = ("key", "value", "secret")
+_OWN_KEYS = ("key", "value", "secret", "valueFrom", "provisioning")
 _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,40}", re.ASCII)
 _PLAIN_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,200}", re.ASCII)
 _ADDRESS = re.compile(r"//(\S+)")

@@ -6,7 +6,7 @@ defaults and the reasons for them. `settings_from` leads from plain values to th
 the first. The defaults of both are held together by a test.
 
 The sections of the broker and of the update agents are in `specs.settings.mqtt` and `self_update`, that of the update
-manager in `update_manager`, those of slots and registries in `slots` and `registries`.
+manager in `update_manager`, those of slots, registries and the doctor in `slots`, `registries` and `doctor`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from evenkeel.specs.kanto.topics import topic_prefix
 from evenkeel.specs.name import is_name
 from evenkeel.specs.problem import Flaw
 from evenkeel.specs.reading.walk import faults
+from evenkeel.specs.settings.doctor import DoctorSettings, DoctorSpec, doctor_from
 from evenkeel.specs.settings.mqtt import (
     MqttSettings,
     MqttSpec,
@@ -129,6 +130,7 @@ class SettingsSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
     update_agent: UpdateAgentSpec = UpdateAgentSpec()
     self_update_agent: SelfUpdateAgentSpec = SelfUpdateAgentSpec()
     update_manager: UpdateManagerSpec = UpdateManagerSpec()
+    doctor: DoctorSpec = DoctorSpec()
 
 
 SIMULATED = "this is the memory engine, which only simulates; --engine docker is real"
@@ -222,6 +224,7 @@ class Settings(Struct, frozen=True):
     update_agent: UpdateAgentSettings = UpdateAgentSettings()
     self_update_agent: SelfUpdateAgentSettings = SelfUpdateAgentSettings()
     update_manager: UpdateManagerSettings = UpdateManagerSettings()
+    doctor: DoctorSettings = DoctorSettings()
 
 
 def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
@@ -254,6 +257,7 @@ def settings_from(value: Value, flaws: list[Flaw]) -> Settings | None:
         update_agent=update_agent_from(spec.update_agent, found),
         self_update_agent=self_update_agent_from(spec.self_update_agent, found),
         update_manager=update_manager_from(spec.update_manager, _local(spec), found),
+        doctor=doctor_from(spec.doctor, found),
     )
     one, other, manager = settings.update_agent, settings.self_update_agent, settings.update_manager
     roles = (

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from zlib import crc32
 
 import pytest
 from tests.engines.podman_grounds import why_not_rootless
 from tests.sampling import THOROUGH
+
+from evenkeel.controller.settings.provided import Provided
 
 from .kits import DockerKit, Kit, MemoryKit
 
@@ -35,12 +38,13 @@ def _is_elsewhere(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(params=["memory", *(pytest.param(name, marks=pytest.mark.engine) for name in FIXTURES)])
-async def kit(request: pytest.FixtureRequest) -> AsyncIterator[Kit]:
+async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Kit]:
     """An engine with images and nothing else."""
     it: Kit
+    provided = Provided(tmp_path / "values.json")
     if request.param == "memory":
-        it = MemoryKit()
+        it = MemoryKit(provided)
     else:
-        it = DockerKit(request.getfixturevalue(FIXTURES[request.param]), request.getfixturevalue("registry"))
+        it = DockerKit(request.getfixturevalue(FIXTURES[request.param]), request.getfixturevalue("registry"), provided)
     yield it
     await it.close()

@@ -23,6 +23,7 @@ from evenkeel.controller.drivers.containers.docker import DockerEngine
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, foreign_id
 from evenkeel.controller.drivers.containers.memory.volumes import Volume, without_names
 from evenkeel.controller.drivers.registry import look_up
+from evenkeel.controller.settings.provided import Provided
 from evenkeel.reconcilers.capabilities import Logged
 from evenkeel.specs.containers.container import Container, Restart
 from evenkeel.specs.containers.image import normal_image
@@ -36,6 +37,7 @@ _NO_CURL = (
     'OCI runtime exec failed: exec failed: unable to start container process: exec: "curl": executable file not found'
 )
 UNREACHABLE = "unreachable"
+_NOBODY = Provided(Path("/nonexistent"))
 _LASTS = ["/bin/sh", "-c", "trap 'exit 0' TERM; sleep 3600 & wait $!"]
 
 
@@ -45,6 +47,8 @@ class Kit(Protocol):
     driver: Logged[ContainersSeen]
     detaches: bool
     """Whether the network of mode bridge can be removed only when no container is on it, not even one that never ran."""
+    provided: Provided
+    """The values that are handed out to containers."""
     remembers: bool
     """Whether its engine tells afterwards that a container has ended by itself."""
 
@@ -65,6 +69,10 @@ class Kit(Protocol):
         self, name: str, image: str = "sleeper:1", *, vanishes: bool = False, volume_at: str = ""
     ) -> str:
         """Somebody runs a container; its id. `vanishes`: with `--rm`; `volume_at`: with `-v` for a place."""
+        ...
+
+    def variables(self, name: str) -> dict[str, str]:
+        """The variables of a container, by its name in the engine."""
         ...
 
     def declare(self) -> None:
@@ -109,7 +117,7 @@ class MemoryKit:
     detaches = False
     remembers = True
 
-    def __init__(self) -> None:
+    def __init__(self, provided: Provided = _NOBODY) -> None:
         behaviours: Mapping[str, Image] = {
             "sick:1": Image(healthy=False),
             "crasher:1": Image(exits_with=1, exits_after_s=0.01, output="crashed\n"),
@@ -117,7 +125,9 @@ class MemoryKit:
             "sleeper:2": Image(healthy=False, check_output=_NO_CURL, check_exit=-1),
             "hello-world:latest": Image(exits_with=0, exits_after_s=0.01),
         }
-        self.engine = MemoryEngine({normal_image(name): image for name, image in behaviours.items()})
+        self.provided = provided
+        catalogue = {normal_image(name): image for name, image in behaviours.items()}
+        self.engine = MemoryEngine(catalogue, provided=provided)
         self.engine.script.pull_rate = 1e9
         for name in LOCAL:
             self.engine.world.images[normal_image(name)] = 1
@@ -151,6 +161,11 @@ class MemoryKit:
         runs = replace(self.engine.world.containers.pop(foreign_id(name)), id=id_, other_volumes=more)
         self.engine.world.containers[id_] = runs
         return id_
+
+    def variables(self, name: str) -> dict[str, str]:
+        kept = self.engine.simulation.find(name)
+        plain = kept.container.env if kept.container is not None else ()
+        return {variable: value or "" for variable, value in (*plain, *kept.handed)}
 
     def declare(self) -> None:
         for name in ("db:1", "db:2", "bad:1"):
@@ -200,11 +215,14 @@ class MemoryKit:
 class DockerKit:
     """A dockerd, or a Podman, with a registry of its own."""
 
-    def __init__(self, dockerd: Dockerd | Podman, registry: Registry) -> None:
-        self._dockerd, self._registry = dockerd, registry
+    def __init__(self, dockerd: Dockerd | Podman, registry: Registry, provided: Provided) -> None:
+        self._dockerd, self._registry, self.provided = dockerd, registry, provided
         config = str(registry.docker_config)
         self.driver: Logged[ContainersSeen] = DockerEngine(
-            dockerd.address, docker_config=config, ask_registries=lambda images, why: look_up(images, config, (), why)
+            dockerd.address,
+            docker_config=config,
+            ask_registries=lambda images, why: look_up(images, config, (), why),
+            provided=provided,
         )
         self.detaches = isinstance(dockerd, Podman)
         self.remembers = not isinstance(dockerd, Podman)
@@ -233,6 +251,10 @@ class DockerKit:
     ) -> str:
         more = {"Volumes": {volume_at: {}}} if volume_at else {}
         return await asyncio.to_thread(self._dockerd.run, name, image, host={"AutoRemove": vanishes}, **more)
+
+    def variables(self, name: str) -> dict[str, str]:
+        pairs = (text.partition("=") for text in self._dockerd.inspect(name)["Config"]["Env"])
+        return {variable: value for variable, _, value in pairs}
 
     def declare(self) -> None:
         for name, command in (("db:1", _LASTS), ("db:2", _LASTS), ("bad:1", ["/bin/false"])):

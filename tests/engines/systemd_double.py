@@ -49,6 +49,23 @@ class Logind:
 
 
 @dataclass
+class Timedated:
+    """org.freedesktop.timedate1(5), as far as it tells of synchronisation."""
+
+    address: str
+    is_kept: bool = True
+    has_ntp: bool = True
+
+    def __post_init__(self) -> None:
+        self.double = Double(self.address, "org.freedesktop.timedate1", self._answer)
+
+    async def _answer(self, message: Message) -> Answer:
+        if message.member != "GetAll":
+            raise unknown_method(message)
+        return "a{sv}", [{"NTPSynchronized": Variant("b", self.is_kept), "NTP": Variant("b", self.has_ntp)}]
+
+
+@dataclass
 class FakeUnit:
     """`becomes`: its state after a restart or reload, which then ends with `result`. `hangs`: the job does not end."""
 
@@ -60,6 +77,8 @@ class FakeUnit:
     hangs: bool = False
     jobs: list[str] = field(default_factory=list)
     """What was done to it."""
+    triggered_by: list[str] = field(default_factory=list)
+    bus_name: str = ""
 
 
 @dataclass
@@ -84,7 +103,8 @@ class Systemd:
                 unit = next((unit for name, unit in self.units.items() if _path(name) == message.path), None)
                 found = unit or FakeUnit("inactive", "dead", "not-found")
                 states = {"LoadState": found.load, "ActiveState": found.active, "SubState": found.sub}
-                return "a{sv}", [{name: Variant("s", state) for name, state in states.items()}]
+                told = {name: Variant("s", state) for name, state in {**states, "BusName": found.bus_name}.items()}
+                return "a{sv}", [{**told, "TriggeredBy": Variant("as", found.triggered_by)}]
             case _:
                 raise unknown_method(message)
 

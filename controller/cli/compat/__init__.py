@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 import click
 
 from evenkeel.controller.cli.compat.kanto_ctl import sdv_kanto_ctl
+from evenkeel.controller.cli.compat.provision import sdv_provision
+from evenkeel.controller.cli.compat.sdv_health import sdv_health
+from evenkeel.controller.cli.compat.who import sdv_who
 from evenkeel.controller.cli.options import Options, shared_options
 from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_NAME = "sdv-kanto-ctl"
-_SIGN = f"compat {_NAME}"
+_COMMANDS = (sdv_kanto_ctl, sdv_provision, sdv_who, sdv_health)
+NAMES = tuple(str(each.name) for each in _COMMANDS)
 
 
 @click.group("compat", invoke_without_command=True)
@@ -24,8 +27,11 @@ def command(context: click.Context, options: Options) -> None:
     """Be the tools of Eclipse Leda that have another name.
 
     \b
-      evenkeel compat install            put `sdv-kanto-ctl` into /usr/local/bin
-      evenkeel compat sdv-kanto-ctl …    what that runs
+      evenkeel compat install            put all of them into /usr/local/bin
+      evenkeel compat sdv-kanto-ctl …    edits Kanto's config.json
+      evenkeel compat sdv-provision      asks for the cloud, and makes the certificates
+      evenkeel compat sdv-device-info    shows who this device is
+      evenkeel compat sdv-health         tells how this device is
 
     docs/compatibility.md lists each difference from the original.
     """
@@ -35,6 +41,7 @@ def command(context: click.Context, options: Options) -> None:
 
 
 @command.command("install")
+@click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[NAME]...")
 @click.option(
     "--prefix",
     metavar="DIR",
@@ -42,32 +49,41 @@ def command(context: click.Context, options: Options) -> None:
     default="/usr/local",
     help="Into the folder `bin` of DIR. Default: /usr/local.",
 )
-@click.option("--replace", is_flag=True, help="Replace the original where it is there.")
+@click.option("--replace", is_flag=True, help="Replace an original where it is there.")
 @shared_options()
-def install(options: Options, prefix: str, replace: bool) -> int:
-    """Put `sdv-kanto-ctl` in place.
+def install(options: Options, names: tuple[str, ...], prefix: str, replace: bool) -> int:
+    """Put the names in place: all of them, or those that are given.
 
-    It is a script of two lines that runs evenkeel. One that is there and is not from here stays, unless --replace is given.
+    Each is a script of two lines that runs evenkeel. One that is there and is not from here stays, unless --replace is given;
+    then none is written.
 
-    Exit code: 0; 1 when it cannot be put there.
+    Exit code: 0; 1 when they cannot be put there.
     """
     from pathlib import Path
 
     from evenkeel.controller.process.atomic import write_atomically
     from evenkeel.specs.errors import EvenkeelError
 
-    file = Path(prefix).absolute() / "bin" / _NAME
-    if not replace and _is_of_others(file):
-        raise EvenkeelError(f"file:{file}", "is there already, and is not evenkeel's; --replace replaces it")
-    write_atomically(file, f'#!/bin/sh\nexec {_evenkeel()} {_SIGN} "$@"\n'.encode(), 0o755)
-    echo(f"wrote {file}")
+    names = names or NAMES
+    files = {name: Path(prefix).absolute() / "bin" / name for name in names}
+    for name, file in files.items():
+        if not replace and _is_of_others(file, name):
+            raise EvenkeelError(f"file:{file}", "is there already, and is not evenkeel's; --replace replaces it")
+    for name, file in files.items():
+        write_atomically(file, f'#!/bin/sh\nexec {_evenkeel()} {_sign(name)} "$@"\n'.encode(), 0o755)
+        echo(f"wrote {file}")
     return 0
 
 
-def _is_of_others(file: Path) -> bool:
+def _sign(name: str) -> str:
+    """The words by which a script of evenkeel's is known."""
+    return f"compat {name}"
+
+
+def _is_of_others(file: Path, name: str) -> bool:
     """Whether something is there that is not from here. A link that leads nowhere is."""
     try:
-        return _SIGN not in file.read_text(errors="replace")
+        return _sign(name) not in file.read_text(errors="replace")
     except FileNotFoundError:
         return file.is_symlink()
     except IsADirectoryError:
@@ -87,4 +103,5 @@ def _evenkeel() -> str:
     return f"{shlex.quote(sys.executable)} -m evenkeel.controller"
 
 
-command.add_command(sdv_kanto_ctl)
+for _command in _COMMANDS:
+    command.add_command(_command)

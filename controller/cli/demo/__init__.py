@@ -14,9 +14,9 @@ def command(fast: bool) -> int:
 
     The real controller with real spec files (examples/demo): a plan, the first convergence, an update, drift that is
     repaired, a bad image that is refused and rolled back, an operating system with its reboot, one that does not boot and
-    falls back, and a desired state over MQTT (with mosquitto when it is
-    installed, else with a broker that uv fetches, else without that). Everything happens in a temporary folder; no engine
-    is needed and nothing on this machine is touched.
+    falls back, an identity whose certificate is followed by another one, and a desired state over MQTT (with mosquitto
+    when it is installed, else with a broker that uv fetches, else without that). Everything happens in a temporary
+    folder; no engine is needed and nothing on this machine is touched.
 
     Exit code: 0 when every act ended as told, 1 otherwise.
     """

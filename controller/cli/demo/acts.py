@@ -1,6 +1,6 @@
 """The demonstration: the real controller, real spec files, a simulated engine, in less than a minute.
 
-A story in eight acts. It prints the output of the commands, and runs the work of `evenkeel run`: files change, the
+A story in nine acts. It prints the output of the commands, and runs the work of `evenkeel run`: files change, the
 controller notices, plans, converges. Each act ends only when the engine's world is as the text claims, and the whole
 fails otherwise: the demonstration is a test, too.
 """
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from evenkeel import templates
+from evenkeel.controller.cli.demo.identity_act import CONNECTOR, Identity
 from evenkeel.controller.cli.demo.mqtt_act import Screen, play_over_mqtt
 from evenkeel.controller.cycle.preview import preview
 from evenkeel.controller.journal.journal import Journal
@@ -29,6 +30,7 @@ from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.errors import Bug
 from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.provisioning.provisioning import Provisioning
 from evenkeel.specs.settings.settings import Settings
 from evenkeel.templates.plan_text import plan_lines
 from evenkeel.templates.status_text import Failure, Status, status_lines
@@ -60,7 +62,7 @@ class Demo:
     def __init__(self, settings: Settings, journal: Journal, screen: Screen, *, fast: bool) -> None:
         self._settings, self._journal, self._screen = settings, journal, screen
         self._pause_s = 0.0 if fast else 0.7
-        self._engine, image, script = simulated_engine()
+        self._engine, image, script = simulated_engine(state=settings.state)
         self._engine.catalogue = {
             f"{_BROKER}:0.2.4": image(41_000_000),
             f"{_BROKER}:0.2.5": image(43_000_000),
@@ -89,7 +91,7 @@ class Demo:
         self._tell("This is evenkeel on a simulated engine. Nothing on this machine is touched.")
         await self._plan("first", {"create": 3, "keep": 1})
         work = asyncio.create_task(controller.run())
-        acts = asyncio.create_task(self._acts())
+        acts = asyncio.create_task(self._acts(controller.look))
         try:
             await asyncio.wait((acts, work), return_when=asyncio.FIRST_COMPLETED)
             if not acts.done():
@@ -110,7 +112,7 @@ class Demo:
 
     # ── the acts ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _acts(self) -> None:
+    async def _acts(self, look: Callable[[], None]) -> None:
         self._head("A new device converges")
         self._tell("Fetch everything, create, start in order of dependencies, and believe nothing before it is proven.")
         await self._converge("first", _FIRST)
@@ -183,6 +185,29 @@ class Demo:
         )
         await self._pause()
 
+        self._head("An identity")
+        self._tell(
+            "A registry, an identity at a simulated Azure, and the program that connects, in one revision. The key and the"
+            " certificate are made and tried first."
+        )
+        await self._plan("identity", {"create": 3, "keep": 1}, "update", "system")
+        self._ask("identity")
+        await self._until("the connector runs", lambda: CONNECTOR in self._engine.running() and self._settled())
+        await self._rotate(Identity(self._domains, self._engine, self._identity()), look)
+
+    async def _rotate(self, identity: Identity, look: Callable[[], None]) -> None:
+        """One certificate follows another one. `look`: as the command does, have the controller look."""
+        first, began_at = identity.certificate(), identity.began_at()
+        self._check("the connector knows its hub", "simulated.azure-devices.net" in identity.handed_over())
+        self._tell(f"Settled: the hub lets the device in with the certificate {first}….")
+        self._screen.echo(paint("\n$ evenkeel provision --rotate", "faint", self._screen.style))
+        await identity.rotate(self._tell)
+        look()
+        await self._until("the rollover is done", lambda: identity.certificate() != first and identity.has_one())
+        await self._until("the connector began anew", lambda: identity.began_at() > began_at and self._settled())
+        self._tell(f"Settled: {identity.certificate()}… is in force, and the connector began anew with it.")
+        await self._pause()
+
     # ── what acts are made of ──────────────────────────────────────────────────────────────────────────────────
 
     async def _plan(self, act: str, verbs: dict[str, int], *others: str) -> None:
@@ -211,6 +236,11 @@ class Demo:
             shutil.copy(file, folder / f".{file.name}")
             (folder / f".{file.name}").replace(folder / file.name)
         self._asked = read_files([str(folder)]).desired.digest
+
+    def _identity(self) -> Provisioning:
+        """The identity that the files ask for."""
+        found = read_files([str(self._settings.specs[0])]).desired.documents
+        return next(each.wanted for each in found if isinstance(each.wanted, Provisioning))
 
     def _settled(self) -> bool:
         """Whether the newest files are in force, and the device has reached them."""

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evenkeel.controller.cli.consent import consents
 from evenkeel.controller.cli.output import echo, echo_value
-from evenkeel.controller.wiring import read_source
-from evenkeel.specs.errors import EvenkeelError, SpecError
-from evenkeel.specs.problem import errors, nearest, problem_text
+from evenkeel.controller.cli.spec_text import check_text, differing_lines, file_for, holds, write
+from evenkeel.controller.cli.spec_text import read_state as read_state
+from evenkeel.controller.cli.spec_text import text_of as text_of
+from evenkeel.specs.errors import EvenkeelError
+from evenkeel.specs.problem import nearest
 
 if TYPE_CHECKING:
     from evenkeel.specs.desired import DesiredState, Document
-    from evenkeel.specs.problem import Problem
     from evenkeel.specs.registries.registry import Registry
     from evenkeel.specs.settings.settings import Settings
 
@@ -59,16 +60,6 @@ class Change(NamedTuple):
     gone: tuple[Path, ...] = ()
 
 
-def read_state(settings: Settings) -> DesiredState:
-    """The desired state of all files. SpecError for faults; warnings are printed."""
-    reading = read_source(settings, readonly=True)
-    if errors(reading.problems):
-        raise SpecError("specs:" + ", ".join(settings.specs), reading.problems)
-    for problem in reading.problems:
-        echo(problem_text(problem), err=True)
-    return reading.desired
-
-
 def registries(state: DesiredState) -> tuple[Asking, ...]:
     """The registries of a state, in order of name."""
     from evenkeel.reconcilers.registries.select import select
@@ -95,15 +86,7 @@ def named(word: str, found: Iterable[Asking]) -> Asking:
 
 def spec_file(settings: Settings, given: str) -> Path:
     """The file for new documents: the one that is given, else `registries.yaml` in the first folder of the specs."""
-    if given:
-        file = Path(given).absolute()
-        if file.suffix.lower() not in (".yaml", ".yml"):
-            raise EvenkeelError(f"file:{file}", "expected a file *.yaml, because documents are written as YAML")
-        return file
-    folder = next((Path(path) for path in settings.specs if Path(path).is_dir()), Path(settings.specs[0]))
-    if folder.suffix:
-        raise EvenkeelError(f"specs:{folder}", "is no folder; --file says into which file to write")
-    return folder / FILE
+    return file_for(settings, given, FILE)
 
 
 def secret_file(settings: Settings, name: str) -> Path:
@@ -116,39 +99,16 @@ def is_own_secret(settings: Settings, path: str) -> bool:
     return bool(path) and Path(path).parent == Path(settings.state).joinpath(*_SECRETS)
 
 
-def text_of(file: Path) -> str:
-    """The text of a spec file, "" when it is not there. EvenkeelError when it cannot be read."""
-    from evenkeel.controller.process.bounded import read_bounded
-
-    try:
-        return read_bounded(file).decode("utf-8-sig")
-    except FileNotFoundError:
-        return ""
-    except UnicodeDecodeError:
-        raise EvenkeelError(f"file:{file}", "expected UTF-8 text") from None
-
-
 def check(settings: Settings, change: Change) -> None:
     """SpecError with the problems that the specs would have with a change, and do not have without it."""
-    before = read_source(settings, readonly=True)
-    after = read_source(settings, readonly=True, instead={str(change.file): change.after.encode()})
-    known = {_told(each) for each in before.problems}
-    new = [each for each in after.problems if _told(each) not in known and each.place.file not in before.missing]
-    if errors(new):
-        raise SpecError(f"file:{change.file}", new)
-    for problem in new:
-        echo(problem_text(problem), err=True)
-
-
-def _told(problem: Problem) -> tuple[str, str, str]:
-    return problem.place.file, problem.path, problem.message
+    check_text(settings, change.file, change.after)
 
 
 def carry_out(settings: Settings, change: Change, *, yes: bool, output: str = "text") -> int:
     """Show a change that was checked, ask, and do it; the exit code. Unless `output` is "text", standard output has nothing but
     one value, which says what has changed."""
     is_text = output == "text"
-    secrets = {file: content for file, content in change.secrets.items() if not _holds(file, content)}
+    secrets = {file: content for file, content in change.secrets.items() if not holds(file, content)}
     value = None if is_text else _value(change, secrets)
     has_changes = change.before != change.after or bool(secrets)
     if has_changes and (is_text or not yes):
@@ -158,7 +118,7 @@ def carry_out(settings: Settings, change: Change, *, yes: bool, output: str = "t
     if has_changes and is_agreed:
         from evenkeel.controller.control.ask import ask_to_look_again
 
-        _write(settings, change, secrets)
+        write(change.file, change.before, change.after, secrets, change.gone)
         told = ask_to_look_again(Path(settings.state))
     if value is not None:
         echo_value({**value, "written": has_changes and is_agreed, "controllerTold": told}, output)
@@ -190,43 +150,13 @@ def _value(change: Change, secrets: Mapping[Path, bytes]) -> dict[str, Any]:
 
 
 def _show(change: Change, secrets: Mapping[Path, bytes], *, err: bool) -> None:
-    import difflib
-
     from evenkeel.specs.registries.document_text import document_in
 
     echo(f"{change.file}:" if change.before else f"{change.file} (new):", err=err)
     for each in change.documents:
-        old, new = (document_in(text, each.registry.name) for text in (change.before, change.after))
-        lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=1_000_000)
-        for line in list(lines)[3:]:
+        for line in differing_lines(*(document_in(text, each.registry.name) for text in (change.before, change.after))):
             echo(f"  {line}", err=err)
     for file in secrets:
         echo(f"{file}: the password ({'changes' if file.exists() else 'new'}, not shown)", err=err)
     for file in change.gone:
         echo(f"{file}: removed", err=err)
-
-
-def _write(settings: Settings, change: Change, secrets: Mapping[Path, bytes]) -> None:
-    """Passwords come before the document that names them, and go after it."""
-    from evenkeel.controller.process.atomic import write_atomically
-
-    for file, content in secrets.items():
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file.parent.chmod(0o700)
-        write_atomically(file, content, 0o600)
-    if change.before != change.after:
-        file = change.file.resolve()
-        if change.after:
-            mode = file.stat().st_mode & 0o777 if file.exists() else 0o644
-            write_atomically(file, change.after.encode(), mode)
-        else:
-            file.unlink(missing_ok=True)
-    for file in change.gone:
-        file.unlink(missing_ok=True)
-
-
-def _holds(file: Path, content: bytes) -> bool:
-    try:
-        return file.read_bytes() == content and file.stat().st_mode & 0o077 == 0
-    except OSError:
-        return False

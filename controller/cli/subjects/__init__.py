@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import click
 
-from evenkeel.controller.cli.subjects import baselines, containers, files, registries, slots
+from evenkeel.controller.cli.subjects import baselines, containers, files, provisioning, registries, slots
 from evenkeel.controller.cli.subjects.port import Listed, Subjects
 from evenkeel.specs.problem import likely
 from evenkeel.specs.visible import one_line
@@ -32,6 +32,7 @@ SUBJECTS = {
         Kind("container", "containers", "containers", containers),
         Kind("file", "files", "files", files),
         Kind("registry", "registries", "registries", registries),
+        Kind("identity", "identities", "provisioning", provisioning),
         Kind("os", "os", "slots", slots),
     )
 }

@@ -4,6 +4,5 @@ from __future__ import annotations
 
 from evenkeel.controller.drivers.files.disk import disk_files
 from evenkeel.controller.drivers.files.engine import FilesEngine
-from evenkeel.controller.drivers.files.units import HostUnits
 
-__all__ = ["FilesEngine", "HostUnits", "disk_files"]
+__all__ = ["FilesEngine", "disk_files"]

@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from evenkeel.controller.drivers.files.engine import FilesEngine
-from evenkeel.controller.drivers.files.host import group_id, own_groups, own_user, reserved_paths, user_id
+from evenkeel.controller.drivers.files.host import reserved_paths
 from evenkeel.controller.drivers.files.system import FOLDER_MODE, Node, Way
-from evenkeel.controller.drivers.files.units import Units
+from evenkeel.controller.process.accounts import group_id, own_groups, own_user, user_id
+from evenkeel.controller.units import Units
 from evenkeel.specs.files.file import Form, digest_of
 from evenkeel.specs.files.observed import FileKind
 

@@ -15,14 +15,14 @@ from typing import TypeVar
 from evenkeel.controller.drivers.files.observe import Observer
 from evenkeel.controller.drivers.files.perform import Performer
 from evenkeel.controller.drivers.files.system import FileSystem
-from evenkeel.controller.drivers.files.units import Units, renew
 from evenkeel.controller.process.watch import Watch
+from evenkeel.controller.units import Units, renew
 from evenkeel.reconcilers.ports import Progress
 from evenkeel.specs.errors import TimedOut
-from evenkeel.specs.files.actions import Renew
 from evenkeel.specs.files.observed import FilesLook, FilesSeen, at_files
 from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Action, Outcome
+from evenkeel.specs.renewing import Renew
 
 Result = TypeVar("Result")
 

@@ -16,10 +16,11 @@ from pathlib import Path
 from posixpath import basename, dirname
 
 from evenkeel.controller.drivers.files.engine import FilesEngine
-from evenkeel.controller.drivers.files.host import group_id, own_groups, own_user, reserved_paths, user_id
+from evenkeel.controller.drivers.files.host import reserved_paths
 from evenkeel.controller.drivers.files.system import FOLDER_MODE, Node, Way
-from evenkeel.controller.drivers.files.units import SimulatedUnits
+from evenkeel.controller.process.accounts import group_id, own_groups, own_user, user_id
 from evenkeel.controller.process.atomic import write_atomically
+from evenkeel.controller.units import SimulatedUnits
 from evenkeel.specs.codec import decode, encode
 from evenkeel.specs.errors import DriverError
 from evenkeel.specs.files.file import Form, digest_of

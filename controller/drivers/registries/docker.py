@@ -17,9 +17,9 @@ from evenkeel.controller.drivers.registries.daemon import Daemon
 from evenkeel.controller.drivers.registries.daemon_json import INSECURE, MIRRORS, DaemonFile
 from evenkeel.controller.drivers.registries.lacks import lack, of_whole_hosts, once, reason
 from evenkeel.controller.drivers.registries.ours import Record
-from evenkeel.controller.drivers.registries.recall import Recall
 from evenkeel.controller.drivers.registries.store import Store
 from evenkeel.controller.drivers.registries.values import Printer, Values
+from evenkeel.controller.process.recall import Recall
 from evenkeel.controller.process.replacing import check_folder, stamp
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 from evenkeel.specs.registries.observed import Facet, Prints
@@ -42,7 +42,7 @@ class DockerConfiguration:
         record = Record(folder / "docker.json")
         self._store, self._certificates = Store(folder), Certificates(certificates, record)
         self._daemon = DaemonFile(Daemon(address, "dockerd"), record, daemon_file)
-        self._recall = Recall()
+        self._recall = Recall[Prints]()
 
     def in_force(self, places: Sequence[str], printer: Printer) -> Mapping[str, Mapping[Facet, str]]:
         loaded, found = self._daemon.of(places), dict[str, Mapping[Facet, str]]()
@@ -51,7 +51,7 @@ class DockerConfiguration:
         for place in places:
             own, stamps = loaded.get(place, _NOTHING), (of_logins, *self._certificates.stamps(place))
             read = partial(self._prints, printer, place, own)
-            found[place] = dict(self._recall.prints(place, own, stamps, read))
+            found[place] = dict(self._recall.result(place, own, stamps, read))
         return found
 
     def lacks(self, registries: Sequence[Registry]) -> Mapping[str, Mapping[Facet, str]]:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from evenkeel.controller.drivers.registries.ports import Access, Configuration
-from evenkeel.controller.drivers.registries.recall import Recall
 from evenkeel.controller.drivers.registries.values import Missing, Printer, Values, sources_of, values_of
+from evenkeel.controller.process.recall import Recall
 from evenkeel.controller.process.replacing import stamp
 from evenkeel.controller.process.watch import Watch
 from evenkeel.reconcilers.ports import Progress
@@ -47,7 +47,7 @@ class RegistriesEngine:
 
     def __init__(self, configuration: Configuration, access: Access, key: Path | None) -> None:
         self.configuration, self._access, self._printer = configuration, access, Printer(key)
-        self._recall, self._watch = Recall(), Watch()
+        self._recall, self._watch = Recall[Prints](), Watch()
         self._thread: ThreadPoolExecutor | None = None
 
     async def observe(self, look: Look = Look()) -> RegistriesSeen:
@@ -73,7 +73,7 @@ class RegistriesEngine:
             try:
                 files = (*sources[registry.name], *([registry.config] if registry.config else ()))
                 read = partial(self._prints, registry)
-                asked = dict(self._recall.prints(registry.name, registry, tuple(map(stamp, files)), read))
+                asked = dict(self._recall.result(registry.name, registry, tuple(map(stamp, files)), read))
             except Missing as missing:
                 lacks = {missing.facet: missing.why}
             here = held.get(registry.place, {})

@@ -17,9 +17,9 @@ from evenkeel.controller.drivers.registries.lacks import lack, of_whole_hosts, o
 from evenkeel.controller.drivers.registries.ours import Record
 from evenkeel.controller.drivers.registries.podman_auth import AuthFile, has_entries
 from evenkeel.controller.drivers.registries.podman_conf import ConfFile, Entry
-from evenkeel.controller.drivers.registries.recall import Recall
 from evenkeel.controller.drivers.registries.store import Login, Store
 from evenkeel.controller.drivers.registries.values import Printer, Values
+from evenkeel.controller.process.recall import Recall
 from evenkeel.controller.process.replacing import check_folder, stamp
 from evenkeel.specs.registries.observed import Facet, Prints
 from evenkeel.specs.registries.registry import Registry
@@ -48,7 +48,7 @@ class PodmanConfiguration:
         self._auth = AuthFile(places.auth_file, record)
         self._conf = ConfFile(Daemon(address, "podman"), record, places.drop_ins)
         self._of_logins = self._store.file, places.auth_file, record.file
-        self._recall = Recall()
+        self._recall = Recall[Prints]()
 
     def in_force(self, places: Sequence[str], printer: Printer) -> Mapping[str, Mapping[Facet, str]]:
         loaded, found = self._conf.of(places), dict[str, Mapping[Facet, str]]()
@@ -57,7 +57,7 @@ class PodmanConfiguration:
         for place in places:
             own, stamps = loaded.get(place, Entry()), (*of_logins, *self._certificates.stamps(place))
             read = partial(self._prints, printer, place, own)
-            found[place] = dict(self._recall.prints(place, own, stamps, read))
+            found[place] = dict(self._recall.result(place, own, stamps, read))
         return found
 
     def lacks(self, registries: Sequence[Registry]) -> Mapping[str, Mapping[Facet, str]]:

@@ -621,7 +621,7 @@ def test_a_slip_leads_to_the_command_that_was_meant(device: Device, name: str) -
         ("reset", "."),
         ("up", "; did you mean `apply`?"),
         ("config", "; did you mean `settings`?"),
-        ("doctor", "; did you mean `status`?"),
+        ("health", "; did you mean `doctor`?"),
         ("pause", "; what the specs ask for is kept running; change them, and `evenkeel apply`"),
     ],
 )

@@ -285,7 +285,8 @@ def test_who_leaves_out_the_word_container_is_told_the_command(device: Device, c
     """S15."""
     said = device.run(*command, ok=1).stderr
     is_known = len(command) == 3 and command[0] == "get"
-    others = ", `evenkeel describe file web`, `evenkeel describe registry web` or `evenkeel describe os web`"
+    further = ", `evenkeel describe file web`, `evenkeel describe registry web`, `evenkeel describe identity web`"
+    others = f"{further} or `evenkeel describe os web`"
     others = "" if is_known else others
     assert said.endswith(f"`evenkeel describe container web`{others}\n")
 

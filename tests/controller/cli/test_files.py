@@ -380,7 +380,7 @@ def test_groups_are_listed_with_their_members_and_states(device: Device) -> None
     assert rows[:3] == [["NAME", "STATE", "MEMBERS"], ["(no", "group)", "good"], ["cabin", "failed", "containers/web,"]]
     said = device.run("get", "baselines", "cabin", ok=1).stderr
     assert said.endswith(
-        "`evenkeel describe file NAME`, `evenkeel describe registry NAME` or `evenkeel describe os NAME`\n"
+        "`evenkeel describe registry NAME`, `evenkeel describe identity NAME` or `evenkeel describe os NAME`\n"
     )
 
 
@@ -501,8 +501,8 @@ def test_only_a_restart_that_can_happen_is_announced(device: Device) -> None:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("evenkeel get ", {"containers", "files", "registries", "os", "baselines"}),
-        ("evenkeel describe ", {"container", "file", "registry", "os"}),
+        ("evenkeel get ", {"containers", "files", "registries", "identities", "os", "baselines"}),
+        ("evenkeel describe ", {"container", "file", "registry", "identity", "os"}),
     ],
 )
 def test_the_kinds_are_completed(device: Device, words: str, offered: set[str]) -> None:

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.until import PATIENCE_S
 
+from evenkeel.controller.cli.compat import NAMES
 from evenkeel.specs.kanto.ctl import Line, changed_text, key_path, read_line
 
 from .command import Device
@@ -314,10 +315,8 @@ def test_a_host_that_is_none_is_refused_and_docker_hub_is_told_of(ctl: Ctl) -> N
 
 
 def test_install_puts_a_script_of_two_lines_in_place(ctl: Ctl, device: Device, tmp_path: Path) -> None:
-    assert (
-        device.run("compat", "install", "--prefix", str(tmp_path / "usr")).stdout
-        == f"wrote {tmp_path}/usr/bin/sdv-kanto-ctl\n"
-    )
+    done = device.run("compat", "install", "--prefix", str(tmp_path / "usr"))
+    assert done.stdout == "".join(f"wrote {tmp_path}/usr/bin/{name}\n" for name in NAMES)
     script = tmp_path / "usr" / "bin" / "sdv-kanto-ctl"
     assert stat.S_IMODE(script.stat().st_mode) == 0o755
     assert len(script.read_text().splitlines()) == 2
@@ -328,8 +327,10 @@ def test_install_puts_a_script_of_two_lines_in_place(ctl: Ctl, device: Device, t
     assert ctl.value["containers"]["registry_configurations"] == {"ghcr.io": ENTRY}
     device.run("compat", "install", "--prefix", str(tmp_path / "usr"))
     script.write_text("#!/bin/bash\n# the original\n")
+    (tmp_path / "usr" / "bin" / "sdv-health").unlink()
     assert "--replace" in device.run("compat", "install", "--prefix", str(tmp_path / "usr"), ok=1).stderr
     assert "the original" in script.read_text()
+    assert not (tmp_path / "usr" / "bin" / "sdv-health").exists(), "all of it stays as it is"
     device.run("compat", "install", "--prefix", str(tmp_path / "usr"), "--replace")
     assert "evenkeel" in script.read_text()
     script.unlink()

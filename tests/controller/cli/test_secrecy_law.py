@@ -14,6 +14,7 @@ import pty
 import re
 import signal
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -316,6 +317,37 @@ def test_who_asks_on_a_terminal_is_shown_values_but_for_secrets(device: Device) 
     entries = device.run("events", "-o", "json").stdout
     assert "-jwt" not in entries
     assert "-word" not in entries
+
+
+def test_a_value_that_was_handed_out_is_told_to_nobody(device: Device, tmp_path: Path) -> None:
+    """Nor is another one that follows it, to those who ask for values on a terminal."""
+    connection, (one, other) = tmp_path / "connection", (b64encode(key.encode()).decode() for key in secrets(2))
+    identity = (
+        "apiVersion: evenkeel/v1\nkind: Provisioning\nmetadata: {name: azure}\n"
+        f"spec: {{azure: {{connectionString: {connection}}}}}\n"
+    )
+    source = "env: {CONNECTION: {valueFrom: {provisioning: azure, value: connectionString}}}"
+    device.write(identity, spec("web", more=source))
+    said = ""
+    for key in (one, other):
+        text = f"HostName=simulated.azure-devices.net;DeviceId=52-54-00-12-34-02;SharedAccessKey={key}"
+        connection.write_text(text)
+        said += on_a_terminal(device, "apply", "--yes", "--verbose", "--show-values")
+        (kept,) = device.engine().world.containers.values()
+        assert dict(kept.handed) == {"CONNECTION": text}
+    assert "the value of CONNECTION differs" in device.run("events").stdout
+    said += on_a_terminal(device, "describe", "container", "web", "--show-values")
+    assert "from provisioning azure: connectionString" in said
+    for command in (("status", "-o", "json"), ("get", "containers", "-o", "json"), ("events", "-o", "json")):
+        said += device.run(*command).stdout
+    with closing(read_journal(device.state)) as journal:
+        kept_of = (*journal.entries(limit=100_000), *journal.conditions(), *journal.failures.all())
+        said += json.dumps([plain(each) for each in kept_of])
+    said += "".join(path.read_bytes().decode(errors="replace") for path in device.state.glob("journal*"))
+    open_to_others = [path for path in device.state.rglob("*") if path.is_file() and path.stat().st_mode & 0o077]
+    said += "".join(path.read_bytes().decode(errors="replace") for path in open_to_others)
+    assert one not in said
+    assert other not in said
 
 
 def test_the_command_is_described_to_whoever_asks_on_a_terminal(device: Device) -> None:

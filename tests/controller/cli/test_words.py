@@ -80,24 +80,24 @@ def test_what_is_known_without_the_engine_is_described(device: Device) -> None:
     [
         (
             ("get", "pods"),
-            "`evenkeel describe file pods`, `evenkeel describe registry pods` or `evenkeel describe os pods`\n",
+            "`evenkeel describe registry pods`, `evenkeel describe identity pods` or `evenkeel describe os pods`\n",
         ),
         (
             ("get", "contianer"),
-            "there are only `containers`, `files`, `registries`, `os` and `baselines` to get; did you mean `containers`?\n",
+            "`registries`, `identities`, `os` and `baselines` to get; did you mean `containers`?\n",
         ),
         (
             ("get",),
             (
                 "say what to get: `evenkeel get containers`, `evenkeel get files`, `evenkeel get registries`, "
-                "`evenkeel get os` or `evenkeel get baselines`\n"
+                "`evenkeel get identities`, `evenkeel get os` or `evenkeel get baselines`\n"
             ),
         ),
         (
             ("describe",),
             (
                 "say which one: `evenkeel describe container NAME`, `evenkeel describe file NAME`, "
-                "`evenkeel describe registry NAME` or `evenkeel describe os NAME`\n"
+                "`evenkeel describe registry NAME`, `evenkeel describe identity NAME` or `evenkeel describe os NAME`\n"
             ),
         ),
         (("describe", "files"), "say which one: `evenkeel describe file NAME`\n"),

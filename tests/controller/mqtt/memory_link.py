@@ -18,7 +18,7 @@ from evenkeel.specs.errors import TooLarge
 class MemoryLink:
     """Connected from the beginning. `heard`: what the broker was sent, as `topic payload`."""
 
-    broker, connected, why = "memory:1883", True, ""
+    broker, connected, why, concern = "memory:1883", True, "", ""
 
     def __init__(self, most_bytes: int = 1000) -> None:
         self.on_change: Callable[[], None] = lambda: None

@@ -15,6 +15,7 @@ from evenkeel.controller.settings.load import load_settings
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import SettingsError
 from evenkeel.specs.problem import Problem, problem_text
+from evenkeel.specs.settings.doctor import DoctorSettings
 from evenkeel.specs.settings.settings import Settings, settings_from
 from evenkeel.specs.settings.slots import SlotsSettings
 
@@ -54,6 +55,7 @@ state: /s
 engine: {kind: docker, address: 'unix:///run/podman/podman.sock', network: mine, dockerConfig: /root/config.json}
 registries: {daemonFile: /d.json, certificates: /c, authFile: /a.json, dropIns: /r, kanto: [/k.json]}
 slots: {engine: rauc, store: /data/bundles, bus: 'unix:path=/run/other', markGood: always}
+doctor: {can: [can0], units: [gpsd.socket], hosts: ['cloud.example:8883'], ping: 192.0.2.1}
 systemContainers: [updater, agent, agent]
 emptySourceRemovesAll: true
 resync: 1m30s
@@ -136,6 +138,7 @@ def test_everything_can_be_set(file: Path) -> None:
         "others",
     )
     assert (os_agent.operation_timeout, os_agent.autonomous.after) == (timedelta(minutes=20), timedelta(minutes=3))
+    assert settings.doctor == DoctorSettings(("can0",), ("gpsd.socket",), ("cloud.example:8883",), "192.0.2.1")
     manager = settings.update_manager
     assert (manager.domain, tuple(manager.agents)) == ("fleet", ("os", "ecu", "my-domain"))
     assert (manager.agents["os"].rank, manager.agents["os"].reboot_required) == (1, True)
@@ -152,6 +155,16 @@ def test_places_of_slots_that_are_none(file: Path) -> None:
     assert complaints(file) == [
         "F:2:3: slots.bus: expected the address of a socket; write `unix:path=/run/dbus/system_bus_socket`",
         "F:3:3: slots.store: expected an absolute path",
+    ]
+
+
+def test_names_for_the_doctor_that_are_none(file: Path) -> None:
+    file.write_text("doctor: {can: [an-interface-name], units: [gpsd], hosts: [cloud], ping: '-f'}\n")
+    assert [each.partition(": ")[2] for each in complaints(file)] == [
+        "doctor.can[0]: expected the name of an interface; for example can0",
+        "doctor.units[0]: expected the name of a unit of systemd; write `gpsd.service`",
+        "doctor.hosts[0]: expected a host and a port; for example cloud.example:8883",
+        "doctor.ping: expected the name or the address of a host",
     ]
 
 

@@ -22,6 +22,7 @@ from evenkeel.controller.journal.journal import Journal, open_journal
 from evenkeel.controller.loop.controller import Controller
 from evenkeel.controller.loop.queue import WakeUps
 from evenkeel.controller.loop.worker import Conduct
+from evenkeel.controller.settings.provided import Provided
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.files import Files
 from evenkeel.specs.containers.actions import Start
@@ -72,8 +73,8 @@ class Power:
 class Engine(MemoryEngine):
     """The memory engine. `content` tells what a file holds."""
 
-    def __init__(self, power: Power, content: Callable[[], str]) -> None:
-        super().__init__(now=now)
+    def __init__(self, power: Power, content: Callable[[], str], provided: Provided | None = None) -> None:
+        super().__init__(now=now, provided=provided)
         self._power, self._content = power, content
         self.read: dict[str, str] = {}
         """What a container has read at its start, by its name."""

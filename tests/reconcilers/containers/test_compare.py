@@ -24,6 +24,7 @@ from evenkeel.specs.containers.container import (
     Restart,
     Stop,
     TcpProbe,
+    ValueFrom,
     container_digest,
 )
 from evenkeel.specs.containers.normalise import normal
@@ -70,6 +71,7 @@ OTHERS = {
     "image_volumes": Other("discard", identity=False),
     "run_once": Other(timedelta(minutes=10)),
     "secrets": Other(("A",), identity=False),
+    "values_from": Other((ValueFrom("A", "azure", "hub"),)),
 }
 
 
@@ -119,7 +121,7 @@ def test_a_difference_is_shown_wherever_there_is_one(name: str) -> None:
 
 
 def test_what_is_kept_by_default_is_not_written_so_that_names_of_content_are_what_they_were() -> None:
-    assert not {"image_volumes", "conditions", "run_once"} & plain(WEB).keys()
+    assert not {"image_volumes", "conditions", "run_once", "values_from"} & plain(WEB).keys()
     assert container_digest(WEB) != container_digest(changed(WEB, image_volumes="discard"))
 
 

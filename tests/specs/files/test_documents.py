@@ -12,9 +12,10 @@ from evenkeel.specs.codec import decode, encode
 from evenkeel.specs.desired import DesiredState, Document
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.documents.join import desired_from
-from evenkeel.specs.files.file import File, Form, Unit, is_temporary, temporary_name
+from evenkeel.specs.files.file import File, Form, is_temporary, temporary_name
 from evenkeel.specs.kanto.translate import kanto_payload
 from evenkeel.specs.problem import Flaw, problem_text
+from evenkeel.specs.unit import Unit
 
 
 def document(name: str = "cfg", **spec: Any) -> bytes:

@@ -231,6 +231,8 @@ class SystemAnswer(TypedDict):
     MemoryLimit: NotRequired[bool]
     SwapLimit: NotRequired[bool]
     CgroupVersion: NotRequired[str]
+    ServerVersion: NotRequired[str]
+    DockerRootDir: NotRequired[str]
     Rootless: NotRequired[bool]
     """Podman's word. Docker's is `name=rootless` among the security options."""
     SecurityOptions: NotRequired[list[str] | None]

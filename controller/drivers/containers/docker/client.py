@@ -75,6 +75,11 @@ class EngineClient:
         """The number of times that the engine was asked for its version. After each time the engine may be another one,
         and earlier answers may be wrong."""
 
+    @property
+    def api(self) -> str:
+        """The version of the API that is spoken with this engine; "" before its first answer, and after it was lost."""
+        return self._version or ""
+
     async def call(
         self,
         method: str,

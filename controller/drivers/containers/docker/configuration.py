@@ -15,7 +15,7 @@ from typing import NamedTuple, get_args
 
 from evenkeel.controller.drivers.containers.docker import answers
 from evenkeel.controller.drivers.containers.docker.checks import asked_check
-from evenkeel.controller.drivers.containers.docker.render import HOST_GATEWAY, OUR_LABELS
+from evenkeel.controller.drivers.containers.docker.render import HOST_GATEWAY, OUR_LABELS, prints_from
 from evenkeel.reconcilers.containers.volumes import tidy
 from evenkeel.specs.containers.container import (
     UNLIMITED,
@@ -92,6 +92,7 @@ def container_of(
         image_volumes=base.image_volumes,
         run_once=base.run_once,
         secrets=base.secrets,
+        values_from=base.values_from,
     )
     return normal(container)
 
@@ -113,6 +114,8 @@ def _env(
     if asked is not None:
         return tuple((name, actual.get(name)) for name, _ in asked.env)
     inherited = dict(variable(text) for text in image_config.get("Env") or ())
+    for name, _ in prints_from(config.get("Labels") or {}):  # of a container that another version has created
+        actual.pop(name, None)
     return tuple((name, value) for name, value in actual.items() if name not in inherited or inherited[name] != value)
 
 
@@ -126,6 +129,13 @@ def _labels(
     return tuple(
         (name, value) for name, value in actual.items() if name not in OUR_LABELS and inherited.get(name) != value
     )
+
+
+def handed_out(config: answers.Config) -> tuple[tuple[str, str | None], ...]:
+    """The variables with values that were handed out, as the engine has them: they are no part of the container in normal form,
+    and good for nothing but to keep them out of messages."""
+    names = {name for name, _ in prints_from(config.get("Labels") or {})}
+    return tuple(each for each in map(variable, config.get("Env") or ()) if each[0] in names) if names else ()
 
 
 def variable(text: str) -> tuple[str, str | None]:

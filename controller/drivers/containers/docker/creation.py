@@ -15,6 +15,7 @@ from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, E
 from evenkeel.controller.drivers.containers.docker.observer import Observer
 from evenkeel.controller.drivers.containers.docker.parse import is_owner
 from evenkeel.controller.drivers.containers.docker.render import as_kept
+from evenkeel.controller.drivers.containers.values import Texts
 from evenkeel.reconcilers.containers import compare
 from evenkeel.reconcilers.containers.lacks import weakened
 from evenkeel.specs.containers.actions import Create
@@ -30,8 +31,10 @@ async def create(
     attached: Sequence[tuple[str, str]],
     body: Mapping[str, Any],
     owner: str,
+    prints: Texts = (),
 ) -> Outcome:
-    """Create a container by `body`. `attached`: the volumes in it, each with its place; `owner`: the name of this evenkeel."""
+    """Create a container by `body`. `attached`: the volumes in it, each with its place; `owner`: the name of this evenkeel;
+    `prints`: those of the values that were handed out to it."""
     container = action.container
     try:
         answer = await client.make("/containers/create", Created, body, {"name": action.engine_name})
@@ -44,6 +47,7 @@ async def create(
             and set(attached) <= set(holder.seen.volumes)
             and holder.seen.container == as_kept(container)
             and is_owner(holder.seen.owner, owner)
+            and holder.seen.prints == prints
         ):
             return Done("was there", holder.seen.id)
         return Retry(conflict.message)

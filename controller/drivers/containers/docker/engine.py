@@ -27,10 +27,17 @@ from evenkeel.controller.drivers.containers.docker.logs import last_output
 from evenkeel.controller.drivers.containers.docker.networks import Networks, attachment
 from evenkeel.controller.drivers.containers.docker.observer import LOOK_TIMEOUT_S, Observer
 from evenkeel.controller.drivers.containers.docker.places import has_our_volumes
-from evenkeel.controller.drivers.containers.docker.refusals import outcome, without_values
+from evenkeel.controller.drivers.containers.docker.refusals import (
+    is_about_its_network,
+    is_about_its_state,
+    outcome,
+    without_values,
+)
 from evenkeel.controller.drivers.containers.docker.registries import AskRegistries, Registries
 from evenkeel.controller.drivers.containers.docker.render import create_body, endpoint_body, update_body
+from evenkeel.controller.drivers.containers.values import NOTHING, Filled, HandedOut
 from evenkeel.controller.drivers.containers.verify import watch_until_proven
+from evenkeel.controller.settings.provided import Provided
 from evenkeel.reconcilers.containers import compare, lacks
 from evenkeel.reconcilers.containers.naming import volume_name
 from evenkeel.reconcilers.ports import Progress
@@ -38,6 +45,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Connect, Create, End, Pull, Remove, Rename, Start, Update, Verify
 from evenkeel.specs.containers.container import Container, Health
 from evenkeel.specs.containers.observed import ContainerSeen, ContainersSeen, at_containers
+from evenkeel.specs.containers.redaction import without_variables
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
 from evenkeel.specs.look import Look
 from evenkeel.specs.output import Output
@@ -45,6 +53,7 @@ from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 
 _AT_ONCE = 8
 _GONE = "it is not there any more"
+_UNMADE = "its network could not be made"
 _DOUBLED = (
     "there are several networks {}, and containers that are not evenkeel's are on more than one of them. Take them from all but"
     " one (docker network disconnect -f), and it is mended by itself"
@@ -71,29 +80,34 @@ class DockerEngine:
         advice: str = "",
         ask_registries: AskRegistries | None = None,
         admitted: Path | None = None,
+        provided: Provided | None = None,
     ) -> None:
         """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials.
         `owner`: the name of this evenkeel among those that share the engine; it leaves the containers of the others
         alone. `call_timeout_s`: the time limit of an answer; `look_timeout_s`: that of all answers of one look.
         `advice`: the remedy when nobody listens at `address`.
         `ask_registries` asks registries without the engine, for an engine that asks none for others, as Podman.
-        `admitted`: the file with the credentials that the registries domain has in force; they come before `docker_config`."""
+        `admitted`: the file with the credentials that the registries domain has in force; they come before `docker_config`.
+        `provided`: the values that identities hand out to containers."""
         self._client = EngineClient(address, limit=_AT_ONCE, timeout_s=call_timeout_s, advice=advice)
         self._network, self._owner = network, owner
         self._networks, self._nudged = Networks(self._client, network), asyncio.Event()
+        self._handed = HandedOut(provided)
         self._registries = Registries(self._client, docker_config, self._nudged.set, ask_registries, admitted)
         self._observer = Observer(
             self._client, self._registries, self._networks, owner, self._nudged.set, look_timeout_s
         )
 
     async def observe(self, look: Look = Look()) -> ContainersSeen:
-        return await self._observer.observe(at_containers(look))
+        asked = at_containers(look)
+        return changed(await self._observer.observe(asked), prints=self._handed.prints(asked.provisionings))
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
         try:
             return await self._perform(action, progress)
         except EngineAnswer as answer:
-            return _without_values(outcome(answer.message), action)
+            container = action.container if isinstance(action, Create | Connect | Verify) else None
+            return _told(answer, container, self._handed.of(container) if container is not None else NOTHING)
         except Unavailable as error:
             return Retry(error.message, outside=True)
         except TimedOut as error:
@@ -165,16 +179,20 @@ class DockerEngine:
         if container.network == "bridge":
             await self._networks.ensure(within_s=_NETWORK_KNOWN_S)
         attached = await volumes.volumes_for(self._client, container, action.volumes, self._owner)
+        filled = self._handed.of(container)
+        if isinstance(filled, Retry):
+            return filled
         word = secrets.token_hex(8)
-        body = create_body(container, self._network, address_of, self._owner, attached, instance=word)
-        body = kind.asked(body)
-        try:
-            return await create(self._client, self._observer, action, attached, body, self._owner)
-        except EngineAnswer as answer:
-            if container.network != "bridge" or _NO_NETWORK not in answer.message:
-                raise
-            await self._networks.ensure()
-            return await create(self._client, self._observer, action, attached, body, self._owner)
+        body = kind.asked(create_body(container, self._network, address_of, self._owner, attached, word, filled))
+        for attempt in (1, 2):
+            try:
+                told = await create(self._client, self._observer, action, attached, body, self._owner, filled.prints)
+                return changed(told, message=without_variables(told.message, filled.env))
+            except EngineAnswer as answer:
+                if attempt == 2 or container.network != "bridge" or _NO_NETWORK not in answer.message:
+                    return _told(answer, container, filled)
+                await self._networks.ensure()
+        return Retry(_UNMADE, outside=True)
 
     async def _update(self, action: Update) -> Outcome:
         """A reservation is lifted only where there is one: cgroup v2 takes -1 for "all there is"."""
@@ -234,18 +252,18 @@ class DockerEngine:
                 await self._client.post(f"/containers/{instance}/start")
                 return Done("started")
             except EngineAnswer as answer:
-                if found.seen.state == "paused" and _is_about_its_state(answer):
+                if found.seen.state == "paused" and is_about_its_state(answer.status, answer.message):
                     await self._client.post(f"/containers/{instance}/unpause")
                     return Done("resumed")
-                if attempt == 1 and _is_about_its_network(answer):
+                if attempt == 1 and is_about_its_network(answer.message):
                     await self._connect(instance, found.seen.container)
                     continue
-                if _is_about_its_network(answer) and "is ambiguous" in answer.message:
+                if is_about_its_network(answer.message) and "is ambiguous" in answer.message:
                     return Retry(f"{answer.message}; {_DOUBLED.format(self._network)}", outside=True)
                 brought = [mount.destination for mount in found.seen.container.mounts]
                 told = outcome(answer.message, brought)
-                return changed(told, message=without_values(told.message, found.seen.container))
-        return Retry("its network could not be made", outside=True)
+                return changed(told, message=without_values(told.message, found.seen.container, found.env))
+        return Retry(_UNMADE, outside=True)
 
     async def _end(self, action: End) -> Outcome:
         timeout_s = math.ceil(action.stop.timeout.total_seconds())
@@ -324,17 +342,6 @@ def _removed(names: Sequence[str], left: Sequence[str]) -> Done:
     return Done(f"{what}, but for {', '.join(left)}: another container has it" if left else what)
 
 
-def _is_about_its_state(answer: EngineAnswer) -> bool:
-    """Whether a start failed because of the state that the container is in, such as paused; Podman says so with status 500."""
-    return answer.status == 409 or answer.message.endswith("container state improper")
-
-
-def _is_about_its_network(answer: EngineAnswer) -> bool:
-    """Whether a start failed because its network is gone, or because there are two of its name (measured, 20.10)."""
-    lower = answer.message.lower()
-    return lower.startswith("network ") and ("not found" in lower or "is ambiguous" in lower)
-
-
-def _without_values(told: Outcome, action: Action) -> Outcome:
-    container = action.container if isinstance(action, Create | Connect | Verify) else None
-    return changed(told, message=without_values(told.message, container))
+def _told(answer: EngineAnswer, container: Container | None, filled: Filled | Retry) -> Outcome:
+    told, env = outcome(answer.message), filled.env if isinstance(filled, Filled) else ()
+    return changed(told, message=without_values(told.message, container, env))

@@ -12,6 +12,7 @@ from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, E
 from evenkeel.controller.drivers.containers.docker.configuration import variable
 from evenkeel.controller.drivers.containers.docker.render import asked_from
 from evenkeel.specs.containers.output import MOST_LINES, last_lines
+from evenkeel.specs.containers.redaction import marked
 from evenkeel.specs.output import Output
 
 _MOST_BYTES = 256 << 10
@@ -24,15 +25,15 @@ async def last_output(client: EngineClient, found: answers.Inspected) -> Output:
     """The last output of a container that was inspected."""
     state, config = found["State"], found["Config"]
     asked = asked_from(config.get("Labels") or {})
-    env, marked = [variable(each) for each in config.get("Env") or ()], asked.secrets if asked is not None else ()
+    env, secret = [variable(each) for each in config.get("Env") or ()], marked(asked) if asked is not None else ()
     results = (state.get("Health") or {}).get("Log") or ()
-    check = last_lines(results[-1].get("Output", ""), env, marked) if results else ()
+    check = last_lines(results[-1].get("Output", ""), env, secret) if results else ()
     code = None if state.get("Status") in _UP else state.get("ExitCode")
     try:
         text = await _text(client, found["Id"], is_tty=config.get("Tty", False))
     except EngineAnswer as answer:
         return Output(check=check, unread=answer.message, exit_code=code)
-    return Output(last_lines(text, env, marked), check, exit_code=code)
+    return Output(last_lines(text, env, secret), check, exit_code=code)
 
 
 async def _text(client: EngineClient, id_: str, *, is_tty: bool) -> str:

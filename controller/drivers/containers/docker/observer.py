@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 
 from evenkeel.controller.drivers.containers.docker import answers, parse
 from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, EngineClient
-from evenkeel.controller.drivers.containers.docker.configuration import Abilities
+from evenkeel.controller.drivers.containers.docker.configuration import Abilities, handed_out
 from evenkeel.controller.drivers.containers.docker.events import NewestEnds, ends_of, is_reason_to_look
 from evenkeel.controller.drivers.containers.docker.inherited import Inheritance, are_all_known
 from evenkeel.controller.drivers.containers.docker.interfaces import first_open_port
@@ -39,6 +39,7 @@ from evenkeel.controller.drivers.containers.probe import Probes
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Health
 from evenkeel.specs.containers.observed import LATELY_S, ContainerSeen, ContainersLook, ContainersSeen, Lack
+from evenkeel.specs.containers.redaction import Variables
 from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
 
 LOOK_TIMEOUT_S = 240.0
@@ -50,10 +51,11 @@ _NONSENSE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError
 
 
 class Inspection(NamedTuple):
-    """A container, and its attachment to networks."""
+    """A container, its attachment to networks, and its variables that were handed out, which no message may have."""
 
     seen: ContainerSeen
     attachment: Attachment
+    env: Variables = ()
 
 
 class Observer:
@@ -182,7 +184,7 @@ class Observer:
                 ended_with=self.ends.code(seen.id, seen.finished_at),
                 restart_count=seen.restart_count + self._restarts.get(seen.id, 0),
             )
-            return Inspection(seen, it)
+            return Inspection(seen, it, handed_out(inspected["Config"]))
 
     def keep_restarts(self, waiting: answers.Inspected) -> None:
         """A container that waits to be restarted is about to be started: its engine forgets how often it has ended, and

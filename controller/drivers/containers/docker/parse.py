@@ -14,11 +14,17 @@ from datetime import UTC, datetime
 
 from evenkeel.controller.drivers.containers.docker import answers
 from evenkeel.controller.drivers.containers.docker.checks import health_of, newest_check
-from evenkeel.controller.drivers.containers.docker.configuration import Abilities, container_of, image_of
+from evenkeel.controller.drivers.containers.docker.configuration import Abilities, container_of, handed_out, image_of
 from evenkeel.controller.drivers.containers.docker.places import other_volumes_of, volumes_of
 from evenkeel.controller.drivers.containers.docker.published import published
 from evenkeel.controller.drivers.containers.docker.refusals import without_values
-from evenkeel.controller.drivers.containers.docker.render import HOLDS_LABEL, NAME_LABEL, OWNER_LABEL, asked_from
+from evenkeel.controller.drivers.containers.docker.render import (
+    HOLDS_LABEL,
+    NAME_LABEL,
+    OWNER_LABEL,
+    asked_from,
+    prints_from,
+)
 from evenkeel.controller.drivers.containers.docker.unspoken import unspoken
 from evenkeel.specs.containers.image import DIGEST_PATTERN, parse_image
 from evenkeel.specs.containers.observed import ContainerSeen, State
@@ -106,7 +112,7 @@ def parse_container(
         health=health_of(state),
         check=newest_check(state, container.health),
         exit_code=state.get("ExitCode") or 0,
-        error=without_values(state.get("Error") or "", container),
+        error=without_values(state.get("Error") or "", container, handed_out(config)),
         restart_count=inspected.get("RestartCount") or 0,
         created_at=parse_time(inspected.get("Created", "")),
         started_at=parse_time(state.get("StartedAt", "")),
@@ -119,6 +125,7 @@ def parse_container(
         other_volumes=other_volumes_of(inspected, image_config or {}) if asked is None else (),
         vanishes=bool(inspected["HostConfig"].get("AutoRemove")),
         holds=labels.get(HOLDS_LABEL, ""),
+        prints=prints_from(labels),
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import PurePath
 
 from evenkeel.reconcilers.containers.causes import start_cause
 from evenkeel.specs.containers.container import Container
-from evenkeel.specs.containers.redaction import redacted
+from evenkeel.specs.containers.redaction import Variables, redacted
 from evenkeel.specs.plan import Failed, Outcome, Retry
 
 _FINAL = re.compile(
@@ -100,10 +100,22 @@ def outcome(message: str, mounted: Sequence[str] = ()) -> Outcome:
     return Failed(message) if _FINAL.search(lower) else Retry(message)
 
 
-def without_values(message: str, container: Container | None) -> str:
-    """The engine's message without values of this container: the same text for the same cause."""
+def without_values(message: str, container: Container | None, env: Variables = ()) -> str:
+    """The engine's message without values of this container: the same text for the same cause. `env`: its variables that were
+    handed out."""
     program = (container.command or ("",))[0] if container is not None else ""
-    return start_cause(message, program) or redacted(_ENDPOINT_ID.sub("", message), container)
+    return start_cause(message, program) or redacted(_ENDPOINT_ID.sub("", message), container, env)
+
+
+def is_about_its_state(status: int, message: str) -> bool:
+    """Whether a start failed because of the state that the container is in, such as paused; Podman says so with status 500."""
+    return status == 409 or message.endswith("container state improper")
+
+
+def is_about_its_network(message: str) -> bool:
+    """Whether a start failed because its network is gone, or because there are two of its name (measured, 20.10)."""
+    lower = message.lower()
+    return lower.startswith("network ") and ("not found" in lower or "is ambiguous" in lower)
 
 
 def _is_brought(message: str, mounted: Sequence[str]) -> bool:

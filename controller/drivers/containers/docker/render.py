@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from evenkeel.controller.drivers.containers.values import NOTHING, Filled, Texts
 from evenkeel.specs.codec import changed, decode
 from evenkeel.specs.containers.container import (
     UNLIMITED,
@@ -41,7 +42,9 @@ HOLDS_LABEL = "dev.evenkeel.holds"
 """On a container that never starts: the id of the container whose volumes it has."""
 STANDS_FOR_LABEL = "dev.evenkeel.stands-for"
 """On an empty volume: the name of the volume for which it stands."""
-OUR_LABELS = (NAME_LABEL, SPEC_LABEL, OWNER_LABEL, INSTANCE_LABEL, HOLDS_LABEL)
+PRINTS_LABEL = "dev.evenkeel.prints"
+"""The variables whose values were handed out, and the print of each value, as `NAME=print` with blanks between."""
+OUR_LABELS = (NAME_LABEL, SPEC_LABEL, OWNER_LABEL, INSTANCE_LABEL, HOLDS_LABEL, PRINTS_LABEL)
 HOST_GATEWAY = "host-gateway"
 
 AddressOf = Callable[[str], str]
@@ -55,17 +58,19 @@ def create_body(
     owner: str = "",
     volumes: Sequence[tuple[str, str]] = (),
     instance: str = "",
+    filled: Filled = NOTHING,
 ) -> dict[str, Any]:
     """The body of POST /containers/create. Raises Refused for settings that this engine cannot have at all. `owner`:
     the name of the evenkeel that creates it; `instance`: a word that no other container has, which distinguishes this
     one from containers of an image that is made of it (`inherited`). "" leaves a label out. `volumes`: places, and the
-    volumes that it gets there."""
+    volumes that it gets there. `filled`: its variables with values that are handed out."""
     host, _ = _hosts(container, address_of)
     ours = {NAME_LABEL: container.name, SPEC_LABEL: asked_text(container)}
-    ours |= _given({OWNER_LABEL: owner, INSTANCE_LABEL: instance})
+    prints = " ".join(f"{name}={text}" for name, text in filled.prints)
+    ours |= _given({OWNER_LABEL: owner, INSTANCE_LABEL: instance, PRINTS_LABEL: prints})
     body: dict[str, Any] = {
         "Image": container.image,
-        "Env": [name if value is None else f"{name}={value}" for name, value in container.env],
+        "Env": [name if value is None else f"{name}={value}" for name, value in (*container.env, *filled.env)],
         "Tty": container.terminal,
         "OpenStdin": container.interactive,
         "Labels": {**dict(container.labels), **ours},
@@ -172,6 +177,12 @@ def asked_from(labels: Mapping[str, str]) -> Container | None:
         return decode(labels[SPEC_LABEL], Container) if SPEC_LABEL in labels else None
     except ValueError:
         return None
+
+
+def prints_from(labels: Mapping[str, str]) -> Texts:
+    """The variables of a label with values that were handed out, and the prints of these."""
+    pairs = (each.partition("=") for each in labels.get(PRINTS_LABEL, "").split())
+    return tuple(sorted((name, text) for name, _, text in pairs))
 
 
 def _hosts(container: Container, address_of: AddressOf) -> tuple[list[str], list[str]]:

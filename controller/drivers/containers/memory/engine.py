@@ -32,9 +32,11 @@ from evenkeel.controller.drivers.containers.memory.world import (
     stored_world,
     uptime,
 )
+from evenkeel.controller.drivers.containers.values import HandedOut
 from evenkeel.controller.drivers.containers.verify import watch_until_proven
 from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.controller.process.clock import Now, system_now
+from evenkeel.controller.settings.provided import Provided
 from evenkeel.reconcilers.containers.foresight import Host, Listener
 from evenkeel.reconcilers.containers.naming import engine_name as plain_name
 from evenkeel.reconcilers.ports import Progress
@@ -65,9 +67,11 @@ class MemoryEngine:
         script: Script | None = None,
         store: Path | None = None,
         now: Now = system_now,
+        provided: Provided | None = None,
     ) -> None:
+        """`provided`: the values that identities hand out to containers."""
         self.catalogue, self.script = catalogue or {}, script or Script()
-        self._store, self._now = store, now
+        self._store, self._now, self._handed = store, now, HandedOut(provided)
         self._changed = asyncio.Event()
         self.world, self._lives = World(), 1
         if store is not None and store.exists():
@@ -98,6 +102,7 @@ class MemoryEngine:
             remote={ref: _remote(ref, image) for ref, image in offered.items() if image.pull == "ok"},
             unasked={ref: image.pull for ref, image in offered.items() if image.pull != "ok"},
             only=look.subject,
+            prints=self._handed.prints(look.provisionings),
         )
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:
@@ -135,7 +140,8 @@ class MemoryEngine:
             case Pull():
                 return await self._pull(action, progress)
             case Create():
-                return self.simulation.create(action)
+                filled = self._handed.of(action.container)
+                return filled if isinstance(filled, Retry) else self.simulation.create(action, filled)
             case Verify():
                 return await self._verify(action, progress)
             case Connect():

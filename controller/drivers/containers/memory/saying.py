@@ -8,15 +8,17 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import Container, ExecProbe, Health, HttpProbe
 from evenkeel.specs.containers.observed import CheckSeen, ContainersLook
 from evenkeel.specs.containers.output import last_lines
+from evenkeel.specs.containers.redaction import marked
 from evenkeel.specs.output import Output
 
 
 def output_of(kept: WorldContainer, image: Image) -> Output:
     """The output of a container since it was first started. As in real engines, output needs a log that can be read."""
-    env, marked = (kept.container.env, kept.container.secrets) if kept.container is not None else ((), ())
-    lines = last_lines(image.output, env, marked) if kept.started_at else ()
+    env = (*kept.container.env, *kept.handed) if kept.container is not None else ()
+    secret = marked(kept.container) if kept.container is not None else ()
+    lines = last_lines(image.output, env, secret) if kept.started_at else ()
     is_checked = kept.container is not None and kept.container.health is not None and not image.healthy
-    check = last_lines(image.check_output, env, marked) if is_checked else ()
+    check = last_lines(image.check_output, env, secret) if is_checked else ()
     code = kept.exit_code if kept.state in ("exited", "dead", "restarting") else None
     if kept.container is not None and kept.container.log.driver == "none":
         return Output(check=check, unread="configured logging driver does not support reading", exit_code=code)

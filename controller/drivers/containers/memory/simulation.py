@@ -25,6 +25,7 @@ from evenkeel.controller.drivers.containers.memory.world import (
     up_s,
     uptime,
 )
+from evenkeel.controller.drivers.containers.values import NOTHING, Filled
 from evenkeel.controller.process.clock import Now
 from evenkeel.reconcilers.containers.compare import InPlace, can_update
 from evenkeel.specs.codec import changed
@@ -105,8 +106,9 @@ class Simulation:
             if kept.engine_name == name and kept.id != but:
                 raise Unavailable(f"container:{name}", f"the name is in use by {kept.id}")
 
-    def create(self, action: Create) -> Outcome:
-        """A container from a local image, with the volumes that the image declares."""
+    def create(self, action: Create, filled: Filled = NOTHING) -> Outcome:
+        """A container from a local image, with the volumes that the image declares. `filled`: its variables with values that
+        are handed out."""
         container = action.container
         if container.image not in self.world.images:
             raise Unavailable(f"container:{container.name}", f"no such image: {container.image}")
@@ -115,7 +117,7 @@ class Simulation:
                 return Retry(f"bind source path does not exist: {mount.source}", outside=True)
         for kept in self.present():
             is_it = kept.engine_name == action.engine_name and kept.container == container
-            if is_it and set(action.volumes) <= set(kept.volumes):
+            if is_it and set(action.volumes) <= set(kept.volumes) and kept.prints == filled.prints:
                 return Done("was there", kept.id)
         self._check_name(action.engine_name)
         self.world.created += 1
@@ -126,7 +128,7 @@ class Simulation:
         )
         declared = self.behaviour(created).volumes
         places = volumes.attached(self.world.volumes, container, declared, action.volumes, id_)
-        self.put(replace(created, volumes=places))
+        self.put(replace(created, volumes=places, handed=filled.env, prints=filled.prints))
         return Done("created", id_)
 
     def start(self, instance: str) -> Outcome:

@@ -8,6 +8,7 @@ from evenkeel.controller.drivers.containers.memory.world import DEVICE_NAME, FOR
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.container import ExecProbe
 from evenkeel.specs.containers.observed import LATELY_S, CheckSeen, ContainerSeen, ContainersLook, HealthSeen
+from evenkeel.specs.containers.redaction import without_variables
 
 
 def observation(simulation: Simulation, kept: WorldContainer, look: ContainersLook) -> ContainerSeen:
@@ -40,7 +41,7 @@ def observation(simulation: Simulation, kept: WorldContainer, look: ContainersLo
         health=health,
         check=newest,
         exit_code=kept.exit_code,
-        error=kept.error,
+        error=without_variables(kept.error, kept.handed),
         restart_count=kept.restart_count,
         created_at=kept.created_at,
         started_at=kept.started_at,
@@ -55,6 +56,7 @@ def observation(simulation: Simulation, kept: WorldContainer, look: ContainersLo
         other_volumes=() if foreign else kept.other_volumes,
         vanishes=not foreign and kept.vanishes,
         holds=kept.holds,
+        prints=kept.prints,
         ports=container.ports if foreign and container is not None else (),
     )
 

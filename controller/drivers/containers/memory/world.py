@@ -85,6 +85,10 @@ class WorldContainer:
     other_volumes: Places = ()
     vanishes: bool = False
     holds: str = ""
+    handed: tuple[tuple[str, str], ...] = ()
+    """The variables whose values were handed out, with these."""
+    prints: tuple[tuple[str, str], ...] = ()
+    """The prints of these values."""
     was_killed: bool = False
     """Whether the container ended because the engine was asked to end it, or because the engine ended."""
 

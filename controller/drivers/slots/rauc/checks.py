@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evenkeel.controller.drivers.slots.rauc.bootloaders import Tools, bootloader
-from evenkeel.controller.drivers.slots.rauc.certificates import ends
 from evenkeel.controller.drivers.slots.rauc.configuration import CONFIGURATIONS, Configuration, configuration
 from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.certificates import ends
 from evenkeel.specs.slots.finding import Finding
 
 _SOON_S = 90 * 86400.0

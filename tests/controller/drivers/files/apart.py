@@ -16,7 +16,7 @@ from evenkeel.controller.cycle.endings import Settled
 from evenkeel.controller.drivers.files import disk, disk_files
 from evenkeel.controller.drivers.files.disk import Disk
 from evenkeel.controller.drivers.files.perform import Performer
-from evenkeel.controller.drivers.files.units import SimulatedUnits
+from evenkeel.controller.units import SimulatedUnits
 from evenkeel.specs.files.actions import Switch, Verify, Write
 from evenkeel.specs.files.file import File, Form, digest_of
 from evenkeel.specs.files.observed import FilesLook, Sought

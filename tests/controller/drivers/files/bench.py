@@ -17,8 +17,8 @@ from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Waiting
 from evenkeel.controller.drivers.files import FilesEngine, disk_files
 from evenkeel.controller.drivers.files.memory import MemoryDisk, memory_files
-from evenkeel.controller.drivers.files.units import SimulatedUnits
 from evenkeel.controller.journal.journal import open_journal
+from evenkeel.controller.units import SimulatedUnits
 from evenkeel.reconcilers.files import Files
 from evenkeel.reconcilers.files.select import FilesWanted
 from evenkeel.reconcilers.ports import Former, Progress

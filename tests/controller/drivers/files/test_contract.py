@@ -15,8 +15,9 @@ from evenkeel.controller.cycle.endings import Settled, Stalled
 from evenkeel.specs.codec import changed
 from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.files.actions import Adjust, Discard, Drop, Fetch, Keep, Remove, Switch, Verify, Write
-from evenkeel.specs.files.file import File, Form, Unit, digest_of, temporary_name
+from evenkeel.specs.files.file import File, Form, digest_of, temporary_name
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
+from evenkeel.specs.unit import Unit
 from evenkeel.templates.plan_text import plan_lines
 from evenkeel.templates.planned import planned
 

@@ -18,7 +18,7 @@ from tests.virtual import run
 from evenkeel.controller.cycle.endings import Retrying, Settled
 from evenkeel.controller.drivers.files import disk_files
 from evenkeel.controller.drivers.files.disk import Disk
-from evenkeel.controller.drivers.files.units import SimulatedUnits
+from evenkeel.controller.units import SimulatedUnits
 from evenkeel.reconcilers.files import Files
 from evenkeel.specs.files.actions import Write
 from evenkeel.specs.files.file import File, Form, digest_of, temporary_name

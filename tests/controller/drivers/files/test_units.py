@@ -10,12 +10,12 @@ import pytest
 from tests.engines.dbus import PrivateBus
 from tests.engines.systemd_double import FakeUnit, Systemd
 
+from evenkeel.controller import units as module
 from evenkeel.controller.dbus.bus import SystemBus
-from evenkeel.controller.drivers.files import units as module
-from evenkeel.controller.drivers.files.units import HostUnits, SimulatedUnits, Units, own_unit, renew
-from evenkeel.specs.files.actions import Renew
-from evenkeel.specs.files.file import Unit
+from evenkeel.controller.units import HostUnits, SimulatedUnits, Units, own_unit, renew
 from evenkeel.specs.plan import Done, Failed, Retry
+from evenkeel.specs.renewing import Renew
+from evenkeel.specs.unit import Unit
 
 TIME = Unit("chronyd.service")
 

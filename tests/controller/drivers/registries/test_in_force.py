@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from evenkeel.controller.drivers.registries import certificates, recall, store
+from evenkeel.controller.drivers.registries import certificates, store
 from evenkeel.controller.drivers.registries.docker import DockerConfiguration
 from evenkeel.controller.drivers.registries.podman import PodmanConfiguration, PodmanPlaces
 from evenkeel.controller.drivers.registries.ports import Configuration
 from evenkeel.controller.drivers.registries.values import Printer, Values
+from evenkeel.controller.process import recall
 from evenkeel.specs.registries.registry import Registry
 
 HOST = "registry.example:5000"

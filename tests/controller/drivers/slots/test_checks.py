@@ -12,9 +12,9 @@ from tests.engines.rauc import Rauc
 from tests.places import ROOT
 
 from evenkeel.controller.drivers.slots.rauc.bootloaders import Tools, bootloader
-from evenkeel.controller.drivers.slots.rauc.certificates import ends
 from evenkeel.controller.drivers.slots.rauc.checks import Device, check_device
 from evenkeel.controller.drivers.slots.rauc.configuration import Configuration
+from evenkeel.controller.process.certificates import ends
 from evenkeel.specs.slots.finding import Finding
 
 DAY_S = 86400.0

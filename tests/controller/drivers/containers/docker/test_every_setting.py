@@ -91,8 +91,8 @@ OTHERS: dict[str, Any] = {
 }
 BY_EVENKEEL = {"stable_for", "depends_on", "conditions", "pull_policy", "image_volumes", "run_once", "secrets"}
 """Nothing of these is the engine's to do."""
-NAMED = {"name"}
-"""The engine's name is an argument beside the body."""
+NAMED = {"name", "values_from"}
+"""The engine's name is an argument beside the body, and values are handed out right before (tests/contract/test_values.py)."""
 
 
 def settings() -> Iterator[str]:

@@ -27,6 +27,7 @@ from evenkeel.controller.drivers.containers.docker.parse import (
     parse_time,
 )
 from evenkeel.controller.drivers.containers.docker.render import SPEC_LABEL, as_kept, create_body, update_body
+from evenkeel.controller.drivers.containers.values import Filled
 from evenkeel.reconcilers.containers.compare import same_identity
 from evenkeel.specs.codec import changed, decode
 from evenkeel.specs.containers.container import (
@@ -44,6 +45,7 @@ from evenkeel.specs.containers.container import (
     Restart,
     Stop,
     TcpProbe,
+    ValueFrom,
 )
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.shorthand import port_text
@@ -454,6 +456,27 @@ def test_an_engine_that_quotes_what_it_cannot_start_is_not_repeated() -> None:
     inspected["State"] |= {"Status": "created", "Error": f'exec: "{word}": out of order; http://u:p@h?q'}
     said = parse_container(inspected, "evenkeel").error
     assert said == 'exec: "(command[0])": out of order; http://(hidden)@h?(hidden)'
+
+
+CS = "HostName=h;SharedAccessKey=bm90aGluZyB0byBzZWU="
+HANDED = normal(Container("web", "web:1", values_from=(ValueFrom("CS", "azure", "connectionString"),)))
+
+
+def inspected_with_a_value() -> Any:
+    body = create_body(HANDED, "evenkeel", address_of, filled=Filled((("CS", CS),), (("CS", "p1"),)))
+    assert body["Env"] == [f"CS={CS}"]
+    assert CS not in str(body["Labels"])
+    return inspection(body, "web", {})
+
+
+def test_a_value_that_was_handed_out_is_in_no_container_that_is_read_back() -> None:
+    inspected = inspected_with_a_value()
+    inspected["State"] |= {"Error": f"cannot set CS={CS} of bm90aGluZyB0byBzZWU="}
+    seen = parse_container(inspected, "evenkeel")
+    assert (seen.container, seen.prints) == (HANDED, (("CS", "p1"),))
+    assert seen.error == "cannot set CS=(env.CS) of (env.CS)"
+    inspected["Config"]["Labels"][SPEC_LABEL] = "of another version"
+    assert "bm90aGlu" not in repr(parse_container(inspected, "evenkeel"))
 
 
 def test_a_label_of_another_age_is_like_none() -> None:

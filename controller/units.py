@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
-from evenkeel.specs.files.actions import Renew
-from evenkeel.specs.files.file import Unit
 from evenkeel.specs.plan import Done, Failed, Outcome, Retry
+from evenkeel.specs.renewing import Renew
+from evenkeel.specs.unit import Unit
 
 if TYPE_CHECKING:
     from evenkeel.controller.dbus.bus import SystemBus

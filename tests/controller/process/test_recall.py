@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from evenkeel.controller.drivers.registries import recall as under_test
-from evenkeel.controller.drivers.registries.recall import Recall
+from evenkeel.controller.process import recall as under_test
+from evenkeel.controller.process.recall import Recall
 from evenkeel.controller.process.replacing import stamp
 from evenkeel.specs.registries.observed import Prints
 
@@ -36,7 +36,7 @@ def look(password: Path, reads: list[str]) -> Look:
         reads.append(password.read_text())
         return (("credentials", reads[-1]),)
 
-    return lambda: recall.prints("reg", "key", (stamp(password),), read)[0][1]
+    return lambda: recall.result("reg", "key", (stamp(password),), read)[0][1]
 
 
 def test_of_a_quiet_file_the_first_reading_counts(
@@ -73,18 +73,18 @@ def test_another_key_of_the_same_name_is_another_question(monkeypatch: pytest.Mo
     monkeypatch.setattr(under_test, "_QUIET_NS", 0)
     recall = Recall()
     there: Prints = (("insecure", "x"),)
-    assert recall.prints("reg", "one", (), lambda: ()) == ()
-    assert recall.prints("reg", "other", (), lambda: there) == there
+    assert recall.result("reg", "one", (), lambda: ()) == ()
+    assert recall.result("reg", "other", (), lambda: there) == there
     recall.only(["another"])
-    assert recall.prints("reg", "other", (), lambda: ()) == ()
+    assert recall.result("reg", "other", (), lambda: ()) == ()
 
 
 def test_a_file_that_comes_and_goes_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(under_test, "_QUIET_NS", 0)
     file, recall = tmp_path / "config.json", Recall()
     there: Prints = (("credentials", "x"),)
-    assert recall.prints("reg", "", (stamp(file),), lambda: ()) == ()
+    assert recall.result("reg", "", (stamp(file),), lambda: ()) == ()
     file.write_text("{}")
-    assert recall.prints("reg", "", (stamp(file),), lambda: there) == there
+    assert recall.result("reg", "", (stamp(file),), lambda: there) == there
     file.unlink()
-    assert recall.prints("reg", "", (stamp(file),), lambda: ()) == ()
+    assert recall.result("reg", "", (stamp(file),), lambda: ()) == ()

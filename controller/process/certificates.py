@@ -1,4 +1,4 @@
-"""When certificates of a keyring end. A certificate is DER (X.690) in PEM; only its validity (RFC 5280 §4.1.2.5) is read."""
+"""When certificates begin and end. A certificate is DER (X.690) in PEM; only its validity (RFC 5280 §4.1.2.5) is read."""
 
 from __future__ import annotations
 
@@ -20,13 +20,18 @@ class _Value(NamedTuple):
     end: int
 
 
-def ends(pem: bytes) -> tuple[float, ...]:
-    """The moments after which the certificates of a file are not valid any more, in seconds since 1970. ValueError when it has
-    none, or one that cannot be read."""
-    found = [_end(base64.b64decode(each)) for each in _bodies(pem)]
+def periods(pem: bytes) -> tuple[tuple[float, float], ...]:
+    """The begin and the end of the validity of each certificate in a file, in seconds since 1970. ValueError when it has none,
+    or one that cannot be read."""
+    found = [_period(base64.b64decode(each)) for each in _bodies(pem)]
     if not found:
         raise ValueError("no certificate is in it")
     return tuple(found)
+
+
+def ends(pem: bytes) -> tuple[float, ...]:
+    """The ends of `periods`."""
+    return tuple(end for _, end in periods(pem))
 
 
 def _bodies(pem: bytes) -> Iterator[bytes]:
@@ -38,13 +43,13 @@ def _bodies(pem: bytes) -> Iterator[bytes]:
         raise ValueError("a certificate in it is damaged") from None
 
 
-def _end(der: bytes) -> float:
+def _period(der: bytes) -> tuple[float, float]:
     try:
         body = _values(_first(_first(der, _SEQUENCE).content, _SEQUENCE).content)
         if body[0].tag == _VERSION:
             body = body[1:]
         validity = _values(body[3].content)  # after the serial number, the algorithm and the issuer
-        return _moment(validity[1])
+        return _moment(validity[0]), _moment(validity[1])
     except (IndexError, ValueError):
         raise ValueError("a certificate in it is damaged") from None
 

@@ -1,0 +1,105 @@
+"""The change of a spec file by a command: what the specs ask for, whether they would be valid, and the writing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evenkeel.controller.cli.output import echo
+from evenkeel.controller.wiring import read_source
+from evenkeel.specs.errors import EvenkeelError, SpecError
+from evenkeel.specs.problem import errors, problem_text
+
+if TYPE_CHECKING:
+    from evenkeel.specs.desired import DesiredState
+    from evenkeel.specs.problem import Problem
+    from evenkeel.specs.settings.settings import Settings
+
+
+def read_state(settings: Settings) -> DesiredState:
+    """The desired state of all files. SpecError for faults; warnings are printed."""
+    reading = read_source(settings, readonly=True)
+    if errors(reading.problems):
+        raise SpecError("specs:" + ", ".join(settings.specs), reading.problems)
+    for problem in reading.problems:
+        echo(problem_text(problem), err=True)
+    return reading.desired
+
+
+def file_for(settings: Settings, given: str, usual: str) -> Path:
+    """The file for new documents: the one that is given, else the one of the `usual` name in the first folder of the specs."""
+    if given:
+        file = Path(given).absolute()
+        if file.suffix.lower() not in (".yaml", ".yml"):
+            raise EvenkeelError(f"file:{file}", "expected a file *.yaml, because documents are written as YAML")
+        return file
+    folder = next((Path(path) for path in settings.specs if Path(path).is_dir()), Path(settings.specs[0]))
+    if folder.suffix:
+        raise EvenkeelError(f"specs:{folder}", "is no folder; --file says into which file to write")
+    return folder / usual
+
+
+def text_of(file: Path) -> str:
+    """The text of a spec file, "" when it is not there. EvenkeelError when it cannot be read."""
+    from evenkeel.controller.process.bounded import read_bounded
+
+    try:
+        return read_bounded(file).decode("utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError:
+        raise EvenkeelError(f"file:{file}", "expected UTF-8 text") from None
+
+
+def check_text(settings: Settings, file: Path, text: str) -> DesiredState:
+    """The desired state with another text of a file. SpecError with the problems that the specs would have with it, and do not
+    have now."""
+    before = read_source(settings, readonly=True)
+    after = read_source(settings, readonly=True, instead={str(file): text.encode()})
+    known = {_told(each) for each in before.problems}
+    new = [each for each in after.problems if _told(each) not in known and each.place.file not in before.missing]
+    if errors(new):
+        raise SpecError(f"file:{file}", new)
+    for problem in new:
+        echo(problem_text(problem), err=True)
+    return after.desired
+
+
+def _told(problem: Problem) -> tuple[str, str, str]:
+    return problem.place.file, problem.path, problem.message
+
+
+def differing_lines(old: str, new: str) -> Iterator[str]:
+    """All lines of a document as it was and as it will be, with `-` and `+` before those that differ."""
+    import difflib
+
+    yield from list(difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=1_000_000))[3:]
+
+
+def holds(file: Path, content: bytes) -> bool:
+    """Whether a secret is in its file already, for its owner alone."""
+    try:
+        return file.read_bytes() == content and file.stat().st_mode & 0o077 == 0
+    except OSError:
+        return False
+
+
+def write(file: Path, before: str, after: str, secrets: Mapping[Path, bytes], gone: Sequence[Path]) -> None:
+    """Write the text of a spec file, "" for none. Secrets come before the document that names them, and those that are `gone`
+    are removed after it."""
+    from evenkeel.controller.process.atomic import write_atomically
+
+    for secret, content in secrets.items():
+        secret.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        secret.parent.chmod(0o700)
+        write_atomically(secret, content, 0o600)
+    if before != after:
+        target = file.resolve()
+        if after:
+            mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+            write_atomically(target, after.encode(), mode)
+        else:
+            target.unlink(missing_ok=True)
+    for secret in gone:
+        secret.unlink(missing_ok=True)

@@ -1,0 +1,36 @@
+"""When the certificates end that settings and documents name."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from evenkeel.controller.doctor.checks.named_files import named_files
+from evenkeel.controller.doctor.device import Device
+from evenkeel.controller.doctor.files import NamedFile
+from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.certificates import periods
+from evenkeel.reconcilers.doctor.certificates import Period, of_certificates
+from evenkeel.specs.doctor.finding import Detail, Finding, finding_of
+
+_MOST_BYTES = 1024**2
+
+
+async def look(device: Device) -> Finding:
+    """Each file that is named; those of servers are told by the checks that connect to them."""
+    named = [each for each in named_files(device) if each.purpose != "secret"]
+    found = await asyncio.to_thread(lambda: [_detail(each, device.now()) for each in named])
+    return finding_of(found, "neither settings nor documents name a certificate")
+
+
+def _detail(named: NamedFile, now: float) -> Detail:
+    try:
+        found = [Period(*each) for each in periods(read_bounded(Path(named.path), _MOST_BYTES))]
+    except FileNotFoundError:
+        return Detail(named.name, "failed", f"{named.path} is not there", "put the certificate there, as PEM")
+    except OSError as error:
+        told = f"{named.path} cannot be read: {(error.strerror or '').lower()}"
+        return Detail(named.name, "unknown", told, "run this as root, or as the user of the controller")
+    except ValueError as error:
+        return Detail(named.name, "failed", f"{named.path}: {error}", "put the certificate there, as PEM")
+    return of_certificates(named.name, named.path, found, now, is_bundle=named.purpose == "authorities")

@@ -1,0 +1,25 @@
+"""The table of the parts that name files with secrets and certificates: a domain adds a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evenkeel.controller.doctor.checks import identities, registries, settings_files
+from evenkeel.controller.doctor.device import Device
+from evenkeel.controller.doctor.files import Files, NamedFile
+
+SOURCES: tuple[Files, ...] = (
+    settings_files.files,
+    registries.files,
+    identities.files,
+)
+
+
+def named_files(device: Device) -> Iterator[NamedFile]:
+    """All of them, each path and purpose once."""
+    known = set[tuple[str, str]]()
+    for source in SOURCES:
+        for each in source(device):
+            if (each.path, each.purpose) not in known:
+                known.add((each.path, each.purpose))
+                yield each

@@ -1,0 +1,23 @@
+"""Files that settings and documents name, and their purposes: for the checks of permissions and of certificates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Literal, NamedTuple
+
+from evenkeel.controller.doctor.device import Device
+
+Purpose = Literal["secret", "certificate", "authorities"]
+"""`certificate`: the device shows it; `authorities`: by which it knows others."""
+
+
+class NamedFile(NamedTuple):
+    """`name`: the setting or the document that names it."""
+
+    name: str
+    path: str
+    purpose: Purpose
+
+
+Files = Callable[[Device], Iterable[NamedFile]]
+"""The files of one part of evenkeel. May raise EvenkeelError where that cannot be known."""

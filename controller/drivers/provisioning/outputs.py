@@ -1,0 +1,138 @@
+"""Files that are made of the values of an identity.
+
+A file that evenkeel did not make is replaced only where the document says so. It is kept before, and comes back when nobody
+asks for the file any more. The content may be secret: it is compared by prints, and shown to nobody.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from evenkeel.controller.drivers.provisioning.host import Host
+from evenkeel.controller.process.atomic import write_atomically
+from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.prints import Printer
+from evenkeel.controller.process.replacing import sweep
+from evenkeel.specs.provisioning.observed import OutputSeen
+from evenkeel.specs.provisioning.provisioning import Output
+from evenkeel.specs.values import VALUES
+from evenkeel.templates.render import fill
+
+_MOST_TEMPLATE, _MOST_FILE = 256 * 1024, 16 * 1024**2
+
+
+class Lack(Exception):
+    """A file cannot be made. The message is the reason, as a sentence without a secret."""
+
+
+class _Form(NamedTuple):
+    content: bytes
+    mode: int
+    uid: int
+    gid: int
+
+
+class Outputs:
+    """The files of one host. `originals`: the folder for files that were there before."""
+
+    def __init__(self, host: Host, originals: Path, printer: Printer) -> None:
+        self._host, self._originals, self._printer = host, originals, printer
+
+    def look(self, output: Output, values: Mapping[str, str] | None) -> OutputSeen:
+        """The file that is there, and the one that is asked for; `values`: `None` while not all are there. Raises OSError."""
+        path = self._host.path(output.path)
+        kept, asked = self._kept(output.path).exists(), ""
+        try:
+            held = self._print(self._there(path))
+            text = self._template(output)
+            if values is not None:
+                asked = self._print(self._made(output, text, values))
+            else:
+                _filled(text, None)
+        except Lack as lack:
+            return OutputSeen(output.path, why=str(lack), is_kept=kept)
+        return OutputSeen(output.path, asked, held, is_kept=kept)
+
+    def look_at(self, path: str) -> OutputSeen:
+        """A file of no document."""
+        try:
+            return OutputSeen(
+                path, held=self._print(self._there(self._host.path(path))), is_kept=self._kept(path).exists()
+            )
+        except Lack as lack:
+            return OutputSeen(path, why=str(lack))
+
+    def write(self, output: Output, values: Mapping[str, str], content: str, *, keeps: bool) -> bool:
+        """Replace the file; False when its print is not `content` any more. Raises OSError and Lack."""
+        made, path = self._made(output, self._template(output), values), self._host.path(output.path)
+        if self._print(made) != content:
+            return False
+        there = self._there(path)
+        if keeps and there is not None and not self._kept(output.path).exists():
+            self._keep(output.path, there)
+        sweep(path)
+        write_atomically(path, made.content, made.mode, (made.uid, made.gid))
+        return True
+
+    def withdraw(self, path: str) -> str:
+        """Remove the file, or put the one back that was there before; the result in words. Raises OSError and Lack."""
+        at, kept = self._host.path(path), self._kept(path)
+        if kept.exists():
+            found = kept.stat()
+            owner = found.st_uid, found.st_gid
+            write_atomically(at, read_bounded(kept, _MOST_FILE), stat.S_IMODE(found.st_mode), owner)
+            kept.unlink()
+            return f"{path} is what it was before"
+        if self._there(at) is not None:
+            sweep(at)
+            at.unlink()
+        return f"{path} is removed"
+
+    def _template(self, output: Output) -> str:
+        if output.template is not None:
+            return output.template
+        try:
+            return self._host.read(output.template_file, _MOST_TEMPLATE).decode()
+        except FileNotFoundError:
+            raise Lack(f"there is no file {output.template_file}, which is to have a template") from None
+        except UnicodeDecodeError:
+            raise Lack(f"{output.template_file} is no text in UTF-8") from None
+
+    def _made(self, output: Output, text: str, values: Mapping[str, str]) -> _Form:
+        uid, gid = self._host.owner(output.owner), self._host.group(output.group)
+        if uid is None or gid is None:
+            raise Lack(
+                f"there is no {'user' if uid is None else 'group'} {output.owner if uid is None else output.group}"
+            )
+        return _Form(_filled(text, values).encode(), output.mode, uid, gid)
+
+    def _there(self, path: Path) -> _Form | None:
+        try:
+            found = path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            raise Lack(f"{path} is no file, and is neither followed nor replaced")
+        return _Form(read_bounded(path, _MOST_FILE), stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
+
+    def _print(self, form: _Form | None) -> str:
+        return self._printer.of("output", form.content, f"{form.mode:o} {form.uid} {form.gid}") if form else ""
+
+    def _keep(self, path: str, form: _Form) -> None:
+        self._originals.mkdir(0o700, parents=True, exist_ok=True)
+        write_atomically(self._kept(path), form.content, form.mode, (form.uid, form.gid))
+
+    def _kept(self, path: str) -> Path:
+        return self._originals / sha256(path.encode()).hexdigest()[:32]
+
+
+def _filled(text: str, values: Mapping[str, str] | None) -> str:
+    """A filled template; without values its names are checked alone. Raises Lack."""
+    try:
+        return fill(text, values if values is not None else dict.fromkeys(VALUES, ""), VALUES)
+    except ValueError as error:
+        raise Lack(str(error)) from None

@@ -1,0 +1,284 @@
+"""Looks at one identity: its id, its pairs, the way to its cloud, and what is made of all that. No cloud is asked."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from evenkeel.controller.drivers.provisioning.assignments import Assignments
+from evenkeel.controller.drivers.provisioning.device_id import DeviceIds
+from evenkeel.controller.drivers.provisioning.host import Host
+from evenkeel.controller.drivers.provisioning.inspected import Inspections
+from evenkeel.controller.drivers.provisioning.outputs import Outputs
+from evenkeel.controller.drivers.provisioning.pairs import PairStore
+from evenkeel.controller.drivers.provisioning.ports import Maker, Pair
+from evenkeel.controller.drivers.provisioning.simulated import made_up
+from evenkeel.controller.drivers.provisioning.sources import Lack, Sources, files_of, read_authority, sources_of
+from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.prints import Printer
+from evenkeel.controller.process.recall import Recall
+from evenkeel.controller.process.replacing import stamp
+from evenkeel.controller.settings.provided import Provided
+from evenkeel.specs.codec import changed
+from evenkeel.specs.provisioning.observed import AzureSeen, IdSeen, Pairs, ProvisionedSeen
+from evenkeel.specs.provisioning.provisioning import ANNOUNCED, Certificate, Provisioning
+from evenkeel.specs.provisioning.sas import derived_key
+
+CERTIFICATE, KEY = "device.crt", "device.key"
+SECOND_CERTIFICATE, SECOND_KEY = "device2.crt", "device2.key"
+_NAMES = (
+    "/deviceid",
+    *(f"/{place}/device.{end}" for place in ("current", "second", "next") for end in ("crt", "key")),
+    *(f"/device{number}.{end}" for number in ("", "2") for end in ("crt", "key")),
+)
+"""Names in the folder that a look follows."""
+SIMULATED_ID = "52-54-00-12-34-02"
+_MOST_PEM = 1024**2
+
+
+class Places(NamedTuple):
+    """The places of evenkeel's own files below the state directory."""
+
+    assignments: Path
+    originals: Path
+    values: Path
+    key: Path
+
+
+class Sight:
+    """Looks at the identities of one host."""
+
+    def __init__(self, host: Host, places: Places, maker: Maker) -> None:
+        self.host, self.maker = host, maker
+        self.printer = Printer(places.key)
+        self.assignments = Assignments(places.assignments)
+        self.provided = Provided(places.values)
+        self.outputs = Outputs(host, places.originals, self.printer)
+        self._inspections = Inspections(maker.inspect)
+        self.ids = DeviceIds(host.root)
+        self._recall = Recall[ProvisionedSeen]()
+        self._own = tuple(map(str, (places.assignments, places.originals, places.values)))
+        self._stores: dict[str, PairStore] = {}
+        self._authorities: dict[tuple[bytes, bytes], tuple[str, str]] = {}
+
+    def store(self, folder: str) -> PairStore:
+        """The pairs in a folder."""
+        if folder not in self._stores:
+            self._stores[folder] = PairStore(self.host.path(folder), self._inspections)
+        return self._stores[folder]
+
+    def files(self, wanted: Provisioning) -> tuple[str, ...]:
+        """The files that are followed for a document."""
+        one = wanted.certificate
+        named = (one.ca, one.ca_key, one.request, one.chain, one.certificate, one.key) if one is not None else ()
+        azure = files_of(wanted.azure) if wanted.azure is not None else ()
+        templates = (output.template_file for output in wanted.outputs)
+        made = (f"{wanted.folder}/{CERTIFICATE}", *(output.path for output in wanted.outputs))
+        return tuple(path for path in (*named, *azure, *templates, *made) if path)
+
+    def look(self, wanted: Provisioning) -> ProvisionedSeen:
+        """One document, read again where any of its files has changed. Raises OSError, and what a `Maker` raises but
+        ValueError."""
+        stamps = tuple(map(stamp, self._read_files(wanted)))
+        found = self._recall.result(wanted.name, wanted, stamps, lambda: self.look_again(wanted))
+        if _obstacle(found):
+            self._recall.forget(
+                wanted.name
+            )  # it may end without a change of a file: an interface or a user that comes late
+        return found
+
+    def _read_files(self, wanted: Provisioning) -> Iterator[str]:
+        """All that a look reads: files, and folders whose times change with the names in them."""
+        folder, root = str(self.host.path(wanted.folder)), str(self.host.root).rstrip("/")
+        for name in ("", "/pairs", "/pairs/request", *_NAMES):
+            yield f"{folder}{name}"
+        yield from (f"{root}{path}" for path in self.files(wanted))
+        if self.host.is_simulated:  # which reads those of this machine where it has none (`Host.read`)
+            yield from self.files(wanted)
+        yield f"{root}{ANNOUNCED}"
+        yield from self._own
+
+    def look_again(self, wanted: Provisioning) -> ProvisionedSeen:
+        """One document. Raises as `look` does."""
+        ids = self._ids(wanted)
+        pairs, sources = self._pairs(wanted, ids.id), None
+        authority, authority_why = self._authority(wanted.certificate)
+        azure = AzureSeen()
+        if wanted.azure is not None:
+            try:
+                sources = sources_of(wanted.azure, self.host, ids.id)
+                azure = self._azure(wanted, sources, ids.id)
+            except Lack as lack:
+                azure = AzureSeen(why=str(lack))
+        values = self.values(wanted, ids, pairs, azure, sources)
+        held = self.provided.all().get(wanted.name)
+        key = pairs.current if azure.by == "certificate" else ""
+        return ProvisionedSeen(
+            wanted.name,
+            wanted,
+            ids,
+            pairs,
+            authority,
+            authority_why,
+            azure,
+            asked=self.values_print(values) if values is not None else "",
+            held=held.print if held is not None else "",
+            outputs=tuple(self.outputs.look(output, values) for output in wanted.outputs),
+            unneeded=self.assignments.others(wanted.name, azure.asked, key) if azure.asked else 0,
+        )
+
+    def _ids(self, wanted: Provisioning) -> IdSeen:
+        found = self.ids.look(self.host.path(wanted.folder), wanted.device_id)
+        if self.host.is_simulated:
+            return found if found.id else changed(found, id=SIMULATED_ID, why="")
+        folder = self.host.path(ANNOUNCED).parent
+        if found.announced != found.id and not os.access(folder, os.W_OK):
+            return changed(
+                found, announced=found.id
+            )  # the system is mounted read-only, as many are: the kept id counts
+        return found
+
+    def values_print(self, values: Mapping[str, str]) -> str:
+        """The print of all values."""
+        return self.printer.of("values", *(text for pair in sorted(values.items()) for text in pair))
+
+    def _pairs(self, wanted: Provisioning, device: str) -> Pairs:
+        certificate = wanted.certificate
+        if certificate is None:
+            return Pairs()
+        if certificate.mode == "files":
+            at = self.host.origin(certificate.certificate), self.host.origin(certificate.key)
+            given = self._inspections.of(*at)
+            if given is None and self.host.is_simulated:
+                given = self._inspections.of_pair(made_up(device))
+            if given is None:
+                return Pairs()
+            name = given.seen.sha256 or given.digest
+            return Pairs({name: given.seen}, current=name)
+        store = self.store(wanted.folder)
+        found = store.look()
+        request = store.request() if found.request else Pair(b"", b"")
+        is_asked = found.request and self._is_there(certificate.request, found.request)
+        is_asked = is_asked and store.requested_for() in (device, "")
+        signed, signed_why = None, ""
+        if found.request and certificate.chain:
+            try:
+                chain = self.host.read(certificate.chain, _MOST_PEM)
+                seen = self._inspections.of_pair(Pair(chain, request.key)).seen
+                signed, signed_why = (seen, "") if not seen.fault else (None, f"{certificate.chain}: {seen.fault}")
+            except FileNotFoundError:
+                signed_why = ""
+        return Pairs(
+            found.pairs,
+            found.current,
+            found.second,
+            found.next,
+            self.printer.of("request", request.certificate) if is_asked else "",
+            signed,
+            signed_why,
+            "current" in found.plain,
+            found.leftovers,
+        )
+
+    def _is_there(self, path: str, content: bytes) -> bool:
+        """Whether a file of the host has this content."""
+        try:
+            return read_bounded(self.host.path(path), _MOST_PEM) == content
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    def _authority(self, certificate: Certificate | None) -> tuple[str, str]:
+        """The name of the authority of a lab, and the reason why it cannot be used."""
+        if certificate is None or certificate.mode != "caSigned":
+            return "", ""
+        try:
+            pair = read_authority(self.host, certificate.ca, certificate.ca_key)
+        except Lack as lack:
+            return "", str(lack)
+        known = pair.certificate, self.printer.of("authority", pair.key).encode()
+        if known not in self._authorities:
+            seen = self.maker.inspect(pair)
+            why = "" if seen.name else f"{certificate.ca} has no certificate of an authority with a name: {seen.fault}"
+            self._authorities = {known: (seen.name, why)}
+        return self._authorities[known]
+
+    def _azure(self, wanted: Provisioning, sources: Sources, device: str) -> AzureSeen:
+        azure = wanted.azure
+        assert azure is not None
+        if sources.connection is not None:
+            one = sources.connection
+            asked = self.printer.of("connection", one.host, one.device, one.key, one.token, one.gateway)
+            return AzureSeen(asked, by=sources.by, hub=one.host, device=one.device, service=one.host)
+        registration = azure.registration or device
+        asked = self.printer.of("registration", azure.host, sources.id_scope, registration, sources.key)
+        service = f"{azure.host} (id scope {sources.id_scope})"
+        assignments = self.assignments.of(wanted.name, asked)
+        return AzureSeen(asked, by=sources.by, assignments=assignments, service=service, id_scope=sources.id_scope)
+
+    def values(
+        self, wanted: Provisioning, ids: IdSeen, pairs: Pairs, azure: AzureSeen, sources: Sources | None
+    ) -> dict[str, str] | None:
+        """The values of what is in force, by their names; `None` while not all of them are there."""
+        found = {"deviceId": ids.id, "caFile": _authorities_file(wanted)}
+        one = wanted.certificate
+        if one is not None:
+            current = pairs.of(pairs.current)
+            if current is None or current.fault:
+                return None
+            in_folder = one.mode != "files"
+            found["certificateFile"] = f"{wanted.folder}/{CERTIFICATE}" if in_folder else one.certificate
+            found["keyFile"] = f"{wanted.folder}/{KEY}" if in_folder else one.key
+            found |= {"thumbprint": current.sha1, "thumbprintSha256": current.sha256}
+            second = pairs.of(pairs.second) if one.second else None
+            if second is not None:
+                found["secondCertificateFile"] = f"{wanted.folder}/{SECOND_CERTIFICATE}"
+                found["secondKeyFile"] = f"{wanted.folder}/{SECOND_KEY}"
+                found |= {"secondThumbprint": second.sha1, "secondThumbprintSha256": second.sha256}
+        if wanted.azure is None:
+            return found if ids.id else None
+        if sources is None:
+            return None
+        at = (azure.hub, azure.device)
+        if wanted.azure.is_registered:
+            assigned = azure.assignments.get(pairs.current if azure.by == "certificate" else "")
+            if assigned is None:
+                return None
+            at = (assigned.hub, assigned.device)
+            found["idScope"] = sources.id_scope
+        found |= {"hub": at[0], "hubDeviceId": at[1], "connectionString": self._connection(wanted, ids.id, at, sources)}
+        key = self._shared_key(wanted, ids.id, sources)
+        return {**found, "sharedAccessKey": key} if key else found
+
+    @staticmethod
+    def _shared_key(wanted: Provisioning, device: str, sources: Sources) -> str:
+        if sources.connection is not None:
+            return sources.connection.key
+        azure = wanted.azure
+        if not sources.key or azure is None:
+            return ""
+        return derived_key(sources.key, azure.registration or device) if azure.group_key else sources.key
+
+    def _connection(self, wanted: Provisioning, device: str, at: tuple[str, str], sources: Sources) -> str:
+        """A connection string for programs that take no other, also where a service has assigned the hub."""
+        parts = [f"HostName={at[0]}", f"DeviceId={at[1]}"]
+        if key := self._shared_key(wanted, device, sources):
+            parts.append(f"SharedAccessKey={key}")
+        one = sources.connection
+        if one is not None and one.token:
+            parts.append(f"SharedAccessSignature={one.token}")
+        if one is not None and one.gateway:
+            parts.append(f"GatewayHostName={one.gateway}")
+        return ";".join(parts)
+
+
+def _obstacle(found: ProvisionedSeen) -> str:
+    return found.id.why or found.authority_why or found.azure.why or "".join(each.why for each in found.outputs)
+
+
+def _authorities_file(wanted: Provisioning) -> str:
+    if wanted.azure is not None and wanted.azure.ca:
+        return wanted.azure.ca
+    return ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"

@@ -1,0 +1,43 @@
+"""Whether an identity is in force and proven, for a doctor. No cloud is asked: a hub lets one connection in for each
+device, and would cut off the connector at work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from evenkeel.reconcilers.provisioning.choice import choose
+from evenkeel.reconcilers.provisioning.state import state, target
+from evenkeel.specs.provisioning.memory import ProvisioningMemory
+from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
+
+
+class Finding(NamedTuple):
+    """One thing about an identity. `remedy`: "" where nothing has to be done."""
+
+    state: Literal["ok", "warning", "failed"]
+    text: str
+    remedy: str = ""
+
+
+def of_identity(there: ProvisionedSeen, seen: ProvisioningSeen, memory: ProvisioningMemory) -> Iterator[Finding]:
+    """All about one identity but the time of its certificate."""
+    if there.id.why:
+        yield Finding("failed", there.id.why, "give the id with `deviceId.value`")
+        return
+    choice = choose(there, seen.now_s, seen.clock_why, memory.refused, memory.postponed.get(there.subject))
+    current = there.pairs.of(there.pairs.current)
+    if choice.blocked:
+        yield Finding("failed", choice.blocked, "`evenkeel plan` tells where it is asked for")
+    elif current is not None and current.remarks:
+        yield Finding("warning", "; ".join(current.remarks), f"`evenkeel provision --rotate {there.subject}`")
+    if there.azure.why:
+        yield Finding("failed", there.azure.why, "mend the file that is named")
+        return
+    to, proven = target(there, there.pairs.current), memory.proven.get(there.subject, ())
+    if not proven or state(there) != proven:
+        why = f"{there.id.id} is not proven with what is asked for"
+        yield Finding("warning" if proven else "failed", why, "`evenkeel status` tells what it waits for")
+    else:
+        at = f"as {to.device} at {to.hub}" if to is not None else f"as {there.id.id}"
+        yield Finding("ok", f"in force and proven, {at}")

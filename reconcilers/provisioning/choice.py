@@ -1,0 +1,175 @@
+"""Which pair of a key and a certificate is to be in force, and what has to be done for that. Pure, and by an injected time.
+
+A pair that is good stays, whatever was asked of the next one. A new one is made beside it, and put in force once the cloud
+has let it in. A clock that cannot be right decides nothing: no pair is made, and none is given up, by it.
+
+INV-12  a pair that is in force and good is replaced only by one that was tried
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from evenkeel.specs.provisioning.memory import Postponement
+from evenkeel.specs.provisioning.observed import ProvisionedSeen
+from evenkeel.specs.provisioning.pair import PairSeen
+from evenkeel.specs.provisioning.provisioning import Certificate
+
+Step = Literal["", "make", "request", "wait", "take", "take-plain", "switch"]
+
+
+class Choice(NamedTuple):
+    """The pair that is to be in force. `sha256`: its thumbprint, "" while it is not there. `step`: what is to be done for it;
+    "" when it is in force. `why`: the reason why the one in force does not stay, or "". `blocked`: not "", why no pair can be
+    had. `second`: another pair is to be made and kept ready. `holds`: the pair that is in force may stay for now."""
+
+    sha256: str = ""
+    step: Step = ""
+    why: str = ""
+    blocked: str = ""
+    second: bool = False
+    holds: bool = False
+
+    @property
+    def successor(self) -> str:
+        """The pair that is to follow the one in force, by its thumbprint; `next` for one that is to be made, `second` for one
+        that is to be made and kept ready, "" for none."""
+        if self.step == "switch":
+            return self.sha256
+        return "next" if self.step == "make" else "second" if self.second else ""
+
+
+class Judge(NamedTuple):
+    """The judgement of pairs for one document at one time. `is_timed`: the time may decide."""
+
+    certificate: Certificate
+    id: str
+    authority: str
+    now_s: float
+    is_timed: bool
+    refused: Mapping[str, str]
+
+    def unfit(self, pair: PairSeen) -> str:
+        """The reason why a pair cannot be in force; "" when it can."""
+        mode = self.certificate.mode
+        if pair.fault:
+            return pair.fault
+        if pair.name != self.id:
+            return f"its certificate is for {pair.name or 'nobody'}, and the device id is {self.id}"
+        if self.is_timed and self.now_s > pair.ends_s:
+            return "its certificate has expired"
+        if mode == "selfSigned" and pair.issuer != pair.name:
+            return f"its certificate was signed by {pair.issuer}, and `selfSigned` is asked for"
+        if mode == "caSigned" and self.authority and pair.issuer != self.authority:
+            return f"its certificate was signed by {pair.issuer}, and not by {self.authority}"
+        if mode == "csr" and pair.issuer == pair.name:
+            return "its certificate has signed itself, and `csr` is asked for"
+        return self.refused.get(pair.sha256, "")
+
+    def holds(self, pair: PairSeen | None) -> bool:
+        """Whether a pair that is in force may stay for now."""
+        return pair is not None and not self.unfit(pair)
+
+    def is_due(self, pair: PairSeen, before_s: float | None = None) -> bool:
+        """Whether a pair is to be followed by another one; `before_s`: so long before its end."""
+        before_s = self.certificate.renew_before_s if before_s is None else before_s
+        return self.is_timed and self.now_s >= pair.ends_s - before_s
+
+
+def choose(
+    there: ProvisionedSeen,
+    now_s: float,
+    clock_why: str,
+    refused: Mapping[str, str],
+    postponed: Postponement | None = None,
+) -> Choice:
+    """The choice for a document that was looked at. `postponed`: the renewal that could not be had, and is not tried before its
+    time, as long as the pair in force holds."""
+    wanted = there.wanted
+    if wanted is None or wanted.certificate is None:
+        return Choice()
+    judge = Judge(wanted.certificate, there.id.id, there.authority, now_s, not clock_why, refused)
+    holds = judge.holds(there.pairs.of(there.pairs.current))
+    choice = _chosen(there, wanted.certificate, judge, clock_why)._replace(holds=holds)
+    if postponed is None or not holds or postponed.successor != choice.successor or now_s >= postponed.until_s:
+        return choice
+    return Choice(there.pairs.current, why=postponed.why, holds=True)
+
+
+def _chosen(there: ProvisionedSeen, certificate: Certificate, judge: Judge, clock_why: str) -> Choice:
+    pairs = there.pairs
+    current = pairs.of(pairs.current)
+    why = judge.unfit(current) if current is not None else "there is none"
+    if certificate.mode == "files":
+        if current is None:
+            return Choice(blocked=f"there is no pair in {certificate.certificate} and {certificate.key}")
+        return Choice(pairs.current, blocked=why)
+    if current is not None and not why and pairs.is_plain:
+        return Choice(pairs.current, "take-plain", "it lies in plain files")
+    if current is not None and not why and judge.is_due(current):
+        why = "its certificate ends soon"
+    candidate = _candidate(there, judge, needed=bool(why), holds=judge.holds(current))
+    if candidate:
+        return Choice(candidate, "switch", why or "another one is ready")
+    second = _needs_second(there, judge) and not clock_why
+    if not why and certificate.mode == "csr" and pairs.request:
+        return _by_request(there, judge, "another one was requested", has_current=True)
+    if not why:
+        return Choice(pairs.current, second=second)
+    if clock_why or there.authority_why:
+        trouble = f"no certificate can be made: {clock_why or there.authority_why}"
+        return Choice(pairs.current, why=trouble) if judge.holds(current) else Choice(blocked=trouble)
+    if certificate.mode == "csr":
+        return _by_request(there, judge, why, has_current=judge.holds(current))
+    return Choice(step="make", why=why, second=second)
+
+
+def _candidate(there: ProvisionedSeen, judge: Judge, *, needed: bool, holds: bool) -> str:
+    """The pair to put in force instead; "" for none. The one that is called the next counts, also without need. Then comes the
+    second one, which is known to the hub already, then any former one that still is good. Where the one in force does not
+    hold, a former one that ends soon is better than none."""
+    pairs = there.pairs
+
+    def serves(sha256: str, *, soon: bool = False) -> bool:
+        pair = pairs.of(sha256)
+        if pair is None or sha256 == pairs.current or judge.unfit(pair):
+            return False
+        return soon or not judge.is_due(pair)
+
+    if serves(pairs.next):
+        return pairs.next
+    if not needed:
+        return ""
+    if judge.certificate.second and serves(pairs.second):
+        return pairs.second
+    others = {sha256: pair for sha256, pair in pairs.by_sha256.items() if sha256 != pairs.second}
+    further = [pair for sha256, pair in others.items() if serves(sha256)]
+    further = further or [pair for sha256, pair in others.items() if not holds and serves(sha256, soon=True)]
+    return max(further, key=lambda pair: (pair.ends_s, pair.sha256)).sha256 if further else ""
+
+
+def _needs_second(there: ProvisionedSeen, judge: Judge) -> bool:
+    """Whether the pair that is kept ready is missing. It is renewed after half of its time, so that it is not due together with
+    the one in force."""
+    pairs, certificate = there.pairs, judge.certificate
+    if not certificate.second or certificate.mode != "selfSigned":
+        return False
+    pair = pairs.of(pairs.second)
+    if pair is None or pairs.second == pairs.current or judge.unfit(pair):
+        return True
+    return judge.is_due(pair, max(certificate.renew_before_s, certificate.valid_s / 2))
+
+
+def _by_request(there: ProvisionedSeen, judge: Judge, why: str, *, has_current: bool) -> Choice:
+    """The way over a request that somebody signs. While a good pair is in force, nothing has to wait for that."""
+    pairs = there.pairs
+    signed = pairs.signed
+    if signed is not None and not judge.unfit(signed) and not judge.is_due(signed):
+        return Choice(signed.sha256, "take", why)
+    if not pairs.request:
+        return Choice(step="request", why=why)
+    trouble = (judge.unfit(signed) or "it ends too soon") if signed is not None else pairs.signed_why
+    if has_current:
+        return Choice(pairs.current, why=trouble)
+    return Choice(step="wait", why=trouble or why)

@@ -1,0 +1,59 @@
+"""How identities are: what ails one that is there, and which are not there at all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from evenkeel.reconcilers.ports import Ailment
+from evenkeel.reconcilers.provisioning.choice import choose
+from evenkeel.specs.provisioning.memory import ProvisioningMemory
+from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
+from evenkeel.specs.provisioning.provisioning import DAY_S
+
+
+def ailing(seen: ProvisioningSeen, memory: ProvisioningMemory) -> dict[str, Ailment]:
+    """Identities that are proven, and that somebody has to do something for. None of it speaks against a change."""
+    found = {}
+    for there in seen.subjects:
+        reasons = list(_reasons(there, seen, memory)) if there.subject in memory.proven else []
+        if reasons:
+            found[there.subject] = Ailment("; ".join(reasons), refutes=False)
+    return found
+
+
+def _reasons(there: ProvisionedSeen, seen: ProvisioningSeen, memory: ProvisioningMemory) -> Iterator[str]:
+    current = there.pairs.of(there.pairs.current)
+    certificate = there.wanted.certificate if there.wanted is not None else None
+    if current is None or certificate is None:
+        return
+    if seen.clock_why:
+        yield f"whether its certificate is valid is not known: {seen.clock_why}"
+        return
+    if seen.now_s < current.starts_s:
+        yield "its certificate is not valid yet, if the clock is right"
+        return
+    left_s, postponed = current.ends_s - seen.now_s, memory.postponed.get(there.subject)
+    if left_s > certificate.renew_before_s:
+        if postponed is not None:
+            yield f"its next certificate is not in force yet: {postponed.why}"
+        return
+    ends = "has expired" if left_s < 0 else f"ends in {_days(left_s)}"
+    choice = choose(there, seen.now_s, seen.clock_why, memory.refused, postponed)
+    waits = certificate.mode == "csr" and there.pairs.request
+    how = f"; {certificate.chain} is waited for, the request is {certificate.request}" if waits else ""
+    trouble = choice.blocked or (choice.why if choice.sha256 == there.pairs.current else "")
+    yield f"its certificate {ends}{how}" + (f" ({trouble})" if trouble else "")
+
+
+def _days(seconds: float) -> str:
+    days = int(seconds / DAY_S)
+    return f"{days} day{'' if days == 1 else 's'}" if days else f"{int(seconds / 3600)} h"
+
+
+def down(memory: ProvisioningMemory, expected: Collection[str]) -> dict[str, Ailment]:
+    """The expected identities of which nothing was proven yet. That does not refute a change."""
+    return {
+        name: Ailment("is not in force", refutes=False, is_new=True)
+        for name in sorted(expected)
+        if name not in memory.proven
+    }

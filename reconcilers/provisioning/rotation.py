@@ -1,0 +1,44 @@
+"""A pair that is to follow the one in force before its time, because somebody asks for it."""
+
+from __future__ import annotations
+
+from evenkeel.reconcilers.provisioning.choice import Judge
+from evenkeel.specs.provisioning.actions import Follow, Make, Request, Role
+from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
+from evenkeel.specs.provisioning.pair import EARLY_S, Subject
+from evenkeel.specs.provisioning.provisioning import Provisioning
+
+
+def new_pair(wanted: Provisioning, identity: str, now_s: float, role: Role) -> Make:
+    """The action that makes a pair for an identity. `now_s`: seconds since the epoch."""
+    valid_s = wanted.certificate.valid_s if wanted.certificate is not None else 0.0
+    return Make(wanted, role, Subject(identity, now_s - EARLY_S, now_s + valid_s))
+
+
+def rotation(there: ProvisionedSeen, seen: ProvisioningSeen) -> Follow | Make | Request | None:
+    """The first action of a rotation; `None` when one is under way already. ValueError with the reason where there can be
+    none."""
+    wanted, pairs = there.wanted, there.pairs
+    if wanted is None or wanted.certificate is None:
+        raise ValueError("no certificate is asked for")
+    certificate = wanted.certificate
+    if certificate.mode == "files":
+        raise ValueError(f"its certificate is given: replace {certificate.certificate} and {certificate.key}")
+    if not pairs.current:
+        raise ValueError("no certificate is in force yet; `evenkeel provision` finishes that first")
+    if pairs.is_plain:
+        raise ValueError("the certificate that is there was not taken in yet; `evenkeel provision` does that first")
+    if (pairs.next and pairs.next != pairs.current) or (certificate.mode == "csr" and pairs.request):
+        return None
+    if seen.clock_why:
+        raise ValueError(seen.clock_why)
+    if certificate.mode == "csr":
+        return Request(wanted, there.id.id)
+    if there.authority_why:
+        raise ValueError(there.authority_why)
+    judge = Judge(certificate, there.id.id, there.authority, seen.now_s, True, {})
+    second = pairs.of(pairs.second)
+    is_ready = second is not None and pairs.second != pairs.current
+    if certificate.second and second is not None and is_ready and not judge.unfit(second) and not judge.is_due(second):
+        return Follow(wanted, pairs.second)
+    return new_pair(wanted, there.id.id, seen.now_s, "next")

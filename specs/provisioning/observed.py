@@ -1,0 +1,137 @@
+"""Looks and observations of a driver of provisioning.
+
+A look asks no cloud. It reads what lies on this device, and compares what documents lead to with what is in force. A *print*
+names a value without telling it: equal values have equal prints on one device, and nobody finds a secret from its print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from evenkeel.specs.look import Look
+from evenkeel.specs.provisioning.cloud import Assignment
+from evenkeel.specs.provisioning.pair import PairSeen
+from evenkeel.specs.provisioning.provisioning import Provisioning
+
+
+class ProvisioningLook(Look, frozen=True):
+    """The questions of one look. `documents`: those that are asked for; `outputs`: paths of further files that evenkeel has
+    made; `values`: names of documents of which values may be left."""
+
+    documents: tuple[Provisioning, ...] = ()
+    outputs: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+
+    @property
+    def engine(self) -> str:
+        return "the files of this device"
+
+
+def at_provisioning(look: Look) -> ProvisioningLook:
+    """A look of this domain; one that asks for nothing else becomes one."""
+    return look if isinstance(look, ProvisioningLook) else ProvisioningLook(look.subject, look.fresh, look.here_only)
+
+
+class IdSeen(Struct, frozen=True):
+    """The id of the device. `id`: the one that counts; "" when none can be had, and `why` it cannot. `kept`: the one in the
+    folder, `announced`: that of `/etc/deviceid`; "" for none."""
+
+    id: str = ""
+    kept: str = ""
+    announced: str = ""
+    why: str = ""
+
+
+class Pairs(Struct, frozen=True):
+    """The pairs in a folder, by their SHA-256 thumbprints. `current`: the one in force; `second`: the one that is kept ready;
+    `next`: the one that is to follow; "" for none. `request`: the print of the key for which a signed certificate is waited
+    for, "" without one; `signed`: the pair of that key that lies in the file of the chain, which was not taken in yet.
+    `is_plain`: the pair in force lies in plain files, which something else has written. `leftovers`: names of what
+    interrupted work has left."""
+
+    by_sha256: Mapping[str, PairSeen] = {}
+    current: str = ""
+    second: str = ""
+    next: str = ""
+    request: str = ""
+    signed: PairSeen | None = None
+    signed_why: str = ""
+    is_plain: bool = False
+    leftovers: tuple[str, ...] = ()
+
+    def of(self, sha256: str) -> PairSeen | None:
+        """The pair with this thumbprint."""
+        return self.by_sha256.get(sha256)
+
+
+Authentication = Literal["certificate", "key", "token"]
+
+
+class AzureSeen(Struct, frozen=True):
+    """The way to Azure that a document leads to. `asked`: the print of all that a registration, or a connection string, is
+    asked with, but the certificate. `why`: not "", the reason why it cannot be had. `by`: what is shown. `hub`, `device`:
+    those of a connection string; "" where a service assigns them. `assignments`: those that are kept for `asked`, by the
+    thumbprint of the pair that they were given to, "" for a symmetric key. `service`: who is asked, in words. `id_scope`:
+    that of the service, which is no secret."""
+
+    asked: str = ""
+    why: str = ""
+    by: Authentication = "certificate"
+    hub: str = ""
+    device: str = ""
+    assignments: Mapping[str, Assignment] = {}
+    service: str = ""
+    id_scope: str = ""
+
+
+class OutputSeen(Struct, frozen=True):
+    """One file that is made of the values. `asked`: the print of its content, owner and permissions; "" while the values for
+    it are not all there. `held`: the print of those of the file that is there, "" for none. `why`: not "", the reason why it
+    cannot be made, whatever the values are. `is_kept`: the file that was there before evenkeel's is kept."""
+
+    path: str
+    asked: str = ""
+    held: str = ""
+    why: str = ""
+    is_kept: bool = False
+
+
+class ProvisionedSeen(Struct, frozen=True):
+    """The observation for one document. `authority`: the name of the authority of `caSigned`; `authority_why`: not "", the
+    reason why it cannot be used. `asked` and `held`: the prints of the values for others, of now ("" while not all are
+    there), and of those that were handed out ("" for none). `unneeded`: how many kept assignments are those of former pairs
+    and questions."""
+
+    subject: str
+    wanted: Provisioning | None = None
+    id: IdSeen = IdSeen()
+    pairs: Pairs = Pairs()
+    authority: str = ""
+    authority_why: str = ""
+    azure: AzureSeen = AzureSeen()
+    asked: str = ""
+    held: str = ""
+    outputs: tuple[OutputSeen, ...] = ()
+    unneeded: int = 0
+
+    def output(self, path: str) -> OutputSeen:
+        """The observation of an output."""
+        return next((each for each in self.outputs if each.path == path), OutputSeen(path))
+
+
+class ProvisioningSeen(Struct, frozen=True):
+    """One look. `now_s`: the time of day, in seconds since the epoch; `clock_why`: not "", the reason why it cannot be right.
+    `left`: outputs of no document, and `handed_out`: names of documents whose values are left."""
+
+    engine: str
+    now_s: float = 0.0
+    clock_why: str = ""
+    subjects: tuple[ProvisionedSeen, ...] = ()
+    left: tuple[OutputSeen, ...] = ()
+    handed_out: tuple[str, ...] = ()
+
+    def of(self, subject: str) -> ProvisionedSeen | None:
+        """The observation for a document."""
+        return next((each for each in self.subjects if each.subject == subject), None)

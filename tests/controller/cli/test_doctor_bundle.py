@@ -1,0 +1,144 @@
+"""A law: no secret of a device is in the bundle of `evenkeel doctor`, in no member of it, nor in what the command prints.
+
+Secrets are drawn with the seed of the run, and stand wherever a device may have one: variables, commands and checks of
+containers, contents of files, credentials of registries, the access to the broker, the will, addresses, outputs of containers
+that failed, and specs and settings that are wrong.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import stat
+import tarfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+import pytest
+from tests.sampling import SEED
+
+from evenkeel.controller.doctor.bundle import FOLDER
+from evenkeel.controller.drivers.containers.memory import Image
+from evenkeel.controller.journal.journal import read_journal
+
+from .command import Device, spec
+
+pytestmark = pytest.mark.e2e
+
+LOUD = "docker.io/library/loud:1"
+MEMBERS = {"README", "doctor.json", "versions.json", "settings.json", "plan.json", "journal.json", "events.jsonl"}
+
+
+def secrets(count: int) -> list[str]:
+    dice = Random(f"{SEED} bundle")
+    return ["".join(dice.choices("qxzQXZ79äß王é", k=12)) for _ in range(count)]
+
+
+def members(file: Path) -> Iterator[tuple[str, bytes]]:
+    """By name the content of each member, and of what is compressed in one."""
+    with tarfile.open(file, "r:gz") as archive:
+        for each in archive.getmembers():
+            assert stat.S_IMODE(each.mode) == 0o600
+            content = archive.extractfile(each)
+            assert content is not None
+            found = content.read()
+            yield each.name.removeprefix(f"{FOLDER}/"), found
+            if found[:2] == b"\x1f\x8b":
+                yield f"{each.name}, decompressed", gzip.decompress(found)
+            assert not tarfile.is_tarfile(io.BytesIO(found)), "it would have to be looked through, too"
+
+
+def documents(tmp_path: Path, s: list[str], image: str) -> tuple[str, ...]:
+    """A container, a secret file and a registry, with secrets in all of them."""
+    container = spec(
+        "web",
+        image,
+        more=f"env: {{JWT: {s[0]}, URL: 'https://{s[1]}:{s[2]}@h/?q={s[3]}', MARKED: {{value: {s[4]}, secret: true}}}}\n"
+        f"command: [serve, --password={s[5]}]\n"
+        f"health: {{http: {{port: 80, path: '/health?token={s[7]}'}}}}",
+    ).replace("{name: web}", f"{{name: web, labels: {{API_KEY: {s[6]}}}}}")
+    file = (
+        "apiVersion: evenkeel/v1\nkind: File\nmetadata: {name: token}\n"
+        f"spec: {{path: /etc/app/token, content: '{s[8]}', mode: '0600', secret: true}}\n"
+    )
+    registry = (
+        "apiVersion: evenkeel/v1\nkind: Registry\nmetadata: {name: lab}\n"
+        f"spec: {{host: 'lab:5000', credentials: {{user: ci, passwordFile: {tmp_path}/registry}}}}\n"
+    )
+    return container, file, registry
+
+
+@pytest.mark.parametrize("wrong", ["nothing", "specs", "settings"])
+def test_no_secret_is_in_a_bundle(device: Device, tmp_path: Path, wrong: str) -> None:
+    s = secrets(20)
+    for name, secret in (("registry", s[9]), ("mqtt", s[10]), ("user", s[11]), ("docker", s[12])):
+        (tmp_path / name).write_text(secret)
+    settings = {
+        "engine": {"dockerConfig": str(tmp_path / "docker")},
+        "retries": 1,
+        "mqtt": {
+            "enabled": True,
+            "broker": "ws://127.0.0.1:1/mqtt?token=" + s[13],
+            "usernameFile": str(tmp_path / "user"),
+            "passwordFile": str(tmp_path / "mqtt"),
+            "will": {"topic": "gone", "payload": s[14]},
+        },
+        "updateAgent": {"enable": True},
+    }
+    device.settings(**settings)
+    device.put_image(LOUD, Image(exits_with=3, output=f"no {s[4]}, {s[0]} and https://u:{s[15]}@h"))
+    device.write(*documents(tmp_path, s, "docker.io/library/nginx:1"))
+    device.run("apply", "--yes")
+    device.write(*documents(tmp_path, s, LOUD))
+    device.run("apply", "--yes", ok=1)
+    (tmp_path / "registry").chmod(0o644)
+    if wrong == "specs":
+        bad = (("JWT: ", "JWT: [["), ("spec: {", f"spec: {{{s[16]}: {s[17]}, "))
+        device.write(*(each.replace(*bad[0]).replace(*bad[1]) for each in documents(tmp_path, s, LOUD)))
+    if wrong == "settings":
+        device.config.write_text(json.dumps({**settings, "mqtt": {"password": s[18], "passwordFile": s[19]}}))
+    file = tmp_path / "bundle.tar.gz"
+    file.write_text("an older one")
+    file.chmod(0o644)
+    done = device.run("doctor", "--bundle", str(file), ok=1)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    found = dict(members(file))
+    assert set(found) >= (
+        {"README", "doctor.json", "versions.json", "settings.json"} if wrong == "settings" else MEMBERS
+    )
+    said = {**found, "screen": (done.stdout + done.stderr).encode()}
+    for name, content in said.items():
+        text = content.decode()
+        for index, secret in enumerate(s):
+            assert secret not in text, f"secret {index} is in {name}"
+            assert json.dumps(secret)[1:-1] not in text, f"secret {index} is in {name}"
+    if wrong == "nothing":
+        with closing(read_journal(device.state)) as journal:
+            kept = journal.failures.last("web")
+        assert kept is not None, "the output of a failure was there to be left out"
+        _check_worth(found)
+
+
+def _check_worth(found: dict[str, bytes]) -> None:
+    """A bundle that holds nothing has no secret, either."""
+    report, plan, journal = (json.loads(found[f"{name}.json"]) for name in ("doctor", "plan", "journal"))
+    assert {each["name"] for each in report["checks"]} >= {"engine", "containers", "journal"}
+    assert {each["name"] for each in plan["subjects"]} >= {"web"}
+    assert all(set(change) == {"path", "why", "asked"} for each in plan["subjects"] for change in each["changes"])
+    assert journal["attempt"]["failed"] or journal["conditions"]
+    assert journal["rows"]["feedback"] > 5
+    assert len(found["events.jsonl"].splitlines()) > 5
+    settings = json.loads(found["settings.json"])
+    assert settings["mqtt"]["passwordFile"].endswith("/mqtt")
+    assert settings["mqtt"]["will"]["payload"] == "(hidden)"
+
+
+def test_a_bundle_of_a_device_without_anything(device: Device, tmp_path: Path) -> None:
+    file = tmp_path / "new" / "bundle.tgz"
+    done = device.run("doctor", "-o", "json", "--bundle", str(file), ok=None)
+    assert json.loads(done.stdout)["kind"] == "Doctor"
+    assert dict(members(file)).keys() == MEMBERS
+    assert f"wrote {file}" in done.stderr

@@ -1,0 +1,181 @@
+"""The driver on a simulated host: what others do to its files, what comes late, and what is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import pwd
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.contract.provisioning_kits import SimulatedKit
+
+from evenkeel.specs.codec import changed
+from evenkeel.specs.plan import Failed
+from evenkeel.specs.provisioning.provisioning import Certificate, DeviceId, Output, Provisioning
+
+from .device import FOLDER, Device
+from .openssl import DAY_S, DEVICE
+
+OUTPUT, REQUEST, CHAIN = "/etc/connector/config.json", "/data/device.csr", "/data/signed.crt"
+TEMPLATE = "{{ hub }} {{ thumbprint }}"
+
+
+@pytest.fixture
+def kit(tmp_path: Path) -> SimulatedKit:
+    return SimulatedKit(tmp_path)
+
+
+@pytest.fixture
+def device(kit: SimulatedKit) -> Iterator[Device]:
+    it = Device(kit.root, kit.driver)
+    yield it
+    asyncio.run(it.driver.close())
+
+
+def registered(kit: SimulatedKit, **fields: Any) -> Provisioning:
+    """A document for a device that is enrolled with whatever it shows."""
+    kit.enrol()
+    wish = {"certificate": Certificate("selfSigned"), "azure": kit.way(), "outputs": (Output(OUTPUT, TEMPLATE),)}
+    return Provisioning("azure", FOLDER, **(wish | fields))
+
+
+def signed_by_lab(kit: SimulatedKit, device: Device) -> Certificate:
+    pair = kit.authority()
+    return Certificate(
+        "caSigned", ca=device.put("/lab/ca.crt", pair.certificate), ca_key=device.put("/lab/ca.key", pair.key)
+    )
+
+
+def test_a_good_pair_stays_when_its_authority_is_taken_away(kit: SimulatedKit, device: Device) -> None:
+    """The key of an authority does not stay in a vehicle."""
+    wanted = registered(kit, certificate=signed_by_lab(kit, device))
+    device.settle(wanted)
+    pair = device.names()
+    for path in ("/lab/ca.key", "/lab/ca.crt"):
+        device.at(path).unlink()
+        assert asyncio.run(device.plan(wanted)).differences == ()
+    kit.later_s = 340 * DAY_S
+    assert asyncio.run(device.plan(wanted)).differences == (), "it is told, and holds nothing up"
+    assert device.names() == pair
+    kit.later_s = 400 * DAY_S
+    (blocked,) = asyncio.run(device.plan(wanted)).differences
+    assert (
+        blocked.why
+        == "no certificate can be made: there is no file /lab/ca.crt, which is to have the certificate of the authority"
+    )
+
+
+def test_a_second_pair_in_plain_files_follows_the_first(kit: SimulatedKit, device: Device) -> None:
+    """As the manual way of Leda makes them (provisioning.md §1)."""
+    first, second = kit.foreign(days=20), kit.foreign(days=200)
+    for number, pair in (("", first), ("2", second)):
+        for end, content in zip(("crt", "key"), pair, strict=True):
+            device.put(f"{FOLDER}/device{number}.{end}", content)
+    wanted = registered(kit, certificate=Certificate("selfSigned", second=True))
+    device.settle(wanted)
+    assert device.names() == second
+    seen = asyncio.run(device.look(wanted))
+    assert len(seen.pairs.by_sha256) == 2
+
+
+def test_a_second_pair_in_plain_files_that_is_due_is_replaced(kit: SimulatedKit, device: Device) -> None:
+    for end, content in zip(("crt", "key"), kit.foreign(days=20), strict=True):
+        device.put(f"{FOLDER}/device2.{end}", content)
+    wanted = registered(kit, certificate=Certificate("selfSigned", second=True))
+    device.settle(wanted)
+    seen = asyncio.run(device.look(wanted))
+    assert len(seen.pairs.by_sha256) == 2
+
+
+def test_an_id_that_comes_late_is_seen(kit: SimulatedKit, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver of a network interface may be loaded after evenkeel began."""
+    monkeypatch.setattr("evenkeel.controller.process.recall._QUIET_NS", 0)
+    interface = device.at("/sys/class/net/eth0")
+    target = interface.readlink()
+    interface.unlink()
+    device.driver.host.is_simulated = False
+    wanted = registered(kit)
+    (blocked,) = asyncio.run(device.plan(wanted)).differences
+    assert "no network interface has an address" in blocked.why
+    interface.symlink_to(target)
+    assert device.settle(wanted)[0] == "keep-id"
+
+
+def test_a_user_that_comes_late_is_seen(kit: SimulatedKit, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evenkeel.controller.process.recall._QUIET_NS", 0)
+    device.driver.host.is_simulated = False
+    wanted = registered(kit, outputs=(Output(OUTPUT, TEMPLATE, owner="connector"),))
+    device.settle(registered(kit, outputs=()))
+    (blocked,) = asyncio.run(device.plan(wanted)).differences
+    assert blocked.why == "there is no user connector"
+    root = pwd.getpwnam("root")
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: root)
+    device.settle(wanted)
+    assert device.at(OUTPUT).exists()
+
+
+def test_another_id_needs_another_request(kit: SimulatedKit, device: Device) -> None:
+    wanted = registered(kit, certificate=Certificate("csr", request=REQUEST, chain=CHAIN))
+    asyncio.run(device.follow(wanted))
+    before = device.at(REQUEST).read_bytes()
+    other = changed(wanted, device_id=DeviceId("another-one"))
+    assert "request" in asyncio.run(device.follow(other))
+    assert device.at(REQUEST).read_bytes() != before
+
+
+def test_a_request_that_was_lost_is_written_again(kit: SimulatedKit, device: Device) -> None:
+    wanted = registered(kit, certificate=Certificate("csr", request=REQUEST, chain=CHAIN))
+    asyncio.run(device.follow(wanted))
+    before = device.at(REQUEST).read_bytes()
+    device.at(REQUEST).unlink()
+    asyncio.run(device.follow(wanted))
+    assert device.at(REQUEST).read_bytes() == before
+
+
+def test_a_loss_of_power_before_a_file_is_replaced_loses_it_not(kit: SimulatedKit, device: Device) -> None:
+    """INV-08 of files: what somebody else has made is overwritten only after it was kept."""
+    device.put(OUTPUT, "somebody's")
+    wanted = registered(kit, outputs=(Output(OUTPUT, TEMPLATE, overwrite=True),))
+    asyncio.run(device.follow(wanted, most=6))
+    step = next(step for stage in asyncio.run(device.plan(wanted)).stages for step in stage.steps)
+    assert step.action.traits.facts["action"] == "write"
+    from evenkeel.reconcilers.provisioning.remembering import memory_before
+
+    device.memory = memory_before(step, device.memory)  # and here the power goes
+    asyncio.run(device.restart())
+    device.settle(wanted)
+    assert device.at(OUTPUT).read_text() != "somebody's"
+    device.settle()
+    assert device.at(OUTPUT).read_text() == "somebody's"
+
+
+def test_a_loss_of_power_and_nobody_asks_any_more(kit: SimulatedKit, device: Device) -> None:
+    device.put(OUTPUT, "somebody's")
+    wanted = registered(kit, outputs=(Output(OUTPUT, TEMPLATE, overwrite=True),))
+    asyncio.run(device.follow(wanted, most=6))
+    step = next(step for stage in asyncio.run(device.plan(wanted)).stages for step in stage.steps)
+    from evenkeel.reconcilers.provisioning.remembering import memory_before
+
+    device.memory = memory_before(step, device.memory)
+    asyncio.run(device.restart())
+    device.settle()
+    assert device.at(OUTPUT).read_text() == "somebody's"
+
+
+def test_the_former_pair_comes_back_when_the_hub_refuses_the_new_one(kit: SimulatedKit, device: Device) -> None:
+    """After it had let it in: somebody took the wrong thumbprint out."""
+    device.put("/data/connection", f"HostName={kit.hubs[0]};DeviceId={DEVICE}")
+    wanted = registered(kit, azure=kit.way(connection_string="/data/connection"))
+    kit.enter()
+    device.settle(wanted)
+    old = device.names()
+    kit.later_s = 340 * DAY_S
+    assert asyncio.run(device.follow(wanted, most=3)) == ["make", "try", "switch"]
+    assert device.names() != old
+    kit.enter(old.certificate)
+    asyncio.run(device.follow(wanted))
+    assert isinstance(device.trouble, Failed)
+    asyncio.run(device.follow(wanted))
+    assert device.names() == old, "one that works is better than one that does not"

@@ -1,0 +1,133 @@
+"""The connection follows the certificates in its files: a real broker that asks for them, and a rollover of provisioning."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.engines.broker import Broker
+from tests.engines.identities import Issued, self_signed
+from tests.until import PATIENCE_S
+
+from evenkeel.controller.drivers.provisioning.certificates import Certificates
+from evenkeel.controller.drivers.provisioning.inspected import Inspections
+from evenkeel.controller.drivers.provisioning.pairs import PairStore
+from evenkeel.controller.drivers.provisioning.ports import Pair
+from evenkeel.controller.mqtt import MqttLink, certificates
+from evenkeel.specs.settings.mqtt import MqttSettings, TlsSettings
+
+OLD, NEW = self_signed("device-old"), self_signed("device-new")
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificates, "LOOK_S", 0.05)
+
+
+@pytest.fixture
+def broker(mosquitto: Callable[..., Broker]) -> Broker:
+    """Devices are known by their certificates; its log names them."""
+    it = mosquitto(secure=True)
+    conf = it.folder / "mosquitto.conf"
+    it.stop()
+    text = conf.read_text().replace(f"cafile {it.folder}/ca.crt", f"cafile {it.folder}/devices.crt")
+    conf.write_text(text.replace("require_certificate true", "require_certificate true\nuse_identity_as_username true"))
+    knows(it, OLD, NEW)
+    return it
+
+
+def knows(broker: Broker, *devices: Issued) -> None:
+    (broker.folder / "devices.crt").write_bytes(b"".join(each.certificate for each in devices))
+    broker.restart()
+
+
+def let_in(broker: Broker) -> list[str]:
+    """The devices that the broker has let in with a certificate, in order."""
+    lines = broker.log.read_text().splitlines()
+    return [
+        line.rpartition(" u'")[2].partition("'")[0]
+        for line in lines
+        if "New client connected" in line and " u'" in line
+    ]
+
+
+def provisioned(folder: Path, *pairs: Issued) -> tuple[PairStore, list[str]]:
+    """A folder with these pairs, of which the first is in force."""
+    store = PairStore(folder, Inspections(Certificates().inspect))
+    ids = [store.add(Pair(*each)) for each in pairs]
+    store.switch("current", ids[0])
+    return store, ids
+
+
+def link(broker: Broker, folder: Path, *topics: str) -> MqttLink:
+    tls = TlsSettings(f"{broker.folder}/ca.crt", f"{folder}/device.crt", f"{folder}/device.key")
+    url = f"ssl://localhost:{broker.tls_port}"
+    return MqttLink(MqttSettings(enabled=True, broker=url, client_id="evenkeel-test", tls=tls), topics)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not true():  # noqa: ASYNC110 - there is no event for what a test looks at
+            await asyncio.sleep(0.01)
+
+
+def publishes(broker: Broker, pair: Issued, folder: Path) -> bool:
+    """Whether the broker lets a program with this pair in."""
+    folder.mkdir()
+    (folder / "it.crt").write_bytes(pair.certificate)
+    (folder / "it.key").write_bytes(pair.key)
+    files = ("--cafile", f"{broker.folder}/ca.crt", "--cert", f"{folder}/it.crt", "--key", f"{folder}/it.key")
+    command = ["mosquitto_pub", "-h", "localhost", "-p", str(broker.tls_port), *files, "-q", "1", "-t", "t", "-m", "x"]
+    return not subprocess.run(command, check=False, capture_output=True, timeout=PATIENCE_S).returncode
+
+
+async def test_a_rollover_is_followed_and_nothing_is_lost_or_said_twice(broker: Broker, tmp_path: Path) -> None:
+    store, (_, new) = provisioned(tmp_path / "identity", OLD, NEW)
+    said: list[str] = []
+    async with link(broker, store.folder, "news") as it:
+
+        async def talk() -> None:
+            while len(let_in(broker)) < 2:
+                said.append(str(len(said)))
+                await it.publish("news", said[-1].encode())
+
+        await until(lambda: it.connected)
+        talking = [asyncio.create_task(talk()) for _ in range(5)]
+        store.switch("current", new)
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.gather(*talking)
+        heard: set[str] = set()
+        async with asyncio.timeout(PATIENCE_S):
+            async for message in it.messages():
+                await message.done()
+                assert message.duplicate or message.payload.decode() not in heard
+                heard.add(message.payload.decode())
+                if len(heard) == len(said):
+                    break
+        assert heard == set(said)
+        assert let_in(broker) == ["device-old", "device-new"]
+        knows(broker, NEW)
+        await until(lambda: len(let_in(broker)) == 3 and it.connected)
+        assert let_in(broker)[2:] == ["device-new"]
+        assert (publishes(broker, OLD, tmp_path / "old"), publishes(broker, NEW, tmp_path / "new")) == (False, True)
+
+
+async def test_a_pair_that_cannot_be_used_is_told_and_the_connection_stays(broker: Broker, tmp_path: Path) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    (folder / "device.crt").write_bytes(OLD.certificate)
+    (folder / "device.key").write_bytes(OLD.key)
+    async with link(broker, folder) as it:
+        await until(lambda: it.connected)
+        (folder / "device.crt").write_bytes(NEW.certificate)
+        await until(lambda: bool(it.concern))
+        assert it.concern == f"{folder}/device.crt, {folder}/device.key: cannot be used: KEY_VALUES_MISMATCH"
+        await it.publish("t", b"still there")
+        assert it.connected
+        (folder / "device.key").write_bytes(NEW.key)
+        await until(lambda: not it.concern)
+        await until(lambda: len(let_in(broker)) == 2 and it.connected)
+    assert let_in(broker) == ["device-old", "device-new"]
