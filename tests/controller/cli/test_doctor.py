@@ -37,7 +37,7 @@ with contextlib.redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 sys.exit(main(sys.argv[1:]))
 """
-"""The first times are for what it loads, with a cache of the specs and without: the interpreter may be in a folder of root's."""
+"""The first times are for what it loads, with a cache and without: the interpreter may be in a folder of root's."""
 
 
 def examined(device: Device, *arguments: str, ok: int | None = 0, **environment: str) -> dict[str, Any]:
