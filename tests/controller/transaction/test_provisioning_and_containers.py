@@ -251,7 +251,8 @@ def test_renewal_is_a_rollover_beside_the_old_pair(device: Device) -> None:
 
 
 def test_a_renewed_pair_that_the_hub_does_not_know_yet_waits(device: Device) -> None:
-    """The thumbprint of a certificate that has signed itself is entered by somebody: until then the old one stays in force."""
+    """INV-12: the thumbprint of a certificate that has signed itself is entered by somebody; until then the old one stays in
+    force."""
 
     async def work() -> None:
         connection = device.folder / "connection"
@@ -497,7 +498,9 @@ def test_a_renewal_whose_authority_ends_holds_no_revision_up(device: Device) -> 
         device.later_s = 336 * DAY_S
         await device.play(900)
         assert device.outcome() == ([WEB_2], True, "Converged")
-        assert device.reason("Healthy") == "azure has a certificate that ends in 28 days (the authority ends before that)"
+        assert (
+            device.reason("Healthy") == "azure has a certificate that ends in 28 days (the authority ends before that)"
+        )
 
     run(work())
 
