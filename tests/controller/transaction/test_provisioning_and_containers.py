@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import pytest
 from tests.controller.stage import Reading, Scripted
+from tests.sampling import sampled
 from tests.virtual import now, run
 
 from evenkeel.controller.cycle.domain import Domain
@@ -437,7 +438,7 @@ def test_a_container_that_does_not_come_up_takes_the_identity_back(device: Devic
     run(work())
 
 
-@pytest.mark.parametrize("actions", range(1, MOST_ACTIONS + 1))
+@pytest.mark.parametrize("actions", sampled(range(1, MOST_ACTIONS + 1), 5, "identity and containers"))
 def test_a_loss_of_power_after_any_action_of_a_rollover(device: Device, actions: int) -> None:
     """Both names belong together at each moment, and the device ends with one pair that its hub knows."""
 
