@@ -8,6 +8,7 @@ Thumbprints and times are the same in each run.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shlex
 import subprocess
@@ -58,7 +59,13 @@ class Rewriter:
         if rest:
             shell = ["sh", "-c", _OF_HOST.sub(f"{self.host}/", rest)]
             said = subprocess.run(
-                shell, input=said, text=True, stdout=subprocess.PIPE, timeout=PATIENCE_S, check=True
+                shell,
+                input=said,
+                text=True,
+                stdout=subprocess.PIPE,
+                timeout=PATIENCE_S,
+                check=True,
+                env={**os.environ, "LC_ALL": "C.UTF-8"},
             ).stdout
         said = said.replace(f"{self.host}/", "/")
         for there, shown in self._places.items():
