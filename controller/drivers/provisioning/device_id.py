@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.replacing import put_own
 from evenkeel.specs.provisioning.device_id import address_id, device_flaw, machine_id, suggestion
 from evenkeel.specs.provisioning.observed import IdSeen
 from evenkeel.specs.provisioning.provisioning import ANNOUNCED, DeviceId, Spelling
@@ -44,7 +44,7 @@ class DeviceIds:
         OSError: both are tried, and the kept one comes first."""
         for path in (folder / KEPT, self._root / ANNOUNCED.lstrip("/")):
             if _line(path) != identity:
-                write_atomically(path, f"{identity}\n".encode(), 0o644)
+                put_own(path, f"{identity}\n".encode(), 0o644)
 
     def _made(self, wanted: DeviceId) -> str:
         if wanted.origin == "mac" and (found := next(self._addresses(wanted.spelling), "")):
