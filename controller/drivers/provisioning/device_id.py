@@ -39,10 +39,10 @@ class DeviceIds:
         found = self._made(wanted)
         return IdSeen(found, kept, announced, "" if found else self._why(wanted))
 
-    def keep(self, folder: Path, identity: str) -> None:
-        """Write the id into the folder of certificates, and where other programs read it. A file that has it stays. Raises
-        OSError: both are tried, and the kept one comes first."""
-        for path in (folder / KEPT, self._root / ANNOUNCED.lstrip("/")):
+    def keep(self, folder: Path, identity: str, *, announces: bool = True) -> None:
+        """Write the id into the folder of certificates, and where other programs read it (`announces`). A file that has it
+        stays. Raises OSError; the kept one comes first."""
+        for path in (folder / KEPT, self._root / ANNOUNCED.lstrip("/"))[: 2 if announces else 1]:
             if _line(path) != identity:
                 put_own(path, f"{identity}\n".encode(), 0o644)
 

@@ -74,8 +74,8 @@ class Work:
 
     def _on_files(self, action: Action) -> Outcome:
         match action:
-            case KeepId(wanted=wanted, id=identity):
-                self._sight.ids.keep(self._sight.host.path(wanted.folder), identity)
+            case KeepId(wanted=wanted, id=identity, announces=announces):
+                self._sight.ids.keep(self._sight.host.path(wanted.folder), identity, announces=announces)
                 return Done(f"this device is {identity}")
             case Make():
                 return self._make(action)

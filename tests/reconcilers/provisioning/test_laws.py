@@ -1,5 +1,7 @@
-"""Laws of identities, over any mix of pairs that may lie in a folder, on a simulated host and cloud: the work ends; a pair that is in
-force and good is replaced only by one that the cloud has let in (INV-12); a settled look finds nothing to do and asks no cloud."""
+"""Laws of identities, over any mix of pairs that may lie in a folder, on a simulated host and cloud.
+
+The work ends; a pair that is in force and good is replaced only by one that the cloud has let in (INV-12); a settled look finds
+nothing to do and asks no cloud; when somebody enters all that lies there, nothing is left to wait for."""
 
 from __future__ import annotations
 
@@ -42,8 +44,8 @@ class Lie(NamedTuple):
 
 
 class World(NamedTuple):
-    """What lies there: the pairs, and which of them have a role (a number beyond them is none). `is_plain`: the current one lies
-    in plain files. `is_open`: the hub lets in whatever is made, as one whose devices belong to a group."""
+    """All that lies there: the pairs, and which of them have a role (a number beyond them is none). `is_plain`: the current one
+    lies in plain files. `is_open`: the hub lets in whatever is made, as one whose devices belong to a group."""
 
     pairs: tuple[Lie, ...]
     current: int
@@ -168,9 +170,8 @@ async def _play(world: World, folder: Path) -> None:
         assert cloud.asked == asked, "a settled look asks no cloud"
         assert device.at("/etc/out").read_text() == current.sha1
     # Somebody enters all that lies there: then nothing is left to wait for.
-    for pair in made.by_sha256:
-        entered.thumbprints.add(pair)
-    for _ in range(4):
+    for _ in range(5):
+        entered.thumbprints |= set((await device.look(wanted)).pairs.by_sha256)
         later_s[0] += 7200.0
         await device.follow(wanted)
     assert device.trouble is None, device.trouble
