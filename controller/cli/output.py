@@ -19,6 +19,12 @@ def echo(line: str = "", *, err: bool = False) -> None:
     _write(one_line(line) + "\n", err)
 
 
+def echo_question(text: str) -> None:
+    """Print a question whose answer follows in the same line."""
+    _write(f"{one_line(text)} ", err=False)
+    sys.stdout.flush()
+
+
 def echo_lines(text: str, *, err: bool = False) -> None:
     """Print lines of evenkeel; colours only where a terminal shows them."""
     stream = sys.stderr if err else sys.stdout

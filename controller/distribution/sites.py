@@ -21,9 +21,9 @@ def site_for(
 ) -> Site:
     """The site of a registry, by its name in images. `own`: its papers; `of_others`: those of a host that gives tokens for it.
 
-    The registry's authorities count for it, and for hosts that may have its credentials, as engines have it: a certificate of
-    theirs could ask for the same credentials as the registry. The certificate of this device is shown to the host alone that it
-    was given for, and what may be asked without encryption is the registry alone.
+    Authorities that a document names count for the registry, and for hosts that may have its credentials, as engines have it: a
+    certificate of theirs could ask for the same credentials as the registry. Others count for the host alone that they were
+    given for, as the certificate of this device does, and what may be asked without encryption is the registry alone.
     """
 
     def of_registry() -> ssl.SSLContext:
@@ -32,7 +32,7 @@ def site_for(
     def of_realm(place: str) -> ssl.SSLContext:
         def papers() -> Papers:
             its, may = of_others(place), may_have_credentials(place, site.host, site.realms)
-            return its._replace(ca=b"\n".join(filter(None, (its.ca, own().ca if may else b""))))
+            return its._replace(ca=b"\n".join(filter(None, (its.ca, own().shared if may else b""))))
 
         return _trust(papers, proves=not terms.insecure or name_of(place) != name_of(site.host))
 

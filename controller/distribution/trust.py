@@ -16,13 +16,17 @@ from evenkeel.controller.process.bounded import read_bounded
 CERTIFICATES = (Path("/etc/docker/certs.d"), Path("/etc/containers/certs.d"))
 """The folders in which engines look for the certificates of a host: `*.crt` are authorities, `*.cert` and `*.key` show who
 this device is."""
+OF_DOCUMENTS = "evenkeel.crt"
+"""The file there with the authorities that a document names."""
 
 
 class Papers(NamedTuple):
-    """PEM: authorities, and certificates of this device with their keys. The text form shows nothing."""
+    """PEM: authorities, and certificates of this device with their keys. `shared`: those of the authorities that a document
+    names. They count for hosts that may have the credentials, too. The text form shows nothing."""
 
     ca: bytes = b""
     pairs: tuple[tuple[bytes, bytes], ...] = ()
+    shared: bytes = b""
 
     def __repr__(self) -> str:
         return "Papers(…)"
@@ -48,13 +52,14 @@ def trust(papers: Papers = NONE, *, proves: bool = True) -> ssl.SSLContext:
 def papers_of(host: str, folders: Sequence[Path] = ()) -> Papers:
     """The papers that the engines' configuration has for a host, with those in further folders of the same form. Raises
     OSError."""
-    authorities, pairs = list[bytes](), list[tuple[bytes, bytes]]()
+    authorities, pairs = dict[Path, bytes](), list[tuple[bytes, bytes]]()
     for folder in (each / host for each in dict.fromkeys((*CERTIFICATES, *folders))):
-        authorities += [read_bounded(path) for path in sorted(folder.glob("*.crt"))]
+        authorities |= {path: read_bounded(path) for path in sorted(folder.glob("*.crt"))}
         pairs += [
             (read_bounded(path), read_bounded(path.with_suffix(".key"))) for path in sorted(folder.glob("*.cert"))
         ]
-    return Papers(b"\n".join(authorities), tuple(pairs))
+    shared = (content for path, content in authorities.items() if path.name == OF_DOCUMENTS)
+    return Papers(b"\n".join(authorities.values()), tuple(pairs), b"\n".join(shared))
 
 
 def _show(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:

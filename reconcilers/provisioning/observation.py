@@ -27,22 +27,22 @@ def _reasons(there: ProvisionedSeen, seen: ProvisioningSeen, memory: Provisionin
     if current is None or certificate is None:
         return
     if seen.clock_why:
-        yield f"whether its certificate is valid is not known: {seen.clock_why}"
+        yield f"may have a certificate that is not valid: {seen.clock_why}"
         return
     if seen.now_s < current.starts_s:
-        yield "its certificate is not valid yet, if the clock is right"
+        yield "has a certificate that is not valid yet, if the clock is right"
         return
     left_s, postponed = current.ends_s - seen.now_s, memory.postponed.get(there.subject)
     if left_s > certificate.renew_before_s:
         if postponed is not None:
-            yield f"its next certificate is not in force yet: {postponed.why}"
+            yield f"waits for its next certificate: {postponed.why}"
         return
     ends = "has expired" if left_s < 0 else f"ends in {_days(left_s)}"
     choice = choose(there, seen.now_s, seen.clock_why, memory.refused, postponed)
     waits = certificate.mode == "csr" and there.pairs.request
     how = f"; {certificate.chain} is waited for, the request is {certificate.request}" if waits else ""
     trouble = choice.blocked or (choice.why if choice.sha256 == there.pairs.current else "")
-    yield f"its certificate {ends}{how}" + (f" ({trouble})" if trouble else "")
+    yield f"has a certificate that {ends}{how}" + (f" ({trouble})" if trouble else "")
 
 
 def _days(seconds: float) -> str:

@@ -49,7 +49,8 @@ def json_object(text: str) -> dict[str, Any]:
         raise ValueError("it is no JSON: something follows its end")
     if not isinstance(value, dict):
         raise ValueError("it is no JSON object")
-    _root(text)
+    if text.count("{") + text.count("[") > MOST_DEPTH:
+        _root(text)  # most files are not nested deeply, and this is slow
     return value
 
 

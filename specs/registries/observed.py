@@ -51,9 +51,9 @@ class FacetSeen(Struct, frozen=True):
 
 
 class RegistrySeen(Struct, frozen=True):
-    """The facets of one place. `registry`: the document whose values were looked for, `None` for a place that nobody asks
-    for. `lost`: not "", a file of the engine's from which evenkeel's entry has gone, as after a boot; what is in force counts
-    for evenkeel's pulls all the same."""
+    """The facets of one place of which anything can be told. `registry`: the document whose values were looked for, `None` for
+    a place that nobody asks for. `lost`: not "", a file of the engine's from which evenkeel's entry has gone, as after a boot;
+    what is in force counts for evenkeel's pulls all the same."""
 
     registry: Registry | None
     place: str

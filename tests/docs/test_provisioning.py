@@ -1,58 +1,59 @@
-"""docs/howto/provisioning.md is executed: its sessions are what the commands say, on a simulated device."""
+"""The pages about identities are executed: their sessions are what the commands say, on a simulated device."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-import shlex
+import time
 from pathlib import Path
 
 import pytest
 from tests.controller.cli.command import Device
-from tests.controller.cli.inside import run_inside
 from tests.places import ROOT
 
-PAGE = ROOT / "docs" / "howto" / "provisioning.md"
+from evenkeel.controller.drivers.provisioning.ports import Pair
+from evenkeel.controller.drivers.provisioning.simulated import SimulatedMaker
+from evenkeel.specs.provisioning.pair import Subject
+from evenkeel.specs.provisioning.provisioning import DAY_S
+
+from .rewriting import Rewriter
+
+HOWTO = ROOT / "docs" / "howto"
 
 
 @pytest.mark.e2e
-def test_the_sessions_of_the_page_are_what_the_commands_say(tmp_path: Path) -> None:
-    assert rewritten(tmp_path) == PAGE.read_text()
+@pytest.mark.parametrize("name", ["provisioning", "renew-certificates", "migrate-from-leda"])
+def test_the_sessions_of_the_page_are_what_the_commands_say(name: str, tmp_path: Path) -> None:
+    assert rewritten(name, tmp_path) == (HOWTO / f"{name}.md").read_text()
 
 
-def rewritten(folder: Path) -> str:
+def rewritten(name: str, folder: Path) -> str:
     """The page with what its commands say now."""
     device = Device(folder)
-    places = {str(device.specs): "/etc/evenkeel/specs", str(device.state): "/var/lib/evenkeel"}
-    marks: dict[str, str] = {}
-
-    def mark(found: re.Match[str]) -> str:
-        """The same digits in each run for the thumbprint that comes next."""
-        length = len(found[0])
-        known = next((shown for there, shown in marks.items() if there[:length] == found[0]), "")
-        if not known:
-            known = marks[found[0]] = hashlib.sha512(f"{len(marks)}".encode()).hexdigest().upper()[:length]
-        return known[:length]
-
-    def run(line: str) -> str:
-        done = run_inside(shlex.split(line)[1:], device.environment())
-        assert done.returncode == 0, done.stderr
-        said = done.stdout
-        for there, shown in places.items():
-            said = said.replace(there, shown)
-        said = re.sub(r"\b(?:[0-9A-F]{64}|[0-9A-F]{40}|[0-9A-F]{16}(?=…))", mark, said)
-        said = re.sub(r"(from|until|UNTIL=) *\d{4}-\S+Z", _moment, said)
-        return re.sub(r" \(\d+\.\d s\)", "", re.sub(r" +$", "", said, flags=re.MULTILINE))
-
-    def session(found: re.Match[str]) -> str:
-        lines = (line for line in found[1].splitlines() if line.startswith("$ "))
-        return "```console\n" + "".join(f"{line}\n{run(line[2:])}" for line in lines) + "```\n"
-
-    page = re.sub(r"^```console\n(.*?)^```\n", session, PAGE.read_text(), flags=re.MULTILINE | re.DOTALL)
-    device.close()
-    return page
+    rewriter = Rewriter(device)
+    if name == "renew-certificates":
+        _put(rewriter.host / "etc/evenkeel/secrets/connection", b"HostName=hub.azure-devices.net;DeviceId=device-7\n")
+        _put_pair(rewriter.host / "etc/lab", _pair("device-7", ends_in=12.5 * DAY_S))
+    elif name == "migrate-from-leda":
+        _put_pair(rewriter.host / "data/var/certificates", _pair("525400123402", ends_in=364.5 * DAY_S))
+        _put(rewriter.host / "data/var/certificates/azure.idscope", b"0ne00AB12CD\n")
+        _put(rewriter.host / "etc/deviceid", b"525400123402\n")
+        _put(rewriter.host / "etc/azure-connector/config.json", b'{"caCert": "/etc/azure-connector/iothub.crt"}\n')
+    try:
+        return rewriter.page(HOWTO / f"{name}.md")
+    finally:
+        device.close()
 
 
-def _moment(found: re.Match[str]) -> str:
-    blanks = found[0][len(found[1]) :].partition("2")[0]
-    return f"{found[1]}{blanks}{'2026-11-28T12:00:00.000Z' if found[1] == 'from' else '2027-11-28T13:00:00.000Z'}"
+def _pair(name: str, ends_in: float) -> Pair:
+    """A pair that has signed itself; `ends_in`: seconds from now."""
+    return SimulatedMaker().self_signed("rsa-2048", Subject(name, time.time() - DAY_S, time.time() + ends_in))
+
+
+def _put_pair(folder: Path, pair: Pair) -> None:
+    _put(folder / "device.crt", pair.certificate)
+    _put(folder / "device.key", pair.key)
+
+
+def _put(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    path.chmod(0o600)

@@ -187,7 +187,7 @@ def test_power_loss_at_any_moment(
 
     # The last moments are those of the orderly end, which comes when it is asked for.
     with ThreadPoolExecutor(3) as pool:
-        drawn = sampled(range(1, count - 2), 5, str(wanted))
+        drawn = sampled(range(1, count - 2), 3, str(wanted))
         outcomes = {kill_at: pool.submit(one, kill_at) for kill_at in drawn}
     failed = {kill_at: outcome.exception() for kill_at, outcome in outcomes.items() if outcome.exception()}
     lines = moments.read_text().splitlines()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evenkeel.controller.cli.options import Options, shared_options
-from evenkeel.controller.cli.output import echo
+from evenkeel.controller.cli.output import echo, echo_question
 
 if TYPE_CHECKING:
     from evenkeel.controller.cli.provision.questions import Replies
@@ -23,7 +23,7 @@ class StandardInput:
     """The lines of standard input, whoever writes them (`questions.Answers`)."""
 
     def line(self, question: str) -> str:
-        click.echo(f"{question} ", nl=False)
+        echo_question(question)
         found = sys.stdin.readline()
         if not sys.stdin.isatty():
             echo()

@@ -79,6 +79,6 @@ async def credentials_now(registry: Registry, values: Values) -> Credentials | N
 
 def site_of(registry: Registry, values: Values) -> Site:
     """The registry with these values, and with no other papers."""
-    papers = Papers(values.ca, ((values.certificate, values.key),) if values.certificate else ())
+    papers = Papers(values.ca, ((values.certificate, values.key),) if values.certificate else (), values.ca)
     terms = Terms(registry.realms, values.insecure)
     return site_for(registry.host, lambda: papers, terms, silence_s=SILENCE_S)

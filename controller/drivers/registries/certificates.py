@@ -8,18 +8,19 @@ A certificate and its key have to change together, because engines refuse a pair
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from evenkeel.controller.distribution.trust import OF_DOCUMENTS
 from evenkeel.controller.drivers.registries.ours import Ours, Record
 from evenkeel.controller.drivers.registries.values import Values
 from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.controller.process.replacing import Stamp, check_folder, put, remove, stamp
 
-_CA, _PAIR, _KEY = "evenkeel.crt", "evenkeel.cert", "evenkeel.key"
+_CA, _PAIR, _KEY = OF_DOCUMENTS, "evenkeel.cert", "evenkeel.key"
 _BETWEEN = b"\n# evenkeel: the key of the certificate above\n"
 
 
@@ -56,9 +57,10 @@ class Certificates:
             key = b""  # half: engines refuse it
         return Trust(_content(folder / _CA), certificate, key)
 
-    def check(self, host: str) -> None:
-        """Raises Refused when none can be put there for a host, and OSError."""
-        check_folder(self._folder)
+    def check(self, host: str, folder_is_sound: Callable[[Path], None] = check_folder) -> None:
+        """Raises Refused when none can be put there for a host, and OSError. `folder_is_sound`: `check_folder`, for the one
+        that all hosts have in common."""
+        folder_is_sound(self._folder)
         check_folder(f"{self._folder}/{host}")
 
     def put(self, host: str, values: Values) -> None:

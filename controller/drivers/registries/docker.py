@@ -20,7 +20,7 @@ from evenkeel.controller.drivers.registries.ours import Record
 from evenkeel.controller.drivers.registries.store import Store
 from evenkeel.controller.drivers.registries.values import Printer, Values
 from evenkeel.controller.process.recall import Recall
-from evenkeel.controller.process.replacing import stamp
+from evenkeel.controller.process.replacing import check_folder, stamp
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 from evenkeel.specs.registries.observed import Facet, Prints
 from evenkeel.specs.registries.registry import Registry
@@ -55,10 +55,12 @@ class DockerConfiguration:
         return found
 
     def lacks(self, registries: Sequence[Registry]) -> Mapping[str, Mapping[Facet, str]]:
-        check = once(self._daemon.check)
-        return {each.name: self._lacks(each, check) for each in registries}
+        check, folder_is_sound = once(self._daemon.check), once(check_folder)
+        return {each.name: self._lacks(each, check, folder_is_sound) for each in registries}
 
-    def _lacks(self, registry: Registry, check: Callable[[str], None]) -> Mapping[Facet, str]:
+    def _lacks(
+        self, registry: Registry, check: Callable[[str], None], folder_is_sound: Callable[[Path], None]
+    ) -> Mapping[Facet, str]:
         place, found = registry.place, dict[Facet, str]()
         is_whole, is_hub = "/" not in place, registry.host == DEFAULT_REGISTRY
         if registry.ca or registry.certificate:
@@ -67,7 +69,7 @@ class DockerConfiguration:
                     raise lack(place, "Docker trusts the system's authorities alone for Docker Hub; leave `tls` out")
                 if not is_whole:
                     raise lack(place, of_whole_hosts("certificates", registry, "tls"))
-                self._certificates.check(place)
+                self._certificates.check(place, folder_is_sound)
         if registry.insecure:
             with reason(found, "insecure"):
                 if is_hub:

@@ -78,7 +78,9 @@ class RegistriesEngine:
                 lacks = {missing.facet: missing.why}
             here = held.get(registry.place, {})
             facets = {
-                facet: FacetSeen(asked.get(facet, ""), here.get(facet, ""), lacks.get(facet, "")) for facet in FACETS
+                facet: FacetSeen(asked.get(facet, ""), here.get(facet, ""), lacks.get(facet, ""))
+                for facet in FACETS
+                if facet in asked or facet in here or facet in lacks
             }
             seen.append(RegistrySeen(registry, registry.place, facets, lost.get(registry.place, "")))
         for place in look.places:

@@ -20,7 +20,7 @@ from evenkeel.controller.drivers.registries.podman_conf import ConfFile, Entry
 from evenkeel.controller.drivers.registries.store import Login, Store
 from evenkeel.controller.drivers.registries.values import Printer, Values
 from evenkeel.controller.process.recall import Recall
-from evenkeel.controller.process.replacing import stamp
+from evenkeel.controller.process.replacing import check_folder, stamp
 from evenkeel.specs.registries.observed import Facet, Prints
 from evenkeel.specs.registries.registry import Registry
 
@@ -61,7 +61,7 @@ class PodmanConfiguration:
         return found
 
     def lacks(self, registries: Sequence[Registry]) -> Mapping[str, Mapping[Facet, str]]:
-        logins, entries = once(self._auth.theirs), once(self._conf.theirs)
+        logins, entries, folder_is_sound = once(self._auth.theirs), once(self._conf.theirs), once(check_folder)
         found = dict[str, Mapping[Facet, str]]()
         for registry in registries:
             place, its = registry.place, dict[Facet, str]()
@@ -73,7 +73,7 @@ class PodmanConfiguration:
                 with reason(its, "trust"):
                     if "/" in place:
                         raise lack(place, of_whole_hosts("certificates", registry, "tls"))
-                    self._certificates.check(place)
+                    self._certificates.check(place, folder_is_sound)
             asked: dict[Facet, bool] = {"insecure": registry.insecure, "mirrors": bool(registry.mirrors)}
             for facet in (each for each in asked if asked[each]):
                 with reason(its, facet):

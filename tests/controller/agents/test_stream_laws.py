@@ -35,7 +35,7 @@ from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.specs.kanto.heard import ENDS
 
 laws = settings(
-    max_examples=400 if THOROUGH else 10,
+    max_examples=400 if THOROUGH else 6,
     derandomize=not THOROUGH,
     database=None,
     deadline=None,

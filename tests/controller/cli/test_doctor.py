@@ -29,14 +29,15 @@ pytestmark = pytest.mark.e2e
 
 CRASHER = "docker.io/library/crasher:1"
 _AS_NOBODY = """
-import contextlib, io, os, sys
+import contextlib, io, os, sys, tempfile
 from evenkeel.controller.cli import main
-with contextlib.redirect_stdout(io.StringIO()):
+with contextlib.redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as none:
     main(sys.argv[1:])
+    main([*sys.argv[1:], "--state", none])
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 sys.exit(main(sys.argv[1:]))
 """
-"""The first time is for what it loads, because the interpreter may be in a folder of root's alone."""
+"""The first times are for what it loads, with a cache and without: the interpreter may be in a folder of root's."""
 
 
 def examined(device: Device, *arguments: str, ok: int | None = 0, **environment: str) -> dict[str, Any]:

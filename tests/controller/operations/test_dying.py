@@ -22,7 +22,7 @@ from tests.virtual import run
 from evenkeel.controller.drivers.slots.memory import Bundle
 from evenkeel.specs.operations.operation import ENDS
 
-MOST = 6
+MOST = 4
 STORIES: dict[str, Callable[[Device], None]] = {
     "all is well": lambda device: None,
     "a container does not stay up": lambda device: device.breaks("2"),

@@ -30,7 +30,7 @@ _HARMLESS = ("pull",)
 
 thorough = settings(
     phases=[Phase.explicit, Phase.generate, Phase.target] + ([Phase.shrink] if EXAMPLES else []),
-    max_examples=EXAMPLES or 10,
+    max_examples=EXAMPLES or 6,
     derandomize=not EXAMPLES,
     database=None,
     deadline=None,

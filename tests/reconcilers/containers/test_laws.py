@@ -55,7 +55,7 @@ EXAMPLES = int(os.environ.get("EVENKEEL_EXAMPLES", "400" if THOROUGH else "0"))
 """How many random worlds each law is tried on; without it, a few that are always the same."""
 
 thorough = settings(
-    max_examples=EXAMPLES or 25,
+    max_examples=EXAMPLES or 16,
     derandomize=not EXAMPLES,
     database=None,
     deadline=None,

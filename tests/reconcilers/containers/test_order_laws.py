@@ -47,7 +47,7 @@ JOBS = {f"docker.io/library/job:{number}": Image(exits_with=0, exits_after_s=3.0
 PAUSE_S = 10.0
 """For how long the bench waits before another try."""
 BAD = "docker.io/library/bad:1"
-many = settings(thorough, max_examples=EXAMPLES or 100)
+many = settings(thorough, max_examples=EXAMPLES or 60)
 some = settings(thorough, max_examples=EXAMPLES or 5)
 """Whole controllers with up to 60 containers take their time."""
 graphs = st.tuples(st.integers(1, 60), st.randoms(use_true_random=False))

@@ -46,7 +46,7 @@ BASELINE_KINDS: tuple[tuple[Kind, Kind, Kind], ...] = (
 )
 BASELINE_FAULTS = (("", ""), ("containers:web", "UPDATE"), ("containers:mqtt", "ACTIVATE"), ("self-update", "ACTIVATE"))
 MOMENTS = ("before", "after", "torn")
-MOST = 80
+MOST = 50
 """So many moments of each operation in a usual run."""
 ASKS = CONDUCT._replace(consent=("UPDATE",))
 

@@ -160,7 +160,7 @@ def test_a_power_cut_at_any_action(bundle: str, booted: str) -> None:
         for moment in MOMENTS
     ]
     assert len(every) >= 80
-    tried = sampled(every, 100, f"slots {bundle} {booted}")
+    tried = sampled(every, 60, f"slots {bundle} {booted}")
     for case, cut in tried:
         with case.device() as it:
             run(story(it, case, (cut,)))

@@ -142,7 +142,7 @@ async def test_no_answer_to_an_action_is_more_than_an_outcome(asked: str, head: 
 
 
 @given(st.sampled_from(sorted(ANSWERS)), values)
-@settings(max_examples=examples(25))
+@settings(max_examples=examples(15))
 def test_any_json_at_any_place(asked: str, value: object) -> None:
     async def work() -> None:
         async with recorded_engine() as engine:
@@ -154,7 +154,7 @@ def test_any_json_at_any_place(asked: str, value: object) -> None:
 
 
 @given(st.data(), values)
-@settings(max_examples=examples(25))
+@settings(max_examples=examples(15))
 def test_any_json_in_the_middle_of_a_true_answer(data: st.DataObject, value: object) -> None:
     asked = data.draw(st.sampled_from([asked for asked, found in ANSWERS.items() if found]))
     changed = copy.deepcopy(ANSWERS[asked])
