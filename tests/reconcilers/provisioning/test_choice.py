@@ -128,6 +128,9 @@ CASES: dict[str, Case] = {
     "a request is waited for": Case(Choice(step="wait", why=NONE), mode="csr", request="asked"),
     "its certificate is taken in": Case(Choice("lab", "take", NONE), mode="csr", request="asked", signed="lab"),
     "also when the request was removed": Case(Choice("lab", "take", NONE), mode="csr", signed="lab"),
+    "also when nothing is due, for somebody has asked for another one": Case(
+        Choice("lab x", "take", "another one was requested", holds=True), mode="csr", current="lab", signed="lab x"
+    ),
     "a certificate that does not fit is told": Case(
         Choice(step="wait", why=f"its certificate is for another-device, and the device id is {DEVICE}"),
         mode="csr",
