@@ -7,7 +7,7 @@ import hmac
 import secrets
 from pathlib import Path
 
-from evenkeel.controller.process.atomic import write_atomically
+from evenkeel.controller.process.replacing import put_own
 
 _KEY_BYTES = 32
 
@@ -22,7 +22,7 @@ class Printer:
     def keep(self) -> None:
         """Store the key: prints that are remembered have to mean the same in the next process. Raises OSError."""
         if self._path is not None and not self._path.exists():
-            write_atomically(self._path, self._now(), 0o600)
+            put_own(self._path, self._now(), 0o600)
 
     def of(self, *parts: str | bytes) -> str:
         """The print of these parts in this order: 16 hex digits."""

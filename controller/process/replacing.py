@@ -57,8 +57,13 @@ def replace_private(path: Path, content: bytes) -> None:
 
 
 def _replace(path: Path, content: bytes, mode: int, like: os.stat_result | None) -> None:
+    put_own(path, content, mode, (like.st_uid, like.st_gid) if like is not None else None)
+
+
+def put_own(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
+    """Replace a file that evenkeel alone writes, as `write_atomically` does. Raises OSError."""
     sweep(path)
-    write_atomically(path, content, mode, (like.st_uid, like.st_gid) if like is not None else None)
+    write_atomically(path, content, mode, owner)
 
 
 def remove(path: Path) -> None:

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.replacing import put_own
 
 _MOST_BYTES = 4 * 1024**2
 FILE = "provisioning/values.json"
@@ -66,7 +66,7 @@ class Provided:
             name: {"print": each.print, "values": {key: [text, each.prints[key]] for key, text in each.values.items()}}
             for name, each in sorted(documents.items())
         }
-        write_atomically(self._path, json.dumps({"documents": value}, indent=1).encode(), 0o600)
+        put_own(self._path, json.dumps({"documents": value}, indent=1).encode(), 0o600)
 
 
 def _parsed(content: bytes) -> dict[str, Handed]:

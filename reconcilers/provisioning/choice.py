@@ -109,11 +109,11 @@ def _chosen(there: ProvisionedSeen, certificate: Certificate, judge: Judge, cloc
         return Choice(pairs.current, "take-plain", "it lies in plain files")
     if current is not None and not why and judge.is_due(current):
         why = "its certificate ends soon"
-    candidate = _candidate(there, judge, needed=bool(why), holds=judge.holds(current))
+    candidate = _candidate(there, judge, needed=bool(why))
     if candidate:
         return Choice(candidate, "switch", why or "another one is ready")
     second = _needs_second(there, judge) and not clock_why
-    if not why and certificate.mode == "csr" and pairs.request:
+    if not why and certificate.mode == "csr" and (pairs.request or pairs.signed is not None):
         return _by_request(there, judge, "another one was requested", has_current=True)
     if not why:
         return Choice(pairs.current, second=second)
@@ -125,10 +125,10 @@ def _chosen(there: ProvisionedSeen, certificate: Certificate, judge: Judge, cloc
     return Choice(step="make", why=why, second=second)
 
 
-def _candidate(there: ProvisionedSeen, judge: Judge, *, needed: bool, holds: bool) -> str:
+def _candidate(there: ProvisionedSeen, judge: Judge, *, needed: bool) -> str:
     """The pair to put in force instead; "" for none. The one that is called the next counts, also without need. Then comes the
-    second one, which is known to the hub already, then any former one that still is good. Where the one in force does not
-    hold, a former one that ends soon is better than none."""
+    second one, which is known to the hub already, then any former one that still is good. Where the one in force was refused,
+    a former one that ends soon is better than none."""
     pairs = there.pairs
 
     def serves(sha256: str, *, soon: bool = False) -> bool:
@@ -145,7 +145,8 @@ def _candidate(there: ProvisionedSeen, judge: Judge, *, needed: bool, holds: boo
         return pairs.second
     others = {sha256: pair for sha256, pair in pairs.by_sha256.items() if sha256 != pairs.second}
     further = [pair for sha256, pair in others.items() if serves(sha256)]
-    further = further or [pair for sha256, pair in others.items() if not holds and serves(sha256, soon=True)]
+    is_refused = pairs.current in judge.refused
+    further = further or [pair for sha256, pair in others.items() if is_refused and serves(sha256, soon=True)]
     return max(further, key=lambda pair: (pair.ends_s, pair.sha256)).sha256 if further else ""
 
 

@@ -49,7 +49,9 @@ def diff(
     found: dict[str, ProvisioningDifference] = {}
     for wanted, document in want.documents:
         there = seen.of(wanted.name)
-        each = _Looked(wanted, document, there, seen, memory).difference() if there is not None else None
+        announces = wanted == want.documents[0][0]
+        one = _Looked(wanted, document, there, seen, memory, announces=announces) if there is not None else None
+        each = one.difference() if one is not None else None
         if each is not None:
             found[wanted.name] = each
     for subject, actions in _left(want, seen, memory).items():
@@ -102,7 +104,8 @@ def _add_renewals(
 
 
 class _Looked:
-    """One document, what there is for it, and what is remembered of it."""
+    """One document, what there is for it, and what is remembered of it. `announces`: other programs are told its id; two
+    documents with different ids would take turns for ever."""
 
     def __init__(
         self,
@@ -111,7 +114,12 @@ class _Looked:
         there: ProvisionedSeen,
         seen: ProvisioningSeen,
         memory: ProvisioningMemory,
+        *,
+        announces: bool,
     ) -> None:
+        self.announces = announces
+        if not announces:  # what other programs are told is not its business
+            there = changed(there, id=changed(there.id, announced=there.id.id))
         self.wanted, self.document, self.there, self.memory = wanted, document, there, memory
         self.now_s, self.clock_why = seen.now_s, seen.clock_why
         self.proven = memory.proven.get(wanted.name, ())
@@ -181,7 +189,7 @@ class _Looked:
         """Everything up to a pair that was tried. Disturbs nothing."""
         found, there, choice, wanted = list[ProvisioningAction](), self.there, self.choice, self.wanted
         if there.id.id != there.id.kept or there.id.id != there.id.announced:
-            found.append(KeepId(wanted, there.id.id))
+            found.append(KeepId(wanted, there.id.id, self.announces))
         certificate = wanted.certificate
         if certificate is not None:
             match choice.step:

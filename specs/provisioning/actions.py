@@ -20,10 +20,11 @@ Role = Literal["next", "second"]
 
 
 class KeepId(Struct, frozen=True, tag="keep-id"):
-    """Write the device id into the folder, and where other programs read it."""
+    """Write the device id into the folder, and where other programs read it (`announces`)."""
 
     wanted: Provisioning
     id: str
+    announces: bool = True
 
     @property
     def traits(self) -> Traits:

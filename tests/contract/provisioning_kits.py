@@ -4,7 +4,6 @@ A kit is a device without an identity, whose id is `DEVICE`, and a cloud that kn
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tests.controller.drivers.provisioning import openssl
+from tests.controller.drivers.provisioning.apart import signed
 from tests.controller.drivers.provisioning.openssl import DAY_S, DEVICE
 from tests.engines.azure_double import PORT, SCOPE, Azure
 from tests.engines.identities import Issued, self_signed
@@ -120,10 +120,7 @@ class SimulatedKit:
         return self.foreign(days=3650, name=LAB)
 
     def sign(self, request: bytes) -> bytes:
-        asked = json.loads(request.decode().splitlines()[1])
-        ends_s = time.time() + 60 * DAY_S
-        value = {"issuer": LAB, "kind": "ec-p256", "starts_s": 0.0, "ends_s": ends_s, **asked}
-        return f"-----BEGIN SIMULATED CERTIFICATE-----\n{json.dumps(value)}\n-----END SIMULATED CERTIFICATE-----\n".encode()
+        return signed(LAB, request)
 
     def foreign(self, *, days: float, name: str = DEVICE) -> Pair:
         return SimulatedMaker().self_signed("ec-p256", Subject(name, 0.0, time.time() + days * DAY_S))
@@ -196,8 +193,8 @@ class RealKit:
     def sign(self, request: bytes) -> bytes:
         above = self.authority().certificate
         signer = ("-CA", self._folder / f"{LAB}.crt", "-CAkey", self._folder / f"{LAB}.key", "-CAcreateserial")
-        signed = openssl.run("x509", "-req", *signer, "-copy_extensions", "copy", "-days", "60", stdin=request)
-        return signed.encode() + above
+        certificate = openssl.run("x509", "-req", *signer, "-copy_extensions", "copy", "-days", "60", stdin=request)
+        return certificate.encode() + above
 
     def foreign(self, *, days: float, name: str = DEVICE) -> Pair:
         return Pair(*self_signed(name, begins=min(-1, days - 1), ends=days))

@@ -12,9 +12,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.controller.process.bounded import read_bounded
-from evenkeel.controller.process.replacing import stamp
+from evenkeel.controller.process.replacing import put_own, stamp
 from evenkeel.specs.provisioning.cloud import Assignment
 
 _MOST_BYTES = 1024**2
@@ -71,7 +70,7 @@ class Assignments:
             for name, asks in sorted(kept.items())
             if asks
         }
-        write_atomically(self._path, json.dumps(value, indent=1).encode(), 0o600)
+        put_own(self._path, json.dumps(value, indent=1).encode(), 0o600)
 
 
 def _copied(kept: Kept) -> Kept:

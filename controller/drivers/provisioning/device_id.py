@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.replacing import put_own
 from evenkeel.specs.provisioning.device_id import address_id, device_flaw, machine_id, suggestion
 from evenkeel.specs.provisioning.observed import IdSeen
 from evenkeel.specs.provisioning.provisioning import ANNOUNCED, DeviceId, Spelling
@@ -39,12 +39,12 @@ class DeviceIds:
         found = self._made(wanted)
         return IdSeen(found, kept, announced, "" if found else self._why(wanted))
 
-    def keep(self, folder: Path, identity: str) -> None:
-        """Write the id into the folder of certificates, and where other programs read it. A file that has it stays. Raises
-        OSError: both are tried, and the kept one comes first."""
-        for path in (folder / KEPT, self._root / ANNOUNCED.lstrip("/")):
+    def keep(self, folder: Path, identity: str, *, announces: bool = True) -> None:
+        """Write the id into the folder of certificates, and where other programs read it (`announces`). A file that has it
+        stays. Raises OSError; the kept one comes first."""
+        for path in (folder / KEPT, self._root / ANNOUNCED.lstrip("/"))[: 2 if announces else 1]:
             if _line(path) != identity:
-                write_atomically(path, f"{identity}\n".encode(), 0o644)
+                put_own(path, f"{identity}\n".encode(), 0o644)
 
     def _made(self, wanted: DeviceId) -> str:
         if wanted.origin == "mac" and (found := next(self._addresses(wanted.spelling), "")):

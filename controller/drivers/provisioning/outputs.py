@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evenkeel.controller.drivers.provisioning.host import Host
-from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.controller.process.prints import Printer
-from evenkeel.controller.process.replacing import sweep
+from evenkeel.controller.process.replacing import put_own, sweep
 from evenkeel.specs.provisioning.observed import OutputSeen
 from evenkeel.specs.provisioning.provisioning import Output
 from evenkeel.specs.values import VALUES
@@ -74,8 +73,7 @@ class Outputs:
         there = self._there(path)
         if keeps and there is not None and not self._kept(output.path).exists():
             self._keep(output.path, there)
-        sweep(path)
-        write_atomically(path, made.content, made.mode, (made.uid, made.gid))
+        put_own(path, made.content, made.mode, (made.uid, made.gid))
         return True
 
     def withdraw(self, path: str) -> str:
@@ -84,7 +82,7 @@ class Outputs:
         if kept.exists():
             found = kept.stat()
             owner = found.st_uid, found.st_gid
-            write_atomically(at, read_bounded(kept, _MOST_FILE), stat.S_IMODE(found.st_mode), owner)
+            put_own(at, read_bounded(kept, _MOST_FILE), stat.S_IMODE(found.st_mode), owner)
             kept.unlink()
             return f"{path} is what it was before"
         if self._there(at) is not None:
@@ -124,7 +122,7 @@ class Outputs:
 
     def _keep(self, path: str, form: _Form) -> None:
         self._originals.mkdir(0o700, parents=True, exist_ok=True)
-        write_atomically(self._kept(path), form.content, form.mode, (form.uid, form.gid))
+        put_own(self._kept(path), form.content, form.mode, (form.uid, form.gid))
 
     def _kept(self, path: str) -> Path:
         return self._originals / sha256(path.encode()).hexdigest()[:32]

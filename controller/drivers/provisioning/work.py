@@ -10,8 +10,7 @@ from evenkeel.controller.drivers.provisioning.ports import Access, Cloud, Enrolm
 from evenkeel.controller.drivers.provisioning.room import alone
 from evenkeel.controller.drivers.provisioning.sight import Sight
 from evenkeel.controller.drivers.provisioning.sources import Lack, Sources, read_authority, sources_of
-from evenkeel.controller.process.atomic import write_atomically
-from evenkeel.controller.process.replacing import sweep
+from evenkeel.controller.process.replacing import put_own
 from evenkeel.controller.settings.provided import Handed
 from evenkeel.specs.errors import Refused
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
@@ -75,8 +74,8 @@ class Work:
 
     def _on_files(self, action: Action) -> Outcome:
         match action:
-            case KeepId(wanted=wanted, id=identity):
-                self._sight.ids.keep(self._sight.host.path(wanted.folder), identity)
+            case KeepId(wanted=wanted, id=identity, announces=announces):
+                self._sight.ids.keep(self._sight.host.path(wanted.folder), identity, announces=announces)
                 return Done(f"this device is {identity}")
             case Make():
                 return self._make(action)
@@ -124,10 +123,8 @@ class Work:
         kept = store.request()
         is_kept = kept.certificate and store.requested_for() == name
         request = kept if is_kept else self._sight.maker.request(one.key_kind, name)
-        path = self._sight.host.path(one.request)
-        sweep(path)
         store.keep_request(request, name)
-        write_atomically(path, request.certificate, 0o644)
+        put_own(self._sight.host.path(one.request), request.certificate, 0o644)
         return Done(f"the request is {one.request}; {one.chain} is waited for")
 
     def _take(self, wanted: Provisioning, sha256: str, *, plain: bool) -> Outcome:

@@ -503,27 +503,3 @@ def test_a_renewal_whose_authority_ends_holds_no_revision_up(device: Device) -> 
         )
 
     run(work())
-
-
-def test_a_renewed_pair_that_waits_holds_no_revision_up(device: Device) -> None:
-    """Somebody enters its thumbprint when they come to it; other changes go on with the pair in force."""
-
-    async def work() -> None:
-        connection = device.folder / "connection"
-        connection.write_text(f"HostName={HUB};DeviceId=52-54-00-12-34-02\n")
-        azure = Azure(connection_string=str(connection))
-        device.script.devices[HUB, "52-54-00-12-34-02"] = entered = Enrolled()
-        await device.settle(azure=azure)
-        before = await device.seen(azure=azure)
-        entered.thumbprints.add(before.pairs.current)
-        device.ask(azure=azure)
-        device.later_s = 336 * DAY_S
-        await device.play(300)
-        device.start()
-        device.ask(WEB_2, azure=azure)
-        await device.play(600)
-        assert sorted(device.engine.running().values()) == [WEB_2]
-        assert (await device.seen(azure=azure)).pairs.current == before.pairs.current
-        assert "revision-failed" not in {entry.kind for entry in device.journal.entries(limit=1000)}
-
-    run(work())

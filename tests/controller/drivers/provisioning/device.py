@@ -32,7 +32,8 @@ class Device:
         self.done = list[str]()
         self.trouble: Retry | Failed | None = None
         self.between: Callable[[], None] = lambda: None
-        _fresh(root)
+        if not root.exists():
+            _fresh(root)
         self.driver = begin()
 
     async def restart(self) -> None:
@@ -65,10 +66,16 @@ class Device:
         return found
 
     async def perform(self, step: Step) -> Outcome:
-        self.memory = _DECISIONS.memory_before(step, self.memory)
+        self.begins(step)
         outcome = await self.driver.perform(step.action, lambda *given: None)
-        self.memory = _DECISIONS.memory_after(step, outcome, self.memory)
+        self.ended(step, outcome)
         return outcome
+
+    def begins(self, step: Step) -> None:
+        self.memory = _DECISIONS.memory_before(step, self.memory)
+
+    def ended(self, step: Step, outcome: Outcome) -> None:
+        self.memory = _DECISIONS.memory_after(step, outcome, self.memory)
 
     async def follow(self, *wanted: Provisioning, restarts: bool = False, most: int = 1000) -> list[str]:
         """Do all that is due, until nothing is, or something cannot be done; the actions that were done. `restarts`: each

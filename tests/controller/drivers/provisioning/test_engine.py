@@ -179,3 +179,30 @@ def test_the_former_pair_comes_back_when_the_hub_refuses_the_new_one(kit: Simula
     assert isinstance(device.trouble, Failed)
     asyncio.run(device.follow(wanted))
     assert device.names() == old, "one that works is better than one that does not"
+
+
+def test_two_identities_with_different_ids_come_to_rest(kit: SimulatedKit, device: Device) -> None:
+    """Other programs are told the id of the first one."""
+    one = registered(kit, device_id=DeviceId("one"), azure=None, outputs=())
+    two = changed(one, name="two", folder="/data/two", device_id=DeviceId("two"))
+    device.settle(one, two)
+    assert [device.at(path).read_text() for path in (f"{FOLDER}/deviceid", "/data/two/deviceid")] == ["one\n", "two\n"]
+    assert device.at("/etc/deviceid").read_text() == "one\n"
+
+
+def test_a_hub_that_refuses_a_proven_pair_for_a_while_does_not_make_it_useless(
+    kit: SimulatedKit, device: Device
+) -> None:
+    """Somebody has disabled the device, and enables it again."""
+    device.put("/data/connection", f"HostName={kit.hubs[0]};DeviceId={DEVICE}")
+    wanted = registered(kit, azure=kit.way(connection_string="/data/connection"))
+    kit.enter()
+    device.settle(wanted)
+    pair = device.names()
+    kit.forget()
+    more = changed(wanted, outputs=(Output(OUTPUT, "{{ hub }}"),))
+    asyncio.run(device.follow(more))
+    assert isinstance(device.trouble, Failed)
+    kit.enter(pair.certificate)
+    device.settle(more)
+    assert device.names() == pair
