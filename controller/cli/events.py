@@ -103,9 +103,10 @@ def command(
     found = found[max(len(found) - most, 0) :] if most is not None else found
     if not any(not name or is_surely_about(entry, name) for entry in found):
         _say_nothing(state, name or "", fails=not found and not follow)
+    coming = followed(state, after, wanted) if follow else None
     show(found)
-    if follow and is_heard():
-        for news in followed(state, after, wanted):
+    if coming is not None and is_heard():
+        for news in coming:
             show(news)
             if not is_heard():
                 break

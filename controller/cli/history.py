@@ -14,6 +14,7 @@ from evenkeel.specs.visible import one_line
 from evenkeel.templates.style import PLAIN, Role, Style, paint
 
 if TYPE_CHECKING:
+    from evenkeel.controller.cli.standing import ControllerState
     from evenkeel.controller.journal.journal import Journal
     from evenkeel.specs.feedback import Feedback
     from evenkeel.specs.repeats import Repeated
@@ -97,10 +98,15 @@ def entries_after(
 
 def followed(state: Path, after: int, wanted: Wanted) -> Iterator[list[Feedback]]:
     """Without end: the wanted entries after this number as they come; of each look, also of one that found none. Standard error
-    says that no controller is at work any more."""
+    says that no controller is at work any more, also of one that ends between this call and the first look."""
+    from evenkeel.controller.cli.standing import standing
+
+    return _followed(state, after, wanted, standing(state))
+
+
+def _followed(state: Path, after: int, wanted: Wanted, stood: ControllerState) -> Iterator[list[Feedback]]:
     from evenkeel.controller.cli.standing import silence_text, standing
 
-    stood = standing(state)
     while True:
         found, after = entries_after(state, after, wanted, newest_is_last=True)
         yield found

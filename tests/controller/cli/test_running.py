@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.until import until
 
+from evenkeel.controller.cli.history import Wanted, followed
 from evenkeel.controller.drivers.containers.memory import MemoryEngine
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.specs.feedback import Feedback
@@ -138,6 +139,17 @@ def test_who_follows_is_told_that_nobody_speaks_any_more(device: Device) -> None
         shown = out.readline()
     assert shown.startswith("     1  "), "a journal that was begun anew is read from its beginning"
     ended(follower, signal.SIGINT)
+
+
+def test_one_that_ends_before_the_first_look_is_told(device: Device, capsys: pytest.CaptureFixture[str]) -> None:
+    """The test above waited for ever, when the controller was killed while the first entries were printed."""
+    device.write(spec("web"))
+    process = device.start("run")
+    until(device.is_settled)
+    coming = followed(device.state, 0, Wanted("", at=float("inf")))
+    ended(process, signal.SIGKILL)
+    assert [next(coming), next(coming)] == [[], []]
+    assert capsys.readouterr().err.startswith("no controller is at work any more")
 
 
 def test_retry_reaches_a_controller_at_work(device: Device) -> None:
