@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -199,10 +200,13 @@ async def test_what_vanishes_is_created_again_when_its_successor_fails(
     device, old = await adopted(kit, tmp_path)
     assert isinstance(await device.ask(Wish("bad:1", discards=discards)), Stalled)
     assert (device.volume, device.text) == (old, "precious")
-    found = {each.engine_name: each.state for each in (await device.observe()).containers}
-    assert found.pop(NAME) == "running"
-    # Under load Podman may let the keeper of the volumes be removed only in a later cycle.
-    assert all(name.endswith(".volumes") for name in found), found
+    for _ in range(60):
+        if len((await device.observe()).containers) == 1:
+            break
+        await asyncio.sleep(0.5)
+        await device.step()  # a leftover that a busy engine did not remove at once is removed in a later cycle
+    ((name, state),) = [(each.engine_name, each.state) for each in (await device.observe()).containers]
+    assert (name, state) == (NAME, "running")
     await device.close()
 
 

@@ -46,7 +46,7 @@ BASELINE_KINDS: tuple[tuple[Kind, Kind, Kind], ...] = (
 )
 BASELINE_FAULTS = (("", ""), ("containers:web", "UPDATE"), ("containers:mqtt", "ACTIVATE"), ("self-update", "ACTIVATE"))
 MOMENTS = ("before", "after", "torn")
-MOST = 50
+MOST = 80
 """So many moments of each operation in a usual run."""
 ASKS = CONDUCT._replace(consent=("UPDATE",))
 
@@ -94,4 +94,4 @@ def test_interrupted_anywhere_it_comes_to_the_same_end() -> None:
             tried += 1
         there += len(every)
     count(f"interruptions of {operated} operations of an update manager", tried, of=there)
-    assert tried > 2000
+    assert tried > 3000
