@@ -90,7 +90,8 @@ def shown_by(settings: Settings, path: str) -> Means:
     """The means by which a device shows who it is, with the connection string of a file. EvenkeelError for a file that is not
     there or has none; no text has a part of it."""
     from evenkeel.controller.drivers.provisioning.host import Host
-    from evenkeel.controller.drivers.provisioning.sources import Lack, sources_of
+    from evenkeel.controller.drivers.provisioning.ports import Lack
+    from evenkeel.controller.drivers.provisioning.sources import sources_of
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.provisioning.provisioning import Azure
 

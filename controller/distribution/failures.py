@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Literal, NamedTuple
 from urllib.parse import quote
 
-from evenkeel.controller.process.causes import connection_cause
+from evenkeel.controller.process.causes import chain_of, connection_cause
 from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
 from evenkeel.specs.reading.sound import foreign_json
 from evenkeel.specs.visible import one_line, shortened
@@ -90,16 +90,6 @@ def _of_connection(error: BaseException) -> Failure:
             remedy = "give one that it takes in `tls.certificate`, and its key in `tls.key`"
             return Failure("it does not let this device in without a certificate that it takes", "no", remedy)
     return Failure(why)
-
-
-def chain_of(error: BaseException) -> Iterator[BaseException]:
-    """An error and those that led to it."""
-    inner: BaseException | None = error
-    for _ in range(10):
-        if inner is None:
-            return
-        yield inner
-        inner = inner.__cause__ or inner.__context__
 
 
 def status_of(answer: Answer, secrets: Sequence[str] = ()) -> str:

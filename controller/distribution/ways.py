@@ -6,8 +6,8 @@ import ssl
 
 import httpx
 
-from evenkeel.controller.distribution.failures import chain_of
 from evenkeel.controller.distribution.proxies import Proxy, absence, proxy_for, refusal
+from evenkeel.controller.process.causes import chain_of
 
 
 class Ways(httpx.AsyncBaseTransport):

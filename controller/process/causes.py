@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Iterator
 
 
 def connection_cause(error: BaseException, otherwise: str) -> str:
     """The message at the end of a chain of errors; `otherwise` where nothing in it tells."""
-    chain, inner = [error], error.__cause__ or error.__context__
-    while inner is not None and len(chain) < 10:
-        chain.append(inner)
-        inner = inner.__cause__ or inner.__context__
-    for each in reversed(chain):
+    for each in reversed(list(chain_of(error))):
         if isinstance(each, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted: {each.verify_message}"
         if isinstance(each, ssl.SSLError):
@@ -27,3 +24,13 @@ def system_words(error: OSError) -> str:
     if error.errno is not None and error.errno > 0:
         return os.strerror(error.errno).lower()
     return (error.strerror or str(error) or type(error).__name__).lower()
+
+
+def chain_of(error: BaseException) -> Iterator[BaseException]:
+    """An error and those that led to it."""
+    inner: BaseException | None = error
+    for _ in range(10):
+        if inner is None:
+            return
+        yield inner
+        inner = inner.__cause__ or inner.__context__

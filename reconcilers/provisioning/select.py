@@ -36,9 +36,4 @@ def look(want: ProvisioningWanted | None, memory: ProvisioningMemory) -> Provisi
     """A look at all that is asked for, and at what evenkeel has made for documents that may be gone."""
     documents = tuple(wanted for wanted, _ in want.documents) if want is not None else ()
     paths = {output.path for wanted in documents for output in wanted.outputs}
-    names = {wanted.name for wanted in documents}
-    return ProvisioningLook(
-        documents=documents,
-        outputs=tuple(sorted(memory.placed.keys() - paths)),
-        values=tuple(sorted(set(memory.provided) - names)),
-    )
+    return ProvisioningLook(documents=documents, outputs=tuple(sorted(memory.placed.keys() - paths)))

@@ -18,11 +18,10 @@ from evenkeel.specs.provisioning.provisioning import Provisioning
 
 class ProvisioningLook(Look, frozen=True):
     """The questions of one look. `documents`: those that are asked for; `outputs`: paths of further files that evenkeel has
-    made; `values`: names of documents of which values may be left."""
+    made."""
 
     documents: tuple[Provisioning, ...] = ()
     outputs: tuple[str, ...] = ()
-    values: tuple[str, ...] = ()
 
     @property
     def engine(self) -> str:
@@ -123,14 +122,13 @@ class ProvisionedSeen(Struct, frozen=True):
 
 class ProvisioningSeen(Struct, frozen=True):
     """One look. `now_s`: the time of day, in seconds since the epoch; `clock_why`: not "", the reason why it cannot be right.
-    `left`: outputs of no document, and `handed_out`: names of documents whose values are left."""
+    `left`: outputs of no document."""
 
     engine: str
     now_s: float = 0.0
     clock_why: str = ""
     subjects: tuple[ProvisionedSeen, ...] = ()
     left: tuple[OutputSeen, ...] = ()
-    handed_out: tuple[str, ...] = ()
 
     def of(self, subject: str) -> ProvisionedSeen | None:
         """The observation for a document."""

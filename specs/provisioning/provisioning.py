@@ -121,9 +121,3 @@ class Provisioning(Struct, frozen=True, tag="Provisioning"):
     def supply(self) -> object:
         """The part of which its values are made (`specs.desired.Supplying`)."""
         return replace(self, outputs=(), notify=(), units=())
-
-    @property
-    def shows_certificate(self) -> bool:
-        """Whether the cloud is shown the certificate. A connection string may have a key instead; its file tells."""
-        azure = self.azure
-        return azure is not None and self.certificate is not None and not azure.shared_key and not azure.group_key

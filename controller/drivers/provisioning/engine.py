@@ -67,14 +67,12 @@ class ProvisioningEngine:
         now = self._now()
         clock_why = f"the clock says {iso_text(now)}, which cannot be" if now < FIRST_S else ""
         self._watch.of(tuple(sorted({path for each in look.documents for path in self.sight.files(each)})))
-        handed_out = self.sight.provided.all()
         return ProvisioningSeen(
             "a simulated host" if self.host.is_simulated else "the files of this device",
             now,
             clock_why,
             tuple(self.sight.look(wanted) for wanted in look.documents),
             tuple(self.sight.outputs.look_at(path) for path in look.outputs),
-            tuple(name for name in look.values if name in handed_out),
         )
 
     async def perform(self, action: Action, progress: Progress) -> Outcome:

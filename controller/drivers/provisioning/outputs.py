@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evenkeel.controller.drivers.provisioning.host import Host
+from evenkeel.controller.drivers.provisioning.ports import Lack
 from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.controller.process.prints import Printer
 from evenkeel.controller.process.replacing import put_own, sweep
@@ -22,10 +23,6 @@ from evenkeel.specs.values import VALUES
 from evenkeel.templates.render import fill
 
 _MOST_TEMPLATE, _MOST_FILE = 256 * 1024, 16 * 1024**2
-
-
-class Lack(Exception):
-    """A file cannot be made. The message is the reason, as a sentence without a secret."""
 
 
 class _Form(NamedTuple):

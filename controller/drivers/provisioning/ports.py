@@ -47,6 +47,10 @@ class Maker(Protocol):
         ...
 
 
+class Lack(Exception):
+    """Something that a document leads to cannot be had, or made. The message is the reason, as a sentence without a secret."""
+
+
 class Access(NamedTuple):
     """The proof that a device shows to a cloud: a pair, or a key that is shared with it (base64), or a token
     (`SharedAccessSignature …`). `authorities`: PEM, for a server that the system's authorities do not know; b"" are these

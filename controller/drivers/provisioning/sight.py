@@ -14,9 +14,9 @@ from evenkeel.controller.drivers.provisioning.host import Host
 from evenkeel.controller.drivers.provisioning.inspected import Inspections
 from evenkeel.controller.drivers.provisioning.outputs import Outputs
 from evenkeel.controller.drivers.provisioning.pairs import PairStore
-from evenkeel.controller.drivers.provisioning.ports import Maker, Pair
+from evenkeel.controller.drivers.provisioning.ports import Lack, Maker, Pair
 from evenkeel.controller.drivers.provisioning.simulated import made_up
-from evenkeel.controller.drivers.provisioning.sources import Lack, Sources, files_of, read_authority, sources_of
+from evenkeel.controller.drivers.provisioning.sources import Sources, files_of, read_authority, sources_of
 from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.controller.process.prints import Printer
 from evenkeel.controller.process.recall import Recall

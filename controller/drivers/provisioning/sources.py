@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from evenkeel.controller.drivers.provisioning.host import Host
-from evenkeel.controller.drivers.provisioning.ports import Access, Pair
+from evenkeel.controller.drivers.provisioning.ports import Access, Lack, Pair
 from evenkeel.specs.provisioning.connection_string import ConnectionString, read_connection_string
 from evenkeel.specs.provisioning.observed import Authentication
 from evenkeel.specs.provisioning.provisioning import Azure
@@ -15,10 +15,6 @@ from evenkeel.specs.provisioning.sas import derived_key, key_bytes
 _MOST_LINE, _MOST_PEM = 16 * 1024, 1024**2
 _SIMULATED_KEY = "c2ltdWxhdGVkIGtleSBvZiBhIGRldmljZQ=="
 SIMULATED_SCOPE = "0ne0SIMULATED"
-
-
-class Lack(Exception):
-    """Something that a document leads to cannot be had. The message is the reason, as a sentence without a secret."""
 
 
 class Sources(NamedTuple):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from evenkeel.controller.drivers.provisioning.outputs import Lack as NoOutput
-from evenkeel.controller.drivers.provisioning.ports import Access, Cloud, Enrolment, Hub, Pair
+from evenkeel.controller.drivers.provisioning.ports import Access, Cloud, Enrolment, Hub, Lack, Pair
 from evenkeel.controller.drivers.provisioning.room import alone
 from evenkeel.controller.drivers.provisioning.sight import Sight
-from evenkeel.controller.drivers.provisioning.sources import Lack, Sources, read_authority, sources_of
+from evenkeel.controller.drivers.provisioning.sources import Sources, read_authority, sources_of
 from evenkeel.controller.process.replacing import put_own
 from evenkeel.controller.settings.provided import Handed
 from evenkeel.specs.errors import Refused
@@ -59,7 +58,7 @@ class Work:
                 case _:
                     outcome: Outcome = await self._in_thread(lambda: self._alone(action))
                     return outcome
-        except (Lack, NoOutput) as lack:
+        except Lack as lack:
             return Retry(str(lack), outside=True)
 
     # ── files ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hmac
-import secrets
 import ssl
 import stat
 from pathlib import Path
 from typing import NamedTuple
 
-from evenkeel.controller.process.atomic import write_atomically
+from evenkeel.controller.process import prints
 from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.specs.registries.observed import FACETS, Facet, Prints
 from evenkeel.specs.registries.registry import Registry
 
 _MOST_SECRET, _MOST_PEM = 64 * 1024, 1024**2
-_KEY_BYTES = 32
 
 
 class Values(NamedTuple):
@@ -47,46 +44,33 @@ class Missing(Exception):
 
 
 class Printer:
-    """Makes the prints of values. A key of this device goes into each, so that nobody finds what it names by trying out
-    passwords. The key lies in `path`, and is written by `keep`. Until then it is one of this process."""
+    """Makes the prints of values, with the key of this device in `path`."""
 
     def __init__(self, path: Path | None) -> None:
-        self._path, self._key = path, b""
+        self._prints = prints.Printer(path)
 
     def keep(self) -> None:
-        """Store the key: prints that are remembered have to mean the same in the next process. Raises OSError."""
-        if self._path is not None and not self._path.exists():
-            write_atomically(self._path, self._now(), 0o600)
+        """Store the key, as `prints.Printer.keep` does. Raises OSError."""
+        self._prints.keep()
 
     def of(self, values: Values) -> Prints:
         """The prints of all facets that have a value."""
         found: dict[Facet, str] = {
             "credentials": self.credentials(values),
-            "trust": self._print("trust", values.ca, values.certificate, values.key)
+            "trust": self._prints.of("trust", values.ca, values.certificate, values.key)
             if values.ca or values.certificate
             else "",
-            "insecure": self._print("insecure") if values.insecure else "",
-            "mirrors": self._print("mirrors", *map(str.encode, values.mirrors)) if values.mirrors else "",
-            "realms": self._print("realms", *map(str.encode, values.realms)) if values.realms else "",
+            "insecure": self._prints.of("insecure") if values.insecure else "",
+            "mirrors": self._prints.of("mirrors", *values.mirrors) if values.mirrors else "",
+            "realms": self._prints.of("realms", *values.realms) if values.realms else "",
         }
         return tuple((facet, found[facet]) for facet in FACETS if found[facet])
 
     def credentials(self, values: Values) -> str:
         """The print of the credentials alone; "" without any."""
         if values.reference:
-            return self._print("reference", values.reference.encode())
-        return self._print("password", values.user.encode(), values.password.encode()) if values.password else ""
-
-    def _print(self, *parts: str | bytes) -> str:
-        texts = [part.encode() if isinstance(part, str) else part for part in parts]
-        content = b"".join(b"%d:%s" % (len(text), text) for text in texts)
-        return hmac.new(self._now(), content, "sha256").hexdigest()[:16]
-
-    def _now(self) -> bytes:
-        if not self._key:
-            found = self._path.read_bytes() if self._path is not None and self._path.exists() else b""
-            self._key = found if len(found) == _KEY_BYTES else secrets.token_bytes(_KEY_BYTES)
-        return self._key
+            return self._prints.of("reference", values.reference)
+        return self._prints.of("password", values.user, values.password) if values.password else ""
 
 
 def values_of(registry: Registry, *, simulates: bool = False) -> Values:

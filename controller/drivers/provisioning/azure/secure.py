@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from evenkeel.controller.distribution.trust import Papers, trust
 from evenkeel.controller.drivers.provisioning.ports import Access
-from evenkeel.controller.process.causes import connection_cause
+from evenkeel.controller.process.causes import chain_of, connection_cause
 from evenkeel.specs.errors import DriverError, Refused, Unavailable
 
 _ADDRESS_S = 10.0
@@ -142,7 +142,7 @@ async def _alert(server: Server) -> ssl.SSLError | None:
 def failure(server: Server, error: BaseException) -> DriverError:
     """The error of a connection that failed, as far as it tells."""
     element = server.element
-    for each in _chain(error):
+    for each in chain_of(error):
         if isinstance(each, ssl.SSLCertVerificationError):
             why = f"the certificate of {server.who} is not trusted: {each.verify_message}"
             if each.verify_code in _OF_THE_CLOCK:
@@ -167,15 +167,6 @@ def _alert_words(error: ssl.SSLError) -> str:
 
 def _reason(error: ssl.SSLError) -> str:
     return (error.reason or type(error).__name__).lower().replace("_", " ")
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    inner: BaseException | None = error
-    for _ in range(10):
-        if inner is None:
-            return
-        yield inner
-        inner = inner.__cause__ or inner.__context__
 
 
 @contextlib.contextmanager
