@@ -7,6 +7,7 @@ bite, because a contract that names a module wrongly is kept for ever.
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 import shutil
 import subprocess
@@ -19,6 +20,8 @@ from typing import NamedTuple
 
 import pytest
 from tests.places import ROOT
+
+from evenkeel.specs import errors
 
 LAYERS = ("controller", "reconcilers", "templates", "specs")
 MODULES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
@@ -181,6 +184,37 @@ def test_nobody_waits_so_that_a_cancellation_may_be_lost() -> None:
     """In Python 3.11 `asyncio.wait_for` loses one that comes together with what is waited for; `asyncio.timeout` does not."""
     found = [path for path in (ROOT / "controller").rglob("*.py") if "asyncio.wait_for(" in path.read_text()]
     assert found == []
+
+
+def dead_handlers(source: str) -> list[str]:
+    """Handlers of exceptions of Python's and evenkeel's own that stand behind one of a class above theirs."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        above: list[type] = []
+        for handler in node.handlers if isinstance(node, ast.Try | ast.TryStar) else ():
+            kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+            named = [ast.unparse(each).rpartition(".")[2] if each is not None else "BaseException" for each in kinds]
+            classes = [each for name in named if isinstance(each := EXCEPTIONS.get(name), type)]
+            found += [f"{handler.lineno}: {each.__name__}" for each in classes if issubclass(each, tuple(above))]
+            above += classes
+    return found
+
+
+EXCEPTIONS = {**vars(builtins), **vars(errors)}
+
+
+def test_no_handler_stands_behind_one_of_a_class_above() -> None:
+    """R1: a TimeoutError was handled behind its base OSError, that is, never."""
+    assert {name_of(each): found for each in MODULES if (found := dead_handlers(each.read_text()))} == {}
+
+
+def test_dead_handlers_are_seen() -> None:
+    wrong = "try: x()\nexcept OSError: pass\nexcept (ValueError, TimeoutError): pass\nexcept Unavailable: pass\n"
+    assert dead_handlers(wrong + "except errors.EvenkeelError: pass\nexcept Busy: pass") == [
+        "3: TimeoutError",
+        "6: Busy",
+    ]
+    assert dead_handlers("try: x()\nexcept TimeoutError: pass\nexcept OSError: pass") == []
 
 
 def test_dev_links_mirror_the_folders() -> None:

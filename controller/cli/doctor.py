@@ -18,6 +18,7 @@ from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
     from evenkeel.controller.doctor.device import GivenSettings
+    from evenkeel.specs.doctor.finding import Report
 
 
 @click.command("doctor")
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 @click.option(
     "--bundle",
     metavar="FILE",
-    type=click.Path(dir_okay=False, writable=True),
-    help="Write a tar.gz for a bug report, too, which holds no secret.",
+    type=click.Path(dir_okay=False, writable=True, allow_dash=True),
+    help="Write a tar.gz for a bug report, too, which holds no secret; `-`: to standard output.",
 )
 @shared_options("config", "state", "specs", *ENGINE)
 def command(options: Options, output: str, ping: str, bundle: str | None) -> int:
@@ -45,22 +46,23 @@ def command(options: Options, output: str, ping: str, bundle: str | None) -> int
       UNKNOWN    it could not be looked at, or not in time
 
     No host is asked that neither settings nor specs name. --bundle collects all of it, with versions, settings, the plan, and
-    the newest entries of the journal.
+    the newest entries of the journal. It replaces no device, no link, and no file of evenkeel's own. With `-` the report goes
+    to standard error.
 
     Exit code: 0 when nothing has failed, also with warnings; 1 when something has, or is unknown.
     """
-    from pathlib import Path
-
     from evenkeel.controller.doctor.examination import examination
     from evenkeel.controller.process import logs
     from evenkeel.templates.doctor_text import report_lines, report_value
 
     logs.silence()
     given = given_settings(options, ping)
+    if bundle is not None:
+        _check_target(bundle, given, output)
     report = examination(given)
     if output == "text":
         for line in report_lines(report, terminal_width(), terminal_style()):
-            echo_lines(line)
+            echo_lines(line, err=bundle == "-")
         if given.settings is not None:
             say_simulated(given.settings)
     else:
@@ -68,11 +70,51 @@ def command(options: Options, output: str, ping: str, bundle: str | None) -> int
 
         echo_value(report_value(report), output)
     if bundle is not None:
-        from evenkeel.controller.doctor.bundle import write_bundle
-
-        write_bundle(Path(bundle), given, report)
-        echo(f"wrote {bundle}; look into it before you pass it on", err=True)
+        _put_bundle(bundle, given, report)
     return int(not report.is_well)
+
+
+def _check_target(bundle: str, given: GivenSettings, output: str) -> None:
+    """Raises UsageError, and Refused, for a place that the bundle must not take: before anything takes time."""
+    import os
+    import sys
+    from pathlib import Path
+
+    from evenkeel.controller.process.replacing import check_file
+    from evenkeel.specs.errors import Refused
+    from evenkeel.specs.settings.settings import Settings
+
+    if bundle == "-":
+        if output != "text":
+            raise click.UsageError(f"--bundle - writes to standard output, and so does -o {output}: name a file")
+        if sys.stdout.isatty():
+            raise click.UsageError("--bundle - writes bytes, and standard output is a terminal: name a file")
+        return
+    path = Path(bundle).absolute()
+    try:
+        found = check_file(path)
+    except Refused as error:
+        raise Refused(error.element, f"{error.message}; `--bundle -` writes to standard output") from None
+    if found is not None and os.path.samestat(found, os.fstat(1)):
+        raise click.UsageError(f"--bundle {bundle}: standard output goes there; `--bundle -` writes to it")
+    settings = given.settings or Settings()
+    for place in (settings.state, *settings.specs, given.file):
+        if place and path.resolve().is_relative_to(Path(place).resolve()):
+            raise Refused(f"file:{path}", f"{place} is evenkeel's own; name a file in another place")
+
+
+def _put_bundle(bundle: str, given: GivenSettings, report: Report) -> None:
+    import sys
+    from pathlib import Path
+
+    from evenkeel.controller.doctor.bundle import bundle_bytes, write_bundle
+
+    if bundle == "-":
+        sys.stdout.buffer.write(bundle_bytes(given, report))
+        sys.stdout.buffer.flush()
+        return
+    write_bundle(Path(bundle), given, report)
+    echo(f"wrote {bundle}; look into it before you pass it on", err=True)
 
 
 def given_settings(options: Options, ping: str = "") -> GivenSettings:

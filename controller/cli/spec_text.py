@@ -41,9 +41,12 @@ def file_for(settings: Settings, given: str, usual: str) -> Path:
 
 
 def text_of(file: Path) -> str:
-    """The text of a spec file, "" when it is not there. EvenkeelError when it cannot be read."""
+    """The text of a spec file that is to be changed, "" when it is not there. EvenkeelError when it cannot be read, or is no
+    file that can be replaced. A link to one is followed."""
     from evenkeel.controller.process.bounded import read_bounded
+    from evenkeel.controller.process.replacing import check_file
 
+    check_file(file.resolve())
     try:
         return read_bounded(file).decode("utf-8-sig")
     except FileNotFoundError:

@@ -22,6 +22,7 @@ from evenkeel.controller.doctor.device import GivenSettings
 from evenkeel.controller.doctor.threads import run_bounded
 from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.controller.process.defect import defect_place
+from evenkeel.controller.process.replacing import check_file
 from evenkeel.specs.doctor.finding import Report
 from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.visible import visible_json
@@ -50,14 +51,21 @@ images, hosts, users and files.
 
 
 def write_bundle(file: Path, given: GivenSettings, report: Report) -> None:
-    """Write the bundle, which only its owner may read. Raises OSError."""
+    """Write the bundle, which only its owner may read. Raises OSError, and Refused where no file is to be replaced."""
+    content = bundle_bytes(given, report)
+    check_file(file.absolute())
+    write_atomically(file.absolute(), content, _MODE)
+
+
+def bundle_bytes(given: GivenSettings, report: Report) -> bytes:
+    """The bundle as tar.gz."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as archive:
         for name, text in _members(given, report):
             member = tarfile.TarInfo(f"{FOLDER}/{name}")
             member.size, member.mode, member.mtime = len(text), _MODE, int(report.at)
             archive.addfile(member, io.BytesIO(text))
-    write_atomically(file.absolute(), content.getvalue(), _MODE)
+    return content.getvalue()
 
 
 def _members(given: GivenSettings, report: Report) -> Iterator[tuple[str, bytes]]:
@@ -111,10 +119,10 @@ def _guarded(work: Callable[[], Any]) -> Any:
         return work()
     except EvenkeelError as error:
         return {"error": str(error)}
+    except TimeoutError:  # an OSError, too
+        return {"error": f"it was not there within {_PLAN_S:g} s"}
     except OSError as error:
         return {"error": (error.strerror or type(error).__name__).lower()}
-    except TimeoutError:
-        return {"error": f"it was not there within {_PLAN_S:g} s"}
     except Exception as error:  # noqa: BLE001 - a bug must not keep its own report from being written
         return {"error": f"internal error: {defect_place(error)}"}
 

@@ -1,21 +1,44 @@
-"""Reading a file of others within a bound: a device file or a log that was named by mistake may be endless."""
+"""Reading a file of others within a bound: a device file or a log that was named by mistake may be endless, and a pipe may
+never have anything to read."""
 
 from __future__ import annotations
 
 import errno
 import os
+import select
+import stat
 from pathlib import Path
 
 MOST_BYTES = 8 * 1024**2
 """The bound of a file that people write, which is the bound for YAML."""
+_PATIENCE_S = 2.0
+"""For a pipe that somebody writes to, as a shell's `<(…)`."""
+_SILENT = "it is a pipe, and nobody writes to it"
 
 
 def read_bounded(path: Path, most: int = MOST_BYTES) -> bytes:
-    """The content of a file of at most `most` bytes. Raises OSError, EFBIG for a longer one."""
-    with path.open("rb", buffering=0) as file:
+    """The content of a file of at most `most` bytes. Raises OSError, EFBIG for a longer one, ENODATA and ETIMEDOUT
+    for a pipe to which nobody writes."""
+    with open(path, "rb", buffering=0, opener=_at_once) as file:
         content = bytearray()
-        while piece := file.read(min(1 << 20, most + 1 - len(content))):
+        while piece := _piece(file.fileno(), min(1 << 20, most + 1 - len(content)), path):
             content += piece
             if len(content) > most:
                 raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        if not content and stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.ENODATA, _SILENT, str(path))  # else settings that are not there would be empty ones
     return bytes(content)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opening waits neither for a writer, nor becomes this process's terminal."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
+def _piece(handle: int, size: int, path: Path) -> bytes:
+    while True:
+        try:
+            return os.read(handle, size)
+        except BlockingIOError:
+            if not select.select((handle,), (), (), _PATIENCE_S)[0]:
+                raise TimeoutError(errno.ETIMEDOUT, _SILENT, str(path)) from None

@@ -13,6 +13,7 @@ from io import StringIO
 from pathlib import Path
 
 from evenkeel.controller.process.atomic import write_atomically
+from evenkeel.controller.process.replacing import check_file
 from evenkeel.controller.settings.load import read_tree, settings_of
 from evenkeel.specs.codec import changed
 from evenkeel.specs.errors import SettingsError
@@ -78,13 +79,13 @@ def migrate(
     kanto: Path, config: Path, *, replace: bool = False, notes: list[Problem] | None = None
 ) -> tuple[Path, ...]:
     """Write `config`, and the password beside it when there is one; the files written. SettingsError when Kanto's
-    configuration is wrong, or when a file exists and `replace` is not set. `notes` receives the warnings, with those
-    about keys that are not carried over."""
+    configuration is wrong, or when a file exists and `replace` is not set; Refused where something else is than a file.
+    `notes` receives the warnings, with those about keys that are not carried over."""
     settings, password = _migrated(kanto, notes if notes is not None else [])
     secret = config.with_name(PASSWORD_FILE).absolute()
     files = (secret, config) if settings.mqtt.password_key else (config,)
     for file in files:
-        if file.exists() and not replace:
+        if check_file(file) is not None and not replace:
             raise SettingsError(f"file:{file}", "is there already")
     if settings.mqtt.password_key:
         settings = changed(settings, mqtt=changed(settings.mqtt, password_file=str(secret), password_key=""))

@@ -62,11 +62,14 @@ def install(options: Options, names: tuple[str, ...], prefix: str, replace: bool
     from pathlib import Path
 
     from evenkeel.controller.process.atomic import write_atomically
+    from evenkeel.controller.process.replacing import check_file
     from evenkeel.specs.errors import EvenkeelError
 
     names = names or NAMES
     files = {name: Path(prefix).absolute() / "bin" / name for name in names}
     for name, file in files.items():
+        if not file.is_symlink():  # a link is an original, too, and is replaced as one
+            check_file(file)
         if not replace and _is_of_others(file, name):
             raise EvenkeelError(f"file:{file}", "is there already, and is not evenkeel's; --replace replaces it")
     for name, file in files.items():
@@ -82,12 +85,12 @@ def _sign(name: str) -> str:
 
 def _is_of_others(file: Path, name: str) -> bool:
     """Whether something is there that is not from here. A link that leads nowhere is."""
+    if file.exists() and not file.is_file():
+        return True
     try:
         return _sign(name) not in file.read_text(errors="replace")
     except FileNotFoundError:
         return file.is_symlink()
-    except IsADirectoryError:
-        return True
 
 
 def _evenkeel() -> str:

@@ -98,6 +98,8 @@ def _exported(path: Path, form: Form, entries: Sequence[Entry], flaws: list[Flaw
     from evenkeel.controller.cli.registry.spec_file import text_of
     from evenkeel.controller.process.replacing import replace_private
 
+    if path.name == "-":
+        raise click.UsageError("FILE: expected a file; without one the result is printed, with the passwords hidden")
     before = text_of(path)
     after = _text(before, form, entries, flaws, str(path))
     _say(path, flaws)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import stat
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,6 +21,7 @@ from random import Random
 
 import pytest
 from tests.sampling import SEED
+from tests.until import PATIENCE_S
 
 from evenkeel.controller.doctor.bundle import FOLDER
 from evenkeel.controller.drivers.containers.memory import Image
@@ -142,3 +145,41 @@ def test_a_bundle_of_a_device_without_anything(device: Device, tmp_path: Path) -
     assert json.loads(done.stdout)["kind"] == "Doctor"
     assert dict(members(file)).keys() == MEMBERS
     assert f"wrote {file}" in done.stderr
+
+
+def test_a_bundle_takes_the_place_of_a_file_only(device: Device, tmp_path: Path) -> None:
+    """It replaced device nodes, pipes, links, and the journal."""
+    device.write(spec("web"))
+    device.run("apply", "--yes")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "other").write_text("another's")
+    (tmp_path / "link").symlink_to(tmp_path / "other")
+    (tmp_path / "dangling").symlink_to(tmp_path / "none")
+    before = {each: each.lstat().st_ino for each in (*tmp_path.rglob("*"), Path("/dev/null"))}
+    wrong = ("pipe", "link", "dangling", "state/journal.sqlite", "state/new.tgz", "config.yaml", "specs/10-apps.yaml")
+    for target in (*(str(tmp_path / each) for each in wrong), "/dev/null"):
+        done = device.run("doctor", "--bundle", target, ok=1)
+        assert f"file:{target}: " in done.stderr
+        assert "[Device]" not in done.stdout, "it is said before anything takes time"
+    assert {each: each.lstat().st_ino for each in (*tmp_path.rglob("*"), Path("/dev/null"))} == before
+
+
+def test_a_bundle_goes_to_standard_output_when_it_is_asked_to(device: Device, tmp_path: Path) -> None:
+    file = tmp_path / "bundle.tgz"
+    line, environment = device.line("doctor", "--bundle"), device.environment()
+    with file.open("wb") as out:
+        done = subprocess.run(
+            [*line, "-"], env=environment, stdout=out, stderr=subprocess.PIPE, timeout=PATIENCE_S, cwd=tmp_path
+        )
+    assert dict(members(file)).keys() == MEMBERS
+    assert b"[Device]" in done.stderr
+    assert not (tmp_path / "-").exists()
+    for target in ("/dev/stdout", str(file)):
+        with file.open("ab") as out:
+            done = subprocess.run(
+                [*line, target], env=environment, stdout=out, stderr=subprocess.PIPE, timeout=PATIENCE_S
+            )
+        assert done.returncode == 1
+        assert b"`--bundle -` writes to" in done.stderr
+    assert dict(members(file)).keys() == MEMBERS, "nothing came after it"
+    assert "name a file" in device.run("doctor", "-o", "json", "--bundle", "-", ok=1).stderr

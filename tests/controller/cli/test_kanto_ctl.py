@@ -340,3 +340,9 @@ def test_install_puts_a_script_of_two_lines_in_place(ctl: Ctl, device: Device, t
     device.run("compat", "install", "--prefix", str(tmp_path / "usr"), "--replace")
     assert "evenkeel" in script.read_text()
     assert not (tmp_path / "nowhere").exists()
+    script.unlink()
+    os.mkfifo(script)
+    for more in ((), ("--replace",)):
+        done = device.run("compat", "install", "--prefix", str(tmp_path / "usr"), *more, ok=1)
+        assert f"{script} is no file" in done.stderr
+    assert script.is_fifo()

@@ -295,6 +295,15 @@ def test_with_a_reference_the_secrets_stay_where_they_are(device: Device, tmp_pa
     device.run("registry", "export", "--format", "podman", str(auth))
     assert json.loads(auth.read_text())["auths"]["ghcr.io"] == {"auth": b64encode(b"github:hunter2").decode()}
     assert stat.S_IMODE(auth.stat().st_mode) == 0o600
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for words in (
+        ("add", "r.example", "--file", str(tmp_path / "pipe.yaml"), "--yes"),
+        ("export", "--format", "podman"),
+    ):
+        done = device.run("registry", *words, *([str(tmp_path / "pipe.yaml")] if words[0] == "export" else []), ok=1)
+        assert "pipe.yaml is no file" in done.stderr
+    assert (tmp_path / "pipe.yaml").is_fifo()
+    assert "expected a file" in device.run("registry", "export", "--format", "podman", "-", ok=1).stderr
 
 
 def test_without_a_file_secrets_are_hidden(device: Device, tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from evenkeel.controller.process import bounded
 from evenkeel.controller.process.bounded import MOST_BYTES, read_bounded
 
 
@@ -21,3 +23,20 @@ def test_a_file_beyond_the_bound_is_not(tmp_path: Path) -> None:
     for path in (tmp_path / "file", Path("/dev/zero")):
         with pytest.raises(OSError, match="File too large"):
             read_bounded(path)
+
+
+def test_a_pipe_is_read_while_somebody_writes_and_waited_for_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A FIFO in the place of a settings file, or of sdv.conf, hung the command for ever."""
+    monkeypatch.setattr(bounded, "_PATIENCE_S", 0.01)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="nobody writes to it"):
+        read_bounded(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with (tmp_path / "pipe").open("wb", buffering=0) as writer:
+        with pytest.raises(TimeoutError, match="nobody writes to it"):
+            read_bounded(tmp_path / "pipe")
+        writer.write(b"x" * 1000)
+    assert read_bounded(tmp_path / "pipe") == b"x" * 1000
+    os.close(reader)

@@ -14,7 +14,7 @@ from evenkeel.controller.mqtt.access import read_access
 from evenkeel.controller.settings.kanto_config import load_kanto_config, migrate, to_yaml
 from evenkeel.controller.settings.load import load_settings
 from evenkeel.specs.codec import changed
-from evenkeel.specs.errors import SettingsError
+from evenkeel.specs.errors import Refused, SettingsError
 from evenkeel.specs.problem import Problem, problem_text
 from evenkeel.specs.settings.mqtt import (
     AutonomousSettings,
@@ -383,6 +383,11 @@ def test_migration_replaces_nothing_unless_told(file: Path, tmp_path: Path) -> N
     assert secret.read_text() == "s3cret\n"
     with pytest.raises(SettingsError, match="is there already"):
         migrate(file, config)
+    config.unlink()
+    config.symlink_to(tmp_path / "none")
+    with pytest.raises(Refused, match="symbolic link"):
+        migrate(file, config, replace=True)
+    assert config.is_symlink()
 
 
 def test_migration_without_password_writes_one_file_and_of_nothing_next_to_nothing(file: Path, tmp_path: Path) -> None:
