@@ -52,14 +52,15 @@ class Specs(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """`holder`: the controller at work, `standing`: its own words, `None` where it did not say. `is_new`: there is no state
-    directory yet."""
+    """`holder`: the controller at work, `standing`: its own words, `None` where it did not say. `hidden`: not "", the reason
+    why this user cannot be told whether one is at work. `is_new`: there is no state directory yet."""
 
     holder: Holder | None
     standing: Standing | None
     journal: Remembered
     specs: Specs
     is_new: bool
+    hidden: str = ""
 
     @property
     def state(self) -> DesiredState:
@@ -70,9 +71,13 @@ class Facts(NamedTuple):
 def gather(settings: Settings, domains: Sequence[AnyDomain]) -> Facts:
     """All of it. Raises nothing that a damaged or absent file causes."""
     state = Path(settings.state)
-    found = holder(state)
+    found, hidden = None, ""
+    try:
+        found, is_new = holder(state), not state.is_dir()
+    except EvenkeelError as error:
+        hidden, is_new = error.message, False
     standing = ask_status(state, _ANSWER_S) if found is not None else None
-    return Facts(found, standing, _remembered(state, domains), _specs(settings), not state.is_dir())
+    return Facts(found, standing, _remembered(state, domains), _specs(settings), is_new, hidden)
 
 
 def _remembered(state: Path, domains: Sequence[AnyDomain]) -> Remembered:

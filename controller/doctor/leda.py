@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing, suppress
@@ -22,7 +23,10 @@ from evenkeel.controller.doctor.checks.ping import ping
 from evenkeel.controller.doctor.checks.system import system_name
 from evenkeel.controller.doctor.checks.units import has_systemd, unit_state
 from evenkeel.controller.doctor.device import Device
+from evenkeel.controller.doctor.runner import REPORT
+from evenkeel.controller.process.defect import defect_place
 from evenkeel.controller.process.listeners import listening
+from evenkeel.controller.process.rights import other_user
 from evenkeel.reconcilers.doctor.can import of_interface
 from evenkeel.reconcilers.doctor.units import of_unit
 from evenkeel.specs.doctor.finding import Detail
@@ -51,7 +55,7 @@ async def sections(device: Device, names: Variables) -> AsyncIterator[Section]:
     told: list[tuple[str, Awaitable[Sequence[Detail]]]] = [
         ("SDV Info", asyncio.to_thread(_system)),
         ("CAN Status", asyncio.to_thread(_can, names.can)),
-        ("SDV Ports", asyncio.to_thread(_ports, _is_at_work(device))),
+        ("SDV Ports", asyncio.to_thread(_ports, device)),
         ("SDV Services", _units(device, names.units, is_optional=False)),
         ("SDV Optional Services", _units(device, names.units_opt, is_optional=True)),
         ("Kanto CM Containers", _containers(device, names.containers, "KANTO_CM_CONTAINERS" in names.is_set)),
@@ -71,6 +75,8 @@ async def _bounded(work: Awaitable[Sequence[Detail]]) -> Sequence[Detail]:
         return (Detail("all of it", "unknown", f"it did not end within {_LIMIT_S:g} s"),)
     except EvenkeelError as error:
         return (Detail("all of it", "unknown", error.message),)
+    except Exception as error:  # noqa: BLE001 - a section that is broken must not hide the others
+        return (Detail("all of it", "unknown", f"the section is broken: {defect_place(error)}", REPORT),)
 
 
 def _system() -> Sequence[Detail]:
@@ -89,16 +95,9 @@ def _can(name: str) -> Sequence[Detail]:
     return (of_interface(name, interface(name)),)
 
 
-def _is_at_work(device: Device) -> bool:
-    try:
-        return device.facts.holder is not None
-    except EvenkeelError:
-        return False
-
-
-def _ports(is_at_work: bool) -> Sequence[Detail]:
+def _ports(device: Device) -> Sequence[Detail]:
     open_ = {each.port for each in listening(Path("/proc/net")) if each.protocol == "tcp"}
-    kanto = Detail("Kanto CM", "ok", str(_KANTO)) if _KANTO.is_socket() else _replaced("Kanto CM", is_at_work)
+    kanto = Detail("Kanto CM", "ok", str(_KANTO)) if _KANTO.is_socket() else _replaced("Kanto CM", device)
     return (_port("OpenSSH", 22, open_), kanto, _port("Mosquitto Server", 1883, open_))
 
 
@@ -106,8 +105,17 @@ def _port(name: str, port: int, open_: set[int]) -> Detail:
     return Detail(name, "ok" if port in open_ else "failed", f"port {port}" + ("" if port in open_ else " is closed"))
 
 
-def _replaced(name: str, is_at_work: bool) -> Detail:
-    if is_at_work:
+def _replaced(name: str, device: Device) -> Detail:
+    try:
+        facts = device.facts
+    except EvenkeelError as error:
+        return Detail(
+            name, "unknown", f"whether evenkeel, which does its work, is at work is not known: {error.message}"
+        )
+    if facts.hidden:
+        told = f"whether evenkeel, which does its work, is at work cannot be seen: {facts.hidden}"
+        return Detail(name, "unknown", told, other_user())
+    if facts.holder is not None:
         return Detail(name, "ok", "evenkeel does its work, and is at work")
     return Detail(name, "failed", "evenkeel does its work, and is not at work", "`systemctl start evenkeel`")
 
@@ -129,7 +137,7 @@ async def _unit(device: Device, name: str, *, is_optional: bool) -> Detail:
     except EvenkeelError as error:
         return Detail(name, "skipped" if is_optional else "unknown", error.message)
     if state.load == "not-found" and name in REPLACED:
-        return _replaced(name, _is_at_work(device))
+        return _replaced(name, device)
     found = of_unit(whole, state, must=not is_optional)
     is_idle = is_optional and found.state == "failed" and state.active == "inactive"
     return Detail(name, "skipped" if is_idle else found.state, found.evidence, found.remedy)
@@ -143,7 +151,7 @@ async def _containers(device: Device, names: Sequence[str], is_set: bool) -> Seq
     for name in names:
         state = states.get(name)
         if state is None and name in REPLACED:
-            found.append(_replaced(name, _is_at_work(device)))
+            found.append(_replaced(name, device))
         elif state is None and not is_set and name not in asked:
             found.append(Detail(name, "skipped", "NOT FOUND, and not asked for"))
         else:
@@ -237,9 +245,10 @@ def _status(content: bytes | None) -> Detail:
     try:
         value = json.loads(content or b"")
         is_up, at, cause = value.get("connected"), value.get("timestamp"), value.get("cause")
+        is_time = isinstance(at, int | float) and at is not True and 0 < at < math.inf
     except (ValueError, AttributeError, RecursionError):
         return Detail(name, "warning", "no status" if not content else "its status cannot be read")
-    since = iso_text(float(at)) if isinstance(at, int | float) else "an unknown time"
+    since = iso_text(at) if is_time else "an unknown time"
     if is_up is True:
         return Detail(name, "ok", f"connected since {since}")
     return Detail(name, "warning", f"not connected since {since}" + (f": {cause}" if isinstance(cause, str) else ""))

@@ -11,14 +11,20 @@ from collections.abc import Sequence
 
 from evenkeel.controller.doctor.check import Check, NotApplicable
 from evenkeel.controller.doctor.device import Device
+from evenkeel.controller.process.causes import system_words
 from evenkeel.controller.process.defect import defect_place
+from evenkeel.controller.process.rights import SEE_DISK, unread_remedy
 from evenkeel.specs.doctor.finding import Finding, Result
 from evenkeel.specs.errors import EvenkeelError
 
 TOTAL_S = 15.0
 _GRACE_S = 1.0
 """The time for which a check that was cancelled is waited for."""
-_REPORT = "this is a defect of evenkeel; report it with the file of `evenkeel doctor --bundle FILE`"
+_FIRST = "look at the check `settings` first"
+_SLOW = (
+    "look at what it asks: a program, a name server or a mount that hangs; `evenkeel doctor` again tells if it lasts"
+)
+REPORT = "this is a defect of evenkeel; report it with the file of `evenkeel doctor --bundle FILE`"
 
 
 async def examine(checks: Sequence[Check], device: Device, total_s: float = TOTAL_S) -> tuple[Result, ...]:
@@ -49,17 +55,17 @@ async def _look(check: Check, device: Device, limit_s: float) -> Finding:
     except NotApplicable as reason:
         return Finding("skipped", reason.why)
     except EvenkeelError as error:
-        return Finding("unknown", error.message)
+        return Finding("unknown", error.message, unread_remedy(error, _FIRST if error.element == "settings" else ""))
     except TimeoutError:
         if limit.expired():
-            return Finding("unknown", f"it did not end within {limit_s:g} s")
-        return Finding("unknown", "an answer did not come in time")
+            return Finding("unknown", f"it did not end within {limit_s:g} s", _SLOW)
+        return Finding("unknown", "an answer did not come in time", _SLOW)
     except OSError as error:
         about = f"{error.filename}: " if error.filename else ""
-        return Finding("unknown", f"{about}{(error.strerror or type(error).__name__).lower()}")
+        return Finding("unknown", f"{about}{system_words(error)}", unread_remedy(error, SEE_DISK))
     except Exception as error:  # noqa: BLE001 - a check that is broken must not hide the others
-        return Finding("unknown", f"the check is broken: {defect_place(error)}", _REPORT)
+        return Finding("unknown", f"the check is broken: {defect_place(error)}", REPORT)
 
 
 def _hangs(check: Check) -> Finding:
-    return Finding("unknown", f"it did not end within {check.limit_s:g} s, and not when it was told to")
+    return Finding("unknown", f"it did not end within {check.limit_s:g} s, and not when it was told to", _SLOW)

@@ -114,10 +114,15 @@ def sole_controller(state: Path) -> Iterator[Lock]:
 
 
 def holder(state: Path) -> Holder | None:
-    """The controller at work on a state directory, `None` when there is none. Writes nothing."""
+    """The controller at work on a state directory, `None` when there is none. JournalError for a user who may not see it.
+    Writes nothing."""
+    hidden: PermissionError | None = None
     for path in (state / _NAME, state):
         try:
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except PermissionError as error:
+            hidden = error
+            continue
         except OSError:
             continue
         try:
@@ -126,6 +131,9 @@ def holder(state: Path) -> Holder | None:
             return _holder_of(handle, state)
         finally:
             os.close(handle)
+        hidden = None  # both are locked, and this one could be seen
+    if hidden is not None:
+        raise JournalError(f"state:{state}", denied(state)) from hidden
     return None
 
 

@@ -36,4 +36,6 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o640, owner: tuple
 
 def denied(folder: Path) -> str:
     """The message for a user who may not read or write in a folder of evenkeel's."""
+    if os.geteuid() == 0:
+        return "permission denied, to root, too; look at how it is mounted, and at SELinux or AppArmor"
     return f"permission denied; run it as root, or as the owner of {folder}"

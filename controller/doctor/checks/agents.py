@@ -22,7 +22,7 @@ async def look(device: Device) -> Finding:
     asked = domains(device.settings)
     if not asked:
         raise NotApplicable("the settings have neither an update agent nor an update manager")
-    at_work = device.facts.holder is not None
+    at_work = device.facts.holder is not None or bool(device.facts.hidden)
     answers = await _ask(device, list(asked))
     if isinstance(answers, str):
         return Finding("unknown", f"the broker cannot be used: {answers}", "look at the check `broker` first")

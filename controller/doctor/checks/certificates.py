@@ -9,7 +9,9 @@ from evenkeel.controller.doctor.checks.named_files import named_files
 from evenkeel.controller.doctor.device import Device
 from evenkeel.controller.doctor.files import NamedFile
 from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.causes import system_words
 from evenkeel.controller.process.certificates import periods
+from evenkeel.controller.process.rights import unread_remedy
 from evenkeel.reconcilers.doctor.certificates import Period, of_certificates
 from evenkeel.specs.doctor.finding import Detail, Finding, finding_of
 
@@ -29,8 +31,8 @@ def _detail(named: NamedFile, now: float) -> Detail:
     except FileNotFoundError:
         return Detail(named.name, "failed", f"{named.path} is not there", "put the certificate there, as PEM")
     except OSError as error:
-        told = f"{named.path} cannot be read: {(error.strerror or '').lower()}"
-        return Detail(named.name, "unknown", told, "run this as root, or as the user of the controller")
+        told = f"{named.path} cannot be read: {system_words(error)}"
+        return Detail(named.name, "unknown", told, unread_remedy(error, "put the certificate there, as PEM"))
     except ValueError as error:
         return Detail(named.name, "failed", f"{named.path}: {error}", "put the certificate there, as PEM")
     return of_certificates(named.name, named.path, found, now, is_bundle=named.purpose == "authorities")

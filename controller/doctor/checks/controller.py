@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from evenkeel.controller.doctor.check import NotApplicable
 from evenkeel.controller.doctor.device import Device
 from evenkeel.controller.doctor.facts import Facts
+from evenkeel.controller.process.rights import other_user
 from evenkeel.specs.doctor.finding import Detail, Finding, finding_of
 
 _SEE = "`evenkeel status` and `evenkeel events` tell more"
@@ -13,6 +16,8 @@ _SEE = "`evenkeel status` and `evenkeel events` tell more"
 async def look(device: Device) -> Finding:
     """As the controller itself tells it, over its socket; where it does not answer, as the journal has it."""
     facts, state = device.facts, device.settings.state
+    if facts.hidden:
+        return Finding("unknown", f"whether one is at work on {state} cannot be seen: {facts.hidden}", other_user())
     if facts.holder is None:
         if facts.is_new:
             raise NotApplicable(f"no controller ever worked with {state}")
@@ -28,8 +33,10 @@ def _itself(facts: Facts, process: str) -> Detail:
     if trouble:
         return Detail("at work", "failed", f"{process}, from memory: {trouble}", _SEE)
     if facts.standing is None:
-        remedy = "run this as root, or as the user of the controller; else look at its log"
-        return Detail("at work", "warning", f"{process}, which does not answer at its socket", remedy)
+        told = f"{process}, which does not answer at its socket"
+        is_root = os.geteuid() == 0
+        remedy = "`journalctl -u evenkeel` tells what it does" if is_root else f"{other_user()}; else look at its log"
+        return Detail("at work", "warning", told, remedy)
     return Detail("at work", "ok", process)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from evenkeel.controller.doctor.device import Device
 from evenkeel.controller.doctor.engine import engine_facts
+from evenkeel.controller.process.causes import system_words
+from evenkeel.controller.process.rights import SEE_DISK, unread_remedy
 from evenkeel.reconcilers.doctor.disk import Room, of_room
 from evenkeel.specs.doctor.finding import Detail, Finding, finding_of
 from evenkeel.specs.errors import EvenkeelError
@@ -42,8 +44,7 @@ def _details(places: dict[str, str]) -> Iterator[Detail]:
         except FileNotFoundError:
             yield Detail(name, "skipped", f"there is no {place} here")
         except OSError as error:
-            told = f"{place}: {(error.strerror or '').lower()}"
-            yield Detail(name, "unknown", told, "run this as root" if isinstance(error, PermissionError) else "")
+            yield Detail(name, "unknown", f"{place}: {system_words(error)}", unread_remedy(error, SEE_DISK))
 
 
 def _room(path: Path) -> Room:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from evenkeel.controller.doctor.check import NotApplicable
 from evenkeel.controller.doctor.device import Device
 from evenkeel.controller.doctor.engine import engine_facts
+from evenkeel.controller.process.rights import is_denied, other_user
 from evenkeel.specs.doctor.finding import Finding
-from evenkeel.specs.errors import DriverError
+from evenkeel.specs.errors import DriverError, TimedOut
 from evenkeel.specs.settings.settings import SIMULATED
+
+_START = "start it, or correct `engine.kind` and `engine.address` in the settings"
+_HANGS = "it is there and hangs: look at its log and at the disk; start it again where it does not recover"
 
 
 async def look(device: Device) -> Finding:
@@ -19,8 +23,11 @@ async def look(device: Device) -> Finding:
     try:
         facts = await engine_facts(device)
     except DriverError as error:
-        remedy = "start it, or correct `engine.kind` and `engine.address` in the settings"
-        return Finding("failed", f"{engine.kind} at {engine.address}: {error.message}", remedy)
+        told = f"{engine.kind} at {engine.address}: {error.message}"
+        if is_denied(error):
+            return Finding("unknown", told, other_user())
+        remedy = _HANGS if isinstance(error, TimedOut) else _START
+        return Finding("failed", told, remedy)
     if facts is None:
         raise NotApplicable(SIMULATED)
     return of_engine(facts, engine.address, other_engine(engine, facts.version))

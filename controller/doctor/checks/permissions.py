@@ -9,6 +9,8 @@ from pathlib import Path
 
 from evenkeel.controller.doctor.checks.named_files import named_files
 from evenkeel.controller.doctor.device import Device
+from evenkeel.controller.process.causes import system_words
+from evenkeel.controller.process.rights import SEE_DISK, unread_remedy
 from evenkeel.reconcilers.doctor.permissions import Access, Purpose, of_access
 from evenkeel.specs.doctor.finding import Detail, Finding, finding_of
 
@@ -60,4 +62,4 @@ def _access(path: Path) -> Access:
 
 
 def _unseen(path: str, error: OSError) -> Detail:
-    return Detail(path, "unknown", (error.strerror or type(error).__name__).lower(), "run this as root")
+    return Detail(path, "unknown", system_words(error), unread_remedy(error, SEE_DISK))

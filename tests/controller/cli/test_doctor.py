@@ -33,7 +33,8 @@ import contextlib, io, os, sys, tempfile
 from evenkeel.controller.cli import main
 with contextlib.redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as none:
     main(sys.argv[1:])
-    main([*sys.argv[1:], "--state", none])
+    main(["doctor"])
+    main(["doctor", "--state", none])
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 sys.exit(main(sys.argv[1:]))
 """
@@ -205,21 +206,32 @@ def test_a_spec_that_is_wrong_is_told_with_its_place(device: Device) -> None:
 
 
 def test_an_ordinary_user_is_told_what_is_not_for_everybody(device: Device, tmp_path: Path) -> None:
+    """Also while a controller is at work, which it was told is not there."""
     device.write(spec("web"))
-    device.run("apply", "--yes")
+    running = device.start("run")
+    until(device.is_settled)
     for folder in (tmp_path, *tmp_path.parents):
         if folder.is_relative_to("/dev/shm") or folder.is_relative_to("/tmp"):
             folder.chmod(folder.stat().st_mode | 0o005)
     device.state.chmod(0o700)
-    done = subprocess.run(
-        [sys.executable, "-c", _AS_NOBODY, "doctor", "-o", "json"],
-        env=device.environment(), text=True, capture_output=True, timeout=PATIENCE_S, cwd="/",
+    environment = device.environment(COLUMNS="300", HOME=str(tmp_path))
+    done, health = (
+        subprocess.run(
+            [sys.executable, "-c", _AS_NOBODY, *words],
+            env=environment, text=True, capture_output=True, timeout=PATIENCE_S, cwd="/",
+        )
+        for words in (("doctor", "-o", "json"), ("compat", "sdv-health"))
     )  # fmt: skip
+    assert ended(running, signal.SIGTERM)[0] == 0
     assert "Traceback" not in done.stderr
     assert done.stdout, done.stderr
     found = {each["name"]: each for each in json.loads(done.stdout)["checks"]}
     assert (done.returncode, states(found)["journal"]) == (1, "unknown")
-    assert "root" in found["journal"]["remedy"]
+    assert states(found)["controller"] == "unknown"
+    for name in ("journal", "controller", "permissions"):
+        assert "root" in (found[name]["remedy"] or found[name]["details"][0]["remedy"])
+    assert "is not at work" not in health.stdout
+    assert "WARNING (whether evenkeel, which does its work, is at work cannot be seen: " in health.stdout
     assert not any("broken" in each["evidence"] for each in found.values())
 
 

@@ -184,6 +184,25 @@ def test_the_cloud_connector_is_heard(health: Health, mosquitto: Callable[..., B
     assert lines["Device ID:"] == "WARNING (Connector did not respond)"
 
 
+@pytest.mark.parametrize(
+    "status",
+    ["NaN", "1" + "0" * 400, "-Infinity", '"soon"', "true", "[]"],
+)
+def test_a_time_that_is_none_is_told_as_such(status: str) -> None:
+    """R1: one retained message of anybody's ended the command with an internal error."""
+    found = leda._status(f'{{"connected": true, "timestamp": {status}}}'.encode())
+    assert found.evidence in ("connected since an unknown time", "connected since 9999-12-31T23:59:59.000Z")
+
+
+def test_a_section_that_is_broken_costs_no_other(health: Health, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leda, "_status", lambda content: {}["hunter2"])
+    monkeypatch.setattr(leda, "_can", lambda name: {}["hunter2"])
+    shown = health.run().stdout
+    assert re.findall(r"^\[(.+)\]$", shown, re.MULTILINE) == TITLES
+    assert "the section is broken: KeyError at " in shown
+    assert "hunter2" not in shown
+
+
 def test_logs_are_without_what_a_spec_marks_as_secret(health: Health) -> None:
     image = "docker.io/library/loud:1"
     health.device.put_image(image, Image(output="one\ntwo hunter2"))

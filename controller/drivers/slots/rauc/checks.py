@@ -16,6 +16,7 @@ from evenkeel.controller.drivers.slots.rauc.bootloaders import Tools, bootloader
 from evenkeel.controller.drivers.slots.rauc.configuration import CONFIGURATIONS, Configuration, configuration
 from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.controller.process.certificates import ends
+from evenkeel.controller.process.rights import other_user
 from evenkeel.specs.slots.finding import Finding
 
 _SOON_S = 90 * 86400.0
@@ -54,7 +55,7 @@ def _no_configuration(device: Device) -> Finding:
     places = " and ".join(str(each) for each in device.configurations)
     remedy = "install RAUC with a configuration for this device; evenkeel has to see it, also from a container"
     if any(each.exists() for each in device.configurations):
-        return Finding("system.conf", "unknown", f"it cannot be read ({places})", "run this as root")
+        return Finding("system.conf", "unknown", f"it cannot be read ({places})", other_user())
     return Finding("system.conf", "error", f"there is none: {places} are not there", remedy)
 
 

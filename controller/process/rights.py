@@ -1,0 +1,27 @@
+"""The remedy for what this process may not see: another user. Root is not told to become root."""
+
+from __future__ import annotations
+
+import os
+
+from evenkeel.controller.process.causes import chain_of
+
+_AS_ROOT = "run this as root, or as the user of the controller"
+_OF_ROOT = "root may not look there, either: look at how it is mounted, and at SELinux or AppArmor"
+
+SEE_DISK = "look at the disk and how it is mounted: `dmesg`, `mount`"
+
+
+def other_user() -> str:
+    """The remedy where permissions are in the way."""
+    return _OF_ROOT if os.geteuid() == 0 else _AS_ROOT
+
+
+def is_denied(error: BaseException) -> bool:
+    """Whether permissions are in the way, by the error or one that led to it."""
+    return any(isinstance(each, PermissionError) for each in chain_of(error))
+
+
+def unread_remedy(error: BaseException, otherwise: str = "") -> str:
+    """The remedy for a thing that could not be read. `otherwise`: where permissions are not in the way."""
+    return other_user() if is_denied(error) else otherwise
