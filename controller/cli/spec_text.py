@@ -88,14 +88,21 @@ def holds(file: Path, content: bytes) -> bool:
         return False
 
 
+def _make_private(folder: Path) -> None:
+    """Make a folder of secrets. It may be the first thing in the state directory, which is not for everybody, either."""
+    for each in reversed((folder, *folder.parents)):
+        if not each.exists():
+            each.mkdir(0o750, exist_ok=True)
+    folder.chmod(0o700)
+
+
 def write(file: Path, before: str, after: str, secrets: Mapping[Path, bytes], gone: Sequence[Path]) -> None:
     """Write the text of a spec file, "" for none. Secrets come before the document that names them, and those that are `gone`
     are removed after it."""
     from evenkeel.controller.process.atomic import write_atomically
 
     for secret, content in secrets.items():
-        secret.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        secret.parent.chmod(0o700)
+        _make_private(secret.parent)
         write_atomically(secret, content, 0o600)
     if before != after:
         target = file.resolve()

@@ -12,11 +12,13 @@ Purpose = Literal["secret", "certificate", "authorities"]
 
 
 class NamedFile(NamedTuple):
-    """`name`: the setting or the document that names it."""
+    """`name`: the setting or the document that names it. `must`: it has to be there; a file that evenkeel makes may come
+    later."""
 
     name: str
     path: str
     purpose: Purpose
+    must: bool = True
 
 
 Files = Callable[[Device], Iterable[NamedFile]]

@@ -197,7 +197,7 @@ async def _ping(device: Device, names: Variables) -> Detail:
 
 async def _names(device: Device) -> Detail:
     label = "DNS Lookup [Internet]"
-    hosts = [host for host, _ in asked_hosts(device) if host != "localhost" and not host[-1:].isdecimal()]
+    hosts = [host for host, _ in await asked_hosts(device) if host != "localhost" and not host[-1:].isdecimal()]
     if not hosts:
         return Detail(label, "skipped", "no registry, broker or host of `doctor.hosts` has a name to look up")
     unknown = [host for host in hosts if isinstance(await known_name(host), str)]

@@ -26,7 +26,7 @@ def of_interface(name: str, found: Interface | None) -> Detail:
             name, "failed", "there is no such interface", "look at `ip link`, and whether its driver is loaded"
         )
     if not found.flags & _UP:
-        remedy = f"`ip link set {name} up`, with the bit rate of the bus: `ip link set {name} type can bitrate 500000`"
+        remedy = f"with the bit rate of the bus: `ip link set {name} type can bitrate 500000 && ip link set {name} up`"
         return Detail(name, "failed", "it is down", remedy)
     if found.kind != _CAN:
         return Detail(name, "warning", "it is up, and no CAN interface", "correct `doctor.can` in the settings")

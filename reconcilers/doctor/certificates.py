@@ -20,12 +20,21 @@ class Period(NamedTuple):
     end: float
 
 
-def of_certificates(name: str, path: str, periods: Sequence[Period], now: float, *, is_bundle: bool) -> Detail:
+def of_certificates(
+    name: str,
+    path: str,
+    periods: Sequence[Period],
+    now: float,
+    *,
+    is_bundle: bool,
+    soon_s: float = SOON_S,
+    renew: str = "",
+) -> Detail:
     """The certificates of a file. `is_bundle`: they are authorities, of which those that have ended do no harm while another
-    one counts."""
+    one counts. `soon_s`: so long before the end it has to be renewed; `renew`: how, "" is by hand."""
     counting = [each for each in periods if each.begin <= now < each.end]
     first = min((each.end for each in (counting if is_bundle else periods)), default=0.0)
-    renew = f"replace {path} by a new one"
+    renew = renew or f"replace {path} by a new one"
     if not is_bundle and any(now < each.begin for each in periods):
         begin = max(each.begin for each in periods)
         return Detail(
@@ -36,7 +45,7 @@ def of_certificates(name: str, path: str, periods: Sequence[Period], now: float,
         return Detail(name, "failed", f"{path} has ended on {_day(end)}", f"{renew}; look at the clock, too")
     if is_bundle:
         first = max(each.end for each in counting)
-    if first - now < SOON_S:
+    if first - now < soon_s:
         return Detail(name, "warning", f"{path} ends on {_day(first)}, in {ago_text(first - now)}", renew)
     return Detail(name, "ok", f"{path} is valid until {_day(first)}")
 

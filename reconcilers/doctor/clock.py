@@ -10,12 +10,16 @@ from evenkeel.templates.moment import iso_text
 
 _JITTER_S = 60.0
 """Clocks are corrected by so much all the time."""
+_LAST_S = 4_102_444_800.0
+"""2100-01-01. No evenkeel of today runs then; a receiver or a battery clock that fails tells such dates."""
 _SET_IT = "set the clock, or let systemd-timesyncd, chrony or a GPS receiver do it; certificates fail until then"
 
 
 def of_clock(now: float, newest: float) -> Iterator[Detail]:
     """`now`, and the time of the newest entry of the journal (0: none), in seconds since the epoch."""
-    if now < FIRST_S:
+    if now > _LAST_S:
+        yield Detail("time", "failed", f"it is {iso_text(now)} here, which cannot be", _SET_IT)
+    elif now < FIRST_S:
         yield Detail("time", "failed", f"it is {iso_text(now)} here, before there was any evenkeel", _SET_IT)
     elif newest > now + _JITTER_S:
         told = f"it is {iso_text(now)} here, and the newest entry of the journal is from {ago_text(newest - now)} later"

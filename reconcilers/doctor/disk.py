@@ -17,9 +17,6 @@ LOW_BYTES = 1024**3
 """More than this is room enough, however small a part of a large disk it is."""
 _LOW_PART, _LEAST_INODES = 0.10, 0.01
 _LOW_INODES = 0.05
-_REMEDY = (
-    "remove what is not needed: `docker image prune`, `journalctl --vacuum-size=50M`; then look at `df` and `df -i`"
-)
 
 
 class Room(NamedTuple):
@@ -34,8 +31,10 @@ class Room(NamedTuple):
     is_readonly: bool = False
 
 
-def of_room(name: str, room: Room, *, writes: bool = True) -> Detail:
-    """`writes`: something has to be written there."""
+def of_room(name: str, room: Room, *, writes: bool = True, engine: str = "") -> Detail:
+    """`writes`: something has to be written there. `engine`: `docker` or `podman`, "" for neither."""
+    prune = f"`{engine} image prune`, " if engine else ""
+    remedy = f"remove what is not needed: {prune}`journalctl --vacuum-size=50M`; then look at `df` and `df -i`"
     free = f"{rough_size_text(room.free)} of {rough_size_text(room.size)} free at {room.path}"
     if writes and room.is_readonly:
         return Detail(
@@ -43,9 +42,9 @@ def of_room(name: str, room: Room, *, writes: bool = True) -> Detail:
         )
     if room.inodes and room.free_inodes < room.inodes * _LOW_INODES:
         told = f"{room.free_inodes:,} of {room.inodes:,} inodes free at {room.path}"
-        return Detail(name, "failed" if room.free_inodes < room.inodes * _LEAST_INODES else "warning", told, _REMEDY)
+        return Detail(name, "failed" if room.free_inodes < room.inodes * _LEAST_INODES else "warning", told, remedy)
     if room.free < LEAST_BYTES:
-        return Detail(name, "failed", free, _REMEDY)
+        return Detail(name, "failed", free, remedy)
     if room.free < LOW_BYTES and room.free < room.size * _LOW_PART:
-        return Detail(name, "warning", free, _REMEDY)
+        return Detail(name, "warning", free, remedy)
     return Detail(name, "ok", free)

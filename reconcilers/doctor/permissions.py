@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
+from pathlib import PurePath
 from typing import Literal, NamedTuple
 
-from evenkeel.specs.doctor.finding import Detail
+from evenkeel.specs.doctor.finding import Detail, State
 
 Purpose = Literal["secret", "spec", "state"]
 """`secret`: nobody else may read it. `spec`: nobody else may change it, for a writer of specs has the rights of the engine.
@@ -22,15 +24,19 @@ class Access(NamedTuple):
 
 def of_access(purpose: Purpose, access: Access) -> Detail:
     """Whether the mode fits the purpose."""
-    name, others = access.path, stat.S_IMODE(access.mode) & 0o007
-    text = f"mode {stat.S_IMODE(access.mode):04o}"
+    name, mode = access.path, stat.S_IMODE(access.mode)
     if access.may_replace:
-        return Detail(name, "failed", "everybody may replace it, because of the folder", "take `o-w` from its folder")
-    if others & 0o002:
-        return Detail(name, "failed", f"everybody may write it ({text})", f"`chmod o-w {name}`")
-    if purpose == "state" and others & 0o004:
-        # its files are for their owner alone; their names, and those of what is asked for, are not
-        return Detail(name, "warning", f"everybody may look into it ({text})", f"`chmod o-rx {name}`")
-    if purpose == "secret" and others & 0o004:
-        return Detail(name, "failed", f"everybody may read it ({text})", f"`chmod o-r {name}`")
-    return Detail(name, "ok", text)
+        folder = shlex.quote(str(PurePath(name).parent))
+        return Detail(name, "failed", "everybody may replace it, because of the folder", f"`chmod o-w {folder}`")
+    too_much = mode & _NOT_FOR_OTHERS[purpose]
+    if not too_much & 0o006:
+        return Detail(name, "ok", f"mode {mode:04o}")
+    taken = "".join(letter for letter, bit in (("r", 0o004), ("w", 0o002), ("x", 0o001)) if too_much & bit)
+    told = " and ".join(word for word, bit in ((_LOOKS[purpose], 0o004), ("write", 0o002)) if too_much & bit)
+    # of the state directory the names of its files are no secret of weight; the files are for their owner alone
+    level: State = "failed" if purpose != "state" or too_much & 0o002 else "warning"
+    return Detail(name, level, f"everybody may {told} it (mode {mode:04o})", f"`chmod o-{taken} {shlex.quote(name)}`")
+
+
+_NOT_FOR_OTHERS: dict[Purpose, int] = {"secret": 0o006, "spec": 0o002, "state": 0o007}
+_LOOKS: dict[Purpose, str] = {"secret": "read", "spec": "read", "state": "look into"}

@@ -37,7 +37,8 @@ def without_effect(settings: Settings) -> Iterator[Detail]:
         yield from _idle(keys, theirs, f"the engine is {kind}", "leave it out")
     if settings.slots.engine in ("none", "memory"):
         why = f"`slots.engine` is {settings.slots.engine}"
-        yield from _idle(keys, ("slots.bus", "slots.store", "slots.markGood"), why, "leave it out")
+        # `slots.bus` is that of units, too
+        yield from _idle(keys, ("slots.store", "slots.markGood"), why, "leave it out")
     if not settings.mqtt.enabled:
         yield from _idle(keys, _HEARD, "`mqtt.enabled` is false", "write `mqtt: {enabled: true}`")
     for role in _ROLES:

@@ -20,6 +20,22 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
+def renewing(there: ProvisionedSeen) -> str:
+    """The way in which another certificate follows the one in force."""
+    certificate = there.wanted.certificate if there.wanted is not None else None
+    if certificate is not None and certificate.mode == "csr":
+        return f"have {certificate.request} signed, which evenkeel writes, and put the certificate into {certificate.chain}"
+    return _replacing(there) or "evenkeel renews it by itself; `evenkeel status` tells what it waits for"
+
+
+def _replacing(there: ProvisionedSeen) -> str:
+    """The remedy for a pair that somebody else makes; "" for others."""
+    certificate = there.wanted.certificate if there.wanted is not None else None
+    if certificate is None or not certificate.is_given:
+        return ""
+    return f"replace {certificate.certificate} and {certificate.key}; evenkeel never writes them"
+
+
 def of_identity(there: ProvisionedSeen, seen: ProvisioningSeen, memory: ProvisioningMemory) -> Iterator[Finding]:
     """All about one identity but the time of its certificate."""
     if there.id.why:
@@ -28,9 +44,10 @@ def of_identity(there: ProvisionedSeen, seen: ProvisioningSeen, memory: Provisio
     choice = choose(there, seen.now_s, seen.clock_why, memory.refused, memory.postponed.get(there.subject))
     current = there.pairs.of(there.pairs.current)
     if choice.blocked:
-        yield Finding("failed", choice.blocked, "`evenkeel plan` tells where it is asked for")
+        yield Finding("failed", choice.blocked, _replacing(there) or "`evenkeel plan` tells where it is asked for")
     elif current is not None and current.remarks:
-        yield Finding("warning", "; ".join(current.remarks), f"`evenkeel provision --rotate {there.subject}`")
+        rotate = f"`evenkeel provision --rotate {there.subject}`"
+        yield Finding("warning", "; ".join(current.remarks), _replacing(there) or rotate)
     if there.azure.why:
         yield Finding("failed", there.azure.why, "mend the file that is named")
         return

@@ -30,6 +30,7 @@ def _of_slots(seen: SlotsSeen) -> Iterator[Finding]:
     else:
         yield Finding("slots", "ok", f"slots {names} can be booted")
     booted = seen.slot(seen.booted)
+    yield from _fallback(seen)
     if booted is None:
         remedy = "the kernel's command line has to name the slot, as `rauc.slot=A`, or `root=` its device"
         yield Finding("booted slot", "error", "what runs is in no slot that the updater knows", remedy)
@@ -51,6 +52,21 @@ def _of_slots(seen: SlotsSeen) -> Iterator[Finding]:
     yield _reboot(seen)
     yield _rescue(seen)
     yield from _room(seen)
+
+
+def _fallback(seen: SlotsSeen) -> Iterator[Finding]:
+    """Whether the bootloader has another slot when the booted one fails."""
+    others = [each for each in seen.bootable if each.name != seen.booted]
+    bad = [each.label for each in others if each.boot_status == "bad"]
+    if not bad:
+        return
+    text = f"the bootloader does not boot slot {', '.join(bad)}"
+    if len(bad) == len(others):
+        has_rescue = any(each.slot_class == RESCUE for each in seen.slots)
+        text += f": when the booted one fails, {'only the rescue slot is' if has_rescue else 'nothing is'} left"
+    mark = f"`evenkeel slots mark good {bad[0]}`"
+    remedy = f"install a system into it, activate the one that was installed, or, where it is well, {mark}"
+    yield Finding("fallback", "warning", text, remedy)
 
 
 def _reboot(seen: SlotsSeen) -> Finding:

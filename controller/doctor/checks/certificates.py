@@ -22,13 +22,16 @@ async def look(device: Device) -> Finding:
     """Each file that is named; those of servers are told by the checks that connect to them."""
     named = [each for each in named_files(device) if each.purpose != "secret"]
     found = await asyncio.to_thread(lambda: [_detail(each, device.now()) for each in named])
-    return finding_of(found, "neither settings nor documents name a certificate")
+    return finding_of([each for each in found if each is not None], "neither settings nor documents name a certificate")
 
 
-def _detail(named: NamedFile, now: float) -> Detail:
+def _detail(named: NamedFile, now: float) -> Detail | None:
+    """`None`: it need not be there, and is not."""
     try:
         found = [Period(*each) for each in periods(read_bounded(Path(named.path), _MOST_BYTES))]
     except FileNotFoundError:
+        if not named.must:
+            return None
         return Detail(named.name, "failed", f"{named.path} is not there", "put the certificate there, as PEM")
     except OSError as error:
         told = f"{named.path} cannot be read: {system_words(error)}"

@@ -31,16 +31,18 @@ async def look(device: Device) -> Finding:
         if facts is not None and facts.root:
             places["engine"] = facts.root
     places["data partition"] = _DATA
-    return finding_of(await asyncio.to_thread(lambda: list(_details(places))), "")
+    kind = device.settings.engine.kind if device.given.settings is not None else "memory"
+    engine = kind if kind != "memory" else ""
+    return finding_of(await asyncio.to_thread(lambda: list(_details(places, engine))), "")
 
 
-def _details(places: dict[str, str]) -> Iterator[Detail]:
+def _details(places: dict[str, str], engine: str) -> Iterator[Detail]:
     for name, place in places.items():
         path = Path(place)
         if name == "state directory":
             path = next(each for each in (path, *path.parents) if each.exists())
         try:
-            yield of_room(name, _room(path))
+            yield of_room(name, _room(path), engine=engine)
         except FileNotFoundError:
             yield Detail(name, "skipped", f"there is no {place} here")
         except OSError as error:

@@ -1,16 +1,18 @@
-"""The hosts that this device has to reach: registries that are asked for, the broker, and those that the settings name.
+"""The hosts that this device has to reach: registries, bundle servers and clouds that documents name, the broker, and those
+that the settings name.
 
-No host is asked that nobody has named: a device may be in a network without the Internet, on purpose.
+No host is asked that nobody has named, but the hub that a named service has assigned: a device may be in a network without the
+Internet, on purpose.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 from evenkeel.controller.doctor.check import NotApplicable
-from evenkeel.controller.doctor.checks import registries
+from evenkeel.controller.doctor.checks import identities, registries, slots
 from evenkeel.controller.doctor.device import Device
 from evenkeel.controller.process.causes import system_words
 from evenkeel.specs.doctor.finding import Detail, Finding, finding_of
@@ -23,25 +25,31 @@ _MOST_ADDRESSES = 4
 
 async def look(device: Device) -> Finding:
     """The name of each, and a connection over TCP."""
-    found = asked_hosts(device)
+    found = await asked_hosts(device)
     if not found:
-        raise NotApplicable("no registry, no broker and no host of `doctor.hosts` is named")
+        raise NotApplicable("no registry, cloud, bundle server, broker or host of `doctor.hosts` is named")
     return finding_of(await asyncio.gather(*(reached(*each) for each in found)), "")
 
 
-def asked_hosts(device: Device) -> list[tuple[str, int]]:
+async def asked_hosts(device: Device) -> list[tuple[str, int]]:
     """The hosts and ports, each once."""
-    return list(dict.fromkeys(_asked(device)))
+    return list(dict.fromkeys([each async for each in _asked(device)]))
 
 
-def _asked(device: Device) -> Iterator[tuple[str, int]]:
+async def _asked(device: Device) -> AsyncIterator[tuple[str, int]]:
     settings = device.settings
     if settings.engine.kind != "memory":
-        yield from registries.hosts(device)
+        for each in registries.hosts(device):
+            yield each
+        for each in await identities.hosts(device):
+            yield each
+    for each in slots.hosts(device):
+        yield each
     if settings.mqtt.is_configured:
         address = broker_address(settings.mqtt.broker)
         yield address.host, address.port
-    yield from map(host_and_port, settings.doctor.hosts)
+    for named in settings.doctor.hosts:
+        yield host_and_port(named)
 
 
 async def reached(host: str, port: int) -> Detail:

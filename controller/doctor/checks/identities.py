@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from evenkeel.controller.doctor.check import NotApplicable
 from evenkeel.controller.doctor.device import Device
 from evenkeel.controller.doctor.files import NamedFile
-from evenkeel.reconcilers.doctor.certificates import Period, of_certificates
+from evenkeel.reconcilers.doctor.certificates import SOON_S, Period, of_certificates
 from evenkeel.specs.doctor.finding import Detail, Finding, finding_of
+from evenkeel.specs.errors import DriverError
 from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
 from evenkeel.specs.provisioning.provisioning import Provisioning
 
 _DOMAIN = "provisioning"
+_KEYS = ("device.key", "device2.key", "next/device.key", "pairs/request/device.key")
+"""Where keys are made: in force, kept ready, to follow, and of a request (`drivers.provisioning.pairs`)."""
 
 
 async def look(device: Device) -> Finding:
@@ -33,12 +36,15 @@ async def look(device: Device) -> Finding:
 
 def _period(there: ProvisionedSeen, now: float) -> list[Detail]:
     """When the certificate in force ends."""
+    from evenkeel.reconcilers.provisioning.checks import renewing
+
     current, wanted = there.pairs.of(there.pairs.current), there.wanted
     if current is None or current.fault or wanted is None or wanted.certificate is None:
         return []
     path = wanted.certificate.certificate or f"{wanted.folder}/device.crt"
-    period = Period(current.starts_s, current.ends_s)
-    return [of_certificates(there.subject, path, [period], now, is_bundle=False)]
+    period, one = Period(current.starts_s, current.ends_s), wanted.certificate
+    soon_s = SOON_S if one.is_given else one.renew_before_s
+    return [of_certificates(there.subject, path, [period], now, is_bundle=False, soon_s=soon_s, renew=renewing(there))]
 
 
 def _asked(device: Device) -> tuple[Provisioning, ...]:
@@ -46,20 +52,45 @@ def _asked(device: Device) -> tuple[Provisioning, ...]:
     return tuple(domain.reconciler.select(device.facts.state).subjects.values())
 
 
+async def hosts(device: Device) -> list[tuple[str, int]]:
+    """The services that assign hubs, and the hubs: those of connection strings, and those that were assigned."""
+    from evenkeel.reconcilers.provisioning.state import target
+
+    clouds = [wanted.azure for wanted in _asked(device) if wanted.azure is not None]
+    found = [(azure.host, azure.port) for azure in clouds if azure.is_registered]
+    if not clouds:
+        return found
+    try:
+        seen: ProvisioningSeen = (await device.sight(_DOMAIN)).seen
+    except DriverError:
+        return found  # told by the check of identities
+    for there in seen.subjects:
+        azure = there.wanted.azure if there.wanted is not None else None
+        to = target(there, there.pairs.current)
+        if azure is not None and to is not None and to.hub:
+            found.append((to.hub, azure.hub_port))
+    return found
+
+
 def files(device: Device) -> Iterator[NamedFile]:
-    """The files that documents name, and those that are made for them. A simulated host has them elsewhere."""
-    if device.settings.engine.kind == "memory":
-        return
+    """The files that documents name, and those that are made for them, wherever a pair waits. A simulated host has them
+    elsewhere, and makes up those that are not here."""
+    is_real = device.settings.engine.kind != "memory"
     for wanted in _asked(device):
         name, one, azure = f"identity {wanted.name}", wanted.certificate, wanted.azure
         secret = [one.ca_key, one.key] if one is not None else []
-        if one is not None and not one.is_given:
-            secret.append(f"{wanted.folder}/device.key")
-            secret += [f"{wanted.folder}/device2.key"] if one.second else []
+        authorities = [one.ca] if one is not None else []
         if azure is not None:
             secret += [azure.connection_string, azure.shared_key, azure.group_key]
-        yield from (NamedFile(name, path, "secret") for path in secret if path)
-        if one is not None and one.ca:
-            yield NamedFile(name, one.ca, "authorities")
-        if azure is not None and azure.ca:
-            yield NamedFile(name, azure.ca, "authorities")
+            authorities.append(azure.ca)
+        yield from (NamedFile(name, path, "secret", is_real) for path in secret if path)
+        yield from (NamedFile(name, path, "authorities", is_real) for path in authorities if path)
+        if is_real:
+            yield from (NamedFile(name, path, "secret", False) for path in _made(wanted))
+
+
+def _made(wanted: Provisioning) -> Iterator[str]:
+    """Keys, and outputs that are not asked to be for everybody."""
+    if wanted.certificate is not None and not wanted.certificate.is_given:
+        yield from (f"{wanted.folder}/{key}" for key in _KEYS)
+    yield from (each.path for each in wanted.outputs if not each.mode & 0o004)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evenkeel.controller.doctor.checks import identities, registries, settings_files
+from evenkeel.controller.doctor.checks import files, identities, registries, settings_files, slots
 from evenkeel.controller.doctor.device import Device
 from evenkeel.controller.doctor.files import Files, NamedFile
 
@@ -12,6 +12,8 @@ SOURCES: tuple[Files, ...] = (
     settings_files.files,
     registries.files,
     identities.files,
+    files.files,
+    slots.files,
 )
 
 

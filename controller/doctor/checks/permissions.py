@@ -20,22 +20,23 @@ _MOST = 1000
 async def look(device: Device) -> Finding:
     """Spec files and their folders, the state directory, the settings file, and the files with secrets that are named."""
     settings = device.settings
-    wanted: list[tuple[Purpose, str]] = [
-        ("secret", each.path) for each in named_files(device) if each.purpose == "secret"
+    wanted: list[tuple[Purpose, str, bool]] = [
+        ("secret", each.path, each.must) for each in named_files(device) if each.purpose == "secret"
     ]
-    wanted.append(("state", settings.state))
+    wanted.append(("state", settings.state, False))
     if device.given.file:
-        wanted.append(("spec", device.given.file))
+        wanted.append(("spec", device.given.file, False))
     details = await asyncio.to_thread(lambda: [*_details(wanted), *_specs(settings.specs)])
     return finding_of(details, "none of the files and folders is there")
 
 
-def _details(wanted: list[tuple[Purpose, str]]) -> Iterator[Detail]:
-    for purpose, path in wanted:
+def _details(wanted: list[tuple[Purpose, str, bool]]) -> Iterator[Detail]:
+    """Of each a purpose, a path, and whether it has to be there."""
+    for purpose, path, must in wanted:
         try:
             yield of_access(purpose, _access(Path(path)))
         except FileNotFoundError:
-            if purpose == "secret":
+            if must:
                 yield Detail(path, "failed", "it is named, and not there", "put it there, or correct its name")
         except OSError as error:
             yield _unseen(path, error)

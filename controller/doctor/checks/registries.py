@@ -66,6 +66,7 @@ def files(device: Device) -> Iterator[NamedFile]:
     for each in asked_registries(device):
         name = f"registry {each.name}"
         named = (
+            NamedFile(name, each.user_file, "secret"),
             NamedFile(name, each.password_file, "secret"),
             NamedFile(name, each.key, "secret"),
             NamedFile(name, each.config, "secret"),

@@ -12,6 +12,7 @@ def files(device: Device) -> Iterator[NamedFile]:
     """Those that are named."""
     mqtt = device.settings.mqtt
     named = (
+        NamedFile("mqtt.usernameFile", mqtt.username_file, "secret"),
         NamedFile("mqtt.passwordFile", mqtt.password_file, "secret"),
         NamedFile("mqtt.tls.clientKey", mqtt.tls.client_key, "secret"),
         NamedFile("mqtt.tls.clientCert", mqtt.tls.client_cert, "certificate"),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 from evenkeel.controller.doctor.check import NotApplicable
 from evenkeel.controller.doctor.device import Device
+from evenkeel.controller.doctor.files import NamedFile
 from evenkeel.controller.doctor.slots import has_rauc
 from evenkeel.specs.doctor.finding import Detail, Finding, State, finding_of
 from evenkeel.specs.errors import DriverError
 from evenkeel.specs.settings.slots import chosen
 from evenkeel.specs.slots.finding import Finding as SlotsFinding
 from evenkeel.specs.slots.finding import Level
+from evenkeel.specs.slots.system import OperatingSystem
 
 _STATES: dict[Level, State] = {"ok": "ok", "unknown": "unknown", "warning": "warning", "error": "failed"}
 _DOMAIN = "slots"
@@ -21,13 +24,18 @@ async def look(device: Device) -> Finding:
     """Asked of RAUC only where it is there, or a document asks for an operating system."""
     settings = device.settings
     kind = chosen(settings.slots, settings.engine.kind, settings.state).engine
-    domain = next(each for each in device.domains if each.name == _DOMAIN)
-    is_asked = bool(domain.reconciler.select(device.facts.state).subjects)
+    is_asked = bool(_asked(device))
     if kind == "none":
         raise NotApplicable("`slots.engine` is none")
     if not is_asked and not has_rauc(device):
         raise NotApplicable("no document asks for an operating system, and RAUC is not there")
     return finding_of([_detail(each) for each in await _findings(device)], "")
+
+
+def _asked(device: Device) -> dict[str, OperatingSystem]:
+    domain = next(each for each in device.domains if each.name == _DOMAIN)
+    asked: dict[str, OperatingSystem] = domain.reconciler.select(device.facts.state).subjects
+    return asked
 
 
 async def _findings(device: Device) -> tuple[SlotsFinding, ...]:
@@ -39,6 +47,32 @@ async def _findings(device: Device) -> tuple[SlotsFinding, ...]:
     except DriverError as error:
         found = (SlotsFinding("updater", "error", error.message, "on a device with RAUC: `systemctl status rauc`"),)
     return (*found, *await asyncio.to_thread(check_slots, device.settings, device.now()))
+
+
+def hosts(device: Device) -> Iterator[tuple[str, int]]:
+    """Where bundles come from: their servers, or the proxies before these."""
+    from urllib.parse import urlsplit
+
+    settings = device.settings
+    if chosen(settings.slots, settings.engine.kind, settings.state).engine != "rauc":
+        return
+    for each in _asked(device).values():
+        parts = urlsplit(each.proxy or each.bundle)
+        if parts.hostname:
+            yield parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def files(device: Device) -> Iterator[NamedFile]:
+    """The files for the server of a bundle."""
+    for each in _asked(device).values():
+        name = f"operating system {each.name}"
+        named = (
+            NamedFile(name, each.credentials, "secret"),
+            NamedFile(name, each.client_key, "secret"),
+            NamedFile(name, each.client_cert, "certificate"),
+            NamedFile(name, each.ca, "authorities"),
+        )
+        yield from (file for file in named if file.path)
 
 
 def _detail(found: SlotsFinding) -> Detail:

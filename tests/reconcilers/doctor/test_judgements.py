@@ -34,7 +34,14 @@ def settings(**given: Any) -> Settings:
 
 @pytest.mark.parametrize(
     ("now", "newest", "state"),
-    [(0.0, 0.0, "failed"), (NOW, 0.0, "ok"), (NOW, NOW + 30, "ok"), (NOW, NOW + 3600, "warning"), (NOW, NOW - 9, "ok")],
+    [
+        (0.0, 0.0, "failed"),
+        (NOW, 0.0, "ok"),
+        (NOW, NOW + 30, "ok"),
+        (NOW, NOW + 3600, "warning"),
+        (NOW, NOW - 9, "ok"),
+        (100_000_000_000.0, 0.0, "failed"),  # the year 5138
+    ],
 )
 def test_clocks(now: float, newest: float, state: State) -> None:
     (found,) = of_clock(now, newest)
@@ -179,6 +186,37 @@ def test_permissions(purpose: Purpose, mode: int, may_replace: bool, state: Stat
     assert of_access(purpose, Access("/x", mode, may_replace)).state == state
 
 
+@pytest.mark.parametrize(
+    ("purpose", "mode", "may_replace", "words", "remedy"),
+    [
+        ("secret", 0o666, False, "read and write it (mode 0666)", "`chmod o-rw '/a b'`"),
+        ("secret", 0o622, False, "write it (mode 0622)", "`chmod o-w '/a b'`"),
+        ("spec", 0o666, False, "write it (mode 0666)", "`chmod o-w '/a b'`"),
+        ("state", 0o755, False, "look into it (mode 0755)", "`chmod o-rx '/a b'`"),
+        ("state", 0o777, False, "look into and write it (mode 0777)", "`chmod o-rwx '/a b'`"),
+        ("spec", 0o644, True, "replace it, because of the folder", "`chmod o-w /`"),
+    ],
+)
+def test_after_the_remedy_permissions_are_well(
+    purpose: Purpose, mode: int, may_replace: bool, words: str, remedy: str
+) -> None:
+    found = of_access(purpose, Access("/a b", mode, may_replace))
+    assert (found.evidence, found.remedy) == (f"everybody may {words}", remedy)
+
+
+def test_a_remedy_fits_what_is_there() -> None:
+    low = Room("/", 1, 10**12, 1, 0)
+    assert "docker" not in of_room("engine", low, engine="podman").remedy
+    assert "`podman image prune`" in of_room("engine", low, engine="podman").remedy
+    assert "prune" not in of_room("state directory", low).remedy
+    down = of_interface("can0", Interface(0, 280)).remedy
+    assert down.index("type can bitrate") < down.index("can0 up"), "an interface that is up takes no bit rate"
+    ends = [Period(0, NOW + 20 * 86400)]
+    assert of_certificates("az", "/c", ends, NOW, is_bundle=False, soon_s=10 * 86400).state == "ok"
+    found = of_certificates("az", "/c", ends, NOW, is_bundle=False, soon_s=21 * 86400, renew="wait")
+    assert (found.state, found.remedy) == ("warning", "wait")
+
+
 def test_settings_without_effect() -> None:
     def idle(**given: Any) -> set[str]:
         return {each.name for each in without_effect(settings(**given))}
@@ -189,7 +227,7 @@ def test_settings_without_effect() -> None:
     files = {"daemonFile": "/d", "authFile": "/a", "certificates": "/c"}
     assert idle(engine={"kind": "docker"}, registries=files) == {"registries.authFile"}
     assert idle(engine={"kind": "podman"}, registries=files) == {"registries.daemonFile"}
-    assert idle(slots={"engine": "none", "store": "/s"}) == {"slots.store"}
+    assert idle(slots={"engine": "none", "store": "/s", "bus": "unix:path=/b"}) == {"slots.store"}
     assert idle(mqtt={"keepAlive": "5s"}, updateAgent={"domain": "x"}) == {"mqtt.keepAlive", "updateAgent.domain"}
     at_work = {"enabled": True, "keepAlive": "5s"}
     assert idle(mqtt=at_work, updateAgent={"enable": True, "domain": "x"}) == set()

@@ -1,0 +1,20 @@
+"""Files with secrets that documents of the kind File copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evenkeel.controller.doctor.device import Device
+from evenkeel.controller.doctor.files import NamedFile
+from evenkeel.specs.files.file import File
+
+_DOMAIN = "files"
+
+
+def files(device: Device) -> Iterator[NamedFile]:
+    """The sources. Of a copy the mode is asked for, and another one is a difference."""
+    domain = next(each for each in device.domains if each.name == _DOMAIN)
+    asked: dict[str, File] = domain.reconciler.select(device.facts.state).subjects
+    for each in asked.values():
+        if each.secret and each.source:
+            yield NamedFile(f"file {each.name}", each.source, "secret")
