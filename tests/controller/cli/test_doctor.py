@@ -237,6 +237,17 @@ def test_an_ordinary_user_is_told_what_is_not_for_everybody(device: Device, tmp_
     assert not any("broken" in each["evidence"] for each in found.values())
 
 
+def test_slots_are_told_by_what_the_bootloader_would_do(device: Device) -> None:
+    system = "spec: {version: '1.0.0', bundle: 'https://updates.example/1.raucb'}"
+    device.write(f"apiVersion: evenkeel/v1\nkind: OperatingSystem\nmetadata: {{name: os}}\n{system}\n")
+    found = examined(device, ok=None)
+    assert details(found["slots"])["slots"] == "ok", found["slots"]
+    assert "fallback" not in details(found["slots"])
+    device.run("slots", "mark", "bad", "B", "--yes")
+    found = examined(device, ok=None)
+    assert details(found["slots"])["fallback"] == "warning"
+
+
 def test_it_writes_nothing(device: Device, tmp_path: Path) -> None:
     device.write(spec("web"))
     device.run("apply", "--yes")

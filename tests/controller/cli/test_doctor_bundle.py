@@ -1,12 +1,13 @@
 """A law: no secret of a device is in the bundle of `evenkeel doctor`, in no member of it, nor in what the command prints.
 
 Secrets are drawn with the seed of the run, and stand wherever a device may have one: variables, commands and checks of
-containers, contents of files, credentials of registries, the access to the broker, the will, addresses, outputs of containers
+containers, contents of files, credentials of registries, connection strings and templates of identities, the access to the broker, the will, addresses, outputs of containers
 that failed, and specs and settings that are wrong.
 """
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -55,11 +56,11 @@ def members(file: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def documents(tmp_path: Path, s: list[str], image: str) -> tuple[str, ...]:
-    """A container, a secret file and a registry, with secrets in all of them."""
+    """A container, a secret file, a registry and an identity, with secrets in all of them."""
     container = spec(
         "web",
         image,
-        more=f"env: {{JWT: {s[0]}, URL: 'https://{s[1]}:{s[2]}@h/?q={s[3]}', MARKED: {{value: {s[4]}, secret: true}}}}\n"
+        more=f"env: {{IT: {{valueFrom: {{provisioning: az, value: connectionString}}}}, JWT: {s[0]}, URL: 'https://{s[1]}:{s[2]}@h/?q={s[3]}', MARKED: {{value: {s[4]}, secret: true}}}}\n"
         f"command: [serve, --password={s[5]}]\n"
         f"health: {{http: {{port: 80, path: '/health?token={s[7]}'}}}}",
     ).replace("{name: web}", f"{{name: web, labels: {{API_KEY: {s[6]}}}}}")
@@ -71,12 +72,20 @@ def documents(tmp_path: Path, s: list[str], image: str) -> tuple[str, ...]:
         "apiVersion: evenkeel/v1\nkind: Registry\nmetadata: {name: lab}\n"
         f"spec: {{host: 'lab:5000', credentials: {{user: ci, passwordFile: {tmp_path}/registry}}}}\n"
     )
-    return container, file, registry
+    identity = {
+        "azure": {"connectionString": f"{tmp_path}/string"},
+        "outputs": [{"path": "/etc/app/azure", "template": f"key={s[20]} {{{{ connectionString }}}}"}],
+    }
+    document = {"apiVersion": "evenkeel/v1", "kind": "Provisioning", "metadata": {"name": "az"}, "spec": identity}
+    return container, file, registry, json.dumps(document, ensure_ascii=False) + "\n"
 
 
 @pytest.mark.parametrize("wrong", ["nothing", "specs", "settings"])
 def test_no_secret_is_in_a_bundle(device: Device, tmp_path: Path, wrong: str) -> None:
-    s = secrets(20)
+    s = secrets(22)
+    key = base64.b64encode(s[21].encode()).decode()
+    (tmp_path / "string").write_text(f"HostName=h.azure-devices.net;DeviceId=52-54-00-12-34-02;SharedAccessKey={key}")
+    s.append(key)
     for name, secret in (("registry", s[9]), ("mqtt", s[10]), ("user", s[11]), ("docker", s[12])):
         (tmp_path / name).write_text(secret)
     settings = {

@@ -14,6 +14,7 @@ import pytest
 from tests.controller.drivers.provisioning import openssl
 from tests.engines.identities import Authority, Issued, self_signed
 from tests.engines.machine import free_port
+from tests.engines.registry import Registry
 
 from .command import Device
 from .test_doctor import examined
@@ -188,3 +189,24 @@ def test_the_first_secret_makes_no_state_directory_that_everybody_looks_into(lab
     piped(lab.device, "registry", "add", "r.example", "--user", "ci", "--password-stdin", "--yes", given="hunter2\n")
     assert stat.S_IMODE(lab.device.state.stat().st_mode) == 0o750
     assert stat.S_IMODE((lab.device.state / "secrets" / "registries").stat().st_mode) == 0o700
+
+
+def test_a_login_that_a_real_registry_refuses(lab: Lab) -> None:
+    (lab.folder / "registry").mkdir()
+    registry = Registry(lab.folder / "registry")
+    try:
+        registry.start()
+        lab.device.settings(engine={"kind": "docker", "address": f"unix://{lab.folder}/gone.sock"})
+        for name, password in (("right", registry.password), ("wrong", "hunter2")):
+            file = lab.file(name, password.encode())
+            credentials = {"user": registry.user, "passwordFile": file}
+            lab.ask(
+                "Registry", name, host=f"{registry.host}/{name}", credentials=credentials, tls={"ca": str(registry.ca)}
+            )
+        found = lab.examined()["registries"]
+    finally:
+        registry.close()
+    told = {each["name"]: each for each in found["details"]}
+    assert told["right"]["state"] == "ok", told
+    assert (told["wrong"]["state"], "refused" in told["wrong"]["evidence"]) == ("failed", True), told
+    assert "tls.ca" not in told["wrong"]["remedy"], "it was trusted"
