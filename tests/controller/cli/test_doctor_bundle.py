@@ -1,8 +1,8 @@
 """A law: no secret of a device is in the bundle of `evenkeel doctor`, in no member of it, nor in what the command prints.
 
 Secrets are drawn with the seed of the run, and stand wherever a device may have one: variables, commands and checks of
-containers, contents of files, credentials of registries, connection strings and templates of identities, the access to the broker, the will, addresses, outputs of containers
-that failed, and specs and settings that are wrong.
+containers, contents of files, credentials of registries, connection strings and templates of identities, the access to the
+broker, the will, addresses, outputs of containers that failed, and specs and settings that are wrong.
 """
 
 from __future__ import annotations
@@ -57,10 +57,12 @@ def members(file: Path) -> Iterator[tuple[str, bytes]]:
 
 def documents(tmp_path: Path, s: list[str], image: str) -> tuple[str, ...]:
     """A container, a secret file, a registry and an identity, with secrets in all of them."""
+    given = "IT: {valueFrom: {provisioning: az, value: connectionString}}"
     container = spec(
         "web",
         image,
-        more=f"env: {{IT: {{valueFrom: {{provisioning: az, value: connectionString}}}}, JWT: {s[0]}, URL: 'https://{s[1]}:{s[2]}@h/?q={s[3]}', MARKED: {{value: {s[4]}, secret: true}}}}\n"
+        more=f"env: {{{given}, JWT: {s[0]}, URL: 'https://{s[1]}:{s[2]}@h/?q={s[3]}', "
+        f"MARKED: {{value: {s[4]}, secret: true}}}}\n"
         f"command: [serve, --password={s[5]}]\n"
         f"health: {{http: {{port: 80, path: '/health?token={s[7]}'}}}}",
     ).replace("{name: web}", f"{{name: web, labels: {{API_KEY: {s[6]}}}}}")
