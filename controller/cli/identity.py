@@ -50,7 +50,7 @@ def show(options: Options, name: str, output: str) -> int:
     Exit code: 0; 1 for an unknown name, and when a file cannot be read.
     """
     from evenkeel.controller.cli.output import echo_value
-    from evenkeel.templates.provisioning_described import environment_lines, identity_lines, identity_value
+    from evenkeel.templates.provisioning_described import environment, environment_lines, identity_lines, identity_value
 
     settings = options.settings()
     engine, one = identity_here(settings, name)
@@ -59,7 +59,7 @@ def show(options: Options, name: str, output: str) -> int:
         echo_value({**head, **identity_value(one)}, output)
         return 0
     if output == "env":
-        for line in environment_lines(one):
+        for line in environment_lines(environment(one)):
             echo(line)
         return 0
     echo(f"identity    {one.name or 'no document asks for one; this is in the usual places'}")

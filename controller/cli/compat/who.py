@@ -50,7 +50,8 @@ def sdv_who(arguments: tuple[str, ...]) -> int:
       sdv-device-info [options] [show | env | help]
 
     `env` prints KEY=value: FULL_CONNECTION_IDENTIFIER, TENANT_ID, CLOUD_HUB, DEVICE_ID, HUB_HOSTNAME. They are those that the
-    connector answers with; where none answers within a second, those that evenkeel knows.
+    connector answers with; where none answers within a second, those that evenkeel knows. A value that a shell could execute is
+    in quotes, for `eval "$(sdv-device-info env)"`.
 
     Options: --ansi (-a) has no colours; --norestart (-n) and --verbose (-v) have no effect; --help (-h).
 
@@ -73,8 +74,10 @@ def sdv_who(arguments: tuple[str, ...]) -> int:
     _, one = identity_here(settings)
     connector, why = _ask_connector(settings)
     if command == "env":
-        for key, value in _environment(one, connector).items():
-            echo(f"{key}={value}")
+        from evenkeel.templates.provisioning_described import environment_lines
+
+        for line in environment_lines(_environment(one, connector)):
+            echo(line)
         return 0
     is_plain = any(each in ("--ansi", "-a") for each in arguments)
     from evenkeel.templates.style import PLAIN

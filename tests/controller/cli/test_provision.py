@@ -378,6 +378,23 @@ def test_the_connector_is_asked_who_it_is(device: Device, mosquitto: Callable[..
     assert "  * Connection Identifier:  : azure.edge:hub:car" in said
 
 
+def test_a_shell_executes_nothing_of_what_a_client_of_the_broker_says(
+    device: Device, mosquitto: Callable[..., Broker], tmp_path: Path
+) -> None:
+    broker, tenant = mosquitto(), "$(touch tenant) `touch it's`; touch more"
+    device.settings(mqtt={"broker": f"tcp://127.0.0.1:{broker.port}"})
+    connector = Connector(broker.port, "a$(touch a):h;touch h:car\ntouch car", tenant)
+    try:
+        said = device.run("compat", "sdv-device-info", "env").stdout
+    finally:
+        connector.close()
+    (shell := tmp_path / "shell").mkdir()
+    line = ["sh", "-c", 'eval "$1"; printf "%s\n" "$TENANT_ID" "$CLOUD_HUB" "$HUB_HOSTNAME" "$DEVICE_ID"', "sh", said]
+    done = subprocess.run(line, cwd=shell, text=True, capture_output=True, timeout=PATIENCE_S)
+    assert done.stdout == f"{tenant}\na$(touch a)\nh;touch h\ncar touch car\n", done.stderr
+    assert list(shell.iterdir()) == []
+
+
 PRINTED = (
     *(("identity", "show", "-o", form) for form in ("text", "json", "yaml", "env")),
     *(("get", "identities", "-o", form) for form in ("wide", "json")),
