@@ -58,6 +58,7 @@ def show(options: Options, name: str, output: str) -> int:
         head = {"apiVersion": "evenkeel/v1", "kind": "Identity", "engine": engine}
         echo_value({**head, **identity_value(one)}, output)
         return 0
+    say_simulated(settings)  # of the other forms, the value names the engine
     if output == "env":
         for line in environment_lines(environment(one)):
             echo(line)
@@ -65,7 +66,6 @@ def show(options: Options, name: str, output: str) -> int:
     echo(f"identity    {one.name or 'no document asks for one; this is in the usual places'}")
     for line in identity_lines(one):
         echo_lines(line)
-    say_simulated(settings)
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evenkeel.controller.cli.options import Options, shared_options
+from evenkeel.controller.cli.options import NO_DEVICE, Options, say_simulated, shared_options
 from evenkeel.controller.cli.output import echo, echo_question
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def sdv_provision(options: Options, arguments: tuple[str, ...]) -> int:
     if arguments:
         echo("Note: sdv-provision has no options; all of them are passed over", err=True)
     settings = options.settings()
+    say_simulated(settings, NO_DEVICE)
     check_files_in_force(settings)
     echo("Checking Eclipse Leda Device Provisioning configuration...")
     before = identity_here(settings)[1]

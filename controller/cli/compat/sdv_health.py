@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evenkeel.controller.cli.options import Options, terminal_style, terminal_width
+from evenkeel.controller.cli.options import NO_DEVICE, Options, say_simulated, terminal_style, terminal_width
 from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def sdv_health(context: click.Context, arguments: tuple[str, ...]) -> int:
     logs.silence()
     echo(_NOTE, err=True)
     given = given_settings(context.find_object(Options) or Options())
+    if given.settings is not None:
+        say_simulated(given.settings, NO_DEVICE)
     run_bounded(_tell(line, _variables(), given))
     return 0
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evenkeel.controller.cli.options import Options, terminal_style
+from evenkeel.controller.cli.options import NO_DEVICE, Options, say_simulated, terminal_style
 from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def sdv_who(arguments: tuple[str, ...]) -> int:
     echo(f"Note: `evenkeel identity show{' -o env' if command == 'env' else ''}` has all of it, and more", err=True)
     logs.silence()
     settings = (click.get_current_context().find_object(Options) or Options()).settings()
+    say_simulated(settings, NO_DEVICE)
     _, one = identity_here(settings)
     connector, why = _ask_connector(settings)
     if command == "env":

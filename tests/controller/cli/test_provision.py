@@ -18,6 +18,7 @@ from tests.e2e_mqtt.connector import Connector
 from tests.engines.broker import Broker
 from tests.until import PATIENCE_S, until
 
+from evenkeel.controller.cli.options import NO_DEVICE
 from evenkeel.controller.drivers.provisioning.simulated import SIMULATED_MARK as MARK
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.provisioning.provisioning import Azure, Certificate, Provisioning
@@ -348,7 +349,8 @@ def test_sdv_device_info_has_the_words_of_the_original(device: Device) -> None:
     assert done.stdout == (
         f"FULL_CONNECTION_IDENTIFIER=azure.edge:h:{ID}\nTENANT_ID=\nCLOUD_HUB=azure.edge\nDEVICE_ID={ID}\nHUB_HOSTNAME=h\n"
     )
-    assert done.stderr == "Note: `evenkeel identity show -o env` has all of it, and more\n"
+    note = "Note: `evenkeel identity show -o env` has all of it, and more\n"
+    assert done.stderr == f"{note}Note: {NO_DEVICE}\n"
     said = device.run("compat", "sdv-device-info", "--ansi").stdout
     assert [line for line in said.splitlines() if line.startswith("[")] == [
         "[Device Information - Cloud Connector]",

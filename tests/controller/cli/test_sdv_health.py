@@ -18,6 +18,7 @@ from tests.engines.dbus import private_bus
 from tests.engines.systemd_double import FakeUnit, Systemd
 from tests.until import PATIENCE_S, until
 
+from evenkeel.controller.cli.options import NO_DEVICE
 from evenkeel.controller.doctor import leda
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.process.listeners import listening
@@ -82,7 +83,7 @@ def test_sections_labels_and_layout_are_those_of_the_original(health: Health) ->
     assert re.findall(r"^\[(.+)\]$", done.stdout, re.MULTILINE) == TITLES
     lines = [line for line in done.stdout.splitlines() if line and not line.startswith("[")]
     assert all(re.fullmatch(r"  \* .{23,} : (OK|N/A|WARNING|FAILED!)( \(.+\))?", line) for line in lines), lines
-    assert done.stderr == NOTE
+    assert done.stderr == f"{NOTE}Note: {NO_DEVICE}\n"
     assert "remedy" not in done.stdout
     assert "      remedy: " in health.run("-v").stdout
 
