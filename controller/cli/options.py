@@ -118,7 +118,9 @@ def shared_options(*shown: str) -> Callable[[Callable[..., Any]], Callable[..., 
     def give(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def with_options(*args: Any, **values: Any) -> Any:
-            above = click.get_current_context().find_object(Options) or Options()
+            context = click.get_current_context()
+            context.meta[_CALLED] = f"{context.command_path} {context.invoked_subcommand or ''}".strip()
+            above = context.find_object(Options) or Options()
             here = {name: given for name in Options._fields if (given := values.pop(name))}
             return function(*args, options=above._replace(**here), **values)
 
@@ -129,6 +131,14 @@ def shared_options(*shown: str) -> Callable[[Callable[..., Any]], Callable[..., 
         return wrapped
 
     return give
+
+
+_CALLED = "evenkeel.called"
+
+
+def called(context: click.Context) -> str:
+    """The names of the command that was called and of those above it, as `slots check`; "" while none was."""
+    return str(context.meta.get(_CALLED, "")).partition(" ")[2]
 
 
 def say_simulated(settings: Settings, why: str = "") -> None:

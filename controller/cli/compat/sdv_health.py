@@ -38,7 +38,7 @@ def sdv_health(context: click.Context, arguments: tuple[str, ...]) -> int:
     The names of units and containers are in ~/.config/sdv.conf, else in /etc/sdv/sdv.conf. Its assignments are read, and
     nothing in it is executed. Unknown options are ignored.
 
-    Exit code: 0, as with the original; `evenkeel doctor` has one that tells.
+    Exit code: 0, as with the original, and 1 when it cannot be printed; `evenkeel doctor` has one that tells.
     """
     from evenkeel.controller.cli.doctor import given_settings
     from evenkeel.controller.doctor.threads import run_bounded

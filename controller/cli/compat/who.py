@@ -55,7 +55,7 @@ def sdv_who(arguments: tuple[str, ...]) -> int:
 
     Options: --ansi (-a) has no colours; --norestart (-n) and --verbose (-v) have no effect; --help (-h).
 
-    Exit code: 0; 1 for what is not in the grammar, and when a file cannot be read.
+    Exit code: 0; 1 for what is not in the grammar, when a file cannot be read, and when it cannot be printed.
     """
     from evenkeel.controller.cli.identity import identity_here
     from evenkeel.controller.process import logs
