@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import signal
 import sqlite3
@@ -24,6 +25,7 @@ from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.provisioning.provisioning import Azure, Certificate, Provisioning
 
 from .command import Device, ended, spec
+from .inside import DeviceInside
 from .test_registry import on_a_terminal
 
 pytestmark = pytest.mark.e2e
@@ -93,6 +95,11 @@ def test_the_conversation_of_sdv_provision(device: Device) -> None:
     assert (one["deviceId"], one["azure"]["hub"], one["proven"]) == (ID, HUB, False)
     assert f"- Primary thumbprint: {one['next']['thumbprint']}" in lines
     assert f"- Secondary thumbprint: {one['second']['thumbprint']}" in lines
+    told = device.run("compat", "sdv-device-info").stdout
+    prints = [f"  * Fingerprint {at}:          : {one[key]['thumbprint']}" for at, key in ((1, "next"), (2, "second"))]
+    assert told.splitlines()[-2:] == prints
+    assert f"  * Key file:               : {FOLDER}/next/device.key" in told
+    assert "not found" not in told
     device.run("provision", "--yes")
     then = shown(device)
     assert (then["proven"], then["certificate"]["thumbprint"]) == (True, one["next"]["thumbprint"])
@@ -378,6 +385,34 @@ def test_the_connector_is_asked_who_it_is(device: Device, mosquitto: Callable[..
         "FULL_CONNECTION_IDENTIFIER=azure.edge:hub:car\nTENANT_ID=t\nCLOUD_HUB=azure.edge\nDEVICE_ID=car\nHUB_HOSTNAME=hub\n"
     )
     assert "  * Connection Identifier:  : azure.edge:hub:car" in said
+
+
+def test_who_may_not_read_the_files_is_told_what_the_connector_says(
+    nobody: Path, mosquitto: Callable[..., Broker]
+) -> None:
+    broker, device = mosquitto(), DeviceInside(nobody)
+    device.settings(mqtt={"broker": f"tcp://127.0.0.1:{broker.port}"})
+    device.state.mkdir(0)
+    connector = Connector(broker.port, "azure.edge:hub:car")
+    try:
+        assert "DEVICE_ID=car\n" in device.run("compat", "sdv-device-info", "env").stdout
+        said = device.run("compat", "sdv-device-info", ok=1).stdout
+    finally:
+        connector.close()
+        device.state.chmod(0o700)
+    assert "  * Device ID:              : car\n" in said
+    assert re.search(r"Configuration]\n  \* Status: +: ERROR \(.*[Pp]ermission denied", said)
+
+
+def test_a_reply_that_is_none_is_told(device: Device, mosquitto: Callable[..., Broker]) -> None:
+    broker = mosquitto()
+    device.settings(mqtt={"broker": f"tcp://127.0.0.1:{broker.port}"})
+    connector = Connector(broker.port, "no thing")
+    try:
+        said = device.run("compat", "sdv-device-info").stdout
+    finally:
+        connector.close()
+    assert "  * Status:                 : ERROR (The reply is none: edge/thing/response: deviceId: expected the id" in said
 
 
 def test_a_shell_executes_nothing_of_what_a_client_of_the_broker_says(
