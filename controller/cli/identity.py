@@ -101,6 +101,14 @@ def identity_names(state: DesiredState) -> tuple[str, ...]:
     return tuple(wanted.name for wanted, _ in select(state).documents)
 
 
+def first_identity(settings: Settings) -> Identity:
+    """The identity that other programs are told of: the first by its name. For tools that have no word for another one; else as
+    `identity_here`."""
+    from evenkeel.controller.cli.spec_text import read_state
+
+    return identity_here(settings, next(iter(identity_names(read_state(settings))), ""))[1]
+
+
 def picked_name(names: tuple[str, ...], name: str) -> str:
     """The name that is meant; "" where there is no document. EvenkeelError for an unknown one, UsageError where one has to be
     given."""

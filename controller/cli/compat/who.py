@@ -93,10 +93,10 @@ def sdv_who(arguments: tuple[str, ...]) -> int:
 
 def _known(settings: Settings) -> Identity | EvenkeelError | OSError:
     """The identity by the files of this device, or why it cannot be read."""
-    from evenkeel.controller.cli.identity import identity_here
+    from evenkeel.controller.cli.identity import first_identity
 
     try:
-        return identity_here(settings)[1]
+        return first_identity(settings)
     except (EvenkeelError, OSError) as error:
         return error
 

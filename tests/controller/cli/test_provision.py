@@ -25,6 +25,7 @@ from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.provisioning.provisioning import Azure, Certificate, Provisioning
 
 from .command import Device, ended, spec
+from .command import on_a_terminal as shown_on_a_terminal
 from .inside import DeviceInside
 from .test_registry import on_a_terminal
 
@@ -129,10 +130,16 @@ SEED = [
 
 def test_sdv_provision_without_an_answer_changes_nothing(device: Device) -> None:
     before = everything(device)
-    assert "no answer: the input has ended" in piped(device, "compat", "sdv-provision", given="d\n\nno scope\n", ok=1)
+    said = piped(device, "compat", "sdv-provision", given="d\n\nno scope\n", ok=1)
+    assert f"- To be created: {FOLDER}" in said.splitlines()
+    assert "- File does not exist, to be created: /etc/deviceid" in said.splitlines()
+    assert said.endswith("error: standard input: it has ended without an answer, and nothing was changed\n")
+    assert "Usage" not in said
     other = BY_CERTIFICATE.replace(ID, "another")
     said = piped(device, "compat", "sdv-provision", given=f"h\n{other}\n", ok=1)
-    assert f"the connection string is for the device another, and this one is {ID}" in said
+    assert (
+        f"the connection string is for the device another, and this one is {ID}; `evenkeel provision --device" in said
+    )
     assert everything(device) == before
 
 
@@ -231,7 +238,11 @@ def test_options_that_cannot_be_are_told_and_nothing_is_written(device: Device, 
     ("text", "options", "said"),
     [
         (OF_A_SERVICE, (), "one of a service"),
-        (BY_KEY.replace(ID, "another"), (), f"for the device another, and this one is {ID}; --device-id another"),
+        (
+            BY_KEY.replace(ID, "another"),
+            (),
+            f"for the device another, and this one is {ID}; `evenkeel provision --device-id a",
+        ),
         (BY_CERTIFICATE, ("--mode", "none"), "has no key, so that a certificate is needed"),
         (KEY, (), "part 1 of the connection string has an unknown name"),
     ],
@@ -366,10 +377,28 @@ def test_sdv_device_info_has_the_words_of_the_original(device: Device) -> None:
         "[Device Certificate Information]",
         "[Device Certificate Fingerprints]",
     ]
+    assert "  * Mosquitto Topic:        : edge/thing/request" in said.splitlines()
     assert f"  * Connection String:      : (hidden) (in {secret(device)})" in said
     assert f"ERROR ({FOLDER}/device2.key not found)" in said
     assert "Usage: sdv-device-info [options] [command]" in device.run("compat", "sdv-device-info", "help").stdout
     assert "has no `version`" in device.run("compat", "sdv-device-info", "version", ok=1).stderr
+
+
+def test_the_files_are_those_of_the_document(device: Device) -> None:
+    device.settings(mqtt={"broker": "tcp://127.0.0.1:9"})
+    device.run("provision", "--no-cloud", "--folder", "/data/car", "--yes")
+    said = device.run("compat", "sdv-device-info").stdout
+    for line in ("Key file:               : /data/car/device.key", "Certificate file:       : /data/car/device2.crt"):
+        assert f"  * {line}\n" in said
+    assert f"  * Device Id:              : {ID} (in /etc/deviceid)\n" in said
+    assert FOLDER not in said
+
+
+def test_colours_are_for_terminals(device: Device) -> None:
+    device.settings(mqtt={"broker": "tcp://127.0.0.1:9"})
+    assert "\x1b[" not in device.run("compat", "sdv-device-info").stdout
+    assert "\x1b[" in shown_on_a_terminal(device, "compat", "sdv-device-info")
+    assert "\x1b[" not in shown_on_a_terminal(device, "compat", "sdv-device-info", "--ansi")
 
 
 def test_the_connector_is_asked_who_it_is(device: Device, mosquitto: Callable[..., Broker]) -> None:
@@ -412,7 +441,9 @@ def test_a_reply_that_is_none_is_told(device: Device, mosquitto: Callable[..., B
         said = device.run("compat", "sdv-device-info").stdout
     finally:
         connector.close()
-    assert "  * Status:                 : ERROR (The reply is none: edge/thing/response: deviceId: expected the id" in said
+    assert (
+        "  * Status:                 : ERROR (The reply is none: edge/thing/response: deviceId: expected the id" in said
+    )
 
 
 def test_a_shell_executes_nothing_of_what_a_client_of_the_broker_says(
