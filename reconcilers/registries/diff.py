@@ -66,13 +66,18 @@ def _difference(
         prints=there.asked,
         withdraws=_left_behind(registry, memory),
         restores=there.held if there.lost else (),
+        kept=there.kept,
     )
     if found.changes:
         is_new = not there.held and registry.name not in memory.admitted.values()
         verb = "create" if is_new else "update"
         return changed(found, verb=verb, why=", ".join(each.why for each in found.changes))
-    if not memory.is_proven(registry, found.prints) or memory.admitted.get(registry.place) != registry.name:
-        return changed(found, why="nobody has logged in to it yet with what is in force")
+    is_proven = memory.is_proven(registry, found.prints, found.kept)
+    if not is_proven or memory.admitted.get(registry.place) != registry.name:
+        is_kept_otherwise = memory.was_let_in(registry, found.prints) and not is_proven
+        theirs = f"what {registry.config} has for it now"
+        what = theirs if is_kept_otherwise else "what is in force"
+        return changed(found, why=f"nobody has logged in to it yet with {what}")
     if there.lost:
         return changed(found, why=f"{there.lost} has no entry for {registry.place} any more, as after a boot")
     if found.withdraws:
