@@ -44,8 +44,8 @@ class Certificates:
         self._names = Recall[tuple[str, ...]]()
 
     def stamps(self, place: str) -> tuple[Stamp | None, ...]:
-        """The stamps of the files that `of` reads, and of their folder, whose stamp is another one whenever a file comes or goes;
-        none for a place with a path."""
+        """The stamps of the files that `of` reads, and of their folder, which changes whenever a file comes or goes; none for a
+        place with a path."""
         if "/" in place:
             return ()
         folder = f"{self._folder}/{place}"
