@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from evenkeel.controller.distribution.challenges import challenges_of
 from evenkeel.controller.distribution.client import fetch, open_client
 from evenkeel.controller.distribution.failures import NO_ANSWER, Answer, Failure, failures, of_status, words
 from evenkeel.controller.distribution.sites import site_for
-from evenkeel.controller.distribution.tokens import Site, authorisation, challenge_of, realm_of, secrets_of
+from evenkeel.controller.distribution.tokens import Site, authorisation, bearers, realm_of, secrets_of
 from evenkeel.controller.distribution.trust import papers_of
 from evenkeel.controller.settings.credentials import Credentials, Terms
 
@@ -52,7 +53,7 @@ class Visit:
     async def login(self, knocked: Answer) -> None:
         """Log in as the first answer asks for it."""
         if knocked.status == 401:
-            self._authorization = await authorisation(challenge_of(knocked), self._site, self._credentials)
+            self._authorization = await authorisation(challenges_of(knocked), self._site, self._credentials)
             knocked = await self._ask(_PING, {})
         if knocked.status in (401, 403):
             raise Failure(words(knocked, self._secrets()), "denied")
@@ -66,7 +67,7 @@ class Visit:
         path, headers = f"/v2/{repository}/manifests/{name}", {"Accept": ", ".join((*INDEXES, *MANIFESTS))}
         answer = await self._ask(path, headers)
         if answer.status == 401 and not self._authorization:
-            self._authorization = await authorisation(challenge_of(answer), self._site, self._credentials)
+            self._authorization = await authorisation(challenges_of(answer), self._site, self._credentials)
             answer = await self._ask(path, headers)
         return answer
 
@@ -111,6 +112,5 @@ async def check_realm(registry: str, credentials: Credentials) -> None:
             knocked, is_encrypted = await visit.knock(), visit.is_encrypted
     except Failure:
         return
-    challenge = challenge_of(knocked)
-    if knocked.status == 401 and challenge.kind == "bearer":
-        realm_of(challenge, site._replace(insecure=not is_encrypted), credentials)
+    if knocked.status == 401 and (of_tokens := bearers(challenges_of(knocked))):
+        realm_of(of_tokens, site._replace(insecure=not is_encrypted), credentials)

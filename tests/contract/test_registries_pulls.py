@@ -247,7 +247,8 @@ class Doubles:
             web.close()
 
     def _registry(self, asked: Asked) -> Reply:
-        if asked.authorization != (self.password if self.challenge == BY_ITSELF else TOKEN):
+        takes = [text for kind, text in (("Basic ", self.password), ("Bearer ", TOKEN)) if kind in self.challenge]
+        if asked.authorization not in takes:
             body = b'{"errors": [{"code": "UNAUTHORIZED", "message": "not you"}]}'
             return Reply(401, {"WWW-Authenticate": self.challenge}, body)
         if "/manifests/" in asked.path:
@@ -331,8 +332,23 @@ async def test_credentials_go_to_the_registry_and_to_hosts_that_may_have_them(
     assert isinstance(refused := await device.do(Try, named), Failed)
     assert "127.0.0.1" in refused.message
 
-    # and does not name any more
+    # it takes a password as well as a token, and offers both in whatever way
     its.password = BASIC
+    of_tokens = its.challenge
+    for both in (f"{of_tokens}\n{BY_ITSELF}", f"{BY_ITSELF}\n{of_tokens}", f"{BY_ITSELF}, {of_tokens}"):
+        its.challenge = both
+        assert isinstance(await device.do(Try, named), Done)
+        its.forget()
+        assert isinstance(await device.pull(image), Done)
+        assert {*shown(its.tokens), *shown(its.registry)} <= {BASIC, TOKEN}
+    its.names(its.plain)
+    for both in (f"{of_tokens}\n{its.challenge}", f"{its.challenge}\n{of_tokens}", f"{of_tokens}, {its.challenge}"):
+        its.challenge = both
+        assert "a place without encryption" in (await device.pull(image)).message
+        assert its.plain.asked == []
+    its.names(its.tokens)
+
+    # and does not name any more
     assert isinstance(await device.do(Admit, asked), Done)
     its.forget()
     assert "`tokenRealms`" in (await device.pull(image)).message

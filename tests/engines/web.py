@@ -23,6 +23,8 @@ class Asked(NamedTuple):
 
 
 class Reply(NamedTuple):
+    """A value of `headers` that has several lines is sent as several headers."""
+
     status: int = 200
     headers: Mapping[str, str] = MappingProxyType({})
     body: bytes = b""
@@ -46,7 +48,8 @@ class Web:
                 reply = web.reply(web.asked[-1])
                 self.send_response(reply.status, reply.reason)
                 for key, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
-                    self.send_header(key, value)
+                    for line in value.split("\n"):
+                        self.send_header(key, line)
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(reply.body)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import urlsplit
 
+from evenkeel.controller.distribution.challenges import challenges_of
 from evenkeel.controller.distribution.failures import LATE, Failure, error_of, failures
 from evenkeel.controller.distribution.sites import site_for
-from evenkeel.controller.distribution.tokens import Site, challenge_of
+from evenkeel.controller.distribution.tokens import Site
 from evenkeel.controller.distribution.trust import Papers
 from evenkeel.controller.distribution.visit import Visit
 from evenkeel.controller.drivers.registries.handshake import shake_hands
@@ -46,7 +47,7 @@ class HttpAccess:
 async def _login(registry: Registry, values: Values, credentials: Credentials | None) -> str:
     async with Visit(site_of(registry, values), credentials) as visit:
         knocked = await visit.knock()
-        if credentials is None and knocked.status == 401 and challenge_of(knocked).kind:
+        if credentials is None and knocked.status == 401 and challenges_of(knocked):
             return "reached; it was asked without credentials"
         await visit.login(knocked)
     return let_in(credentials, was_asked=knocked.status == 401)

@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from evenkeel.controller.distribution.challenges import challenges_of
 from evenkeel.controller.distribution.failures import LATE, Answer, Failure, failures
 from evenkeel.controller.distribution.proxies import Proxy, proxy_for
-from evenkeel.controller.distribution.tokens import Site, challenge_of, may_have_credentials, realm_of
+from evenkeel.controller.distribution.tokens import Site, bearers, may_have_credentials, realm_of
 from evenkeel.controller.distribution.visit import Visit
 from evenkeel.controller.drivers.registries.access import credentials_now, let_in, site_of
 from evenkeel.controller.drivers.registries.handshake import Certificate, chain, close, connect_to, shake_hands
@@ -167,10 +168,11 @@ class _Run:
             knocked = await visit.knock()
         if knocked.status != 401:
             return "none: it asks for no credentials"
-        challenge = challenge_of(knocked)
-        if challenge.kind != "bearer":
-            return f"{self._registry.host} itself, by {challenge.kind.capitalize() or 'no known way'}"
-        place = realm_of(challenge, self._site, self._credentials)
+        challenges = challenges_of(knocked)
+        if not (of_tokens := bearers(challenges)):
+            kinds = ", ".join(dict.fromkeys(each.kind.capitalize() for each in challenges)) or "no known way"
+            return f"{self._registry.host} itself, by {kinds}"
+        place = realm_of(of_tokens, self._site, self._credentials)
         may = may_have_credentials(place, self._site.host, self._site.realms)
         return f"{place} gives tokens, and {'may have the credentials' if may else 'is asked without credentials'}"
 

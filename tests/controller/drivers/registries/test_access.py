@@ -22,10 +22,13 @@ from tests.engines.registry import Registry as RealRegistry
 from tests.engines.web import Asked, Reply, Web
 from tests.sampling import examples
 
+from evenkeel.controller.distribution.failures import Misdirected
 from evenkeel.controller.distribution.trust import Papers, trust
+from evenkeel.controller.distribution.visit import check_realm
 from evenkeel.controller.drivers.registries import access as under_test
 from evenkeel.controller.drivers.registries.access import HttpAccess, site_of
 from evenkeel.controller.drivers.registries.values import Values
+from evenkeel.controller.settings.credentials import Credentials
 from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
 from evenkeel.specs.registries.registry import Registry
 
@@ -228,6 +231,51 @@ async def test_a_realm_of_another_organisation_gets_nothing(web: Callable[..., W
     why = f"the registry {server.host} cannot be asked: it wants its credentials sent to 127.0.0.1, and they were not"
     assert said == f"{why}; if that is right, add 127.0.0.1 to `tokenRealms`"
     assert other.asked == []
+
+
+@pytest.mark.parametrize("between", ["\n", ", "])
+@pytest.mark.parametrize("order", [1, -1])
+async def test_a_password_and_a_token_in_one_answer(
+    web: Callable[..., Web], mine: Values, between: str, order: int
+) -> None:
+    """Gitea offers both. A token comes first, as with engines."""
+    server, tokens = web(), web("127.0.0.1")
+    both = ('Basic realm="gitea, \\"mine\\""', f'Bearer realm="{tokens.url}/token",service="the registry"')[::order]
+    takes = "Bearer token for the registry"
+    server.reply = lambda asked: Reply(
+        200 if asked.authorization == takes else 401, {"WWW-Authenticate": between.join(both)}
+    )
+    tokens.reply = gives_tokens
+    assert await login(at(server.host, realms=("127.0.0.1",)), mine) == "let in as ci"
+    assert [each.authorization for each in server.asked] == ["", takes]
+    assert [each.authorization for each in tokens.asked] == [BASIC]
+    assert "add 127.0.0.1 to `tokenRealms`" in await refusal(at(server.host), mine)
+
+
+@pytest.mark.parametrize("between", ["\n", ", "])
+@pytest.mark.parametrize("order", [1, -1])
+async def test_a_second_realm_gets_nothing_either(
+    web: Callable[..., Web], mine: Values, between: str, order: int
+) -> None:
+    """An engine may ask any of them; the check before a pull looks at all, too."""
+    server, other = web(), web("127.0.0.1")
+    realms = (f'Bearer realm="{server.url}/token",service="s"', f'Bearer realm="{other.url}/token",service="s"')[
+        ::order
+    ]
+    server.reply = lambda asked: Reply(401, {"WWW-Authenticate": between.join(realms)})
+    assert "add 127.0.0.1 to `tokenRealms`" in await refusal(at(server.host), mine)
+    with pytest.raises(Misdirected, match=r"sent to 127\.0\.0\.1, and they were not"):
+        await check_realm(server.host, Credentials(server.host, USER, PASSWORD, realms=()))
+    assert {each.authorization for each in (*server.asked, *other.asked)} == {""}
+    assert other.asked == []
+
+
+async def test_a_login_of_another_kind_gets_nothing(web: Callable[..., Web], mine: Values) -> None:
+    """Engines have Basic and Bearer alone: a password that evenkeel tried there would prove nothing."""
+    server = web()
+    server.reply = lambda asked: Reply(401, {"WWW-Authenticate": 'Negotiate\nDigest realm="x", nonce="y"'})
+    assert "it wants a login by digest, negotiate, which no engine has" in await refusal(at(server.host), mine)
+    assert {each.authorization for each in server.asked} == {""}
 
 
 @pytest.mark.parametrize("realm", ["http://localhost:{}/token", "http://127.0.0.1:{}/token", "ftp://localhost:{}/", ""])
