@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.distribution.challenges import challenges_of
@@ -100,13 +102,14 @@ class Visit:
                 return answer
 
 
-async def check_realm(registry: str, credentials: Credentials) -> None:
+async def check_realm(registry: str, credentials: Credentials, certificates: Sequence[Path] = ()) -> None:
     """Ask a registry, with no credentials, where it wants these sent, before somebody else takes them there. Raises Failure
     when they may not go there.
 
     Without an answer nothing is forbidden: an engine has its own way to a registry, also by mirrors. The server need not
-    prove who it is, because nothing is sent, and an answer can only forbid. It is shown the certificate that engines show."""
-    site = site_for(registry, lambda: papers_of(site.host), Terms(credentials.realms or (), insecure=True))
+    prove who it is, because nothing is sent, and an answer can only forbid. It is shown the certificate that engines show;
+    `certificates`: further folders like `certs.d`."""
+    site = site_for(registry, lambda: papers_of(registry, certificates), Terms(credentials.realms or (), insecure=True))
     try:
         async with Visit(site, None) as visit:
             knocked, is_encrypted = await visit.knock(), visit.is_encrypted

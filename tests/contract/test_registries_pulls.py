@@ -22,7 +22,7 @@ from tests.engines.registry import Registry as RealRegistry
 from tests.engines.web import Asked, Reply, Web
 
 from evenkeel.controller.drivers.containers.docker import DockerEngine
-from evenkeel.controller.drivers.registries.access import HttpAccess
+from evenkeel.controller.drivers.registries.access import Around, HttpAccess
 from evenkeel.controller.drivers.registries.engine import RegistriesEngine
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Pull
@@ -92,8 +92,10 @@ async def device(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         kit = DockerRegistriesKit(tmp_path, real, Path("/etc/docker/certs.d"))
     else:
         kit = PodmanRegistriesKit(tmp_path, real)
-    engine = RegistriesEngine(kit.engine.configuration, HttpAccess(), kit.state / "key")
-    containers = DockerEngine(real.address, admitted=kit.state / "auth.json")
+    folders, admitted = [kit.files["certificates"]], kit.state / "auth.json"
+    logins = HttpAccess(Around(tuple(folders), admitted))
+    engine = RegistriesEngine(kit.engine.configuration, logins, kit.state / "key")
+    containers = DockerEngine(real.address, admitted=admitted, certificates=folders)
     yield Device(real, engine, containers)
     await containers.close()
     kit.close()
@@ -200,6 +202,24 @@ async def test_a_mirror_of_docker_hub(device: Device) -> None:
             assert not isinstance(await device.pull(f"docker.io/library/lying@{wrong}"), Done)
             assert isinstance(await device.act(Withdraw("docker.io")), Done)
             assert not isinstance(await device.pull("docker.io/library/mirrored:1", right), Done)
+
+
+async def test_credentials_of_a_part_of_a_host_with_an_authority_of_its_own(device: Device, tmp_path: Path) -> None:
+    """The document about the host has the trust, the one about the part the credentials, and both count for a pull."""
+    real = RealRegistry(Path(tempfile.mkdtemp(prefix="ek-registry-")), device.address())
+    with device.reaching(real):
+        real.push("org/sleeper", "1", sleeper("part"))
+        password = tmp_path / "password"
+        password.write_text(real.password)
+        host = Registry("host", real.host, ca=str(real.ca))
+        part = Registry("part", f"{real.host}/org", user=real.user, password_file=str(password))
+        refused = await device.do(Try, part)
+        assert f"of a document for {real.host}" in refused.message
+        await device.admit(host)
+        await device.admit(part)
+        assert isinstance(await device.pull(real.reference("org/sleeper", "1")), Done)
+        for place in (part.place, host.place):
+            assert isinstance(await device.act(Withdraw(place)), Done)
 
 
 # ── hosts beside the registry ─────────────────────────────────────────────────────────────────────────────────────────

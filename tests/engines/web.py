@@ -35,7 +35,7 @@ class Web:
     """`reply` makes each answer. `asked`: the requests so far. With `certificates`, a folder of `tests.engines.certificates` or
     of a registry, it speaks TLS. `name`: `localhost`, or 127.0.0.1, for which the certificate of a registry is, too."""
 
-    def __init__(self, certificates: Path | None = None, name: str = "localhost") -> None:
+    def __init__(self, certificates: Path | None = None, name: str = "localhost", *, asks_back: bool = False) -> None:
         web = self
         self.asked: list[Asked] = []
         self.reply: Callable[[Asked], Reply] = lambda asked: Reply()
@@ -72,6 +72,9 @@ class Web:
         if certificates is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificates / "server.crt", certificates / "server.key")
+            if asks_back:
+                context.load_verify_locations(certificates / "ca.crt")
+                context.verify_mode = ssl.CERT_REQUIRED
             self._server.socket = context.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )

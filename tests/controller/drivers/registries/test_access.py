@@ -22,11 +22,15 @@ from tests.engines.registry import Registry as RealRegistry
 from tests.engines.web import Asked, Reply, Web
 from tests.sampling import examples
 
+from evenkeel.controller.distribution import trust as trust_under_test
 from evenkeel.controller.distribution.failures import Misdirected
 from evenkeel.controller.distribution.trust import Papers, trust
 from evenkeel.controller.distribution.visit import check_realm
+from evenkeel.controller.drivers.containers.docker.client import EngineClient
+from evenkeel.controller.drivers.containers.docker.registries import Registries
 from evenkeel.controller.drivers.registries import access as under_test
-from evenkeel.controller.drivers.registries.access import HttpAccess, site_of
+from evenkeel.controller.drivers.registries.access import Around, HttpAccess, site_of
+from evenkeel.controller.drivers.registries.probe import probe
 from evenkeel.controller.drivers.registries.values import Values
 from evenkeel.controller.settings.credentials import Credentials
 from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
@@ -150,6 +154,76 @@ async def test_a_registry_that_wants_a_certificate_of_this_device(careful: RealR
     assert said.endswith("; give one that it takes in `tls.certificate`, and its key in `tls.key`")
     strange = [(certificates / f"client.{end}").read_bytes() for end in ("crt", "key")]
     assert await refusal(place, values._replace(certificate=strange[0], key=strange[1])) == said
+
+
+def in_force(folder: Path, host: str, of: Path) -> Path:
+    """A folder like `certs.d`, in which a document about a host has an authority and the certificate of this device."""
+    place = folder / "certs.d" / host
+    place.mkdir(parents=True)
+    for name, source in (("evenkeel.crt", "ca.crt"), ("evenkeel.cert", "client.crt"), ("evenkeel.key", "client.key")):
+        (place / name).write_bytes((of / source).read_bytes())
+    return place.parent
+
+
+async def test_a_part_of_a_host_has_the_certificates_of_the_host(
+    careful: RealRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Engines know those of whole hosts alone, so that the document about a part has none."""
+    monkeypatch.setattr(trust_under_test, "CERTIFICATES", ())
+    part, values = at(f"{careful.host}/org"), Values(careful.user, careful.password)
+    assert (await refusal(part, values)).endswith(f"in `tls.ca` of a document for {careful.host}")
+    around = Around((in_force(tmp_path, careful.host, careful.folder),))
+    assert await HttpAccess(around).login(part, values) == "let in as driver"
+    with pytest.raises(Refused, match="refuses the login: unauthorized"):
+        await HttpAccess(around).login(part, values._replace(password="wrong"))
+    with pytest.raises(Refused, match=r"in `tls\.ca`$"):
+        await HttpAccess(around).login(at(careful.host), values)  # all that counts for the host is its own document
+    (tmp_path / "password").write_text(careful.password)
+    asked = at(part.place, user=careful.user, password_file=str(tmp_path / "password"))
+    assert [step.is_good async for step in probe(asked, "", around)] == [True] * 6
+    *_, last = [step async for step in probe(asked)]
+    assert last.remedy.endswith(f"in `tls.ca` of a document for {careful.host}")
+
+
+async def test_a_part_of_a_host_is_insecure_with_the_host(
+    web: Callable[..., Web], mine: Values, tmp_path: Path
+) -> None:
+    """Docker knows insecure hosts alone; of Podman the longest place counts."""
+    server, admitted = web(tls=False), tmp_path / "auth.json"
+    server.reply = lambda asked: Reply(200 if asked.authorization else 401, {"WWW-Authenticate": "Basic x"})
+    around, part = Around((), admitted), at(f"{server.host}/org/team")
+    for place, may in (
+        (f"{server.host}/other", False),
+        (part.place, False),
+        (server.host, True),
+        (f"{server.host}/org", True),
+    ):
+        admitted.write_text(json.dumps({"insecure": [place]}))
+        if may:
+            assert await HttpAccess(around).login(part, mine) == "let in as ci"
+        else:
+            with pytest.raises(Unavailable, match="it does not speak TLS as it should"):
+                await HttpAccess(around).login(part, mine)
+    assert server.asked
+
+
+async def test_the_check_before_a_pull_shows_the_certificate_that_the_engine_shows(
+    careful: RealRegistry, tmp_path: Path
+) -> None:
+    """A registry that asks for one answers nobody else: without it nothing would be forbidden."""
+    server = Web(careful.folder, asks_back=True)
+    try:
+        asks_for_tokens(server, "https://stranger.example/token")
+        folders = [in_force(tmp_path, server.host, careful.folder)]
+        coded = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        (tmp_path / "auth.json").write_text(json.dumps({"auths": {server.host: {"auth": coded}}}))
+        client = EngineClient("unix:///nowhere")
+        pulls = Registries(client, "", lambda: None, None, tmp_path / "auth.json", folders)
+        with pytest.raises(Refused, match=r"sent to stranger\.example, and they were not"):
+            await pulls.auth(f"{server.host}/web")
+        await pulls.close()
+    finally:
+        server.close()
 
 
 def test_the_key_of_this_device_is_put_on_no_disk(
