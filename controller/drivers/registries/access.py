@@ -31,7 +31,7 @@ SILENCE_S = 10.0
 
 
 class Around(NamedTuple):
-    """What is in force around a part of a host. `certificates`: folders like `certs.d`; `admitted`: the file of what the
+    """The state in force around a part of a host. `certificates`: folders like `certs.d`; `admitted`: the file of what the
     registries domain has in force."""
 
     certificates: tuple[Path, ...] = ()

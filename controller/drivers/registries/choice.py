@@ -1,5 +1,5 @@
-"""The choice of the configuration that registries are put in force in, and its places, by engine and user. What is chosen is
-loaded then."""
+"""The choice of the configuration that registries are put in force in, and its places, by engine and user. The parts
+are loaded when they are chosen."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def open_configuration(kind: EngineKind, address: str, settings: RegistriesSetti
 
 
 def around(kind: EngineKind, settings: RegistriesSettings, folder: Path) -> Around:
-    """What is in force around a part of a host. `folder`: of the copies in force."""
+    """The state in force around a part of a host. `folder`: of the copies in force."""
     from evenkeel.controller.drivers.registries.access import Around
     from evenkeel.controller.drivers.registries.store import AUTH
 
