@@ -14,15 +14,21 @@ if TYPE_CHECKING:
     from evenkeel.specs.registries.registry import Registry
     from evenkeel.specs.settings.settings import Settings
 
+ACCESS = "registries"
+"""The folder of what lets this device in, and of the key of its prints."""
+ADMITTED = "auth.json"
+"""The file in it with the credentials that are in force."""
+
 
 def probe_registry(settings: Settings, registry: Registry, image: str = "") -> AsyncIterator[Step]:
     """The steps on the way into a registry, or into a simulated one, up to the first that is not good. `image`: one of it,
     whose manifest is asked for at the end, or ""."""
     if settings.engine.kind == "memory":
         return _simulated(settings, registry)
+    from evenkeel.controller.drivers.registries.choice import around
     from evenkeel.controller.drivers.registries.probe import probe
 
-    return probe(registry, image)
+    return probe(registry, image, around(settings.engine.kind, settings.registries, Path(settings.state) / ACCESS))
 
 
 async def _simulated(settings: Settings, registry: Registry) -> AsyncIterator[Step]:

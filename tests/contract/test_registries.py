@@ -399,7 +399,7 @@ async def test_a_full_disk_is_an_outcome_and_leaves_the_old(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         outcome = await admit(real, changed(asked, user="other"))
-    assert "No space left on device" in outcome.message
+    assert "no space left on device" in outcome.message
     assert not isinstance(outcome, Done)
     assert real.shown() == before
 

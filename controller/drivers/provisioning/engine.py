@@ -17,6 +17,7 @@ from evenkeel.controller.drivers.provisioning.host import Host
 from evenkeel.controller.drivers.provisioning.ports import Cloud, Maker
 from evenkeel.controller.drivers.provisioning.sight import Places, Sight
 from evenkeel.controller.drivers.provisioning.work import Work
+from evenkeel.controller.process.causes import write_words
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.controller.process.watch import Watch
 from evenkeel.controller.settings.provided import FILE as VALUES
@@ -90,7 +91,7 @@ class ProvisioningEngine:
         except ValueError as error:
             return Retry(str(error), outside=True) if renews else Failed(str(error))
         except OSError as error:
-            return Retry(f"{error.filename or 'a file'} cannot be written: {error.strerror}", outside=True)
+            return Retry(f"{error.filename or 'a file'} cannot be written: {write_words(error)}", outside=True)
 
     def nudges(self) -> AsyncIterator[None]:
         return self._watch.nudges()

@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 
 from evenkeel.controller.drivers.registries.ports import Access, Configuration
 from evenkeel.controller.drivers.registries.values import Missing, Printer, Values, kept_of, sources_of, values_of
+from evenkeel.controller.process.causes import write_words
 from evenkeel.controller.process.recall import Recall
 from evenkeel.controller.process.replacing import stamp
 from evenkeel.controller.process.watch import Watch
@@ -124,7 +125,7 @@ class RegistriesEngine:
         except (Unavailable, TimedOut) as error:
             return Retry(error.message)
         except OSError as error:
-            return Retry(f"{error.filename or 'a file'} cannot be written: {error.strerror}")
+            return Retry(f"{error.filename or 'a file'} cannot be written: {write_words(error)}")
 
     def _values(self, registry: Registry) -> Values:
         return values_of(registry, simulates=self.configuration.is_simulated)
