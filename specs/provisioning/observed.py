@@ -84,6 +84,10 @@ class AzureSeen(Struct, frozen=True):
     service: str = ""
     id_scope: str = ""
 
+    def key(self, sha256: str) -> str:
+        """The name in `assignments` of what is shown with a pair: its thumbprint, "" where a key or token is shown."""
+        return sha256 if self.by == "certificate" else ""
+
 
 class OutputSeen(Struct, frozen=True):
     """One file that is made of the values. `asked`: the print of its content, owner and permissions; "" while the values for

@@ -66,7 +66,7 @@ class ProvisioningEngine:
     def _look(self, look: ProvisioningLook) -> ProvisioningSeen:
         now = self._now()
         clock_why = f"the clock says {iso_text(now)}, which cannot be" if now < FIRST_S else ""
-        self._watch.of(tuple(sorted({path for each in look.documents for path in self.sight.files(each)})))
+        self._watch.of(tuple(sorted({path for each in look.documents for path in self.sight.watched(each)})))
         return ProvisioningSeen(
             "a simulated host" if self.host.is_simulated else "the files of this device",
             now,

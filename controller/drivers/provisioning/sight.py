@@ -35,6 +35,8 @@ _NAMES = (
     *(f"/device{number}.{end}" for number in ("", "2") for end in ("crt", "key")),
 )
 """Names in the folder that a look follows."""
+_LINKS = ("/current", "/second", "/next")
+"""Further names there that are watched: a link that is replaced is told by the folder that it lies in."""
 SIMULATED_ID = "52-54-00-12-34-02"
 _MOST_PEM = 1024**2
 
@@ -70,8 +72,9 @@ class Sight:
             self._stores[folder] = PairStore(self.host.path(folder), self._inspections)
         return self._stores[folder]
 
-    def files(self, wanted: Provisioning) -> tuple[str, ...]:
-        """The files that are followed for a document."""
+    @staticmethod
+    def _files(wanted: Provisioning) -> tuple[str, ...]:
+        """The files that a document names, and those that are made for it."""
         one = wanted.certificate
         named = (one.ca, one.ca_key, one.request, one.chain, one.certificate, one.key) if one is not None else ()
         azure = files_of(wanted.azure) if wanted.azure is not None else ()
@@ -79,27 +82,29 @@ class Sight:
         made = (f"{wanted.folder}/{CERTIFICATE}", *(output.path for output in wanted.outputs))
         return tuple(path for path in (*named, *azure, *templates, *made) if path)
 
+    def watched(self, wanted: Provisioning) -> Iterator[str]:
+        """The paths on this machine where a change by others is worth a look."""
+        yield from self._read_files(wanted)
+        yield from (f"{self.host.path(wanted.folder)}{name}" for name in _LINKS)
+
     def look(self, wanted: Provisioning) -> ProvisionedSeen:
         """One document, read again where any of its files has changed. Raises OSError, and what a `Maker` raises but
         ValueError."""
-        stamps = tuple(map(stamp, self._read_files(wanted)))
+        stamps = tuple(map(stamp, (*self._read_files(wanted), *self._own)))
         found = self._recall.result(wanted.name, wanted, stamps, lambda: self.look_again(wanted))
-        if _obstacle(found):
-            self._recall.forget(
-                wanted.name
-            )  # it may end without a change of a file: an interface or a user that comes late
+        if _obstacle(found):  # it may end without a change of a file: an interface or a user that comes late
+            self._recall.forget(wanted.name)
         return found
 
     def _read_files(self, wanted: Provisioning) -> Iterator[str]:
-        """All that a look reads: files, and folders whose times change with the names in them."""
+        """All that a look reads, but evenkeel's own files: files, and folders whose times change with the names in them."""
         folder, root = str(self.host.path(wanted.folder)), str(self.host.root).rstrip("/")
         for name in ("", "/pairs", "/pairs/request", *_NAMES):
             yield f"{folder}{name}"
-        yield from (f"{root}{path}" for path in self.files(wanted))
+        yield from (f"{root}{path}" for path in self._files(wanted))
         if self.host.is_simulated:  # which reads those of this machine where it has none (`Host.read`)
-            yield from self.files(wanted)
+            yield from self._files(wanted)
         yield f"{root}{ANNOUNCED}"
-        yield from self._own
 
     def look_again(self, wanted: Provisioning) -> ProvisionedSeen:
         """One document. Raises as `look` does."""
@@ -115,7 +120,7 @@ class Sight:
                 azure = AzureSeen(why=str(lack))
         values = self.values(wanted, ids, pairs, azure, sources)
         held = self.provided.all().get(wanted.name)
-        key = pairs.current if azure.by == "certificate" else ""
+        key = azure.key(pairs.current)
         return ProvisionedSeen(
             wanted.name,
             wanted,
@@ -136,9 +141,8 @@ class Sight:
             return found if found.id else changed(found, id=SIMULATED_ID, why="")
         folder = self.host.path(ANNOUNCED).parent
         if found.announced != found.id and not os.access(folder, os.W_OK):
-            return changed(
-                found, announced=found.id
-            )  # the system is mounted read-only, as many are: the kept id counts
+            # The system is mounted read-only, as many are: the kept id counts.
+            return changed(found, announced=found.id)
         return found
 
     def values_print(self, values: Mapping[str, str]) -> str:
@@ -243,7 +247,7 @@ class Sight:
             return None
         at = (azure.hub, azure.device)
         if wanted.azure.is_registered:
-            assigned = azure.assignments.get(pairs.current if azure.by == "certificate" else "")
+            assigned = azure.assignments.get(azure.key(pairs.current))
             if assigned is None:
                 return None
             at = (assigned.hub, assigned.device)

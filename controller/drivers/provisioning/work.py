@@ -154,7 +154,7 @@ class Work:
                 store.drop(sha256)
         there = self._sight.look_again(wanted)
         if there.azure.asked:
-            key = there.pairs.current if there.azure.by == "certificate" else ""
+            key = there.azure.key(there.pairs.current)
             self._sight.assignments.keep_only(wanted.name, there.azure.asked, key)
         return Done("nothing is left of what was before")
 

@@ -206,3 +206,29 @@ def test_a_hub_that_refuses_a_proven_pair_for_a_while_does_not_make_it_useless(
     kit.enter(pair.certificate)
     device.settle(more)
     assert device.names() == pair
+
+
+def test_what_others_change_on_a_simulated_host_wakes_at_once(kit: SimulatedKit, device: Device) -> None:
+    """A rotation by another process is nothing but a link; a file of a document lies below the root of the host."""
+    signed = signed_by_lab(kit, device)
+    wanted = registered(kit, certificate=signed)
+    device.settle(wanted)
+    store = device.driver.sight.store(FOLDER)
+
+    async def scenario() -> None:
+        await device.look(wanted)
+        nudges = device.driver.nudges()
+        for change in (
+            lambda: store.switch("next", store.look().current),
+            lambda: device.put(signed.ca, "another one"),
+            lambda: (device.at(FOLDER) / "device.crt").write_bytes(b"written through the link"),
+        ):
+            nudge = asyncio.ensure_future(anext(nudges))
+            await asyncio.sleep(0.3)
+            assert not nudge.done()
+            change()
+            async with asyncio.timeout(30):
+                await nudge
+        await nudges.aclose()  # type: ignore[attr-defined]
+
+    asyncio.run(scenario())
