@@ -6,6 +6,7 @@ Commands name no driver (`controller.wiring` is for the others). Everything is i
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -84,8 +84,8 @@ network_config_dir = "{folder}/networks"
         self._timers = Timers(self)
 
     def _command(self, *words: str) -> list[str]:
-        """A command of this Podman. `--tmpdir` and others are in containers.conf: at a SIGHUP Podman forgets what was said on the
-        command line, and conmon's cleanup gets the wrong folders (measured, 4.3)."""
+        """A command of this Podman. Most folders are in containers.conf: at SIGHUP Podman forgets those of a command line, and
+        conmon's cleanup gets wrong ones (measured, 4.3)."""
         place = ("--root", str(self.folder / "data"), "--runroot", str(self.folder / "run"))
         return ["podman", *place, *words]
 

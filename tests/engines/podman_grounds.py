@@ -124,9 +124,8 @@ class Rootless:
         return [*apart, "sh", "-euc", _AS_USER, "sh", str(self._folder), str(self._user), *command]
 
     def beside(self, service: int, command: list[str]) -> list[str]:
-        """In the namespaces of the service. Podmen of one user share the process that keeps their user namespace, by its number:
-        one in another PID namespace would leave a number that means nothing to the service, whose containers are then not
-        removed when they end."""
+        """In the namespaces of the service. Podmen of one user share the process that keeps their user namespace, by its
+        number, and one in another PID namespace would leave a number that means nothing to the service."""
         first = Path(f"/proc/{service}/task/{service}/children").read_text().split()[0]
         entered = ("nsenter", "--target", first, "--mount", "--pid")
         user = str(self._user)
