@@ -56,8 +56,8 @@ def sdv_who(arguments: tuple[str, ...]) -> int:
 
     Options: --ansi (-a) has no colours; --norestart (-n) and --verbose (-v) have no effect; --help (-h).
 
-    Exit code: 0; 1 for what is not in the grammar, when a file cannot be read, and when it cannot be printed. What the
-    connector answers is printed all the same, for a user who may not read the files, too.
+    Exit code: 0; 1 for what is not in the grammar, when a file cannot be read, and when it cannot be printed. The
+    answer of the connector is printed all the same, for a user who may not read the files, too.
     """
     from evenkeel.controller.process import logs
 

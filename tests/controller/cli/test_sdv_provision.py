@@ -132,8 +132,9 @@ def test_both_files_of_the_original_are_told_and_the_connection_string_counts(de
 
 
 def test_of_several_identities_it_is_about_the_first(device: Device) -> None:
-    head = "apiVersion: evenkeel/v1\nkind: Provisioning\nmetadata: {name: %s}\nspec: {folder: /data/%s, certificate: {mode: selfSigned}}\n"
-    device.write(head % ("b", "b"), head % ("a", "a"))
+    spec = "{folder: /data/NAME, certificate: {mode: selfSigned}}"
+    document = f"apiVersion: evenkeel/v1\nkind: Provisioning\nmetadata: {{name: NAME}}\nspec: {spec}\n"
+    device.write(*(document.replace("NAME", name) for name in ("b", "a")))
     run = Run(device, ok=1)
     assert "Usage" not in "".join(run.errors)
     assert "- To be created: /data/a" in run.lines
