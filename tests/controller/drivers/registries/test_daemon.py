@@ -102,7 +102,7 @@ def test_the_process_of_a_real_engine(clean_dockerd: Dockerd) -> None:
 
 def test_the_process_of_a_real_podman(clean_podman: Podman) -> None:
     found = Daemon(clean_podman.address, "podman").own()
-    assert found.option("tmpdir") == str(clean_podman.folder / "tmp")
+    assert found.option("runroot") == str(clean_podman.folder / "run")
 
 
 def test_a_socket_that_systemd_has_made(tmp_path: Path, start: Start) -> None:
