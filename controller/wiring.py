@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.process.clock import Now, system_now
+from evenkeel.controller.registries_wiring import ACCESS, ADMITTED
 from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen, RemoteImage
 from evenkeel.specs.feedback import Feedback
 
@@ -45,10 +46,6 @@ if TYPE_CHECKING:
 MEMORY_STORE = "memory-engine.json"
 MEMORY_FILES = "memory-files.json"
 MEMORY_REGISTRIES = "memory-registries.json"
-ACCESS = "registries"
-"""The folder of what lets this device in, and of the key of its prints."""
-ADMITTED = "auth.json"
-"""The file in it with the credentials that are in force."""
 PARSED = "parsed"
 
 
@@ -69,6 +66,7 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
             return copy
         case "docker" | "podman":
             from evenkeel.controller.drivers.containers.docker import DockerEngine
+            from evenkeel.controller.drivers.registries.choice import certificates_folder
             from evenkeel.controller.settings.sockets import advice, with_socket
 
             settings = with_socket(settings)
@@ -80,6 +78,7 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
                 advice=advice(settings.engine),
                 ask_registries=_of_registries(settings),
                 admitted=Path(settings.state) / ACCESS / ADMITTED,
+                certificates=[certificates_folder(settings.engine.kind, settings.registries)],
                 provided=provided,
             )
 
@@ -148,14 +147,14 @@ def _registries(settings: Settings, *, readonly: bool) -> Domain[RegistriesWante
 
     def build() -> Driver[RegistriesSeen]:
         # Few devices are asked for a registry: the rest is loaded at the first look.
-        from evenkeel.controller.drivers.registries.access import HttpAccess
-        from evenkeel.controller.drivers.registries.choice import open_configuration
+        from evenkeel.controller.drivers.registries.choice import open_access, open_configuration
         from evenkeel.controller.drivers.registries.engine import RegistriesEngine
         from evenkeel.controller.settings.sockets import with_socket
 
         engine = with_socket(settings).engine
         configuration = open_configuration(engine.kind, engine.address, settings.registries, access)
-        return RegistriesEngine(configuration, HttpAccess(), access / "key")
+        logins = open_access(engine.kind, settings.registries, access)
+        return RegistriesEngine(configuration, logins, access / "key")
 
     return Domain(Registries(), LateDriver(build))
 

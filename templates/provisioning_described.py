@@ -6,7 +6,7 @@ No key and no connection string is shown: a description names the files that hav
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from evenkeel.specs.provisioning.observed import ProvisionedSeen
@@ -292,10 +292,10 @@ def environment(one: Identity) -> dict[str, str]:
     }
 
 
-def environment_lines(one: Identity) -> Iterator[str]:
-    """The same as `KEY=value`; a value with other characters than names, ids and paths have is in quotes, as a shell takes
-    it."""
-    for name, text in environment(one).items():
+def environment_lines(values: Mapping[str, str]) -> Iterator[str]:
+    """Values by name as `KEY=value`, for `eval` in a shell: a value with other characters than names, ids and paths have is in
+    quotes. Brokers and files of others are where values come from."""
+    for name, text in values.items():
         yield f"{name}={shlex.quote(text) if text else ''}"
 
 

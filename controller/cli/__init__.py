@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from evenkeel.controller.cli.options import Options, shared_options
+from evenkeel.controller.cli.options import Options, called, shared_options
 from evenkeel.controller.cli.output import echo, echo_lines
 from evenkeel.controller.process import streams
 from evenkeel.specs.errors import EvenkeelError, SettingsError, SpecError
@@ -87,6 +87,18 @@ _DOING = (
 )
 """Commands with effects: lost output does not change their exit code."""
 
+_SHOWING = (
+    "slots",
+    "slots check",
+    "registry",
+    "registry list",
+    "registry test",
+    "compat",
+    "compat sdv-device-info",
+    "compat sdv-health",
+)
+"""Those below them that only show something."""
+
 
 class _Commands(click.Group):
     """Names to modules: click's lazy loading, as its documentation shows it."""
@@ -115,7 +127,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         ended = super().invoke(ctx)
         lost = streams.broken()
-        if lost is not None and ctx.invoked_subcommand not in _DOING:
+        if lost is not None and (ctx.invoked_subcommand not in _DOING or called(ctx) in _SHOWING):
             raise lost
         return ended
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evenkeel.controller.cli.options import ENGINE, Options, shared_options
+from evenkeel.controller.cli.options import ENGINE, Options, say_simulated, shared_options
 from evenkeel.controller.cli.output import echo
 from evenkeel.specs.containers.memory import ContainersMemory
 from evenkeel.specs.containers.observed import ContainersLook
@@ -51,6 +51,7 @@ def command(options: Options, name: str, to_remove: bool, accept_loss: bool) -> 
     with closing(read_journal(state)) as journal:
         adopted = journal.memories.of(ContainersMemory).adopted
     found = asyncio.run(_look(settings, adopted, name))
+    say_simulated(settings)
     if found is None:
         echo(f"{name} is evenkeel's own already.")
         return 0

@@ -50,7 +50,7 @@ def show(options: Options, name: str, output: str) -> int:
     Exit code: 0; 1 for an unknown name, and when a file cannot be read.
     """
     from evenkeel.controller.cli.output import echo_value
-    from evenkeel.templates.provisioning_described import environment_lines, identity_lines, identity_value
+    from evenkeel.templates.provisioning_described import environment, environment_lines, identity_lines, identity_value
 
     settings = options.settings()
     engine, one = identity_here(settings, name)
@@ -58,14 +58,14 @@ def show(options: Options, name: str, output: str) -> int:
         head = {"apiVersion": "evenkeel/v1", "kind": "Identity", "engine": engine}
         echo_value({**head, **identity_value(one)}, output)
         return 0
+    say_simulated(settings)  # of the other forms, the value names the engine
     if output == "env":
-        for line in environment_lines(one):
+        for line in environment_lines(environment(one)):
             echo(line)
         return 0
     echo(f"identity    {one.name or 'no document asks for one; this is in the usual places'}")
     for line in identity_lines(one):
         echo_lines(line)
-    say_simulated(settings)
     return 0
 
 
@@ -99,6 +99,14 @@ def identity_names(state: DesiredState) -> tuple[str, ...]:
     from evenkeel.reconcilers.provisioning.select import select
 
     return tuple(wanted.name for wanted, _ in select(state).documents)
+
+
+def first_identity(settings: Settings) -> Identity:
+    """The identity that other programs are told of: the first by its name. For tools that have no word for another one; else as
+    `identity_here`."""
+    from evenkeel.controller.cli.spec_text import read_state
+
+    return identity_here(settings, next(iter(identity_names(read_state(settings))), ""))[1]
 
 
 def picked_name(names: tuple[str, ...], name: str) -> str:

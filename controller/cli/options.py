@@ -118,7 +118,9 @@ def shared_options(*shown: str) -> Callable[[Callable[..., Any]], Callable[..., 
     def give(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def with_options(*args: Any, **values: Any) -> Any:
-            above = click.get_current_context().find_object(Options) or Options()
+            context = click.get_current_context()
+            context.meta[_CALLED] = f"{context.command_path} {context.invoked_subcommand or ''}".strip()
+            above = context.find_object(Options) or Options()
             here = {name: given for name in Options._fields if (given := values.pop(name))}
             return function(*args, options=above._replace(**here), **values)
 
@@ -131,12 +133,32 @@ def shared_options(*shown: str) -> Callable[[Callable[..., Any]], Callable[..., 
     return give
 
 
-def say_simulated(settings: Settings) -> None:
-    """Say on standard error, when the engine is simulated, that no container of this machine is meant."""
+_CALLED = "evenkeel.called"
+
+
+def called(context: click.Context) -> str:
+    """The names of the command that was called and of those above it, as `slots check`; "" while none was."""
+    return str(context.meta.get(_CALLED, "")).partition(" ")[2]
+
+
+def say_simulated(settings: Settings, why: str = "") -> None:
+    """Say on standard error, when the engine is simulated, that no container and no identity of this machine is meant; once in
+    each command, which may call another one. A command that asks somebody to do something says it before. `why`: other words
+    for it."""
     from evenkeel.specs.settings.settings import SIMULATED
 
-    if settings.engine.kind == "memory":
-        echo(f"Note: {SIMULATED}", err=True)
+    said = click.get_current_context().meta
+    if settings.engine.kind == "memory" and not said.get(_SIMULATED_SAID):
+        said[_SIMULATED_SAID] = True
+        echo(f"Note: {why or SIMULATED}", err=True)
+
+
+NO_DEVICE = (
+    "this is the memory engine, which only simulates: its containers and identities are not of this device;"
+    " `engine: {kind: docker}` in /etc/evenkeel/config.yaml is real"
+)
+"""The same, for tools that have no options of evenkeel's."""
+_SIMULATED_SAID = "evenkeel.simulated"
 
 
 SHOW_VALUES = "Show values of variables and words of commands, on a terminal only."

@@ -93,10 +93,10 @@ class Cycles(Generic[Want, Seen, Remembered]):
     async def run(self, stopping: asyncio.Event) -> Ending:
         """One cycle. Raises JournalError; errors of engines are endings."""
         self._record.begin()
-        goes_on = False
+        goes_on = waits = False
         try:
             ending = await self._run(stopping)
-            goes_on = isinstance(ending, Progressed)
+            goes_on, waits = isinstance(ending, Progressed), isinstance(ending, Waiting)
         except Exception:
             self._transaction.report_defect(self._reconciler.domain)
             raise
@@ -105,7 +105,7 @@ class Cycles(Generic[Want, Seen, Remembered]):
             raise
         finally:
             if not goes_on:
-                self._wellbeing.hold_up()
+                self._wellbeing.hold_up(waits=waits)
         return ending
 
     async def close(self) -> None:

@@ -2,7 +2,7 @@
 
 A subject that evenkeel takes down for a switch is not ill while the switch goes on. When a cycle has ended without
 progress, it is reported as down, because its next start is not known. A subject that was ill and was taken down is not
-well before it runs again.
+well before it runs again. A new subject that waits for its turn is not ill: `Settled` says for what it waits.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ class Wellbeing(Generic[Want, Seen, Remembered]):
         self._reconciler, self._watched, self._record = reconciler, watched(reconciler), record
         self._is_held_up = not record.is_well()
         """Whether a cycle ended without progress since the last look."""
+        self._waits = False
+        """Whether that cycle waits for others, as it should: new subjects have their turn later."""
         self._held_up: frozenset[str] = frozenset()
         """Subjects that were down then, and are still: their switch does not go on."""
         self._ill: Mapping[str, Ailment] = {}
@@ -47,9 +49,9 @@ class Wellbeing(Generic[Want, Seen, Remembered]):
         self._should_run = frozenset(self._reconciler.select(state).subjects)
         self._proven = frozenset(self._reconciler.select(good).subjects) if good is not None else frozenset()
 
-    def hold_up(self) -> None:
-        """No step is taken until the next try."""
-        self._is_held_up = True
+    def hold_up(self, *, waits: bool = False) -> None:
+        """No step is taken until the next try. `waits`: nothing has failed, and the domain waits for others."""
+        self._is_held_up, self._waits = True, waits
 
     def tell(
         self, seen: Seen, memory: Remembered, reserved: Collection[str] = (), failed: Collection[str] = ()
@@ -63,8 +65,13 @@ class Wellbeing(Generic[Want, Seen, Remembered]):
         left_over = all_down.keys() - self._should_run - set(reserved)
         ailing = {name: each for name, each in self._watched.ailing(seen, memory).items() if name not in left_over}
         undecided = self._undecided(self._watched.undecided(seen, memory))
-        self._held_up = frozenset(name for name in down if self._is_held_up or name in self._held_up or name in failed)
-        self._is_held_up = False
+        late = {
+            name
+            for name, each in down.items()
+            if self._is_held_up and not (self._waits and self._comes_later(name, each))
+        }
+        self._held_up = self._held_up.union(late, failed).intersection(down)
+        self._is_held_up = self._waits = False
         told = {name: each for name, each in down.items() if name in self._held_up and name not in reserved}
         still = {name: Ailment(_BETWEEN, refutes=False) for name in down if name in self._ill}
         told = still | told | dict(ailing)
@@ -76,12 +83,20 @@ class Wellbeing(Generic[Want, Seen, Remembered]):
         """State the health of the subjects that the steps at work do not change; returns those that ail. For the others the
         last statement holds."""
         down = self._reconciler.down(seen, memory, self._should_run & self._proven)
-        found = {name: each for name, each in down.items() if name in self._should_run}
+        found = {
+            name: each
+            for name, each in down.items()
+            if name in self._should_run and (name in self._held_up or not self._comes_later(name, each))
+        }
         ailing = {name: each for name, each in self._watched.ailing(seen, memory).items() if name in self._should_run}
         before = {name: each for name, each in self._ill.items() if name in at_work}
         self._ill = before | {name: each for name, each in (found | ailing).items() if name not in at_work}
         self._record.health(self._ill, self._not_known)
         return {name: each for name, each in ailing.items() if name not in at_work}
+
+    def _comes_later(self, name: str, down: Ailment) -> bool:
+        """Whether a subject that is down is new, so that it may have yet to be started."""
+        return down.is_new and name not in self._proven
 
     def _undecided(self, found: Mapping[str, str]) -> str:
         """The reason why the health of some is not known; "" when it is, or after a minute without a result, because

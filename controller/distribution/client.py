@@ -44,4 +44,5 @@ async def fetch(client: httpx.AsyncClient, method: str, url: str, **more: Any) -
             if len(body) > _MOST_BYTES:
                 raise Failure("its answer is too long")
     headers = {name.lower(): value for name, value in answer.headers.items()}
-    return Answer(answer.status_code, answer.reason_phrase, headers, body)
+    challenges = tuple(answer.headers.get_list("WWW-Authenticate"))
+    return Answer(answer.status_code, answer.reason_phrase, headers, body, challenges)

@@ -55,12 +55,13 @@ def error_of(failure: Failure, host: str, place: str) -> DriverError:
 
 
 class Answer(NamedTuple):
-    """An answer, whose body is bounded. The names of `headers` are in lower case."""
+    """An answer, whose body is bounded. The names of `headers` are in lower case. `challenges`: headers WWW-Authenticate."""
 
     status: int
     reason: str
     headers: dict[str, str]
     body: bytes
+    challenges: tuple[str, ...]
 
 
 @contextmanager

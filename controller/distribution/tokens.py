@@ -9,11 +9,11 @@ Protocol: distribution's "Token Authentication" and "OAuth2 Token Authentication
 from __future__ import annotations
 
 import base64
-import re
 import ssl
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
+from evenkeel.controller.distribution.challenges import BASIC, BEARER, Challenge
 from evenkeel.controller.distribution.client import fetch, open_client
 from evenkeel.controller.distribution.failures import (
     NO_ANSWER,
@@ -29,12 +29,14 @@ from evenkeel.controller.settings.credentials import Credentials
 from evenkeel.specs.codec import decode
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 from evenkeel.specs.registries.registry import HUB_HOST
+from evenkeel.specs.visible import shortened
 
-_FIELD = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s",]+))')
 _REALMS = {"registry-1.docker.io": "auth.docker.io", "registry.gitlab.com": "gitlab.com"}
 """Registries whose tokens come from another host of the same organisation."""
 _CLIENT = "evenkeel"
 _REFUSALS = (400, 401, 403)
+_LONGEST = 80
+_OTHER_KINDS = "it needs Basic, or a server that gives tokens (Bearer)"
 
 
 class Site(NamedTuple):
@@ -55,25 +57,9 @@ class Site(NamedTuple):
         return HUB_HOST if self.registry == DEFAULT_REGISTRY else self.registry
 
 
-class Challenge(NamedTuple):
-    """A registry's demand for credentials. `kind`: in lower case, "" for nothing. `realm`: where tokens are given."""
-
-    kind: str
-    realm: str = ""
-    fields: tuple[tuple[str, str], ...] = ()
-
-
 class _Token(TypedDict):
     token: NotRequired[str | None]
     access_token: NotRequired[str | None]
-
-
-def challenge_of(answer: Answer) -> Challenge:
-    """The challenge of an answer 401."""
-    kind, _, rest = answer.headers.get("www-authenticate", "").strip().partition(" ")
-    found = {name: quoted or plain for name, quoted, plain in _FIELD.findall(rest)}
-    realm = found.pop("realm", "")
-    return Challenge(kind.lower(), realm, tuple(found.items()))
 
 
 def secrets_of(credentials: Credentials | None) -> tuple[str, ...]:
@@ -83,9 +69,20 @@ def secrets_of(credentials: Credentials | None) -> tuple[str, ...]:
     return tuple(filter(None, (credentials.password, credentials.identity_token, _coded(credentials))))
 
 
-def realm_of(challenge: Challenge, site: Site, credentials: Credentials | None) -> str:
-    """The host, with its port, that gives the token. Raises Failure when it is none that may be asked, and Misdirected when it
-    may not have these credentials."""
+def bearers(challenges: Sequence[Challenge]) -> tuple[Challenge, ...]:
+    """Those that want a token."""
+    return tuple(each for each in challenges if each.kind == BEARER)
+
+
+def realm_of(challenges: Sequence[Challenge], site: Site, credentials: Credentials | None) -> str:
+    """The host, with its port, that gives the token: of several the first. With credentials all of them are looked at, because
+    an engine may ask any. Raises Failure when one may not be asked, and Misdirected when it may not have these credentials."""
+    asked = challenges if credentials is not None else challenges[:1]
+    places = [_realm_of(each, site, credentials) for each in asked]
+    return places[0]
+
+
+def _realm_of(challenge: Challenge, site: Site, credentials: Credentials | None) -> str:
     import httpx
 
     with failures():
@@ -103,16 +100,20 @@ def realm_of(challenge: Challenge, site: Site, credentials: Credentials | None) 
         return realm.netloc.decode()
 
 
-async def authorisation(challenge: Challenge, site: Site, credentials: Credentials | None) -> str:
-    """The `Authorization` header that a challenge asks for. Raises Failure."""
-    if challenge.kind != "bearer":
+async def authorisation(challenges: Sequence[Challenge], site: Site, credentials: Credentials | None) -> str:
+    """The `Authorization` header that challenges ask for: for one of them, a token before a password. Raises Failure."""
+    kinds, of_tokens = {each.kind for each in challenges}, bearers(challenges)
+    if kinds and not kinds & {BEARER, BASIC}:
+        others = ", ".join(sorted(kinds))
+        raise Failure(f"it wants a login by {shortened(others, _LONGEST)}, which no engine has", "no", _OTHER_KINDS)
+    if not of_tokens:
         if credentials is None:
             raise Failure("it wants credentials, and there are none for it", "no", "name them in `credentials`")
         if credentials.identity_token:
             remedy = "name a user and a password in `credentials`"
             raise Failure("it takes no identity token, which is all that there is for it", "no", remedy)
         return f"Basic {_coded(credentials)}"
-    place = realm_of(challenge, site, credentials)
+    place, challenge = realm_of(of_tokens, site, credentials), of_tokens[0]
     with failures():
         trust = site.own() if place == site.host else site.of_realm(place)
         async with open_client(place, trust, site.silence_s) as client:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evenkeel.controller.distribution.challenges import challenges_of
 from evenkeel.controller.distribution.client import fetch, open_client
 from evenkeel.controller.distribution.failures import NO_ANSWER, Answer, Failure, failures, of_status, words
 from evenkeel.controller.distribution.sites import site_for
-from evenkeel.controller.distribution.tokens import Site, authorisation, challenge_of, realm_of, secrets_of
+from evenkeel.controller.distribution.tokens import Site, authorisation, bearers, realm_of, secrets_of
 from evenkeel.controller.distribution.trust import papers_of
 from evenkeel.controller.settings.credentials import Credentials, Terms
 
@@ -52,7 +55,7 @@ class Visit:
     async def login(self, knocked: Answer) -> None:
         """Log in as the first answer asks for it."""
         if knocked.status == 401:
-            self._authorization = await authorisation(challenge_of(knocked), self._site, self._credentials)
+            self._authorization = await authorisation(challenges_of(knocked), self._site, self._credentials)
             knocked = await self._ask(_PING, {})
         if knocked.status in (401, 403):
             raise Failure(words(knocked, self._secrets()), "denied")
@@ -66,7 +69,7 @@ class Visit:
         path, headers = f"/v2/{repository}/manifests/{name}", {"Accept": ", ".join((*INDEXES, *MANIFESTS))}
         answer = await self._ask(path, headers)
         if answer.status == 401 and not self._authorization:
-            self._authorization = await authorisation(challenge_of(answer), self._site, self._credentials)
+            self._authorization = await authorisation(challenges_of(answer), self._site, self._credentials)
             answer = await self._ask(path, headers)
         return answer
 
@@ -99,18 +102,18 @@ class Visit:
                 return answer
 
 
-async def check_realm(registry: str, credentials: Credentials) -> None:
+async def check_realm(registry: str, credentials: Credentials, certificates: Sequence[Path] = ()) -> None:
     """Ask a registry, with no credentials, where it wants these sent, before somebody else takes them there. Raises Failure
     when they may not go there.
 
     Without an answer nothing is forbidden: an engine has its own way to a registry, also by mirrors. The server need not
-    prove who it is, because nothing is sent, and an answer can only forbid. It is shown the certificate that engines show."""
-    site = site_for(registry, lambda: papers_of(site.host), Terms(credentials.realms or (), insecure=True))
+    prove who it is, because nothing is sent, and an answer can only forbid. It is shown the certificate that engines show;
+    `certificates`: further folders like `certs.d`."""
+    site = site_for(registry, lambda: papers_of(registry, certificates), Terms(credentials.realms or (), insecure=True))
     try:
         async with Visit(site, None) as visit:
             knocked, is_encrypted = await visit.knock(), visit.is_encrypted
     except Failure:
         return
-    challenge = challenge_of(knocked)
-    if knocked.status == 401 and challenge.kind == "bearer":
-        realm_of(challenge, site._replace(insecure=not is_encrypted), credentials)
+    if knocked.status == 401 and (of_tokens := bearers(challenges_of(knocked))):
+        realm_of(of_tokens, site._replace(insecure=not is_encrypted), credentials)

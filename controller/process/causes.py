@@ -1,7 +1,8 @@
-"""Why a connection failed, in the words of the operating system or of the TLS library."""
+"""Why a connection failed, or a write, in the words of the operating system or of the TLS library."""
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 from collections.abc import Iterator
@@ -24,6 +25,15 @@ def system_words(error: OSError) -> str:
     if error.errno is not None and error.errno > 0:
         return os.strerror(error.errno).lower()
     return (error.strerror or str(error) or type(error).__name__).lower()
+
+
+def write_words(error: OSError) -> str:
+    """The words of the system for a write that failed, with what to do where the unit of a service may have forbidden it."""
+    allow = {
+        errno.EROFS: "open it (`ReadWritePaths=`)",
+        errno.EPERM: "allow files of other owners (`CapabilityBoundingSet=CAP_CHOWN …` and `SystemCallFilter=@chown`)",
+    }.get(error.errno or 0)
+    return system_words(error) + (f"; where evenkeel is a service, its unit has to {allow}" if allow else "")
 
 
 def chain_of(error: BaseException) -> Iterator[BaseException]:

@@ -20,7 +20,7 @@ MOST_FOLDERS = 100
 """The most folders that are watched; a device has 8192 watches for all programs by default."""
 _STEP_MS, _DEBOUNCE_MS = 50, 500
 _PAUSE_S = 1.0
-"""The pause between two nudges, whatever happens in the folders."""
+"""Between two nudges, whatever happens in the folders. They are watched meanwhile: the second one may be the last change."""
 _DEAF_S = 60.0
 """The pause until the next attempt where inotify is not available."""
 
@@ -48,6 +48,7 @@ class Watch:
     async def nudges(self) -> AsyncIterator[None]:
         """A nudge whenever something may have changed, without end."""
         self._loop, self._others = asyncio.get_running_loop(), asyncio.Event()
+        rested_s = 0.0
         while True:
             others = self._others
             others.clear()
@@ -64,8 +65,9 @@ class Watch:
                 moved.cancel()
                 await asyncio.gather(event, moved, return_exceptions=True)
             if happened:
+                await asyncio.sleep(max(0.0, rested_s - self._loop.time()))
+                rested_s = self._loop.time() + _PAUSE_S
                 yield
-                await asyncio.sleep(_PAUSE_S)
 
 
 async def _event(paths: frozenset[str], folders: tuple[str, ...]) -> bool:

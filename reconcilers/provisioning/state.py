@@ -34,7 +34,7 @@ def target(there: ProvisionedSeen, sha256: str) -> Target | None:
     azure = there.azure
     if there.wanted is None or there.wanted.azure is None:
         return None
-    key = sha256 if azure.by == "certificate" else ""
+    key = azure.key(sha256)
     if not there.wanted.azure.is_registered:
         return Target(key, azure.hub, azure.device, azure.asked)
     found = azure.assignments.get(key)

@@ -1,13 +1,14 @@
 """Differences → steps in stages.
 
 New credentials are tried before they replace the former ones: a password that is wrong disturbs nothing. It is put in
-force in DOWNLOAD, before whatever is fetched from there. The way back to last-good asks nobody: what was proven for it comes
+force in DOWNLOAD, before whatever is fetched from there. A part of a host is tried after the trust in the host is in force,
+because it has none of its own. The way back to last-good asks nobody: what was proven for it comes
 back whatever the registry says meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from evenkeel.reconcilers.ports import Former
 from evenkeel.reconcilers.registries.select import RegistriesWanted
@@ -16,25 +17,31 @@ from evenkeel.specs.plan import NOTHING_DONE, Phase, Plan, Step
 from evenkeel.specs.registries.actions import Admit, Login, Restore, Try, Withdraw
 from evenkeel.specs.registries.difference import RegistryDifference
 from evenkeel.specs.registries.memory import RegistriesMemory
-from evenkeel.specs.registries.registry import Registry
+from evenkeel.specs.registries.registry import Registry, covers
 
 _OF_A_LOGIN = ("credentials", "tls", "insecure", "tokenRealms")
 """The keys whose change shows in a login."""
+_OF_TRUST = ("tls", "insecure")
+"""The keys that count for parts of a host, too."""
 
 
 def plan(differences: Sequence[RegistryDifference], memory: RegistriesMemory, former: Former[RegistriesWanted]) -> Plan:
     """All steps from the observed to the wanted registries."""
     good = former.good.subjects if former.good is not None else {}
-    steps = [
-        step
-        for each in differences
-        if each.verb not in NOTHING_DONE
-        for step in _steps(each, memory, good.get(each.subject))
-    ]
+    acting = [each for each in differences if each.verb not in NOTHING_DONE]
+    trusted = {
+        each.registry.place: f"admit:{each.subject}"
+        for each in acting
+        if each.registry is not None and any(change.path in _OF_TRUST for change in each.changes)
+    }
+    steps = [step for each in acting for step in _steps(each, memory, good.get(each.subject), trusted)]
     return Plan(RegistriesMemory.domain, tuple(differences), stages(steps))
 
 
-def _steps(difference: RegistryDifference, memory: RegistriesMemory, good: Registry | None) -> Iterator[Step]:
+def _steps(
+    difference: RegistryDifference, memory: RegistriesMemory, good: Registry | None, trusted: Mapping[str, str]
+) -> Iterator[Step]:
+    """`trusted`: by place, the step that puts another trust in force."""
     subject, registry, prints = difference.subject, difference.registry, difference.prints
     if registry is not None:
         needs: tuple[str, ...] = ()
@@ -42,15 +49,18 @@ def _steps(difference: RegistryDifference, memory: RegistriesMemory, good: Regis
             restore = Restore(registry, difference.restores)
             yield Step(f"restore:{subject}", subject, Phase.DOWNLOAD, restore)
             needs = (f"restore:{subject}",)
-        is_proven = memory.is_proven(registry, prints)
-        is_good = is_proven and registry == good
+        is_good = registry == good and memory.was_let_in(registry, prints)
         if not is_good and any(each.path in _OF_A_LOGIN for each in difference.changes):
-            yield Step(f"try:{subject}", subject, Phase.DOWNLOAD, Try(registry, prints))
+            above = (
+                step for place, step in trusted.items() if place != registry.place and covers(place, registry.place)
+            )
+            yield Step(f"try:{subject}", subject, Phase.DOWNLOAD, Try(registry, prints), tuple(above))
             needs = (*needs, f"try:{subject}")
         if difference.changes:
             yield Step(f"admit:{subject}", subject, Phase.DOWNLOAD, Admit(registry, prints, good), needs)
+        is_proven = memory.is_proven(registry, prints, difference.kept)
         is_known = is_proven and memory.admitted.get(registry.place) == subject
         if not is_good if difference.changes else not is_known:
-            yield Step(f"login:{subject}", subject, Phase.VERIFY, Login(registry, prints))
+            yield Step(f"login:{subject}", subject, Phase.VERIFY, Login(registry, prints, difference.kept))
     for place in difference.withdraws:
         yield Step(f"withdraw:{place}", subject, Phase.CLEANUP, Withdraw(place))

@@ -22,7 +22,7 @@ from tests.engines.registry import Registry as RealRegistry
 from tests.engines.web import Asked, Reply, Web
 
 from evenkeel.controller.drivers.containers.docker import DockerEngine
-from evenkeel.controller.drivers.registries.access import HttpAccess
+from evenkeel.controller.drivers.registries.access import Around, HttpAccess
 from evenkeel.controller.drivers.registries.engine import RegistriesEngine
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Pull
@@ -92,8 +92,10 @@ async def device(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         kit = DockerRegistriesKit(tmp_path, real, Path("/etc/docker/certs.d"))
     else:
         kit = PodmanRegistriesKit(tmp_path, real)
-    engine = RegistriesEngine(kit.engine.configuration, HttpAccess(), kit.state / "key")
-    containers = DockerEngine(real.address, admitted=kit.state / "auth.json")
+    folders, admitted = [kit.files["certificates"]], kit.state / "auth.json"
+    logins = HttpAccess(Around(tuple(folders), admitted))
+    engine = RegistriesEngine(kit.engine.configuration, logins, kit.state / "key")
+    containers = DockerEngine(real.address, admitted=admitted, certificates=folders)
     yield Device(real, engine, containers)
     await containers.close()
     kit.close()
@@ -202,6 +204,24 @@ async def test_a_mirror_of_docker_hub(device: Device) -> None:
             assert not isinstance(await device.pull("docker.io/library/mirrored:1", right), Done)
 
 
+async def test_credentials_of_a_part_of_a_host_with_an_authority_of_its_own(device: Device, tmp_path: Path) -> None:
+    """The document about the host has the trust, the one about the part the credentials, and both count for a pull."""
+    real = RealRegistry(Path(tempfile.mkdtemp(prefix="ek-registry-")), device.address())
+    with device.reaching(real):
+        real.push("org/sleeper", "1", sleeper("part"))
+        password = tmp_path / "password"
+        password.write_text(real.password)
+        host = Registry("host", real.host, ca=str(real.ca))
+        part = Registry("part", f"{real.host}/org", user=real.user, password_file=str(password))
+        refused = await device.do(Try, part)
+        assert f"of a document for {real.host}" in refused.message
+        await device.admit(host)
+        await device.admit(part)
+        assert isinstance(await device.pull(real.reference("org/sleeper", "1")), Done)
+        for place in (part.place, host.place):
+            assert isinstance(await device.act(Withdraw(place)), Done)
+
+
 # ── hosts beside the registry ─────────────────────────────────────────────────────────────────────────────────────────
 
 USER, PASSWORD = "ci", "sesame: open/1"
@@ -247,7 +267,8 @@ class Doubles:
             web.close()
 
     def _registry(self, asked: Asked) -> Reply:
-        if asked.authorization != (self.password if self.challenge == BY_ITSELF else TOKEN):
+        takes = [text for kind, text in (("Basic ", self.password), ("Bearer ", TOKEN)) if kind in self.challenge]
+        if asked.authorization not in takes:
             body = b'{"errors": [{"code": "UNAUTHORIZED", "message": "not you"}]}'
             return Reply(401, {"WWW-Authenticate": self.challenge}, body)
         if "/manifests/" in asked.path:
@@ -331,8 +352,23 @@ async def test_credentials_go_to_the_registry_and_to_hosts_that_may_have_them(
     assert isinstance(refused := await device.do(Try, named), Failed)
     assert "127.0.0.1" in refused.message
 
-    # and does not name any more
+    # it takes a password as well as a token, and offers both in whatever way
     its.password = BASIC
+    of_tokens = its.challenge
+    for both in (f"{of_tokens}\n{BY_ITSELF}", f"{BY_ITSELF}\n{of_tokens}", f"{BY_ITSELF}, {of_tokens}"):
+        its.challenge = both
+        assert isinstance(await device.do(Try, named), Done)
+        its.forget()
+        assert isinstance(await device.pull(image), Done)
+        assert {*shown(its.tokens), *shown(its.registry)} <= {BASIC, TOKEN}
+    its.names(its.plain)
+    for both in (f"{of_tokens}\n{its.challenge}", f"{its.challenge}\n{of_tokens}", f"{of_tokens}, {its.challenge}"):
+        its.challenge = both
+        assert "a place without encryption" in (await device.pull(image)).message
+        assert its.plain.asked == []
+    its.names(its.tokens)
+
+    # and does not name any more
     assert isinstance(await device.do(Admit, asked), Done)
     its.forget()
     assert "`tokenRealms`" in (await device.pull(image)).message

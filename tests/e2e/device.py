@@ -13,6 +13,7 @@ from typing import Any
 from tests.controller.cli.command import ROOT, Device
 from tests.controller.cli.inside import DeviceInside
 from tests.engines.dockerd import Dockerd
+from tests.engines.podman import Podman
 from tests.places import DATA
 from tests.until import PATIENCE_S, until
 
@@ -29,7 +30,7 @@ class DockerDevice(DeviceInside):
     """The command's settings name a Docker engine. `prompt`: as tests/prompt.py has it; `apart`: short commands have processes
     of their own, too."""
 
-    def __init__(self, folder: Path, dockerd: Dockerd) -> None:
+    def __init__(self, folder: Path, dockerd: Dockerd | Podman) -> None:
         self.dockerd, self.address, self.prompt, self.apart = dockerd, dockerd.address, False, False
         super().__init__(folder)
 
@@ -97,7 +98,7 @@ class DockerDevice(DeviceInside):
         assert numbers == list(range(1, len(numbers) + 1))
 
 
-def instances(dockerd: Dockerd) -> dict[str, list[Any]]:
+def instances(dockerd: Dockerd | Podman) -> dict[str, list[Any]]:
     """Inspections of evenkeel's containers by the name it gave them."""
     found: dict[str, list[Any]] = {}
     for entry in dockerd.api("GET", "/containers/json", all=True)[1]:

@@ -1,4 +1,4 @@
-"""The real command, a real Docker and a real registry: a revision of a registry and a container whose image is from there."""
+"""The real command, a real engine and a real registry: a revision of a registry and a container whose image is from there."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from tests.controller.cli.command import ended, spec
 from tests.engines.dockerd import Dockerd
 from tests.engines.images import sleeper
+from tests.engines.podman import Podman
 from tests.engines.registry import Registry
 from tests.sampling import sampled
 from tests.until import until
@@ -26,10 +28,33 @@ QUICK = "stop: {timeout: 1s}"
 WRONG = "not the password"
 
 
+class PodmanDevice(DockerDevice):
+    """The settings name a Podman, and its files of its own."""
+
+    def __init__(self, folder: Path, podman: Podman) -> None:
+        self._podman = podman
+        super().__init__(folder, podman)
+
+    def settings(self, **more: object) -> None:
+        folder = self._podman.containers_folder
+        files = {
+            "certificates": str(folder / "certs.d"),
+            "authFile": str(self._podman.auth_file),
+            "dropIns": str(folder / "registries.conf.d"),
+        }
+        super().settings(**{"engine": {"kind": "podman", "address": self.address}, "registries": files, **more})
+
+
 @pytest.fixture
 def private(registry: Registry, dockerd: Dockerd) -> Iterator[Registry]:
     """A registry of the test's own, which dockerd does not trust yet. The other one keeps the folder of certificates there."""
-    it = Registry(Path(tempfile.mkdtemp(prefix="ek-registry-")), f"{dockerd.net}.128.1")
+    with running(f"{dockerd.net}.128.1") as it:
+        yield it
+
+
+@contextmanager
+def running(address: str) -> Iterator[Registry]:
+    it = Registry(Path(tempfile.mkdtemp(prefix="ek-registry-")), address)
     try:
         it.start()
         for tag in ("1", "2"):
@@ -64,17 +89,13 @@ def password(device: DockerDevice, text: str) -> None:
     (device.specs.parent / ".password").replace(device.specs.parent / "password")
 
 
-def certificates(private: Registry) -> Path:
-    return Path("/etc/docker/certs.d") / private.host
-
-
-def web(dockerd: Dockerd) -> tuple[str, str]:
+def web(dockerd: Dockerd | Podman) -> tuple[str, str]:
     """The container's image, and since when it runs."""
     (found,) = instances(dockerd)["web"]
     return found["Config"]["Image"], found["State"]["StartedAt"]
 
 
-def forget_images(dockerd: Dockerd, private: Registry) -> None:
+def forget_images(dockerd: Dockerd | Podman, private: Registry) -> None:
     for tag in ("1", "2"):
         dockerd.api("DELETE", f"/images/{private.reference('e2e', tag)}", force=1)
 
@@ -87,29 +108,50 @@ def told(device: DockerDevice) -> str:
 
 
 def test_apply_with_a_wrong_and_a_right_password(device: DockerDevice, dockerd: Dockerd, private: Registry) -> None:
+    let_in_at_last(device, dockerd, private, Path("/etc/docker/certs.d"))
+
+
+def test_apply_with_a_wrong_and_a_right_password_on_podman(
+    clean_podman: Podman, registry: Registry, tmp_path: Path
+) -> None:
+    device = PodmanDevice(tmp_path, clean_podman)
+    try:
+        with running("127.0.0.1") as private:
+            clean_podman.ground.reach(private.port)
+            let_in_at_last(device, clean_podman, private, clean_podman.containers_folder / "certs.d")
+            assert not clean_podman.auth_file.exists()
+    finally:
+        device.write()
+        device.close()
+        clean_podman.forget_registries()
+
+
+def let_in_at_last(device: DockerDevice, engine: Dockerd | Podman, private: Registry, folder: Path) -> None:
+    """`folder`: where the engine looks for certificates."""
+    certificates = folder / private.host
     device.write(spec("web", "sleeper:1", QUICK))
     device.run("apply", "--yes")
-    before, pid = web(dockerd), dockerd.pid
+    before, pid = web(engine), engine.pid
     password(device, WRONG)
     device.write(*documents(device, private, "1"))
     planned = device.run("plan", ok=2)
     failed = device.run("apply", "--yes", ok=1)
     assert f"{private.host} refuses the login" in failed.stderr
     assert "authentication required" in failed.stderr
-    assert web(dockerd) == before, "nothing is disturbed"
-    assert not certificates(private).exists()
+    assert web(engine) == before, "nothing is disturbed"
+    assert not certificates.exists()
     password(device, private.password)
     done = device.run("apply", "--yes", "--retry")
-    assert web(dockerd)[0] == private.reference("e2e", "1")
-    assert (certificates(private) / "evenkeel.crt").read_bytes() == private.ca.read_bytes()
+    assert web(engine)[0] == private.reference("e2e", "1")
+    assert (certificates / "evenkeel.crt").read_bytes() == private.ca.read_bytes()
     assert device.run("plan").stdout == "Nothing to do.\n"
-    assert dockerd.pid == pid
+    assert engine.pid == pid
     said = [text for each in (planned, failed, done) for text in (each.stdout, each.stderr)]
     assert not [text for text in (*said, told(device)) if private.password in text or WRONG in text]
     device.write(spec("web", "sleeper:1", QUICK))
     device.run("apply", "--yes")
-    assert not certificates(private).exists()
-    forget_images(dockerd, private)
+    assert not certificates.exists()
+    forget_images(engine, private)
 
 
 def test_run_with_rotation_and_a_wrong_password(device: DockerDevice, dockerd: Dockerd, private: Registry) -> None:

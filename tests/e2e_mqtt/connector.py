@@ -21,8 +21,8 @@ _TOPICS = ("edge/thing/request", "command///res/#", "e")
 class Connector:
     """It answers every request with the same ids. Its session ends with its connection, as that of the original."""
 
-    def __init__(self, port: int, device: str = "edge:device") -> None:
-        self._ids = {"deviceId": device, "tenantId": "t", "policyId": "p"}
+    def __init__(self, port: int, device: str = "edge:device", tenant: str = "t") -> None:
+        self._ids = {"deviceId": device, "tenantId": tenant, "policyId": "p"}
         self._thing = device.replace(":", "/", 1)
         self._news, self._up = threading.Condition(), threading.Event()
         self._heard: list[tuple[str, Any]] = []

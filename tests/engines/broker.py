@@ -153,10 +153,14 @@ class Broker:
             self._process.send_signal(which)
 
     def _end(self, how: signal.Signals) -> None:
+        """Mosquitto forgets a signal that comes while it starts, also when it listens already; so it gets another one."""
         if self._process is not None:
-            self._process.send_signal(how)
-            self._process.wait(60)
-            self._process = None
+            for _ in range(60):
+                self._process.send_signal(how)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(1)
+                    break
+            self._process = None if self._process.poll() is not None else self._process
 
 
 def leave(client: mqtt.Client) -> None:

@@ -41,6 +41,10 @@ class Ground(Protocol):
         """The command that runs a command there."""
         ...
 
+    def beside(self, service: int, command: list[str]) -> list[str]:
+        """The command that runs a command where the service is. `service`: its process, as `inside` made it."""
+        ...
+
     def reach(self, port: int) -> None:
         """Make a port of this machine's loopback reachable at the same port of the engine's."""
         ...
@@ -71,6 +75,9 @@ class Rooted:
         hidden = "for each in /dev/shm /run/netns; do mount -t tmpfs none $each; done"
         own = f"mount --bind {self._containers} /etc/containers"
         return [*entered, "sh", "-ec", f'{hidden}; {own}; exec "$0" "$@"', *command]
+
+    def beside(self, service: int, command: list[str]) -> list[str]:
+        return self.inside(command)
 
     def reach(self, port: int) -> None:
         self._inlets.append(Inlet(self._namespace, port))
@@ -115,6 +122,14 @@ class Rootless:
     def inside(self, command: list[str]) -> list[str]:
         apart = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
         return [*apart, "sh", "-euc", _AS_USER, "sh", str(self._folder), str(self._user), *command]
+
+    def beside(self, service: int, command: list[str]) -> list[str]:
+        """In the namespaces of the service. Podmen of one user share the process that keeps their user namespace, by its
+        number, and one in another PID namespace would leave a number that means nothing to the service."""
+        first = Path(f"/proc/{service}/task/{service}/children").read_text().split()[0]
+        entered = ("nsenter", "--target", first, "--mount", "--pid")
+        user = str(self._user)
+        return [*entered, "setpriv", "--reuid", user, "--regid", user, "--clear-groups", "--", *command]
 
     def reach(self, port: int) -> None:
         """The service itself pulls, and is in the machine's network."""

@@ -23,6 +23,8 @@ class Asked(NamedTuple):
 
 
 class Reply(NamedTuple):
+    """A value of `headers` that has several lines is sent as several headers."""
+
     status: int = 200
     headers: Mapping[str, str] = MappingProxyType({})
     body: bytes = b""
@@ -33,7 +35,7 @@ class Web:
     """`reply` makes each answer. `asked`: the requests so far. With `certificates`, a folder of `tests.engines.certificates` or
     of a registry, it speaks TLS. `name`: `localhost`, or 127.0.0.1, for which the certificate of a registry is, too."""
 
-    def __init__(self, certificates: Path | None = None, name: str = "localhost") -> None:
+    def __init__(self, certificates: Path | None = None, name: str = "localhost", *, asks_back: bool = False) -> None:
         web = self
         self.asked: list[Asked] = []
         self.reply: Callable[[Asked], Reply] = lambda asked: Reply()
@@ -46,7 +48,8 @@ class Web:
                 reply = web.reply(web.asked[-1])
                 self.send_response(reply.status, reply.reason)
                 for key, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
-                    self.send_header(key, value)
+                    for line in value.split("\n"):
+                        self.send_header(key, line)
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(reply.body)
@@ -69,6 +72,9 @@ class Web:
         if certificates is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificates / "server.crt", certificates / "server.key")
+            if asks_back:
+                context.load_verify_locations(certificates / "ca.crt")
+                context.verify_mode = ssl.CERT_REQUIRED
             self._server.socket = context.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )

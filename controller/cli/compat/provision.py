@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evenkeel.controller.cli.options import Options, shared_options
+from evenkeel.controller.cli.options import NO_DEVICE, Options, say_simulated, shared_options
 from evenkeel.controller.cli.output import echo, echo_question
+from evenkeel.specs.errors import EvenkeelError
 
 if TYPE_CHECKING:
     from evenkeel.controller.cli.provision.questions import Replies
@@ -28,7 +29,7 @@ class StandardInput:
         if not sys.stdin.isatty():
             echo()
         if not found:
-            raise click.UsageError("no answer: the input has ended, and nothing was changed")
+            raise EvenkeelError("standard input", "it has ended without an answer, and nothing was changed")
         return found.strip()
 
     def secret(self, question: str) -> str:
@@ -50,16 +51,17 @@ def sdv_provision(options: Options, arguments: tuple[str, ...]) -> int:
 
     Exit code: 0; 1 when it cannot be done, and the text says why.
     """
-    from evenkeel.controller.cli.identity import identity_here
+    from evenkeel.controller.cli.identity import first_identity
     from evenkeel.controller.cli.provision.carrying import check_files_in_force, controller_is_told, prepared
 
     echo("Note: `evenkeel provision` does this, with options, too, and connects", err=True)
     if arguments:
         echo("Note: sdv-provision has no options; all of them are passed over", err=True)
     settings = options.settings()
+    say_simulated(settings, NO_DEVICE)
     check_files_in_force(settings)
     echo("Checking Eclipse Leda Device Provisioning configuration...")
-    before = identity_here(settings)[1]
+    before = first_identity(settings)
     _say_folder(settings, before)
     echo("Checking Device ID")
     if not before.there.id.announced:
@@ -72,11 +74,22 @@ def sdv_provision(options: Options, arguments: tuple[str, ...]) -> int:
     _say_certificates(one, is_there=_pairs(one) <= _pairs(before))
     if one.in_force and one.proven:
         echo("The device is in force at its hub, and proven.")
-    elif controller_is_told(settings):
-        echo("The controller at work connects by itself, once this is entered.")
+        return 0
+    once = f"Once {_turn(one)}, " if _turn(one) else ""
+    if controller_is_told(settings):
+        echo(f"{once or 'Now '}the controller at work connects by itself.")
     else:
-        echo("Once this is entered, `evenkeel provision` connects.")
+        echo(f"{once or 'Now '}`evenkeel provision` connects.")
     return 0
+
+
+def _turn(one: Identity) -> str:
+    """Somebody's turn before the device can connect; "" when it can."""
+    from evenkeel.templates.provisioning_portal import must_be_entered
+
+    if one.waits:
+        return "that is there"
+    return "this is entered" if must_be_entered(one) else ""
 
 
 def _say_folder(settings: Settings, one: Identity) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evenkeel.controller.cli.options import Options, terminal_style, terminal_width
+from evenkeel.controller.cli.options import NO_DEVICE, Options, say_simulated, terminal_style, terminal_width
 from evenkeel.controller.cli.output import echo, echo_lines
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def sdv_health(context: click.Context, arguments: tuple[str, ...]) -> int:
     The names of units and containers are in ~/.config/sdv.conf, else in /etc/sdv/sdv.conf. Its assignments are read, and
     nothing in it is executed. Unknown options are ignored.
 
-    Exit code: 0, as with the original; `evenkeel doctor` has one that tells.
+    Exit code: 0, as with the original, and 1 when it cannot be printed; `evenkeel doctor` has one that tells.
     """
     from evenkeel.controller.cli.doctor import given_settings
     from evenkeel.controller.doctor.threads import run_bounded
@@ -52,6 +52,8 @@ def sdv_health(context: click.Context, arguments: tuple[str, ...]) -> int:
     logs.silence()
     echo(_NOTE, err=True)
     given = given_settings(context.find_object(Options) or Options())
+    if given.settings is not None:
+        say_simulated(given.settings, NO_DEVICE)
     run_bounded(_tell(line, _variables(), given))
     return 0
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evenkeel.controller.cli.options import Options, terminal_style
+from evenkeel.controller.cli.options import NO_DEVICE, Options, say_simulated, terminal_style
 from evenkeel.controller.cli.output import echo, echo_lines
+from evenkeel.specs.errors import EvenkeelError
 
 if TYPE_CHECKING:
     from evenkeel.specs.kanto.things.identity import Identity as Connector
@@ -50,13 +51,14 @@ def sdv_who(arguments: tuple[str, ...]) -> int:
       sdv-device-info [options] [show | env | help]
 
     `env` prints KEY=value: FULL_CONNECTION_IDENTIFIER, TENANT_ID, CLOUD_HUB, DEVICE_ID, HUB_HOSTNAME. They are those that the
-    connector answers with; where none answers within a second, those that evenkeel knows.
+    connector answers with; where none answers within a second, those that evenkeel knows. A value that a shell could execute is
+    in quotes, for `eval "$(sdv-device-info env)"`.
 
     Options: --ansi (-a) has no colours; --norestart (-n) and --verbose (-v) have no effect; --help (-h).
 
-    Exit code: 0; 1 for what is not in the grammar, and when a file cannot be read.
+    Exit code: 0; 1 for what is not in the grammar, when a file cannot be read, and when it cannot be printed. The
+    answer of the connector is printed all the same, for a user who may not read the files, too.
     """
-    from evenkeel.controller.cli.identity import identity_here
     from evenkeel.controller.process import logs
 
     words = [each for each in arguments if each not in _OPTIONS]
@@ -70,26 +72,41 @@ def sdv_who(arguments: tuple[str, ...]) -> int:
     echo(f"Note: `evenkeel identity show{' -o env' if command == 'env' else ''}` has all of it, and more", err=True)
     logs.silence()
     settings = (click.get_current_context().find_object(Options) or Options()).settings()
-    _, one = identity_here(settings)
+    say_simulated(settings, NO_DEVICE)
+    one = _known(settings)
     connector, why = _ask_connector(settings)
     if command == "env":
-        for key, value in _environment(one, connector).items():
-            echo(f"{key}={value}")
+        if connector is None and isinstance(one, EvenkeelError | OSError):
+            raise one
+        from evenkeel.templates.provisioning_described import environment_lines
+
+        for line in environment_lines(_environment(one, connector)):
+            echo(line)
         return 0
     is_plain = any(each in ("--ansi", "-a") for each in arguments)
     from evenkeel.templates.style import PLAIN
 
     for line in _lines(settings, one, connector, why, PLAIN if is_plain else terminal_style()):
         echo_lines(line)
-    return 0
+    return int(isinstance(one, EvenkeelError | OSError))
 
 
-def _environment(one: Identity, connector: Connector | None) -> dict[str, str]:
+def _known(settings: Settings) -> Identity | EvenkeelError | OSError:
+    """The identity by the files of this device, or why it cannot be read."""
+    from evenkeel.controller.cli.identity import first_identity
+
+    try:
+        return first_identity(settings)
+    except (EvenkeelError, OSError) as error:
+        return error
+
+
+def _environment(one: Identity | EvenkeelError | OSError, connector: Connector | None) -> dict[str, str]:
     from evenkeel.templates.provisioning_described import environment
 
-    known = environment(one)
+    known = {} if isinstance(one, EvenkeelError | OSError) else environment(one)
     names = ("FULL_CONNECTION_IDENTIFIER", "TENANT_ID", "CLOUD_HUB", "DEVICE_ID", "HUB_HOSTNAME")
-    found = {name: known[name] for name in names}
+    found = {name: known.get(name, "") for name in names}
     if connector is None:
         return found
     namespace, hub, device = (*connector.device.split(":"), "", "")[:3]
@@ -101,38 +118,45 @@ def _ask_connector(settings: Settings) -> tuple[Connector | None, str]:
     """The ids that the edge connector answers with, or why there are none."""
     import asyncio
 
-    from evenkeel.specs.errors import EvenkeelError
-
     try:
         return asyncio.run(_asked(settings))
-    except TimeoutError:
-        return None, f"Time out waiting for reply after {_ANSWER_S:g} s"
     except EvenkeelError as error:
         return None, error.message
 
 
 async def _asked(settings: Settings) -> tuple[Connector | None, str]:
     import asyncio
-    from contextlib import aclosing
+    from contextlib import aclosing, suppress
 
     from evenkeel.controller.agents.commander import connected, passing_link
     from evenkeel.specs.kanto.things.identity import REQUEST, RESPONSE, Identity, read_identity
+    from evenkeel.specs.problem import problems_text
 
+    why = f"Time out waiting for reply after {_ANSWER_S:g} s"
     link = passing_link(settings, "device-info")
     link.subscribe(RESPONSE)
     async with link:
         await connected(link, f"broker:{settings.mqtt.broker}", _ANSWER_S)
-        async with asyncio.timeout(_ANSWER_S), aclosing(link.messages()) as messages:  # type: ignore[type-var]
-            await link.publish(REQUEST, b"", qos=0)
-            async for message in messages:
-                await message.done()
-                found = read_identity(message.payload)
-                if isinstance(found, Identity):
-                    return found, ""
-    return None, "The connection was closed"
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ANSWER_S), aclosing(link.messages()) as messages:  # type: ignore[type-var]
+                await link.publish(REQUEST, b"", qos=0)
+                async for message in messages:
+                    await message.done()
+                    found = read_identity(message.payload)
+                    if isinstance(found, Identity):
+                        return found, ""
+                    why = f"The reply is none: {problems_text(found, '; ')}"
+                why = "The connection was closed"
+    return None, why
 
 
-def _lines(settings: Settings, one: Identity, connector: Connector | None, why: str, style: Style) -> Iterator[str]:
+def _lines(
+    settings: Settings,
+    one: Identity | EvenkeelError | OSError,
+    connector: Connector | None,
+    why: str,
+    style: Style,
+) -> Iterator[str]:
     from evenkeel.specs.kanto.things.identity import REQUEST
     from evenkeel.specs.provisioning.provisioning import ANNOUNCED
 
@@ -152,6 +176,9 @@ def _lines(settings: Settings, one: Identity, connector: Connector | None, why: 
         ):
             yield _line(word, told[key], style)
     yield "[Device Information - Configuration]"
+    if isinstance(one, EvenkeelError | OSError):
+        yield _line("Status:", f"ERROR ({one})", style, bad=True)
+        return
     azure, ids = one.wanted.azure, one.there.id
     if ids.id:
         place = ANNOUNCED if ids.announced == ids.id else f"{one.wanted.folder}/deviceid"
@@ -165,12 +192,21 @@ def _lines(settings: Settings, one: Identity, connector: Connector | None, why: 
             style,
             f" (in {azure.id_scope_file})" if azure.id_scope_file else "",
         )
-    for which, pair in (("current", one.current), ("second", one.second)):
+    pairs = list(_pairs(one))
+    for which, pair in pairs:
         yield from _certificate(one, which, pair, style)
     yield "[Device Certificate Fingerprints]"
-    for number, pair in ((1, one.current), (2, one.second)):
+    for number, (_, pair) in enumerate(pairs, 1):
         if pair is not None:
             yield _line(f"Fingerprint {number}:", pair.sha1, style)
+
+
+def _pairs(one: Identity) -> Iterator[tuple[str, PairSeen | None]]:
+    """The two pairs of the original, and the one that is to follow: it is the first while none is in force."""
+    yield ("current", one.current) if one.current is not None or one.next is None else ("next", one.next)
+    yield "second", one.second
+    if one.current is not None and one.next is not None:
+        yield "next", one.next
 
 
 def _certificate(one: Identity, which: str, pair: PairSeen | None, style: Style) -> Iterator[str]:

@@ -123,12 +123,11 @@ def command(
     _check(wishes, rotate=rotate, has_string=connection_string_stdin, file=file)
     wishes = _with_mode(wishes)
     settings = options.settings()
+    say_simulated(settings)
     if rotate:
         return rotate_pair(settings, name, yes=yes, limit_s=timeout)
     asked = filled(settings, name, wishes, from_stdin=connection_string_stdin, yes=yes)
-    code = carry_out(settings, name, asked, file, yes=yes, limit_s=timeout)
-    say_simulated(settings)
-    return code
+    return carry_out(settings, name, asked, file, yes=yes, limit_s=timeout)
 
 
 def _check(wishes: Wishes, *, rotate: bool, has_string: bool, file: str) -> None:

@@ -106,6 +106,9 @@ def _file_of(settings: Settings, known: Document | None, given: str) -> Path:
     return file
 
 
+_ONE = "`evenkeel provision --mode selfSigned` makes one"
+
+
 async def check_possible(settings: Settings, change: Change, connection: ConnectionString | None) -> None:
     """EvenkeelError with the reason why the identity cannot be had on this device. `connection`: a connection string that is
     in no file yet. Asks no cloud."""
@@ -128,9 +131,9 @@ async def check_possible(settings: Settings, change: Change, connection: Connect
     device = connection.device if connection is not None else there.azure.device
     if device and identity and device != identity:
         why = f"the connection string is for the device {device}, and this one is {identity}"
-        raise EvenkeelError(element, f"{why}; --device-id {device} gives this device that id")
+        raise EvenkeelError(element, f"{why}; `evenkeel provision --device-id {device}` gives it that id")
     if connection is not None and connection.means == "certificate" and wanted.certificate is None:
-        raise EvenkeelError(element, "the connection string has no key, so that a certificate is needed; see --mode")
+        raise EvenkeelError(element, f"the connection string has no key, so that a certificate is needed; {_ONE}")
     for each in decisions.diff(want, seen, memory):
         if each.verb == "blocked":
             raise EvenkeelError(element, each.why)

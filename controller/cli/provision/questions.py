@@ -108,7 +108,7 @@ def _asked(settings: Settings, wishes: Wishes, *, yes: bool) -> Replies:
         ways = "--id-scope ID, --connection-string-file FILE, --connection-string-stdin or --no-cloud"
         raise click.UsageError(f"which way to the cloud? Give one of {ways}")
     ids = identity_here(settings)[1].there.id
-    echo(f"Device ID: {wishes.device_id or ids.id or 'none yet; --device-id gives one'}")
+    echo(f"Device ID: {wishes.device_id or ids.id or 'none yet; `evenkeel provision --device-id` gives one'}")
     echo(CHOICE)
     return choose_way(wishes, Terminal(), may_be_none=True)
 

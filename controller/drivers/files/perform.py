@@ -10,6 +10,7 @@ import errno
 from posixpath import basename, dirname
 
 from evenkeel.controller.drivers.files.system import FileSystem, Node
+from evenkeel.controller.process.causes import write_words
 from evenkeel.specs.files.actions import Adjust, Discard, Drop, Fetch, Keep, Remove, Switch, Verify, Write
 from evenkeel.specs.files.file import MOST_SOURCE, Form, is_temporary
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
@@ -33,7 +34,7 @@ class Performer:
             self._system.save()
             return outcome
         except OSError as error:
-            message = f"{_about(action, self._store)}: {(error.strerror or str(error)).lower()}"
+            message = f"{_about(action, self._store)}: {write_words(error)}"
             return Failed(message) if error.errno in _FINAL else Retry(message, outside=True)
 
     def _perform(self, action: Action) -> Outcome:

@@ -18,6 +18,7 @@ from evenkeel.controller.drivers.provisioning.ports import Lack, Maker, Pair
 from evenkeel.controller.drivers.provisioning.simulated import made_up
 from evenkeel.controller.drivers.provisioning.sources import Sources, files_of, read_authority, sources_of
 from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.let_in import LetIn
 from evenkeel.controller.process.prints import Printer
 from evenkeel.controller.process.recall import Recall
 from evenkeel.controller.process.replacing import stamp
@@ -35,6 +36,8 @@ _NAMES = (
     *(f"/device{number}.{end}" for number in ("", "2") for end in ("crt", "key")),
 )
 """Names in the folder that a look follows."""
+_LINKS = ("/current", "/second", "/next")
+"""Further names there that are watched: a link that is replaced is told by the folder that it lies in."""
 SIMULATED_ID = "52-54-00-12-34-02"
 _MOST_PEM = 1024**2
 
@@ -46,6 +49,8 @@ class Places(NamedTuple):
     originals: Path
     values: Path
     key: Path
+    let_in: Path | None = None
+    """Where the connection to a broker keeps the pair that it was let in with; `None` where it shows none."""
 
 
 class Sight:
@@ -57,10 +62,12 @@ class Sight:
         self.assignments = Assignments(places.assignments)
         self.provided = Provided(places.values)
         self.outputs = Outputs(host, places.originals, self.printer)
+        self._let_in = LetIn(places.let_in) if places.let_in is not None else None
         self._inspections = Inspections(maker.inspect)
         self.ids = DeviceIds(host.root)
         self._recall = Recall[ProvisionedSeen]()
         self._own = tuple(map(str, (places.assignments, places.originals, places.values)))
+        self._broker = (str(places.let_in),) if places.let_in is not None else ()
         self._stores: dict[str, PairStore] = {}
         self._authorities: dict[tuple[bytes, bytes], tuple[str, str]] = {}
 
@@ -70,8 +77,9 @@ class Sight:
             self._stores[folder] = PairStore(self.host.path(folder), self._inspections)
         return self._stores[folder]
 
-    def files(self, wanted: Provisioning) -> tuple[str, ...]:
-        """The files that are followed for a document."""
+    @staticmethod
+    def _files(wanted: Provisioning) -> tuple[str, ...]:
+        """The files that a document names, and those that are made for it."""
         one = wanted.certificate
         named = (one.ca, one.ca_key, one.request, one.chain, one.certificate, one.key) if one is not None else ()
         azure = files_of(wanted.azure) if wanted.azure is not None else ()
@@ -79,27 +87,30 @@ class Sight:
         made = (f"{wanted.folder}/{CERTIFICATE}", *(output.path for output in wanted.outputs))
         return tuple(path for path in (*named, *azure, *templates, *made) if path)
 
+    def watched(self, wanted: Provisioning) -> Iterator[str]:
+        """The paths on this machine where a change by others is worth a look."""
+        yield from self._read_files(wanted)
+        yield from (f"{self.host.path(wanted.folder)}{name}" for name in _LINKS)
+        yield from self._broker
+
     def look(self, wanted: Provisioning) -> ProvisionedSeen:
         """One document, read again where any of its files has changed. Raises OSError, and what a `Maker` raises but
         ValueError."""
-        stamps = tuple(map(stamp, self._read_files(wanted)))
+        stamps = tuple(map(stamp, (*self._read_files(wanted), *self._own, *self._broker)))
         found = self._recall.result(wanted.name, wanted, stamps, lambda: self.look_again(wanted))
-        if _obstacle(found):
-            self._recall.forget(
-                wanted.name
-            )  # it may end without a change of a file: an interface or a user that comes late
+        if _obstacle(found):  # it may end without a change of a file: an interface or a user that comes late
+            self._recall.forget(wanted.name)
         return found
 
     def _read_files(self, wanted: Provisioning) -> Iterator[str]:
-        """All that a look reads: files, and folders whose times change with the names in them."""
+        """All that a look reads, but evenkeel's own files: files, and folders whose times change with the names in them."""
         folder, root = str(self.host.path(wanted.folder)), str(self.host.root).rstrip("/")
         for name in ("", "/pairs", "/pairs/request", *_NAMES):
             yield f"{folder}{name}"
-        yield from (f"{root}{path}" for path in self.files(wanted))
+        yield from (f"{root}{path}" for path in self._files(wanted))
         if self.host.is_simulated:  # which reads those of this machine where it has none (`Host.read`)
-            yield from self.files(wanted)
+            yield from self._files(wanted)
         yield f"{root}{ANNOUNCED}"
-        yield from self._own
 
     def look_again(self, wanted: Provisioning) -> ProvisionedSeen:
         """One document. Raises as `look` does."""
@@ -115,7 +126,7 @@ class Sight:
                 azure = AzureSeen(why=str(lack))
         values = self.values(wanted, ids, pairs, azure, sources)
         held = self.provided.all().get(wanted.name)
-        key = pairs.current if azure.by == "certificate" else ""
+        key = azure.key(pairs.current)
         return ProvisionedSeen(
             wanted.name,
             wanted,
@@ -136,9 +147,8 @@ class Sight:
             return found if found.id else changed(found, id=SIMULATED_ID, why="")
         folder = self.host.path(ANNOUNCED).parent
         if found.announced != found.id and not os.access(folder, os.W_OK):
-            return changed(
-                found, announced=found.id
-            )  # the system is mounted read-only, as many are: the kept id counts
+            # The system is mounted read-only, as many are: the kept id counts.
+            return changed(found, announced=found.id)
         return found
 
     def values_print(self, values: Mapping[str, str]) -> str:
@@ -181,6 +191,8 @@ class Sight:
             signed_why,
             "current" in found.plain,
             found.leftovers,
+            bool(found.second) and "second" not in found.plain and not certificate.second,
+            store.at(pair.certificate) if self._let_in is not None and (pair := self._let_in.pair()) else "",
         )
 
     def _is_there(self, path: str, content: bytes) -> bool:
@@ -243,7 +255,7 @@ class Sight:
             return None
         at = (azure.hub, azure.device)
         if wanted.azure.is_registered:
-            assigned = azure.assignments.get(pairs.current if azure.by == "certificate" else "")
+            assigned = azure.assignments.get(azure.key(pairs.current))
             if assigned is None:
                 return None
             at = (assigned.hub, assigned.device)

@@ -150,11 +150,13 @@ class Work:
         wanted, store = action.wanted, self._sight.store(action.wanted.folder)
         if wanted.certificate is not None and wanted.certificate.mode != "files":
             store.tidy()
+            if action.second:
+                store.clear("second")
             for sha256 in action.pairs:
                 store.drop(sha256)
         there = self._sight.look_again(wanted)
         if there.azure.asked:
-            key = there.pairs.current if there.azure.by == "certificate" else ""
+            key = there.azure.key(there.pairs.current)
             self._sight.assignments.keep_only(wanted.name, there.azure.asked, key)
         return Done("nothing is left of what was before")
 

@@ -1,13 +1,18 @@
-"""The choice of the configuration that registries are put in force in, and its places, by engine and user."""
+"""The choice of the configuration that registries are put in force in, and its places, by engine and user. The parts
+are loaded when they are chosen."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from evenkeel.controller.drivers.registries.ports import Configuration
 from evenkeel.specs.settings.registries import RegistriesSettings
 from evenkeel.specs.settings.settings import EngineKind
+
+if TYPE_CHECKING:
+    from evenkeel.controller.drivers.registries.access import Around, HttpAccess
+    from evenkeel.controller.drivers.registries.ports import Configuration
 
 
 def open_configuration(kind: EngineKind, address: str, settings: RegistriesSettings, folder: Path) -> Configuration:
@@ -27,6 +32,21 @@ def open_configuration(kind: EngineKind, address: str, settings: RegistriesSetti
         Path(settings.drop_ins or base / "registries.conf.d"),
     )
     return PodmanConfiguration(folder, address, places)
+
+
+def around(kind: EngineKind, settings: RegistriesSettings, folder: Path) -> Around:
+    """The state in force around a part of a host. `folder`: of the copies in force."""
+    from evenkeel.controller.drivers.registries.access import Around
+    from evenkeel.controller.drivers.registries.store import AUTH
+
+    return Around((certificates_folder(kind, settings),), folder / AUTH)
+
+
+def open_access(kind: EngineKind, settings: RegistriesSettings, folder: Path) -> HttpAccess:
+    """Logins over HTTP, with the same around a part of a host."""
+    from evenkeel.controller.drivers.registries.access import HttpAccess
+
+    return HttpAccess(around(kind, settings, folder))
 
 
 def certificates_folder(kind: EngineKind, settings: RegistriesSettings) -> Path:

@@ -1,7 +1,9 @@
 """The process of an engine: which one it is, what it says of itself, and the signal on which it reads its files again.
 
-The process is the one at the other end of the engine's socket. A socket that systemd has made belongs to systemd, so the
-program's name counts, too: a signal goes to nobody else. Everything here blocks, and belongs into a thread.
+The process is the one that answers at the engine's socket: the kernel tells with each byte who has sent it (unix(7),
+SO_PASSCRED). A socket that systemd has made belongs to systemd, so that the listener does not tell it. Nor do the open files of
+processes, which are shown to nobody with fewer capabilities, as a service has. The program's name counts, too: a signal goes to
+nobody else. Everything here blocks, and belongs into a thread.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,10 +22,14 @@ from typing import Any, NamedTuple
 from evenkeel.controller.process.replacing import stamp
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.reading.sound import foreign_json
+from evenkeel.specs.visible import one_line
 
 _ANSWER_S = 10.0
 _RELOAD_S, _STEP_S = 15.0, 0.02
 _MOST_BYTES = 8 * 1024**2
+_PING = b"GET /_ping HTTP/1.0\r\nHost: localhost\r\n\r\n"
+_SENDER = struct.Struct("3i")
+"""Process, user and group of a sender; 0 for a process of another namespace (struct ucred)."""
 
 
 class Process(NamedTuple):
@@ -52,28 +58,28 @@ class Daemon:
         self._element = f"engine:{address}"
         self._known: tuple[object, Process] | None = None
 
-    def process(self) -> Process | None:
-        """The process that listens at the socket; `None` when that is none of the engine's. Raises Unavailable when nobody
-        listens there. One that is known is not sought again while it lives and the socket is the same."""
+    def own(self) -> Process:
+        """The process that answers at the socket, of the engine's program. One that is known is not sought again while it lives
+        and the socket is the same. Raises Unavailable when nobody answers, and Refused when it is none that can be told to read
+        its files."""
         now = stamp(self._socket)
         if self._known is not None and self._known[0] == now and _started(self._known[1].pid) == self._known[1].started:
             return self._known[1]
         self._known = None
-        with self._connected() as connected:
-            peer, _, _ = struct.unpack("3i", connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-            found = next((each for pid in self._candidates(peer) if (each := self._named(pid)) is not None), None)
-        if found is not None and now is not None:
+        pid = self._answering()
+        found = self._named(pid)
+        if found is None:
+            raise Refused(self._element, f"{self.program} cannot be told to read its files: {self._obstacle(pid)}")
+        if now is not None:
             self._known = now, found
         return found
 
-    def own(self) -> Process:
-        """The same. Raises Refused when there is none that can be told to read its files."""
-        found = self.process()
-        if found is None:
-            why = f"the process behind the engine's socket is no {self.program} of this machine, and cannot be told to read"
-            remedy = f"run evenkeel where {self.program} runs, with its processes in sight"
-            raise Refused(self._element, f"{why} its files; {remedy}")
-        return found
+    def _obstacle(self, pid: int) -> str:
+        if name := _name(pid):
+            why = f"{name} (process {pid}) answers at {self._socket}, and not {self.program}"
+            return f"{why}; name the socket of {self.program} itself in `engine.address`"
+        why = f"the process that answers at {self._socket} is not to be seen from here"
+        return f"{why}; run evenkeel where {self.program} runs, in a container with the host's process namespace"
 
     def answer(self, path: str = "/info") -> dict[str, Any]:
         """The engine's words about itself. Raises Unavailable."""
@@ -111,49 +117,48 @@ class Daemon:
             finally:
                 os.close(handle)
         except PermissionError:
-            raise Refused(
-                self._element, f"this user may not send {self.program} the signal to read its files"
-            ) from None
+            why = f"this user may not send {self.program} (process {process.pid}) the signal to read its files"
+            raise Refused(self._element, f"{why}; run evenkeel as the user that {self.program} runs as") from None
         except ProcessLookupError:
             raise Unavailable(self._element, f"{self.program} has ended meanwhile") from None
 
-    def _connected(self) -> socket.socket:
-        connected = socket.socket(socket.AF_UNIX)
-        try:
+    def _answering(self) -> int:
+        """The process that answers at the socket, 0 for one that is not to be seen from here. Raises Unavailable."""
+        with socket.socket(socket.AF_UNIX) as connected:
             connected.settimeout(_ANSWER_S)
-            connected.connect(self._socket)
-        except OSError as error:
-            connected.close()
-            raise Unavailable(self._element, f"nobody listens at {self._socket}: {error.strerror or error}") from None
-        return connected
-
-    def _candidates(self, peer: int) -> Iterator[int]:
-        """The process at the other end, and then those that have the same socket open."""
-        yield peer
-        inodes = {f"socket:[{inode}]" for inode in self._inodes()}
-        for entry in Path("/proc").iterdir() if inodes else ():
-            if entry.name.isdigit() and self._named(int(entry.name)) is not None:
-                with suppress(OSError):
-                    if any(os.readlink(each) in inodes for each in (entry / "fd").iterdir()):  # noqa: PTH115 - no path
-                        yield int(entry.name)
-
-    def _inodes(self) -> Iterator[str]:
-        """The sockets that listen at the path."""
-        real = os.path.realpath(self._socket)
-        for line in Path("/proc/net/unix").read_text(errors="replace").splitlines()[1:]:
-            words = line.split(maxsplit=7)
-            if len(words) == 8 and words[7].startswith("/") and os.path.realpath(words[7]) == real:
-                yield words[6]
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            try:
+                connected.connect(self._socket)
+            except OSError as error:
+                why = f"nobody listens at {self._socket}: {error.strerror or error}"
+                raise Unavailable(self._element, why) from None
+            try:
+                connected.sendall(_PING)
+                content, told, _, _ = connected.recvmsg(1, socket.CMSG_SPACE(_SENDER.size))
+            except OSError as error:
+                raise Unavailable(
+                    self._element, f"nobody answers at {self._socket}: {error.strerror or error}"
+                ) from None
+        if not content:
+            raise Unavailable(self._element, f"nobody answers at {self._socket}: the connection was closed")
+        return next((_SENDER.unpack(each)[0] for _, kind, each in told if kind == socket.SCM_CREDENTIALS), 0)
 
     def _named(self, pid: int) -> Process | None:
         """A process, when it is one of the engine's program."""
-        place = Path(f"/proc/{pid}")
         with suppress(OSError, IndexError):
-            if (place / "comm").read_text().rstrip("\n") == self.program[:15]:
-                command = (place / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if _name(pid) == self.program[:15]:
+                command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
                 started = _started(pid)
                 return Process(pid, started, tuple(command[:-1])) if started else None
         return None
+
+
+def _name(pid: int) -> str:
+    """The name of a process's program, of which the kernel keeps 15 bytes; "" where it is not to be seen."""
+    try:
+        return one_line(Path(f"/proc/{pid}/comm").read_text(errors="replace").rstrip("\n"))
+    except OSError:
+        return ""
 
 
 def _started(pid: int) -> str:

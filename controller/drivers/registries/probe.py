@@ -13,11 +13,12 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from evenkeel.controller.distribution.challenges import challenges_of
 from evenkeel.controller.distribution.failures import LATE, Answer, Failure, failures
 from evenkeel.controller.distribution.proxies import Proxy, proxy_for
-from evenkeel.controller.distribution.tokens import Site, challenge_of, may_have_credentials, realm_of
+from evenkeel.controller.distribution.tokens import Site, bearers, may_have_credentials, realm_of
 from evenkeel.controller.distribution.visit import Visit
-from evenkeel.controller.drivers.registries.access import credentials_now, let_in, site_of
+from evenkeel.controller.drivers.registries.access import NOWHERE, Around, credentials_now, let_in, of_place, site_of
 from evenkeel.controller.drivers.registries.handshake import Certificate, chain, close, connect_to, shake_hands
 from evenkeel.controller.drivers.registries.values import Missing, Values, values_of
 from evenkeel.controller.process.causes import system_words
@@ -51,11 +52,11 @@ class Step(NamedTuple):
     remedy: str = ""
 
 
-async def probe(registry: Registry, image: str = "") -> AsyncIterator[Step]:
+async def probe(registry: Registry, image: str = "", around: Around = NOWHERE) -> AsyncIterator[Step]:
     """The steps, up to the first that is not good. `image`: one of this registry, whose manifest is asked for at the end, or
-    "". Raises ValueError when it is no image, and nothing else."""
+    "". `around`: what is in force around a part of a host. Raises ValueError when it is no image, and nothing else."""
     ref = parse_image(image) if image else None
-    run = _Run(registry, ref)
+    run = _Run(registry, ref, around)
     steps = {
         "credentials": run.credentials,
         "name": run.name,
@@ -72,7 +73,7 @@ async def probe(registry: Registry, image: str = "") -> AsyncIterator[Step]:
             async with asyncio.timeout(STEP_S):
                 step = Step(name, True, await work())
         except Failure as failure:
-            step = Step(name, False, failure.why, failure.remedy or OTHERWISE[name])
+            step = Step(name, False, failure.why, of_place(failure, registry).remedy or OTHERWISE[name])
         except Missing as missing:
             step = Step(name, False, missing.why, missing.remedy)
         except TimeoutError:
@@ -87,8 +88,8 @@ async def probe(registry: Registry, image: str = "") -> AsyncIterator[Step]:
 class _Run:
     """The state between the steps. Each step returns its result in words, and raises Failure, Missing or EvenkeelError."""
 
-    def __init__(self, registry: Registry, ref: ImageRef | None) -> None:
-        self._registry, self._ref = registry, ref
+    def __init__(self, registry: Registry, ref: ImageRef | None, around: Around) -> None:
+        self._registry, self._ref, self._around = registry, ref, around
         self._values = Values()
         self._credentials: Credentials | None = None
         self._site: Site = site_of(registry, self._values)
@@ -101,7 +102,7 @@ class _Run:
         if self._ref is not None and not covers(self._registry.place, image := _place(self._ref)):
             raise Failure(f"{image} is not from {self._registry.place}", "no", "name an image from there")
         self._values = values_of(self._registry)
-        self._site = site_of(self._registry, self._values)
+        self._site = site_of(self._registry, self._values, self._around)
         if self._values.insecure and not self._has_port:
             self._ports = [443, 80]
         self._credentials = await credentials_now(self._registry, self._values)
@@ -167,10 +168,11 @@ class _Run:
             knocked = await visit.knock()
         if knocked.status != 401:
             return "none: it asks for no credentials"
-        challenge = challenge_of(knocked)
-        if challenge.kind != "bearer":
-            return f"{self._registry.host} itself, by {challenge.kind.capitalize() or 'no known way'}"
-        place = realm_of(challenge, self._site, self._credentials)
+        challenges = challenges_of(knocked)
+        if not (of_tokens := bearers(challenges)):
+            kinds = ", ".join(dict.fromkeys(each.kind.capitalize() for each in challenges)) or "no known way"
+            return f"{self._registry.host} itself, by {kinds}"
+        place = realm_of(of_tokens, self._site, self._credentials)
         may = may_have_credentials(place, self._site.host, self._site.realms)
         return f"{place} gives tokens, and {'may have the credentials' if may else 'is asked without credentials'}"
 

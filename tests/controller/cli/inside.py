@@ -22,10 +22,12 @@ from .command import Device
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
-def run_inside(arguments: Sequence[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """The command, to its end; only the main thread may call it, for signals belong to it."""
+def run_inside(
+    arguments: Sequence[str], environment: dict[str, str], given: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """The command, to its end, with its standard input; only the main thread may call it, for signals belong to it."""
     out, errors = _Stream(), _Stream()
-    with _as_a_process(environment, out, errors):
+    with _as_a_process(environment, out, errors, given):
         code = main(arguments)
     return subprocess.CompletedProcess(["evenkeel", *arguments], code, out.text(), errors.text())
 
@@ -52,12 +54,14 @@ class _Stream(io.TextIOWrapper):
 
 
 @contextmanager
-def _as_a_process(environment: dict[str, str], out: io.TextIOWrapper, errors: io.TextIOWrapper) -> Iterator[None]:
+def _as_a_process(
+    environment: dict[str, str], out: io.TextIOWrapper, errors: io.TextIOWrapper, given: str
+) -> Iterator[None]:
     streams = sys.stdin, sys.stdout, sys.stderr
     before, handlers = dict(os.environ), {number: signal.getsignal(number) for number in _SIGNALS}
     root, ours = logging.getLogger(), logging.getLogger("evenkeel")
     logs, levels = list(root.handlers), (root.level, ours.level)
-    sys.stdin, sys.stdout, sys.stderr = io.TextIOWrapper(io.BytesIO()), out, errors
+    sys.stdin, sys.stdout, sys.stderr = io.TextIOWrapper(io.BytesIO(given.encode())), out, errors
     os.environ.clear()
     os.environ.update(environment)
     try:

@@ -10,17 +10,18 @@ import signal
 import socket
 import sqlite3
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 from ruamel.yaml import YAML
 from tests.memories import memory
 from tests.until import until
 
-from evenkeel.controller.cli import SUMMARIES
+from evenkeel.controller.cli import SUMMARIES, commands
 from evenkeel.controller.journal.file import FILE
 from evenkeel.controller.journal.journal import Journal, open_journal, read_journal
 from evenkeel.controller.journal.lock import sole_controller
@@ -66,6 +67,47 @@ def test_what_is_simulated_is_called_so(device: Device, command: tuple[str, ...]
     assert f"Note: {SIMULATED}\n" in device.run(*command, ok=None).stderr
     elsewhere = ("--engine", "docker", "--docker-address", "unix:///nowhere.sock")
     assert SIMULATED not in device.run(*command, *elsewhere, ok=1).stderr
+
+
+def test_each_command_that_may_be_simulated_says_so(device: Device) -> None:
+    """Once, and those that tell somebody what to do say it first. `run` has it in its log."""
+    device.settings(mqtt={"broker": "tcp://127.0.0.1:9"})
+    device.write(spec("web"))
+    device.put_foreign("other")
+    identity = ("provision", "--no-cloud", "--yes")
+    lines = {
+        ("plan",): (),
+        ("apply",): ("--yes",),
+        ("doctor",): (),
+        ("get",): ("containers",),
+        ("describe",): ("container", "web"),
+        ("adopt",): ("other", "--to-remove"),
+        identity[:1]: identity[1:],
+        ("identity", "show"): ("-o", "env"),
+        ("registry", "list"): (),
+        ("registry", "test"): ("ghcr.io",),
+        ("slots",): (),
+        ("slots", "check"): (),
+        ("slots", "mark"): ("good", "A", "--yes"),
+        ("slots", "boot-other"): ("--yes",),
+        ("slots", "install"): ("/b.raucb", "--yes"),
+        **{("compat", name): () for name in ("sdv-device-info", "sdv-health", "sdv-provision")},
+        ("provision", "--rotate"): ("--yes",),
+    }
+    assert {*_simulating(commands, ())} - {("run",), ("settings",)} <= {*lines}
+    for name, more in lines.items():
+        said = device.run(*name, *more, ok=None).stderr
+        assert len(re.findall("only simulates|slots are simulated", said)) == 1, (name, said)
+    assert "Note: this is the memory engine" in device.run(*identity, ok=None).stderr.splitlines()[0]
+
+
+def _simulating(command: click.Command, name: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The commands that look at an engine, and for which one may be chosen."""
+    for each in command.list_commands(click.Context(command)) if isinstance(command, click.Group) else ():
+        yield from _simulating(command.get_command(click.Context(command), each), (*name, each))  # type: ignore[arg-type]
+    is_alone = not isinstance(command, click.Group) or name == ("slots",)
+    if is_alone and any(each.name == "engine" and not each.hidden for each in command.params):  # type: ignore[attr-defined]
+        yield name
 
 
 @pytest.mark.parametrize("command", [("plan",), ("apply", "--yes")])

@@ -142,10 +142,16 @@ def test_what_follows_ends_with_its_reader(device: Device) -> None:
     assert ended(process)[0] == 0
 
 
-@pytest.mark.parametrize("command", ["plan", "status", "events", "schema"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("plan", "status", "events", "schema"),
+        *("compat sdv-device-info", "compat sdv-health", "registry list", "slots check", "slots"),
+    ],
+)
 def test_what_could_not_be_written_is_an_error_where_it_is_all_there_is(switching: Device, command: str) -> None:
     with Path("/dev/full").open("w") as full:
-        code, _, errors = ended(start(switching, command, out=full.fileno()))
+        code, _, errors = ended(start(switching, *command.split(), out=full.fileno()))
     assert code == 1
     assert errors.splitlines()[-1] == "error: standard output: No space left on device"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import signal
 import sqlite3
@@ -18,11 +19,13 @@ from tests.e2e_mqtt.connector import Connector
 from tests.engines.broker import Broker
 from tests.until import PATIENCE_S, until
 
+from evenkeel.controller.cli.options import NO_DEVICE
 from evenkeel.controller.drivers.provisioning.simulated import SIMULATED_MARK as MARK
-from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.provisioning.provisioning import Azure, Certificate, Provisioning
 
 from .command import Device, ended, spec
+from .command import on_a_terminal as shown_on_a_terminal
+from .inside import DeviceInside
 from .test_registry import on_a_terminal
 
 pytestmark = pytest.mark.e2e
@@ -36,25 +39,11 @@ OF_A_SERVICE = f"HostName={HUB};SharedAccessKeyName=owner;SharedAccessKey={KEY}"
 
 
 def piped(device: Device, *arguments: str, given: str, ok: int = 0) -> str:
-    done = subprocess.run(
-        device.line(*arguments),
-        env=device.environment(),
-        input=given,
-        text=True,
-        capture_output=True,
-        timeout=PATIENCE_S,
-    )
-    assert done.returncode == ok, done.stdout + done.stderr
-    assert KEY not in done.stdout + done.stderr
-    return done.stdout + done.stderr
+    return device.piped(*arguments, given=given, secret=KEY, ok=ok)
 
 
 def documents(device: Device) -> dict[str, Provisioning]:
-    found: dict[str, Provisioning] = {}
-    for file in sorted(device.specs.glob("*.yaml")):
-        decoded = decode_file(file.read_bytes(), str(file))
-        found |= {each.name: each.wanted for each in decoded.documents if isinstance(each.wanted, Provisioning)}
-    return found
+    return device.asked(Provisioning)
 
 
 def shown(device: Device) -> Any:
@@ -92,6 +81,11 @@ def test_the_conversation_of_sdv_provision(device: Device) -> None:
     assert (one["deviceId"], one["azure"]["hub"], one["proven"]) == (ID, HUB, False)
     assert f"- Primary thumbprint: {one['next']['thumbprint']}" in lines
     assert f"- Secondary thumbprint: {one['second']['thumbprint']}" in lines
+    told = device.run("compat", "sdv-device-info").stdout
+    prints = [f"  * Fingerprint {at}:          : {one[key]['thumbprint']}" for at, key in ((1, "next"), (2, "second"))]
+    assert told.splitlines()[-2:] == prints
+    assert f"  * Key file:               : {FOLDER}/next/device.key" in told
+    assert "not found" not in told
     device.run("provision", "--yes")
     then = shown(device)
     assert (then["proven"], then["certificate"]["thumbprint"]) == (True, one["next"]["thumbprint"])
@@ -121,10 +115,16 @@ SEED = [
 
 def test_sdv_provision_without_an_answer_changes_nothing(device: Device) -> None:
     before = everything(device)
-    assert "no answer: the input has ended" in piped(device, "compat", "sdv-provision", given="d\n\nno scope\n", ok=1)
+    said = piped(device, "compat", "sdv-provision", given="d\n\nno scope\n", ok=1)
+    assert f"- To be created: {FOLDER}" in said.splitlines()
+    assert "- File does not exist, to be created: /etc/deviceid" in said.splitlines()
+    assert said.endswith("error: standard input: it has ended without an answer, and nothing was changed\n")
+    assert "Usage" not in said
     other = BY_CERTIFICATE.replace(ID, "another")
     said = piped(device, "compat", "sdv-provision", given=f"h\n{other}\n", ok=1)
-    assert f"the connection string is for the device another, and this one is {ID}" in said
+    assert (
+        f"the connection string is for the device another, and this one is {ID}; `evenkeel provision --device" in said
+    )
     assert everything(device) == before
 
 
@@ -223,7 +223,11 @@ def test_options_that_cannot_be_are_told_and_nothing_is_written(device: Device, 
     ("text", "options", "said"),
     [
         (OF_A_SERVICE, (), "one of a service"),
-        (BY_KEY.replace(ID, "another"), (), f"for the device another, and this one is {ID}; --device-id another"),
+        (
+            BY_KEY.replace(ID, "another"),
+            (),
+            f"for the device another, and this one is {ID}; `evenkeel provision --device-id a",
+        ),
         (BY_CERTIFICATE, ("--mode", "none"), "has no key, so that a certificate is needed"),
         (KEY, (), "part 1 of the connection string has an unknown name"),
     ],
@@ -348,7 +352,8 @@ def test_sdv_device_info_has_the_words_of_the_original(device: Device) -> None:
     assert done.stdout == (
         f"FULL_CONNECTION_IDENTIFIER=azure.edge:h:{ID}\nTENANT_ID=\nCLOUD_HUB=azure.edge\nDEVICE_ID={ID}\nHUB_HOSTNAME=h\n"
     )
-    assert done.stderr == "Note: `evenkeel identity show -o env` has all of it, and more\n"
+    note = "Note: `evenkeel identity show -o env` has all of it, and more\n"
+    assert done.stderr == f"{note}Note: {NO_DEVICE}\n"
     said = device.run("compat", "sdv-device-info", "--ansi").stdout
     assert [line for line in said.splitlines() if line.startswith("[")] == [
         "[Device Information - Cloud Connector]",
@@ -357,10 +362,28 @@ def test_sdv_device_info_has_the_words_of_the_original(device: Device) -> None:
         "[Device Certificate Information]",
         "[Device Certificate Fingerprints]",
     ]
+    assert "  * Mosquitto Topic:        : edge/thing/request" in said.splitlines()
     assert f"  * Connection String:      : (hidden) (in {secret(device)})" in said
     assert f"ERROR ({FOLDER}/device2.key not found)" in said
     assert "Usage: sdv-device-info [options] [command]" in device.run("compat", "sdv-device-info", "help").stdout
     assert "has no `version`" in device.run("compat", "sdv-device-info", "version", ok=1).stderr
+
+
+def test_the_files_are_those_of_the_document(device: Device) -> None:
+    device.settings(mqtt={"broker": "tcp://127.0.0.1:9"})
+    device.run("provision", "--no-cloud", "--folder", "/data/car", "--yes")
+    said = device.run("compat", "sdv-device-info").stdout
+    for line in ("Key file:               : /data/car/device.key", "Certificate file:       : /data/car/device2.crt"):
+        assert f"  * {line}\n" in said
+    assert f"  * Device Id:              : {ID} (in /etc/deviceid)\n" in said
+    assert FOLDER not in said
+
+
+def test_colours_are_for_terminals(device: Device) -> None:
+    device.settings(mqtt={"broker": "tcp://127.0.0.1:9"})
+    assert "\x1b[" not in device.run("compat", "sdv-device-info").stdout
+    assert "\x1b[" in shown_on_a_terminal(device, "compat", "sdv-device-info")
+    assert "\x1b[" not in shown_on_a_terminal(device, "compat", "sdv-device-info", "--ansi")
 
 
 def test_the_connector_is_asked_who_it_is(device: Device, mosquitto: Callable[..., Broker]) -> None:
@@ -376,6 +399,53 @@ def test_the_connector_is_asked_who_it_is(device: Device, mosquitto: Callable[..
         "FULL_CONNECTION_IDENTIFIER=azure.edge:hub:car\nTENANT_ID=t\nCLOUD_HUB=azure.edge\nDEVICE_ID=car\nHUB_HOSTNAME=hub\n"
     )
     assert "  * Connection Identifier:  : azure.edge:hub:car" in said
+
+
+def test_who_may_not_read_the_files_is_told_what_the_connector_says(
+    nobody: Path, mosquitto: Callable[..., Broker]
+) -> None:
+    broker, device = mosquitto(), DeviceInside(nobody)
+    device.settings(mqtt={"broker": f"tcp://127.0.0.1:{broker.port}"})
+    device.state.mkdir(0)
+    connector = Connector(broker.port, "azure.edge:hub:car")
+    try:
+        assert "DEVICE_ID=car\n" in device.run("compat", "sdv-device-info", "env").stdout
+        said = device.run("compat", "sdv-device-info", ok=1).stdout
+    finally:
+        connector.close()
+        device.state.chmod(0o700)
+    assert "  * Device ID:              : car\n" in said
+    assert re.search(r"Configuration]\n  \* Status: +: ERROR \(.*[Pp]ermission denied", said)
+
+
+def test_a_reply_that_is_none_is_told(device: Device, mosquitto: Callable[..., Broker]) -> None:
+    broker = mosquitto()
+    device.settings(mqtt={"broker": f"tcp://127.0.0.1:{broker.port}"})
+    connector = Connector(broker.port, "no thing")
+    try:
+        said = device.run("compat", "sdv-device-info").stdout
+    finally:
+        connector.close()
+    assert (
+        "  * Status:                 : ERROR (The reply is none: edge/thing/response: deviceId: expected the id" in said
+    )
+
+
+def test_a_shell_executes_nothing_of_what_a_client_of_the_broker_says(
+    device: Device, mosquitto: Callable[..., Broker], tmp_path: Path
+) -> None:
+    broker, tenant = mosquitto(), "$(touch tenant) `touch it's`; touch more"
+    device.settings(mqtt={"broker": f"tcp://127.0.0.1:{broker.port}"})
+    connector = Connector(broker.port, "a$(touch a):h;touch h:car\ntouch car", tenant)
+    try:
+        said = device.run("compat", "sdv-device-info", "env").stdout
+    finally:
+        connector.close()
+    (shell := tmp_path / "shell").mkdir()
+    line = ["sh", "-c", 'eval "$1"; printf "%s\n" "$TENANT_ID" "$CLOUD_HUB" "$HUB_HOSTNAME" "$DEVICE_ID"', "sh", said]
+    done = subprocess.run(line, cwd=shell, text=True, capture_output=True, timeout=PATIENCE_S)
+    assert done.stdout == f"{tenant}\na$(touch a)\nh;touch h\ncar touch car\n", done.stderr
+    assert list(shell.iterdir()) == []
 
 
 PRINTED = (

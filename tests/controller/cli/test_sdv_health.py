@@ -18,11 +18,12 @@ from tests.engines.dbus import private_bus
 from tests.engines.systemd_double import FakeUnit, Systemd
 from tests.until import PATIENCE_S, until
 
+from evenkeel.controller.cli.options import NO_DEVICE
 from evenkeel.controller.doctor import leda
 from evenkeel.controller.drivers.containers.memory import Image
 from evenkeel.controller.process.listeners import listening
 
-from .command import Device, ended, spec
+from .command import Device, ended, on_a_terminal, spec
 from .inside import run_inside
 
 pytestmark = pytest.mark.e2e
@@ -82,9 +83,15 @@ def test_sections_labels_and_layout_are_those_of_the_original(health: Health) ->
     assert re.findall(r"^\[(.+)\]$", done.stdout, re.MULTILINE) == TITLES
     lines = [line for line in done.stdout.splitlines() if line and not line.startswith("[")]
     assert all(re.fullmatch(r"  \* .{23,} : (OK|N/A|WARNING|FAILED!)( \(.+\))?", line) for line in lines), lines
-    assert done.stderr == NOTE
+    assert done.stderr == f"{NOTE}Note: {NO_DEVICE}\n"
     assert "remedy" not in done.stdout
     assert "      remedy: " in health.run("-v").stdout
+
+
+def test_colours_are_for_terminals(health: Health) -> None:
+    home = {"HOME": str(health.home), "COLUMNS": "300"}
+    assert "\x1b[" not in health.run("--ansi").stdout
+    assert "\x1b[" in on_a_terminal(health.device, "compat", "sdv-health", **home)
 
 
 def test_help_is_for_people_and_looks_at_nothing(health: Health) -> None:
@@ -161,13 +168,14 @@ def test_a_port_is_compared_as_a_number(tmp_path: Path) -> None:
     assert leda._port("OpenSSH", 22, {found.port}).state == "failed"
 
 
-def test_the_cloud_connector_is_heard(health: Health, mosquitto: Callable[..., Broker]) -> None:
-    broker = mosquitto()
+def test_the_cloud_connector_is_heard(health: Health, mosquitto: Callable[..., Broker], tmp_path: Path) -> None:
+    broker = mosquitto(users={"car": "hunter2"})
     status = json.dumps({"connected": True, "timestamp": 1_795_824_000})
     tool = [
         "mosquitto_pub",
         "-p",
         str(broker.port),
+        *("-u", "car", "-P", "hunter2"),
         "-r",
         "-q",
         "1",
@@ -177,7 +185,10 @@ def test_the_cloud_connector_is_heard(health: Health, mosquitto: Callable[..., B
         status,
     ]
     subprocess.run(tool, check=True, timeout=PATIENCE_S)
-    mqtt = {"enabled": True, "broker": f"tcp://127.0.0.1:{broker.port}"}
+    (tmp_path / "password").write_text("hunter2\n")
+    (tmp_path / "password").chmod(0o600)
+    access = {"username": "car", "passwordFile": str(tmp_path / "password")}
+    mqtt = {"enabled": True, "broker": f"tcp://127.0.0.1:{broker.port}", **access}
     health.device.settings(mqtt=mqtt, updateAgent={"enable": True})
     lines = health.lines()
     assert lines["Cloud Connector"] == "OK (connected since 2026-11-28T00:00:00.000Z)"

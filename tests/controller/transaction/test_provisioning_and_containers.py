@@ -184,6 +184,7 @@ def test_a_fresh_device_gets_an_identity_before_its_first_container(device: Devi
         assert (pair.name, pair.issuer, pair.fault) == (seen.id.kept, seen.id.kept, "")
         assert device.output() == f'{{"key": "HostName={HUB};DeviceId={seen.id.kept}"}}'
         assert device.units.heard == {"cloud.service": ["restart"]}
+        assert device.said("health") == []  # the container that waits for the proof is not ill
 
     run(work())
 

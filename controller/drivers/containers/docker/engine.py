@@ -80,6 +80,7 @@ class DockerEngine:
         advice: str = "",
         ask_registries: AskRegistries | None = None,
         admitted: Path | None = None,
+        certificates: Sequence[Path] = (),
         provided: Provided | None = None,
     ) -> None:
         """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials.
@@ -88,12 +89,14 @@ class DockerEngine:
         `advice`: the remedy when nobody listens at `address`.
         `ask_registries` asks registries without the engine, for an engine that asks none for others, as Podman.
         `admitted`: the file with the credentials that the registries domain has in force; they come before `docker_config`.
-        `provided`: the values that identities hand out to containers."""
+        `certificates`: folders like `certs.d`. `provided`: the values that identities hand out to containers."""
         self._client = EngineClient(address, limit=_AT_ONCE, timeout_s=call_timeout_s, advice=advice)
         self._network, self._owner = network, owner
         self._networks, self._nudged = Networks(self._client, network), asyncio.Event()
         self._handed = HandedOut(provided)
-        self._registries = Registries(self._client, docker_config, self._nudged.set, ask_registries, admitted)
+        self._registries = Registries(
+            self._client, docker_config, self._nudged.set, ask_registries, admitted, certificates
+        )
         self._observer = Observer(
             self._client, self._registries, self._networks, owner, self._nudged.set, look_timeout_s
         )

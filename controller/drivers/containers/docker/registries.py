@@ -58,13 +58,14 @@ class Registries:
         answered: Callable[[], None],
         directly: AskRegistries | None = None,
         admitted: Path | None = None,
+        certificates: Sequence[Path] = (),
     ) -> None:
         """`admitted`, the file of what the registries domain has in force, and `docker_config` have the credentials.
         `answered` is called when an answer has come for which no look waited. `directly` asks a registry without the engine,
-        where the engine does not ask for others."""
+        where the engine does not ask for others. `certificates`: folders like `certs.d` in which the engine looks."""
         self._directly = directly
         self._client, self._docker_config, self._answered = client, docker_config, answered
-        self._admitted = admitted
+        self._admitted, self._certificates = admitted, certificates
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._known: dict[str, tuple[float, RemoteImage | None]] = {}
         self._silent: dict[str, float] = {}
@@ -175,18 +176,18 @@ class Registries:
 
         found = await credentials_of_pull(place, self._docker_config, self._admitted)
         if found is not None and found.realms is not None:
-            await _check_realm(place.partition("/")[0], found)
+            await _check_realm(place.partition("/")[0], found, self._certificates)
         return {} if found is None else {"X-Registry-Auth": _auth_text(found)}
 
 
-async def _check_realm(registry: str, credentials: Credentials) -> None:
+async def _check_realm(registry: str, credentials: Credentials, certificates: Sequence[Path]) -> None:
     from evenkeel.controller.distribution.failures import Failure, error_of
     from evenkeel.controller.distribution.visit import check_realm
 
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             with waiting_for(f"the registry {registry}"):
-                await check_realm(registry, credentials)
+                await check_realm(registry, credentials, certificates)
     except TimeoutError:
         return  # as any other answer that is none
     except Failure as failure:

@@ -82,7 +82,10 @@ def test_what_the_disk_refuses_is_told_and_waited_for(code: int, kind: str, monk
                 monkeypatch.setattr(Disk, "rename", refuse)
             ending = await it.converge(asking(File("cfg", it.at("app.conf"), "hunter2")))
             assert isinstance(ending, Retrying)
-            assert ending.why == f"cfg: {it.at('app.conf')}: {os.strerror(code).lower()}"
+            why, _, hint = ending.why.partition("; where evenkeel is a service, its unit has to ")
+            assert why == f"cfg: {it.at('app.conf')}: {os.strerror(code).lower()}"
+            assert {errno.EROFS: "ReadWritePaths=", errno.EPERM: "SystemCallFilter=@chown"}.get(code, "") in hint
+            assert bool(hint) == (code in (errno.EROFS, errno.EPERM))
             assert "app.conf" not in it.tree()
             if kind == "memory":
                 it.disk.fails = None

@@ -22,10 +22,17 @@ from tests.engines.registry import Registry as RealRegistry
 from tests.engines.web import Asked, Reply, Web
 from tests.sampling import examples
 
+from evenkeel.controller.distribution import trust as trust_under_test
+from evenkeel.controller.distribution.failures import Misdirected
 from evenkeel.controller.distribution.trust import Papers, trust
+from evenkeel.controller.distribution.visit import check_realm
+from evenkeel.controller.drivers.containers.docker.client import EngineClient
+from evenkeel.controller.drivers.containers.docker.registries import Registries
 from evenkeel.controller.drivers.registries import access as under_test
-from evenkeel.controller.drivers.registries.access import HttpAccess, site_of
+from evenkeel.controller.drivers.registries.access import Around, HttpAccess, site_of
+from evenkeel.controller.drivers.registries.probe import probe
 from evenkeel.controller.drivers.registries.values import Values
+from evenkeel.controller.settings.credentials import Credentials
 from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
 from evenkeel.specs.registries.registry import Registry
 
@@ -149,6 +156,76 @@ async def test_a_registry_that_wants_a_certificate_of_this_device(careful: RealR
     assert await refusal(place, values._replace(certificate=strange[0], key=strange[1])) == said
 
 
+def in_force(folder: Path, host: str, of: Path) -> Path:
+    """A folder like `certs.d`, in which a document about a host has an authority and the certificate of this device."""
+    place = folder / "certs.d" / host
+    place.mkdir(parents=True)
+    for name, source in (("evenkeel.crt", "ca.crt"), ("evenkeel.cert", "client.crt"), ("evenkeel.key", "client.key")):
+        (place / name).write_bytes((of / source).read_bytes())
+    return place.parent
+
+
+async def test_a_part_of_a_host_has_the_certificates_of_the_host(
+    careful: RealRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Engines know those of whole hosts alone, so that the document about a part has none."""
+    monkeypatch.setattr(trust_under_test, "CERTIFICATES", ())
+    part, values = at(f"{careful.host}/org"), Values(careful.user, careful.password)
+    assert (await refusal(part, values)).endswith(f"in `tls.ca` of a document for {careful.host}")
+    around = Around((in_force(tmp_path, careful.host, careful.folder),))
+    assert await HttpAccess(around).login(part, values) == "let in as driver"
+    with pytest.raises(Refused, match="refuses the login: unauthorized"):
+        await HttpAccess(around).login(part, values._replace(password="wrong"))
+    with pytest.raises(Refused, match=r"in `tls\.ca`$"):
+        await HttpAccess(around).login(at(careful.host), values)  # all that counts for the host is its own document
+    (tmp_path / "password").write_text(careful.password)
+    asked = at(part.place, user=careful.user, password_file=str(tmp_path / "password"))
+    assert [step.is_good async for step in probe(asked, "", around)] == [True] * 6
+    *_, last = [step async for step in probe(asked)]
+    assert last.remedy.endswith(f"in `tls.ca` of a document for {careful.host}")
+
+
+async def test_a_part_of_a_host_is_insecure_with_the_host(
+    web: Callable[..., Web], mine: Values, tmp_path: Path
+) -> None:
+    """Docker knows insecure hosts alone; of Podman the longest place counts."""
+    server, admitted = web(tls=False), tmp_path / "auth.json"
+    server.reply = lambda asked: Reply(200 if asked.authorization else 401, {"WWW-Authenticate": "Basic x"})
+    around, part = Around((), admitted), at(f"{server.host}/org/team")
+    for place, may in (
+        (f"{server.host}/other", False),
+        (part.place, False),
+        (server.host, True),
+        (f"{server.host}/org", True),
+    ):
+        admitted.write_text(json.dumps({"insecure": [place]}))
+        if may:
+            assert await HttpAccess(around).login(part, mine) == "let in as ci"
+        else:
+            with pytest.raises(Unavailable, match="it does not speak TLS as it should"):
+                await HttpAccess(around).login(part, mine)
+    assert server.asked
+
+
+async def test_the_check_before_a_pull_shows_the_certificate_that_the_engine_shows(
+    careful: RealRegistry, tmp_path: Path
+) -> None:
+    """A registry that asks for one answers nobody else: without it nothing would be forbidden."""
+    server = Web(careful.folder, asks_back=True)
+    try:
+        asks_for_tokens(server, "https://stranger.example/token")
+        folders = [in_force(tmp_path, server.host, careful.folder)]
+        coded = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        (tmp_path / "auth.json").write_text(json.dumps({"auths": {server.host: {"auth": coded}}}))
+        client = EngineClient("unix:///nowhere")
+        pulls = Registries(client, "", lambda: None, None, tmp_path / "auth.json", folders)
+        with pytest.raises(Refused, match=r"sent to stranger\.example, and they were not"):
+            await pulls.auth(f"{server.host}/web")
+        await pulls.close()
+    finally:
+        server.close()
+
+
 def test_the_key_of_this_device_is_put_on_no_disk(
     certificates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,6 +305,51 @@ async def test_a_realm_of_another_organisation_gets_nothing(web: Callable[..., W
     why = f"the registry {server.host} cannot be asked: it wants its credentials sent to 127.0.0.1, and they were not"
     assert said == f"{why}; if that is right, add 127.0.0.1 to `tokenRealms`"
     assert other.asked == []
+
+
+@pytest.mark.parametrize("between", ["\n", ", "])
+@pytest.mark.parametrize("order", [1, -1])
+async def test_a_password_and_a_token_in_one_answer(
+    web: Callable[..., Web], mine: Values, between: str, order: int
+) -> None:
+    """Gitea offers both. A token comes first, as with engines."""
+    server, tokens = web(), web("127.0.0.1")
+    both = ('Basic realm="gitea, \\"mine\\""', f'Bearer realm="{tokens.url}/token",service="the registry"')[::order]
+    takes = "Bearer token for the registry"
+    server.reply = lambda asked: Reply(
+        200 if asked.authorization == takes else 401, {"WWW-Authenticate": between.join(both)}
+    )
+    tokens.reply = gives_tokens
+    assert await login(at(server.host, realms=("127.0.0.1",)), mine) == "let in as ci"
+    assert [each.authorization for each in server.asked] == ["", takes]
+    assert [each.authorization for each in tokens.asked] == [BASIC]
+    assert "add 127.0.0.1 to `tokenRealms`" in await refusal(at(server.host), mine)
+
+
+@pytest.mark.parametrize("between", ["\n", ", "])
+@pytest.mark.parametrize("order", [1, -1])
+async def test_a_second_realm_gets_nothing_either(
+    web: Callable[..., Web], mine: Values, between: str, order: int
+) -> None:
+    """An engine may ask any of them; the check before a pull looks at all, too."""
+    server, other = web(), web("127.0.0.1")
+    realms = (f'Bearer realm="{server.url}/token",service="s"', f'Bearer realm="{other.url}/token",service="s"')[
+        ::order
+    ]
+    server.reply = lambda asked: Reply(401, {"WWW-Authenticate": between.join(realms)})
+    assert "add 127.0.0.1 to `tokenRealms`" in await refusal(at(server.host), mine)
+    with pytest.raises(Misdirected, match=r"sent to 127\.0\.0\.1, and they were not"):
+        await check_realm(server.host, Credentials(server.host, USER, PASSWORD, realms=()))
+    assert {each.authorization for each in (*server.asked, *other.asked)} == {""}
+    assert other.asked == []
+
+
+async def test_a_login_of_another_kind_gets_nothing(web: Callable[..., Web], mine: Values) -> None:
+    """Engines have Basic and Bearer alone: a password that evenkeel tried there would prove nothing."""
+    server = web()
+    server.reply = lambda asked: Reply(401, {"WWW-Authenticate": 'Negotiate\nDigest realm="x", nonce="y"'})
+    assert "it wants a login by digest, negotiate, which no engine has" in await refusal(at(server.host), mine)
+    assert {each.authorization for each in server.asked} == {""}
 
 
 @pytest.mark.parametrize("realm", ["http://localhost:{}/token", "http://127.0.0.1:{}/token", "ftp://localhost:{}/", ""])

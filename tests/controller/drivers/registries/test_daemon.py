@@ -3,8 +3,11 @@ written."""
 
 from __future__ import annotations
 
+import re
+import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -30,7 +33,7 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 @pytest.fixture
 def listening(tmp_path: Path) -> Iterator[socket.socket]:
-    """A socket that this process has made, as systemd does."""
+    """A socket that this process has made, as systemd does. Nobody answers there yet."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "engine.sock"))
         listener.listen()
@@ -39,15 +42,15 @@ def listening(tmp_path: Path) -> Iterator[socket.socket]:
 
 @pytest.fixture
 def start(tmp_path: Path, listening: socket.socket) -> Iterator[Start]:
-    """Starts a program of a name that has the socket."""
+    """Starts a program of a name that answers at the socket."""
     started: list[subprocess.Popen[bytes]] = []
 
     def begin(name: str, *arguments: str) -> subprocess.Popen[bytes]:
         program = tmp_path / name
-        program.write_text("#!/bin/sh\necho started\nread line\n")
+        program.write_text(f"#!{sys.executable}\n{_ANSWERS.format(listening.fileno())}")
         program.chmod(0o755)
         fds = (listening.fileno(),)
-        it = subprocess.Popen([program, *arguments], stdin=-1, stdout=-1, pass_fds=fds)
+        it = subprocess.Popen([program, *arguments], stdout=-1, pass_fds=fds)
         assert it.stdout is not None
         assert it.stdout.readline() == b"started\n"
         started.append(it)
@@ -55,8 +58,23 @@ def start(tmp_path: Path, listening: socket.socket) -> Iterator[Start]:
 
     yield begin
     for each in started:
-        if each.returncode is None:
-            each.communicate(b"\n", timeout=60)
+        end(each)
+
+
+_ANSWERS = """
+import socket
+listener = socket.socket(fileno={})
+print("started", flush=True)
+while True:
+    with listener.accept()[0] as connection:
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.0 200 OK\\r\\n\\r\\nOK")
+"""
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.communicate(timeout=60)
 
 
 def docker(folder: Path, daemon_file: str = "") -> Configuration:
@@ -75,8 +93,7 @@ def lacks(configuration: Configuration, registry: Registry) -> Mapping[Facet, st
 
 
 def test_the_process_of_a_real_engine(clean_dockerd: Dockerd) -> None:
-    found = Daemon(clean_dockerd.address, "dockerd").process()
-    assert found is not None
+    found = Daemon(clean_dockerd.address, "dockerd").own()
     assert found.pid == clean_dockerd.pid
     assert found.option("config-file") == str(clean_dockerd.folder / "daemon.json")
     assert found.option("iptables") == "false"
@@ -84,51 +101,88 @@ def test_the_process_of_a_real_engine(clean_dockerd: Dockerd) -> None:
 
 
 def test_the_process_of_a_real_podman(clean_podman: Podman) -> None:
-    found = Daemon(clean_podman.address, "podman").process()
-    assert found is not None
-    assert found.option("tmpdir") == str(clean_podman.folder / "tmp")
+    found = Daemon(clean_podman.address, "podman").own()
+    assert found.option("runroot") == str(clean_podman.folder / "run")
 
 
 def test_a_socket_that_systemd_has_made(tmp_path: Path, start: Start) -> None:
     """systemd has it open as well, and would get the signal."""
     engine = Daemon(f"unix://{tmp_path}/engine.sock", "dockerd")
-    assert engine.process() is None
-    start("docker-proxy")
-    assert engine.process() is None
+    relay = start("docker-proxy")
+    why = f"docker-proxy (process {relay.pid}) answers at {tmp_path}/engine.sock, and not dockerd; name the socket of dockerd"
+    with pytest.raises(Refused, match=re.escape(why)):
+        engine.own()
+    end(relay)
     real = start("dockerd", "--config-file", "/x.json")
-    found = engine.process()
-    assert found is not None
+    found = engine.own()
     assert found.pid == real.pid
     assert found.option("config-file") == "/x.json"
+
+
+def test_the_rights_of_the_unit_suffice(tmp_path: Path, start: Start) -> None:
+    """`examples/systemd/evenkeel.service` leaves root no capability: the open files of dockerd are not shown then."""
+    real = start("dockerd")
+    told = _TELLS.format(f"unix://{tmp_path}/engine.sock", str(tmp_path))
+    bare = ["setpriv", "--bounding-set=-all", "--no-new-privs", sys.executable, "-c", told]
+    done = subprocess.run(bare, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["0" * 16, str(real.pid), "told"], done.stderr
+    assert real.wait(60) == -signal.SIGHUP
+
+
+_TELLS = """
+import pathlib
+from evenkeel.controller.drivers.registries.daemon import Daemon
+status = pathlib.Path("/proc/self/status").read_text()
+print(status.partition("CapEff:")[2].split()[0])
+engine = Daemon("{}", "dockerd")
+found = engine.own()
+print(found.pid)
+engine.reload(found, lambda: True, pathlib.Path("{}"))
+print("told")
+"""
 
 
 def test_no_signal_goes_to_a_process_that_has_ended(tmp_path: Path, start: Start) -> None:
     engine = Daemon(f"unix://{tmp_path}/engine.sock", "dockerd")
     real = start("dockerd")
-    found = engine.process()
-    assert found is not None
-    real.communicate(b"\n", timeout=60)
+    found = engine.own()
+    end(real)
     with pytest.raises(Unavailable, match="dockerd has ended meanwhile"):
         engine.reload(found, lambda: False, tmp_path)
-    assert engine.process() is None, "one that was found before is looked at again"
     another = start("dockerd")
-    assert engine.own().pid == another.pid
+    assert engine.own().pid == another.pid, "one that was found before is looked at again"
 
 
-@pytest.mark.usefixtures("listening")
-def test_an_engine_elsewhere_is_told_and_credentials_need_none(tmp_path: Path) -> None:
+def test_an_engine_that_says_nothing_is_no_fault_of_a_document(
+    tmp_path: Path, listening: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "_ANSWER_S", 0.05)
+    with pytest.raises(Unavailable, match=f"nobody answers at {listening.getsockname()}: timed out"):
+        lacks(docker(tmp_path), INSECURE)
+
+
+def test_an_engine_elsewhere_is_told_and_credentials_need_none(tmp_path: Path, start: Start) -> None:
     """As behind a socket that leads to another machine."""
+    relay = start("socat")
     for configuration in (docker(tmp_path), podman(tmp_path)):
         why = lacks(configuration, INSECURE)["insecure"]
-        assert f"is no {configuration.name.replace('docker', 'dockerd')} of this machine" in why
-        assert "with its processes in sight" in why
+        program = configuration.name.replace("docker", "dockerd")
+        assert f"socat (process {relay.pid}) answers at {tmp_path}/engine.sock, and not {program}" in why
         plain = Registry("plain", HOST, user="ci", password_file="/nowhere")
         assert lacks(configuration, plain) == {}
         printer, values = Printer(None), Values("ci", "secret")
         configuration.admit(plain, values, printer)
         assert dict(configuration.in_force([HOST], printer)[HOST]) == dict(printer.of(values))
-        with pytest.raises(Refused, match="of this machine"):
+        with pytest.raises(Refused, match="cannot be told to read its files"):
             configuration.admit(INSECURE, Values(insecure=True), printer)
+
+
+def test_an_engine_in_another_container_is_not_to_be_seen(tmp_path: Path, start: Start) -> None:
+    start("dockerd")
+    told = _TELLS.format(f"unix://{tmp_path}/engine.sock", str(tmp_path))
+    inside = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", told]
+    done = subprocess.run(inside, capture_output=True, text=True, check=False)
+    assert "is not to be seen from here; run evenkeel where dockerd runs" in done.stderr.splitlines()[-1]
 
 
 def test_an_engine_that_is_away_is_no_fault_of_a_document(tmp_path: Path) -> None:
