@@ -58,7 +58,7 @@ class Judge(NamedTuple):
             return pair.fault
         if pair.name != self.id:
             why = f"its certificate is for {pair.name or 'nobody'}, and the device id is {self.id}"
-            return why + (": another spelling is another device to a cloud" if same_id(pair.name, self.id) else "")
+            return why + (": another spelling is another device to a cloud" if self.is_spelt_otherwise(pair) else "")
         if self.is_timed and self.now_s > pair.ends_s:
             return "its certificate has expired"
         if mode == "selfSigned" and pair.issuer != pair.name:
@@ -68,6 +68,10 @@ class Judge(NamedTuple):
         if mode == "csr" and pair.issuer == pair.name:
             return "its certificate has signed itself, and `csr` is asked for"
         return self.refused.get(pair.sha256, "")
+
+    def is_spelt_otherwise(self, pair: PairSeen) -> bool:
+        """Whether a pair without a fault is for this device, by another spelling of its id."""
+        return not pair.fault and pair.name != self.id and same_id(pair.name, self.id)
 
     def holds(self, pair: PairSeen | None) -> bool:
         """Whether a pair that is in force may stay for now."""
@@ -109,6 +113,9 @@ def _chosen(there: ProvisionedSeen, certificate: Certificate, judge: Judge, cloc
         return Choice(pairs.current, blocked=why)
     if current is not None and not why and pairs.is_plain:
         return Choice(pairs.current, "take-plain", "it lies in plain files")
+    if current is not None and pairs.is_plain and judge.is_spelt_otherwise(current):
+        # Something else has made it, and a cloud may know the device by it.
+        return Choice(blocked=f"{why}; ask for `deviceId.value: {current.name}`, or take its files away")
     if current is not None and not why and judge.is_due(current):
         why = "its certificate ends soon"
     candidate = _candidate(there, judge, needed=bool(why))

@@ -193,6 +193,7 @@ class Sight:
             found.leftovers,
             bool(found.second) and "second" not in found.plain and not certificate.second,
             store.at(pair.certificate) if self._let_in is not None and (pair := self._let_in.pair()) else "",
+            "second" in found.plain,
         )
 
     def _is_there(self, path: str, content: bytes) -> bool:

@@ -158,7 +158,7 @@ class Work:
         if there.azure.asked:
             key = there.azure.key(there.pairs.current)
             self._sight.assignments.keep_only(wanted.name, there.azure.asked, key)
-        return Done("nothing is left of what was before")
+        return Done("what nobody needs any more is removed")
 
     def _provide(self, wanted: Provisioning, expected: str) -> Outcome:
         self._sight.printer.keep()
