@@ -170,11 +170,12 @@ class Sight:
             return Pairs({name: given.seen}, current=name)
         store = self.store(wanted.folder)
         found = store.look()
-        request = store.request() if found.request else Pair(b"", b"")
-        is_asked = found.request and self._is_there(certificate.request, found.request)
+        is_requested = bool(found.request) and certificate.mode == "csr"
+        request = store.request() if is_requested else Pair(b"", b"")
+        is_asked = is_requested and self._is_there(certificate.request, found.request)
         is_asked = is_asked and store.requested_for() in (device, "")
         signed, signed_why = None, ""
-        if found.request and certificate.chain:
+        if is_requested:
             try:
                 chain = self.host.read(certificate.chain, _MOST_PEM)
                 seen = self._inspections.of_pair(Pair(chain, request.key)).seen
@@ -190,7 +191,7 @@ class Sight:
             signed,
             signed_why,
             "current" in found.plain,
-            found.leftovers,
+            (*found.leftovers, *(("pairs/request",) if found.request and not is_requested else ())),
             bool(found.second) and "second" not in found.plain and not certificate.second,
             store.at(pair.certificate) if self._let_in is not None and (pair := self._let_in.pair()) else "",
             "second" in found.plain,

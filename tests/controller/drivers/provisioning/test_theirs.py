@@ -109,3 +109,28 @@ def test_a_pair_by_another_spelling_of_the_id_is_not_replaced(kit: SimulatedKit,
     assert device.settle(other) == []
     device.settle(changed(WANTED, device_id=DeviceId(DEVICE)))
     assert device.names() == theirs
+
+
+# ── other modes ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_another_mode_while_a_request_waits(device: Device) -> None:
+    asked = changed(WANTED, certificate=Certificate("csr", request="/data/device.csr", chain="/data/signed.crt"))
+    asyncio.run(device.follow(asked))
+    assert (device.at(FOLDER) / "pairs/request/device.key").exists()
+    assert device.settle(WANTED) == ["make", "switch", "provide", "prove", "tidy"]
+    assert not (device.at(FOLDER) / "pairs/request").exists()
+    asyncio.run(device.follow(asked))
+    assert (device.at(FOLDER) / "pairs/request").exists(), "another request, for another key"
+
+
+def test_files_that_are_given_for_a_while(kit: SimulatedKit, device: Device) -> None:
+    device.settle(WANTED)
+    own, given = device.names(), kit.foreign(days=90)
+    device.put("/given.crt", given.certificate)
+    device.put("/given.key", given.key)
+    device.settle(changed(WANTED, certificate=Certificate("files", certificate="/given.crt", key="/given.key")))
+    assert device.names() == own
+    assert device.settle(WANTED) == ["provide", "prove"]
+    assert device.names() == own
+    assert device.at("/given.key").read_bytes() == given.key
