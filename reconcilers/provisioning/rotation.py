@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evenkeel.reconcilers.provisioning.choice import Judge
+from evenkeel.reconcilers.provisioning.choice import Judge, authority_trouble
 from evenkeel.specs.provisioning.actions import Follow, Make, Request, Role
 from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
 from evenkeel.specs.provisioning.pair import EARLY_S, Subject
@@ -34,8 +34,8 @@ def rotation(there: ProvisionedSeen, seen: ProvisioningSeen) -> Follow | Make | 
         raise ValueError(seen.clock_why)
     if certificate.mode == "csr":
         return Request(wanted, there.id.id)
-    if there.authority_why:
-        raise ValueError(there.authority_why)
+    if trouble := authority_trouble(there, seen.now_s):
+        raise ValueError(trouble)
     judge = Judge(certificate, there.id.id, there.authority, seen.now_s, True, {})
     second = pairs.of(pairs.second)
     is_ready = second is not None and pairs.second != pairs.current

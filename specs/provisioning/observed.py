@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from evenkeel.specs.look import Look
 from evenkeel.specs.provisioning.cloud import Assignment
-from evenkeel.specs.provisioning.pair import PairSeen
+from evenkeel.specs.provisioning.pair import AuthoritySeen, PairSeen
 from evenkeel.specs.provisioning.provisioning import Provisioning
 
 
@@ -107,17 +107,15 @@ class OutputSeen(Struct, frozen=True):
 
 
 class ProvisionedSeen(Struct, frozen=True):
-    """The observation for one document. `authority`: the name of the authority of `caSigned`; `authority_why`: not "", the
-    reason why it cannot be used. `asked` and `held`: the prints of the values for others, of now ("" while not all are
-    there), and of those that were handed out ("" for none). `unneeded`: how many kept assignments are those of former pairs
-    and questions."""
+    """The observation for one document. `authority`: that of `caSigned`; without a name where it cannot be used. `asked` and
+    `held`: the prints of the values for others, of now ("" while not all are there), and of those that were handed out ("" for
+    none). `unneeded`: how many kept assignments are those of former pairs and questions."""
 
     subject: str
     wanted: Provisioning | None = None
     id: IdSeen = IdSeen()
     pairs: Pairs = Pairs()
-    authority: str = ""
-    authority_why: str = ""
+    authority: AuthoritySeen = AuthoritySeen()
     azure: AzureSeen = AzureSeen()
     asked: str = ""
     held: str = ""

@@ -22,6 +22,18 @@ class Subject(Struct, frozen=True):
     ends_s: float
 
 
+class AuthoritySeen(Struct, frozen=True):
+    """The authority of a lab as it was found. `name`: its common name. `why`: not "", the reason why it cannot sign, whatever
+    the time is. `starts_s`, `ends_s`: its validity, in seconds since the epoch. `signed`: the SHA-256 thumbprints of the
+    certificates, of those that it was asked about, that its key has signed: another authority may have the same name."""
+
+    name: str = ""
+    why: str = ""
+    starts_s: float = 0.0
+    ends_s: float = 0.0
+    signed: tuple[str, ...] = ()
+
+
 class PairSeen(Struct, frozen=True):
     """One pair as it was found.
 

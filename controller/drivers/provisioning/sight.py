@@ -25,7 +25,8 @@ from evenkeel.controller.process.replacing import stamp
 from evenkeel.controller.settings.provided import Provided
 from evenkeel.specs.codec import changed
 from evenkeel.specs.provisioning.observed import AzureSeen, IdSeen, Pairs, ProvisionedSeen
-from evenkeel.specs.provisioning.provisioning import ANNOUNCED, Certificate, Provisioning
+from evenkeel.specs.provisioning.pair import AuthoritySeen
+from evenkeel.specs.provisioning.provisioning import ANNOUNCED, Provisioning
 from evenkeel.specs.provisioning.sas import derived_key
 
 CERTIFICATE, KEY = "device.crt", "device.key"
@@ -69,7 +70,7 @@ class Sight:
         self._own = tuple(map(str, (places.assignments, places.originals, places.values)))
         self._broker = (str(places.let_in),) if places.let_in is not None else ()
         self._stores: dict[str, PairStore] = {}
-        self._authorities: dict[tuple[bytes, bytes], tuple[str, str]] = {}
+        self._authorities: dict[str, tuple[object, AuthoritySeen]] = {}
 
     def store(self, folder: str) -> PairStore:
         """The pairs in a folder."""
@@ -116,7 +117,7 @@ class Sight:
         """One document. Raises as `look` does."""
         ids = self._ids(wanted)
         pairs, sources = self._pairs(wanted, ids.id), None
-        authority, authority_why = self._authority(wanted.certificate)
+        authority = self._authority(wanted, pairs)
         azure = AzureSeen()
         if wanted.azure is not None:
             try:
@@ -133,7 +134,6 @@ class Sight:
             ids,
             pairs,
             authority,
-            authority_why,
             azure,
             asked=self.values_print(values) if values is not None else "",
             held=held.print if held is not None else "",
@@ -204,20 +204,26 @@ class Sight:
         except (FileNotFoundError, NotADirectoryError):
             return False
 
-    def _authority(self, certificate: Certificate | None) -> tuple[str, str]:
-        """The name of the authority of a lab, and the reason why it cannot be used."""
-        if certificate is None or certificate.mode != "caSigned":
-            return "", ""
+    def _authority(self, wanted: Provisioning, pairs: Pairs) -> AuthoritySeen:
+        """The authority of a lab, which is inspected anew when it, or a pair, is another one."""
+        one = wanted.certificate
+        if one is None or one.mode != "caSigned":
+            return AuthoritySeen()
         try:
-            pair = read_authority(self.host, certificate.ca, certificate.ca_key)
+            pair = read_authority(self.host, one.ca, one.ca_key)
         except Lack as lack:
-            return "", str(lack)
-        known = pair.certificate, self.printer.of("authority", pair.key).encode()
-        if known not in self._authorities:
-            seen = self.maker.inspect(pair)
-            why = "" if seen.name else f"{certificate.ca} has no certificate of an authority with a name: {seen.fault}"
-            self._authorities = {known: (seen.name, why)}
-        return self._authorities[known]
+            return AuthoritySeen(why=str(lack))
+        made = tuple(sorted(sha256 for sha256, seen in pairs.by_sha256.items() if not seen.fault))
+        known = pair.certificate, self.printer.of("authority", pair.key), made
+        before = self._authorities.get(wanted.name)
+        if before is not None and before[0] == known:
+            return before[1]
+        store = self.store(wanted.folder)
+        found = self.maker.authority(pair, tuple(store.read(sha256).certificate for sha256 in made))
+        if found.why:
+            found = AuthoritySeen(why=f"{one.ca} with {one.ca_key} cannot sign: {found.why}")
+        self._authorities[wanted.name] = known, found
+        return found
 
     def _azure(self, wanted: Provisioning, sources: Sources, device: str) -> AzureSeen:
         azure = wanted.azure
@@ -289,7 +295,7 @@ class Sight:
 
 
 def _obstacle(found: ProvisionedSeen) -> str:
-    return found.id.why or found.authority_why or found.azure.why or "".join(each.why for each in found.outputs)
+    return found.id.why or found.authority.why or found.azure.why or "".join(each.why for each in found.outputs)
 
 
 def _authorities_file(wanted: Provisioning) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.contract.provisioning_kits import SimulatedKit
 
+from evenkeel.controller.drivers.provisioning.ports import Pair
 from evenkeel.controller.process.let_in import FILE as LET_IN
 from evenkeel.controller.process.let_in import LetIn, PairFiles
 from evenkeel.specs.codec import changed
@@ -67,6 +68,34 @@ def test_a_good_pair_stays_when_its_authority_is_taken_away(kit: SimulatedKit, d
         blocked.why
         == "no certificate can be made: there is no file /lab/ca.crt, which is to have the certificate of the authority"
     )
+
+
+def test_an_authority_that_cannot_sign_is_told_before_and_heals(kit: SimulatedKit, device: Device) -> None:
+    """No plan promises what cannot be made, and no revision fails for good."""
+    signed = signed_by_lab(kit, device)
+    good, short = kit.authority(), kit.foreign(days=30, name="Lab")
+    for pair, why in (
+        (short, "is valid from"),
+        (Pair(good.certificate, short.key), "/lab/ca.key cannot sign: the key"),
+    ):
+        device.put(signed.ca, pair.certificate)
+        device.put(signed.ca_key, pair.key)
+        wanted = registered(kit, certificate=signed)
+        (blocked,) = asyncio.run(device.plan(wanted)).differences
+        assert (blocked.verb, why in blocked.why) == ("blocked", True), blocked.why
+    device.put(signed.ca_key, good.key)
+    device.settle(wanted)
+
+
+def test_another_authority_of_the_same_name_signs_anew(kit: SimulatedKit, device: Device) -> None:
+    wanted = registered(kit, certificate=signed_by_lab(kit, device))
+    device.settle(wanted)
+    before = device.names()
+    signed_by_lab(kit, device)
+    (update,) = asyncio.run(device.plan(wanted)).differences
+    assert "its certificate was signed by Lab, and not by the authority of that name in its file" in update.why
+    device.settle(wanted)
+    assert device.names() != before
 
 
 def test_a_second_pair_in_plain_files_follows_the_first(kit: SimulatedKit, device: Device) -> None:
