@@ -23,7 +23,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from evenkeel.controller.drivers.provisioning.judging import (
     certificates_in,
-    common_names,
     extension,
     faults,
     kind_of,
@@ -31,6 +30,7 @@ from evenkeel.controller.drivers.provisioning.judging import (
     reason_of,
     remarks,
     signer_of,
+    subject_names,
     usable_key,
 )
 from evenkeel.controller.drivers.provisioning.ports import Pair
@@ -82,14 +82,14 @@ class Certificates:
     def inspect(self, pair: Pair) -> PairSeen:
         try:
             chain = certificates_in(pair.certificate)
-            kind, issuer = kind_of(chain[0].public_key()), common_names(chain[0].issuer)
+            kind, issuer = kind_of(chain[0].public_key()), subject_names(chain[0].issuer)
             starts, ends = chain[0].not_valid_before_utc, chain[0].not_valid_after_utc
         except (ValueError, UnsupportedAlgorithm) as error:
             return PairSeen(fault=reason_of(error))
         return PairSeen(
             sha256=chain[0].fingerprint(SHA256()).hex().upper(),
             sha1=chain[0].fingerprint(SHA1()).hex().upper(),  # a name, which Azure knows
-            name=next(iter(common_names(chain[0].subject)), ""),
+            name=next(iter(subject_names(chain[0].subject)), ""),
             issuer=issuer[0] if issuer else chain[0].issuer.rfc4514_string(),
             starts_s=starts.timestamp(),
             ends_s=ends.timestamp(),
@@ -104,7 +104,7 @@ class Certificates:
             first = signer_of(pair)[0][0]
         except ValueError as error:
             return AuthoritySeen(why=str(error))
-        names = common_names(first.subject)
+        names = subject_names(first.subject)
         return AuthoritySeen(
             names[0] if names else first.subject.rfc4514_string(),
             starts_s=first.not_valid_before_utc.timestamp(),

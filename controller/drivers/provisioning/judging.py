@@ -106,7 +106,7 @@ def extension(certificate: x509.Certificate, kind: type[_Kind]) -> _Kind | None:
         return None
 
 
-def common_names(name: x509.Name) -> list[str]:
+def subject_names(name: x509.Name) -> list[str]:
     """The common names in a name."""
     return [str(each.value) for each in name.get_attributes_for_oid(NameOID.COMMON_NAME)]
 
@@ -131,7 +131,7 @@ def faults(chain: Sequence[x509.Certificate], key: bytes) -> Iterator[str]:
     if own != keys[0]:
         yield "the key is not that of the certificate"
     yield from filter(None, (_weak(first.public_key()),))
-    names = common_names(first.subject)
+    names = subject_names(first.subject)
     if len(names) != 1:
         yield f"the certificate has {'no' if not names else 'more than one'} common name, which has to be the device id"
     if purposes is not None and not _FOR_CLIENTS & set(purposes):

@@ -211,6 +211,14 @@ FAULTS: dict[str, tuple[Callable[[Path, Lab], Pair], str]] = {
         lambda folder, lab: leaf(folder, key=("-newkey", "rsa:1024", "-nodes")),
         "the key has 1024 bits of RSA, and at least 2048 are needed",
     ),
+    "a curve that no cloud takes": (
+        lambda folder, lab: leaf(folder, key=("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp256k1", "-nodes")),
+        "the key is of the kind ec-secp256k1; clouds take RSA, and the elliptic curves P-256, P-384 and P-521",
+    ),
+    "a key that no cloud takes": (
+        lambda folder, lab: leaf(folder, key=("-newkey", "ed25519", "-nodes")),
+        "the key is of the kind ed25519; clouds take RSA, and the elliptic curves P-256, P-384 and P-521",
+    ),
     "no name": (
         lambda folder, lab: leaf(folder, subject="/O=Internet Widgits Pty Ltd"),
         "the certificate has no common name, which has to be the device id",
