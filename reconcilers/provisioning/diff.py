@@ -35,7 +35,7 @@ from evenkeel.specs.provisioning.actions import (
     Withdraw,
     Write,
 )
-from evenkeel.specs.provisioning.device_id import same_id
+from evenkeel.specs.provisioning.device_id import name_flaw, same_id
 from evenkeel.specs.provisioning.difference import DueActions, ProvisioningDifference
 from evenkeel.specs.provisioning.memory import ProvisioningMemory
 from evenkeel.specs.provisioning.observed import OutputSeen, ProvisionedSeen, ProvisioningSeen
@@ -154,6 +154,11 @@ class _Looked:
         """The keys and reasons of what cannot be had at all."""
         there, azure = self.there, self.there.azure
         yield "deviceId", there.id.why
+        if self.wanted.certificate is not None and (flaw := name_flaw(there.id.id)):
+            yield (
+                "deviceId",
+                f"the device id cannot be that of a certificate: {flaw}; give another one with `deviceId.value`",
+            )
         yield "certificate", self.choice.blocked
         if self.wanted.azure is not None:
             yield "azure", azure.why

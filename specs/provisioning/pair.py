@@ -8,6 +8,8 @@ from msgspec import Struct
 
 KeyKind = Literal["ec-p256", "rsa-2048", "rsa-3072", "rsa-4096"]
 """The keys that evenkeel makes: an elliptic curve, or RSA with so many bits."""
+MOST_NAME = 64
+"""The most characters of a common name (RFC 5280, ub-common-name)."""
 EARLY_S = 3600.0
 """A new certificate is valid from so many seconds before it is made: the clocks of others may be late."""
 

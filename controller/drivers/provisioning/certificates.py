@@ -35,10 +35,8 @@ from evenkeel.controller.drivers.provisioning.judging import (
 )
 from evenkeel.controller.drivers.provisioning.ports import Pair
 from evenkeel.specs.codec import changed
-from evenkeel.specs.provisioning.pair import EARLY_S, AuthoritySeen, KeyKind, PairSeen, Subject
+from evenkeel.specs.provisioning.pair import EARLY_S, MOST_NAME, AuthoritySeen, KeyKind, PairSeen, Subject
 
-_MOST_NAME = 64
-"""The most characters of a common name (RFC 5280, ub-common-name)."""
 _CLIENT = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
 
 
@@ -139,9 +137,9 @@ def _usage(is_rsa: bool) -> x509.KeyUsage:
 
 
 def _name(name: str) -> x509.Name:
-    if not 1 <= len(name) <= _MOST_NAME:
+    if not 1 <= len(name) <= MOST_NAME:
         raise ValueError(
-            f"the common name of a certificate has 1 to {_MOST_NAME} characters, and the id has {len(name)}"
+            f"the common name of a certificate has 1 to {MOST_NAME} characters, and the id has {len(name)}"
         )
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 

@@ -194,7 +194,7 @@ class Sight:
             (*found.leftovers, *(("pairs/request",) if found.request and not is_requested else ())),
             bool(found.second) and "second" not in found.plain and not certificate.second,
             store.at(pair.certificate) if self._let_in is not None and (pair := self._let_in.pair()) else "",
-            "second" in found.plain,
+            is_second_plain="second" in found.plain,
         )
 
     def _is_there(self, path: str, content: bytes) -> bool:

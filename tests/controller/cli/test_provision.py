@@ -208,7 +208,7 @@ def test_the_conversation_on_a_terminal(device: Device) -> None:
         ("--rotate --no-cloud", "--rotate changes no document"),
         ("--rotate", "no document asks for one"),
         ("--id-scope 0ne --yes", "expected letters and digits, as `0ne00AB12CD`"),
-        ("--no-cloud --device-id A_B --yes", "spec.deviceId.value"),
+        ("--no-cloud --device-id A/B --yes", "spec.deviceId.value"),
         ("--no-cloud --file /tmp/elsewhere.yaml --yes", "is not one of the specs"),
         ("--no-cloud", "nobody can be asked here; --yes does it without asking"),
     ],
