@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evenkeel.reconcilers.provisioning.choice import Choice, choose
+from evenkeel.reconcilers.provisioning.observation import token_text
 from evenkeel.reconcilers.provisioning.rotation import new_pair
 from evenkeel.reconcilers.provisioning.select import ProvisioningWanted
 from evenkeel.reconcilers.provisioning.state import Target, cloud_of, hearing, named_units, pair_of, state, target
@@ -165,6 +166,9 @@ class _Looked:
             if self.clock_why and self.to is not None and self.to.print != cloud_of(self.proven):
                 # Nobody's certificate is valid for it, and a token would have ended: a refusal would say nothing.
                 yield "azure", f"the cloud is not asked: {self.clock_why}"
+            is_asked = self.to is not None and self.to.print != cloud_of(self.proven)
+            if azure.ends_s and is_asked and not self.clock_why and azure.ends_s <= self.now_s:
+                yield "azure.connectionString", f"it has a {token_text(there, self.now_s)}"
             if azure.device and azure.device != there.id.id:
                 why = f"it is for the device {azure.device}, and this one is {there.id.id}"
                 way = f", which is another spelling: ask for `deviceId.value: {azure.device}`"

@@ -78,7 +78,8 @@ class AzureSeen(Struct, frozen=True):
     asked with, but the certificate. `why`: not "", the reason why it cannot be had. `by`: what is shown. `hub`, `device`:
     those of a connection string; "" where a service assigns them. `assignments`: those that are kept for `asked`, by the
     thumbprint of the pair that they were given to, "" for a symmetric key. `service`: who is asked, in words. `id_scope`:
-    that of the service, which is no secret."""
+    that of the service, which is no secret. `ends_s`: the end of the token of a connection string, in seconds since the epoch;
+    0 without one."""
 
     asked: str = ""
     why: str = ""
@@ -88,6 +89,7 @@ class AzureSeen(Struct, frozen=True):
     assignments: Mapping[str, Assignment] = {}
     service: str = ""
     id_scope: str = ""
+    ends_s: float = 0.0
 
     def key(self, sha256: str) -> str:
         """The name in `assignments` of what is shown with a pair: its thumbprint, "" where a key or token is shown."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pwd
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ from tests.contract.provisioning_kits import SimulatedKit
 from evenkeel.controller.drivers.provisioning.ports import Pair
 from evenkeel.controller.process.let_in import FILE as LET_IN
 from evenkeel.controller.process.let_in import LetIn, PairFiles
+from evenkeel.reconcilers.provisioning.checks import of_identity
+from evenkeel.reconcilers.provisioning.observation import ailing
 from evenkeel.specs.codec import changed
 from evenkeel.specs.plan import Failed
+from evenkeel.specs.provisioning.observed import ProvisioningLook
 from evenkeel.specs.provisioning.provisioning import Certificate, DeviceId, Output, Provisioning
 
 from .device import FOLDER, Device
@@ -296,3 +300,33 @@ def test_the_pair_that_the_broker_knows_stays_until_it_knows_the_next_one(kit: S
     let_in()
     assert device.settle(wanted) == ["tidy"]
     assert len(asyncio.run(device.look(wanted)).pairs.by_sha256) == 1
+
+
+def test_a_token_that_ends_is_told(kit: SimulatedKit, device: Device) -> None:
+    """By `Healthy` and the doctor, for nobody else would; one that has ended is not tried."""
+    ends_s = int(time.time()) + 10 * DAY_S
+    way = f"HostName={kit.hubs[0]};DeviceId={DEVICE};SharedAccessSignature=SharedAccessSignature sr=h&sig=s&se={ends_s:.0f}"
+    device.put("/data/connection", way)
+    kit.enter()
+    wanted = registered(kit, certificate=None, azure=kit.way(connection_string="/data/connection"), outputs=())
+    device.settle(wanted)
+
+    def told() -> tuple[str, list[str]]:
+        look = ProvisioningLook(documents=(wanted,))
+        seen = asyncio.run(device.driver.observe(look))
+        ailment = ailing(seen, device.memory).get("azure")
+        findings = of_identity(seen.subjects[0], seen, device.memory)
+        return ailment.why if ailment is not None else "", [each.state for each in findings]
+
+    remedy = "write a connection string with a new one into /data/connection"
+    assert told() == ("", ["ok"])
+    kit.later_s = 8.5 * DAY_S
+    assert told() == (f"has a token that ends in 1 day; {remedy}", ["warning", "ok"])
+    kit.later_s = 11 * DAY_S
+    assert told() == (f"has a token that ended; {remedy}", ["failed", "ok"])
+    assert asyncio.run(device.plan(wanted)).differences == (), "it holds nothing else up"
+    device.put("/data/connection", way + "0;GatewayHostName=gate")
+    device.settle(wanted)
+    device.put("/data/connection", way)
+    (blocked,) = asyncio.run(device.plan(wanted)).differences
+    assert (blocked.verb, blocked.why) == ("blocked", f"it has a token that ended; {remedy}")
