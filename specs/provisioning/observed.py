@@ -111,7 +111,8 @@ class OutputSeen(Struct, frozen=True):
 class ProvisionedSeen(Struct, frozen=True):
     """The observation for one document. `authority`: that of `caSigned`; without a name where it cannot be used. `asked` and
     `held`: the prints of the values for others, of now ("" while not all are there), and of those that were handed out ("" for
-    none). `unneeded`: how many kept assignments are those of former pairs and questions."""
+    none). `unneeded`: how many kept assignments are those of former pairs and questions.
+    `open_secrets`: the files with secrets that everybody on this device may read."""
 
     subject: str
     wanted: Provisioning | None = None
@@ -123,6 +124,7 @@ class ProvisionedSeen(Struct, frozen=True):
     held: str = ""
     outputs: tuple[OutputSeen, ...] = ()
     unneeded: int = 0
+    open_secrets: tuple[str, ...] = ()
 
     def output(self, path: str) -> OutputSeen:
         """The observation of an output."""

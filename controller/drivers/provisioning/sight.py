@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import ssl
+import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -139,7 +141,17 @@ class Sight:
             held=held.print if held is not None else "",
             outputs=tuple(self.outputs.look(output, values) for output in wanted.outputs),
             unneeded=self.assignments.others(wanted.name, azure.asked, key) if azure.asked else 0,
+            open_secrets=tuple(self._open_secrets(wanted, azure)),
         )
+
+    def _open_secrets(self, wanted: Provisioning, azure: AzureSeen) -> Iterator[str]:
+        """Files with secrets that everybody may read. Those of a simulated host are made up."""
+        has_key = azure.by != "certificate"
+        for path in wanted.secrets if not self.host.is_simulated else ():
+            is_secret = has_key or wanted.azure is None or path != wanted.azure.connection_string
+            with suppress(OSError):  # one that is not there, or cannot be seen, is told by those who read it
+                if is_secret and self.host.path(path).stat().st_mode & stat.S_IROTH:
+                    yield path
 
     def _ids(self, wanted: Provisioning) -> IdSeen:
         found = self.ids.look(self.host.path(wanted.folder), wanted.device_id)

@@ -330,3 +330,27 @@ def test_a_token_that_ends_is_told(kit: SimulatedKit, device: Device) -> None:
     device.put("/data/connection", way)
     (blocked,) = asyncio.run(device.plan(wanted)).differences
     assert (blocked.verb, blocked.why) == ("blocked", f"it has a token that ended; {remedy}")
+
+
+def test_a_key_that_everybody_may_read_is_told(
+    kit: SimulatedKit, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evenkeel.controller.process.recall._QUIET_NS", 0)
+    given = kit.foreign(days=90)
+    for path, content in (("/given.crt", given.certificate), ("/given.key", given.key)):
+        device.at(device.put(path, content)).chmod(0o644)
+    files = Certificate("files", certificate="/given.crt", key="/given.key")
+    device.put("/data/connection", f"HostName={kit.hubs[0]};DeviceId={DEVICE}")
+    device.at("/data/connection").chmod(0o644)  # it has no secret
+    kit.enter(given.certificate)
+    wanted = registered(kit, certificate=files, azure=kit.way(connection_string="/data/connection"), outputs=())
+    device.driver.host.is_simulated = False
+    device.settle(wanted)
+
+    def told() -> str:
+        seen = asyncio.run(device.driver.observe(ProvisioningLook(documents=(wanted,))))
+        return "".join(each.why for each in ailing(seen, device.memory).values())
+
+    assert told() == "has a secret that everybody on this device may read; `chmod o-r /given.key`"
+    device.at("/given.key").chmod(0o640)
+    assert told() == ""
