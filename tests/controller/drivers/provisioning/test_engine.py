@@ -17,8 +17,9 @@ from evenkeel.controller.process.let_in import FILE as LET_IN
 from evenkeel.controller.process.let_in import LetIn, PairFiles
 from evenkeel.reconcilers.provisioning.checks import of_identity
 from evenkeel.reconcilers.provisioning.observation import ailing
+from evenkeel.reconcilers.provisioning.rotation import proofs
 from evenkeel.specs.codec import changed
-from evenkeel.specs.plan import Failed
+from evenkeel.specs.plan import Done, Failed
 from evenkeel.specs.provisioning.observed import ProvisioningLook
 from evenkeel.specs.provisioning.provisioning import Certificate, DeviceId, Output, Provisioning
 
@@ -354,3 +355,16 @@ def test_a_key_that_everybody_may_read_is_told(
     assert told() == "has a secret that everybody on this device may read; `chmod o-r /given.key`"
     device.at("/given.key").chmod(0o640)
     assert told() == ""
+
+
+def test_another_proof_finds_that_the_device_was_moved(kit: SimulatedKit, device: Device) -> None:
+    """The former hub may let it in still: the service is asked first."""
+    wanted = registered(kit)
+    device.settle(wanted)
+    kit.enrol(hub=kit.hubs[1])
+    assert device.settle(wanted) == [], "a settled device asks nobody"
+    register, _ = proofs(asyncio.run(device.look(wanted)))
+    outcome = asyncio.run(device.driver.perform(register, lambda *given: None))
+    assert isinstance(outcome, Done)
+    assert device.settle(wanted) == ["try", "provide", "write", "prove"]
+    assert device.at(OUTPUT).read_text().startswith(kit.hubs[1])
