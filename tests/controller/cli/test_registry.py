@@ -8,7 +8,6 @@ import os
 import pty
 import re
 import stat
-import subprocess
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,11 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sampling import examples
-from tests.until import PATIENCE_S
 
 from evenkeel.controller.cli.registry.testing import followed
 from evenkeel.specs.codec import changed
-from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.registries.registry import Registry
 
 from .command import Device, spec
@@ -49,25 +46,11 @@ KANTO = {
 
 
 def piped(device: Device, *arguments: str, given: str, ok: int = 0) -> str:
-    done = subprocess.run(
-        device.line(*arguments),
-        env=device.environment(),
-        input=given,
-        text=True,
-        capture_output=True,
-        timeout=PATIENCE_S,
-    )
-    assert done.returncode == ok, done.stdout + done.stderr
-    assert "hunter" not in done.stdout + done.stderr
-    return done.stdout + done.stderr
+    return device.piped(*arguments, given=given, secret="hunter", ok=ok)
 
 
 def registries(device: Device) -> dict[str, Registry]:
-    found: dict[str, Registry] = {}
-    for file in sorted(device.specs.glob("*.yaml")):
-        decoded = decode_file(file.read_bytes(), str(file))
-        found |= {each.name: each.wanted for each in decoded.documents if isinstance(each.wanted, Registry)}
-    return found
+    return device.asked(Registry)
 
 
 def secret(device: Device, name: str) -> Path:
