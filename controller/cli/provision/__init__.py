@@ -95,7 +95,7 @@ def command(
     yes: bool,
     timeout: float,
 ) -> int:
-    """Give this device its identity: id, certificate and cloud; rotate it, or prove it again.
+    """Give this device its identity: id, certificate and cloud; rotate or prove it.
 
     \b
       evenkeel provision                        asks for everything, first time or not

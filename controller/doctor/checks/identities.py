@@ -52,11 +52,13 @@ def files(device: Device) -> Iterator[NamedFile]:
         return
     for wanted in _asked(device):
         name, one, azure = f"identity {wanted.name}", wanted.certificate, wanted.azure
-        secret = list(wanted.secrets)
+        secret = [one.ca_key, one.key] if one is not None else []
         if one is not None and not one.is_given:
             secret.append(f"{wanted.folder}/device.key")
             secret += [f"{wanted.folder}/device2.key"] if one.second else []
-        yield from (NamedFile(name, path, "secret") for path in secret)
+        if azure is not None:
+            secret += [azure.connection_string, azure.shared_key, azure.group_key]
+        yield from (NamedFile(name, path, "secret") for path in secret if path)
         if one is not None and one.ca:
             yield NamedFile(name, one.ca, "authorities")
         if azure is not None and azure.ca:
