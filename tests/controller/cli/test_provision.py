@@ -306,6 +306,12 @@ def test_what_is_in_force_is_proven_again(device: Device) -> None:
     assert f"assigned to simulated.azure-devices.net as {ID}" in said
     assert f"lets the device {ID} in by its certificate" in said
     assert shown(device) == before
+    moved_from = device.state / "provisioning/assignments.json"
+    moved_from.write_text(moved_from.read_text().replace("simulated.azure", "former.azure"))
+    device.run("apply", "--yes")
+    assert (shown(device)["azure"]["hub"], shown(device)["proven"]) == ("former.azure-devices.net", True)
+    assert "is followed" in device.run("provision", "--prove", "--yes").stdout
+    assert shown(device) == before
     file = next(device.specs.glob("*.yaml"))
     file.write_text(file.read_text().partition("  azure:")[0])
     device.run("apply", "--yes")
