@@ -20,7 +20,7 @@ from evenkeel.controller.process.replacing import put_own, sweep
 from evenkeel.specs.provisioning.observed import OutputSeen
 from evenkeel.specs.provisioning.provisioning import Output
 from evenkeel.specs.values import VALUES
-from evenkeel.templates.render import fill
+from evenkeel.templates.render import fill, names_in
 
 _MOST_TEMPLATE, _MOST_FILE = 256 * 1024, 16 * 1024**2
 
@@ -126,8 +126,9 @@ class Outputs:
 
 
 def _filled(text: str, values: Mapping[str, str] | None) -> str:
-    """A filled template; without values its names are checked alone. Raises Lack."""
+    """A filled template; without values it is checked alone. Raises Lack."""
     try:
-        return fill(text, values if values is not None else dict.fromkeys(VALUES, ""), VALUES)
+        names_in(text, VALUES)
+        return fill(text, values, VALUES) if values is not None else ""
     except ValueError as error:
         raise Lack(str(error)) from None
