@@ -47,7 +47,9 @@ def open_provisioning(settings: Settings, open_bus: Callable[[], SystemBus]) -> 
     from evenkeel.controller.process.clock import system_now
     from evenkeel.controller.units import HostUnits
 
-    return ProvisioningEngine(Host(), state, MakerApart(), AzureCloud(system_now), HostUnits(open_bus))
+    shows = settings.mqtt.enabled and bool(settings.mqtt.tls.client_cert)
+    units = HostUnits(open_bus)
+    return ProvisioningEngine(Host(), state, MakerApart(), AzureCloud(system_now), units, at_broker=shows)
 
 
 def simulated_identities(domains: Sequence[AnyDomain]) -> ProvisioningEngine:

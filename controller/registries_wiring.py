@@ -6,7 +6,6 @@ Commands name no driver (`controller.wiring` is for the others). Everything is i
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,40 +49,23 @@ async def _simulated(settings: Settings, registry: Registry) -> AsyncIterator[St
 def secret_entry(registry: Registry) -> Entry:
     """A registry with its secret, for the file of another program. Raises EvenkeelError when the secret cannot be had. A
     helper keeps it for itself."""
-    from evenkeel.controller.drivers.registries.values import Missing, values_of
+    from evenkeel.controller.drivers.registries.values import Missing, kept_of, values_of
     from evenkeel.specs.codec import changed
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.registries.document_text import entry_of
 
-    found = entry_of(registry)
-    if registry.config:
-        return _in_file(registry, found)
+    found, element = entry_of(registry), f"registry:{registry.place}"
     try:
         values = values_of(changed(registry, ca="", certificate="", key=""))
+        kept = kept_of(registry)
     except Missing as missing:
-        raise EvenkeelError(f"registry:{registry.place}", missing.why) from None
-    return found._replace(user=values.user, password=values.password)
-
-
-def _in_file(registry: Registry, found: Entry) -> Entry:
-    """The credentials in a file of Docker, Podman or Kanto; of several places there that cover it the longest counts."""
-    from evenkeel.controller.process.bounded import read_bounded
-    from evenkeel.specs.errors import EvenkeelError
-    from evenkeel.specs.kanto.registries import kanto_entries
-    from evenkeel.specs.reading.sound import foreign_json
-    from evenkeel.specs.registries.entry import docker_entries, form_of
-    from evenkeel.specs.registries.registry import longest
-
-    element = f"registry:{registry.place}"
-    try:
-        value = foreign_json(read_bounded(Path(registry.config)))
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
-        raise EvenkeelError(element, f"its credentials in {registry.config} cannot be read: {reason}") from None
-    entries = kanto_entries(value, []) if form_of(value) == "kanto" else docker_entries(value, [])
-    known = {each.place: each for each in entries if each.password or each.helper}
-    place = longest(known, registry.place)
-    if place is None:
+        raise EvenkeelError(element, missing.why) from None
+    if kept is None:
+        return found._replace(user=values.user, password=values.password)
+    if kept.helper:
+        return found._replace(helper=kept.helper)
+    if (its := kept.credentials) is None:
         raise EvenkeelError(element, f"{registry.config} has no credentials for it")
-    one = known[place]
-    return found._replace(user=one.user, password=one.password, helper=one.helper, token=one.token)
+    return found._replace(
+        user=its.username, password=its.identity_token or its.password, token=bool(its.identity_token)
+    )

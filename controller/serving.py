@@ -7,6 +7,7 @@ because a controller without a broker must not load any of this.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.process.clock import Clock, Now, second_of_day, system_clock, system_now
@@ -46,10 +47,13 @@ def open_agents(
     from evenkeel.controller.mqtt.router import Router
     from evenkeel.controller.operations.values import Values
     from evenkeel.controller.operations.values_role import ValuesRole
+    from evenkeel.controller.process.let_in import FILE as LET_IN
+    from evenkeel.controller.process.let_in import LetIn
     from evenkeel.controller.slots_wiring import machine
 
     def build(controller: Controller) -> Serving:
-        link = MqttLink(settings.mqtt, backoff=settings.backoff, beginnings=True)
+        let_in = LetIn(Path(settings.state) / LET_IN)
+        link = MqttLink(settings.mqtt, backoff=settings.backoff, beginnings=True, let_in=let_in)
         router = Router(link, journal, controller.say, controller.defects)
         roles = tuple(agent_roles(settings, journal, domains, controller, router, now))
         for role in roles:

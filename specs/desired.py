@@ -47,10 +47,13 @@ class Unique(Protocol):
 @runtime_checkable
 class Supplying(Protocol):
     """A normal form whose values are handed out to subjects of other domains. `supply`: what these values are made of; two are
-    equal when the same values follow from them."""
+    equal when the same values follow from them. `lacks`: the path below `spec` without which there never is a value of a name,
+    "" where there may be one."""
 
     @property
     def supply(self) -> object: ...
+
+    def lacks(self, value: str) -> str: ...
 
 
 class Draft(Struct, frozen=True):

@@ -20,6 +20,7 @@ _WHOSE = {
 }
 
 Whose = Literal["evenkeel", "nobody", "unknown"]
+Proof = Literal["yes", "once", "no"]
 COLUMNS = ("NAME", "HOST", "CREDENTIALS", "TRUST", "MIRRORS", "IN FORCE", "PROVEN")
 _FACETS = {
     "credentials": "credentials",
@@ -32,15 +33,16 @@ _FACETS = {
 
 class AtPlace(NamedTuple):
     """A place, and the registry that is asked for there; `None` when nobody asks for it any more. `held`: the facets of which
-    something of evenkeel's is in force. `in_force`: all that is asked for is. `proven`: the registry let the device in with
-    that. `why`: something of it cannot be had, or put in force, now; "" when it can."""
+    something of evenkeel's is in force. `in_force`: all that is asked for is. `proven`: whether the registry let the device in
+    with that; "once": it did, and a helper may give other credentials now. `why`: something of it cannot be had, or put in
+    force, now; "" when it can."""
 
     name: str
     place: str
     registry: Registry | None = None
     held: tuple[str, ...] = ()
     in_force: bool = False
-    proven: bool = False
+    proven: Proof = "no"
     why: str = ""
 
     @property
@@ -107,7 +109,7 @@ def _facts(at: AtPlace) -> Iterator[tuple[str, str]]:
             yield "mirrors", ", ".join(at.registry.mirrors)
     yield "in force", _yes(at.in_force) + (f" ({', '.join(_FACETS[each] for each in at.held)})" if at.held else "")
     if at.registry is not None:
-        yield "proven", _yes(at.proven)
+        yield "proven", at.proven
     if at.why:
         yield "trouble", at.why
 
@@ -117,7 +119,7 @@ def place_row(at: AtPlace) -> list[str]:
     mirrors = ", ".join(at.registry.mirrors) if at.registry is not None else ""
     is_left = at.registry is None
     in_force = "still" if is_left else _yes(at.in_force)
-    return [at.name, at.place, at.credentials, at.trust, mirrors, in_force, "" if is_left else _yes(at.proven)]
+    return [at.name, at.place, at.credentials, at.trust, mirrors, in_force, "" if is_left else at.proven]
 
 
 def place_colour(column: str, cell: str) -> Role | None:
@@ -151,7 +153,8 @@ def place_value(at: AtPlace) -> dict[str, Any]:
         "tokenRealms": list(registry.realms) if registry is not None else [],
         "held": list(at.held),
         "inForce": at.in_force,
-        "proven": at.proven,
+        "proven": at.proven == "yes",
+        "provenOnce": at.proven != "no",
         "trouble": at.why or None,
     }
 

@@ -35,6 +35,9 @@ RENEWED = "another certificate is in force"
 _TAKEN_OVER = 0x8E
 """MQTT 5: a client of the same id has connected. With 3.1.1, and from some brokers with 5, the connection is only lost."""
 _HEAR_OUT_S = 0.5
+_NOT_ALLOWED = (0x86, 0x87, 0x8A, 0x8C)
+"""Answers to a CONNECT that are about who connects: bad user or password, not authorised, banned, bad authentication method.
+paho tells those of MQTT 3.1.1 by the same numbers."""
 _NO_TLS = ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING")
 """OpenSSL's reasons for an answer that is no TLS."""
 
@@ -87,6 +90,10 @@ class Line:
         self._settings, self._most_bytes, self._tell, self._lasting = settings, most_bytes, tell, lasting
         self._client: BoundedClient | None = None
         self._accepted_at, self._why, self._leaving = 0.0, "", False
+        self.access: Access | None = None
+        """The access that it shows."""
+        self.is_refused = False
+        """Whether the broker did not let this device in, for what it has shown."""
 
     @property
     def held_s(self) -> float:
@@ -96,7 +103,7 @@ class Line:
     def run(self, access: Access, stop: threading.Event, meanwhile: Callable[[Line, Access], None]) -> str:
         """Connect and stay until the connection ends, or until `stop` is set and the broker has the DISCONNECT; the
         reason of the end. `meanwhile` is called about once a second while the connection is there."""
-        timeout_s = self._settings.connect_timeout.total_seconds()
+        timeout_s, self.access = self._settings.connect_timeout.total_seconds(), access
         try:
             client = self._client = self._new_client(access, timeout_s)
             self._connect(client, access)
@@ -112,6 +119,8 @@ class Line:
                     return self._why or "no answer from the broker"
         except Exception as error:  # noqa: BLE001 - whatever a broker sends that paho does not expect
             _close_sockets(error)
+            # The alert of the other side about a certificate; with TLS 1.3 it may follow the handshake.
+            self.is_refused = not self._accepted_at and "ALERT" in str(getattr(error, "reason", ""))
             return _reason(error) + self._question(error, access)
         return self._why or self._lost(access)
 
@@ -129,6 +138,7 @@ class Line:
         nothing."""
         if self._accepted_at:
             return LOST
+        self.is_refused = access.tls is not None
         if access.tls is None:
             what = "expect TLS (`ssl://`)"
         elif self._settings.tls.client_cert:
@@ -226,6 +236,7 @@ class Line:
     def _on_connect(self, client: Client, _: object, flags: Any, reason: Any, properties: Any) -> None:
         if reason.is_failure:
             self._why = f"refused by the broker: {str(reason).lower()}"
+            self.is_refused = reason.value in _NOT_ALLOWED
             return
         self._accepted_at = time.monotonic()
         window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))

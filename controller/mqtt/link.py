@@ -10,10 +10,9 @@
 * A broker that answers pings but does not acknowledge messages has lost them, or its answer: MQTT repeats nothing while a
   connection lives. The connection is then made again, after a time that doubles until something is acknowledged: a slow
   network must not look like such a broker for ever.
-* Certificates that are replaced are shown to the broker, by a new connection, when it has all that it was sent.
+* Certificates that replace others are shown by a new connection; where the broker refuses them, the former ones are.
 * No packet of a broker or a publisher ends the link; at worst the connection is made again.
-
-Only QoS 0 and 1 are spoken. Secrets appear in no log and no error.
+* Only QoS 0 and 1 are spoken. Secrets appear in no log and no error.
 """
 
 from __future__ import annotations
@@ -42,6 +41,7 @@ from evenkeel.controller.mqtt.line import (
 from evenkeel.controller.mqtt.rivals import HELD_S, Rivals
 from evenkeel.controller.mqtt.session import Message, Session, check_topic, message_of, unwanted
 from evenkeel.controller.mqtt.subscriptions import Subscriptions
+from evenkeel.controller.process.let_in import LetIn
 from evenkeel.specs.errors import EvenkeelError, Unavailable
 from evenkeel.specs.reading.wire import MOST_BYTES
 from evenkeel.specs.settings.mqtt import MqttSettings
@@ -51,6 +51,7 @@ log = logging.getLogger(__name__)
 
 _CLOSE_S = 5.0
 _BACKOFF = Backoff()
+_BROKE = "the connection to the broker broke"
 
 
 class MqttLink:
@@ -65,15 +66,16 @@ class MqttLink:
         most_bytes: int = MOST_BYTES,
         lasting: bool = True,
         beginnings: bool = False,
+        let_in: LetIn | None = None,
     ) -> None:
         """`topics` to subscribe to; payloads of more than `most_bytes` are dropped, or cut where `beginnings` are
         wanted. `lasting`: the broker keeps the session while the device is away; otherwise it ends with the connection.
-        Nothing happens before `start`."""
+        `let_in`: as for `Certificates`. Nothing happens before `start`."""
         self._settings, self._backoff, self._most_bytes, self._lasting = settings, backoff, most_bytes, lasting
         self._beginnings, self._element = beginnings, broker_element(settings)
         self._limits = BrokerLimits(self._element)
         self._subscriptions, self._refusals, self._unanswered = Subscriptions(), 0, 0
-        self._rivals, self._certificates = Rivals(client_id_of(settings)), Certificates(settings)
+        self._rivals, self._certificates = Rivals(client_id_of(settings)), Certificates(settings, let_in)
         self._asking_again: asyncio.TimerHandle | None = None
         self._line: Line | None = None
         self._session: Session | None = None
@@ -86,7 +88,7 @@ class MqttLink:
         self.why = "not started"
         """The reason why there is no connection with all subscriptions; "" when there is one, or is about to be one."""
         self.concern = ""
-        """The reason why certificates that have replaced those of this connection cannot be used; "" when there are none."""
+        """Why certificates that have replaced those of this connection are not in use; "" when there are none."""
         self.on_change: Callable[[], None] = lambda: None
         """Called when `connected`, `why` or `concern` may have changed."""
         self._subscriptions.want(topics)
@@ -196,7 +198,7 @@ class MqttLink:
     def _begin(self, session: Session, session_present: bool) -> None:
         if not session_present:
             self._subscriptions.forget()
-        self.why = self.concern = ""
+        self.why, self.concern = "", self._certificates.trouble
         fields = {"broker": self._element, "session": "kept" if session_present else "new"}
         log.info("connected to the broker", extra={"fields": fields})
         session.ask(self._subscriptions.missing())
@@ -276,8 +278,7 @@ class MqttLink:
             self._asking_again = None
         under_way: list[Publication] = []
         if session is not None:
-            by_broker = not self._stop.is_set() and why not in (SILENT, UNANSWERED)
-            under_way = session.end(by_broker=by_broker)
+            under_way = session.end(by_broker=not self._stop.is_set() and why not in (SILENT, UNANSWERED))
             self._outbox.extendleft(reversed(under_way))
         # an end with messages under way may belong to one of them
         why = self._rivals.reason(why, line.held_s, counts=not under_way)
@@ -298,7 +299,7 @@ class MqttLink:
 
     def _replaced(self, line: Line, why: str) -> None:
         """The certificates of a connection were replaced: by others, or by some that cannot be used, for a reason."""
-        self.concern = why
+        self.concern = why or self._certificates.trouble
         if why:
             log.warning("new certificates cannot be used", extra={"fields": {"broker": self._element, "why": why}})
         elif self._session is not None and self._session.line is line:
@@ -308,6 +309,7 @@ class MqttLink:
     # ── in the thread ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _run(self) -> None:
+        assert self._loop is not None
         failures = 0
         while not self._stop.is_set():
             line = Line(self._settings, self._most_bytes, self._tell, self._lasting)
@@ -315,11 +317,12 @@ class MqttLink:
                 access = self._certificates.access()
                 self._call(self._begun, line)
                 why = line.run(access, self._stop, self._look)
+                self._certificates.note_end(line, why)
             except EvenkeelError as error:
                 why = error.message
             except Exception as error:  # noqa: BLE001 - the loop is told, and the connection tried again
                 why = f"internal error: {type(error).__name__}"
-                self._call(self._loop_hears, error)
+                self._call(self._loop.call_exception_handler, {"message": _BROKE, "exception": error})
             failures = 1 if line.held_s > HELD_S else failures + 1
             wait_s = 0.0 if why == RENEWED else next_try_s(self._backoff, failures)
             if not self._call(self._ended, line, why, wait_s):
@@ -333,11 +336,8 @@ class MqttLink:
         if why is not None:
             self._call(self._replaced, line, why)
 
-    def _loop_hears(self, error: Exception) -> None:
-        context = {"message": "the connection to the broker broke", "exception": error}
-        asyncio.get_running_loop().call_exception_handler(context)
-
     def _tell(self, line: Line, event: Event) -> None:
+        self._certificates.note(line, event)
         self._call(self._heard, line, event)
 
     def _call(self, act: Callable[..., None], *values: object) -> bool:

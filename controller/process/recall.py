@@ -50,4 +50,5 @@ class Recall(Generic[Result]):
     def only(self, names: Iterable[str]) -> None:
         """Forget all others."""
         kept = set(names)
-        self._known = {name: known for name, known in self._known.items() if name in kept}
+        if not kept.issuperset(self._known):
+            self._known = {name: known for name, known in self._known.items() if name in kept}

@@ -23,10 +23,8 @@ from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.reading.sound import foreign_json
 from evenkeel.specs.reading.walk import type_words
-from evenkeel.specs.registries.registry import HUB_KEY, HUB_NAMES, covers
+from evenkeel.specs.registries.registry import HUB_KEY, covers, place_of_key
 
-_VERSIONS = ("v1", "v2")
-"""Ends of old addresses of registries, which are no parts of a repository."""
 _PROGRAM_TIMEOUT_S = 20
 _MOST_BYTES = 64 * 1024
 """The bound of a helper's answer, which holds one user and one secret."""
@@ -60,6 +58,29 @@ class Credentials(NamedTuple):
         return f"Credentials(server={self.server!r}, …)"
 
 
+class KeptCredentials(NamedTuple):
+    """A file's own part about a place, for which no program was asked. `helper`: the program that is asked first, `named_by`
+    that key of the file; "" for none. The text form shows no secret."""
+
+    credentials: Credentials | None = None
+    helper: str = ""
+    named_by: str = ""
+
+
+def kept_for(place: str, path: Path) -> KeptCredentials:
+    """The part of one file about a place. Of several keys that cover it the longest counts. Raises Unavailable when the file
+    cannot be read."""
+    config, server = _read(path), _server(place)
+    helpers = _mapping(config, "credHelpers")
+    stored = _stored(config, place, server, path)
+    for name in _covering(helpers, place, server):
+        if (helper := _text(helpers, name, path, "credHelpers")) and len(place_of_key(name)) >= stored.reach:
+            return KeptCredentials(stored.credentials, helper, f"`credHelpers.{name}` of {path}")
+    if (helper := _text(config, "credsStore", path)) and stored.reach <= len(place_of_key(server)):
+        return KeptCredentials(stored.credentials, helper, f"`credsStore` of {path}")
+    return KeptCredentials(stored.credentials)
+
+
 async def credentials_for(place: str, path: Path) -> Credentials | None:
     """The credentials in one file for a place: a registry, or an image's registry and repository. Of several keys that
     cover it the longest counts; `None` when there are none.
@@ -67,16 +88,9 @@ async def credentials_for(place: str, path: Path) -> Credentials | None:
     Raises Unavailable when the file or a helper cannot be read: a pull without its credentials would fail for a
     misleading reason.
     """
-    config, server = _read(path), _server(place)
-    helpers = _mapping(config, "credHelpers")
-    stored = _stored(config, place, server, path)
-    for name in _covering(helpers, place, server):
-        if (helper := _text(helpers, name, path, "credHelpers")) and len(_place(name)) >= stored.reach:
-            found = await _ask_program(helper, server, f"`credHelpers.{name}` of {path}")
-            return found or stored.credentials
-    if (helper := _text(config, "credsStore", path)) and stored.reach <= len(_place(server)):
-        return await _ask_program(helper, server, f"`credsStore` of {path}") or stored.credentials
-    return stored.credentials
+    kept = kept_for(place, path)
+    found = await _ask_program(kept.helper, _server(place), kept.named_by) if kept.helper else None
+    return found or kept.credentials
 
 
 async def credentials_of(reference: str, place: str) -> Credentials:
@@ -100,7 +114,7 @@ async def credentials_of_pull(place: str, configured: str, admitted: Path | None
         in_force, server = _read(admitted), _server(place)
         references, stored = _mapping(in_force, "references"), _stored(in_force, place, server, admitted)
         for name in _covering(references, place, server):
-            if len(_place(name)) >= stored.reach:
+            if len(place_of_key(name)) >= stored.reach:
                 found = await credentials_of(_text(references, name, admitted, "references"), place)
                 return found._replace(realms=_realms(in_force, name))
         if stored.credentials is not None:
@@ -132,7 +146,7 @@ def terms_of_pull(place: str, admitted: Path | None) -> Terms:
 def _realms(in_force: dict[str, Any], name: str) -> tuple[str, ...]:
     """The further hosts that may have the credentials of a key."""
     realms = _mapping(in_force, "realms")
-    return next((_texts(each) for key, each in realms.items() if _place(key) == _place(name)), ())
+    return next((_texts(each) for key, each in realms.items() if place_of_key(key) == place_of_key(name)), ())
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -163,27 +177,17 @@ def _text(fields: dict[str, Any], key: str, path: Path, *above: str) -> str:
     raise Unavailable(f"file:{path}", f"registry credentials in {path} cannot be read: {what}")
 
 
-def _place(name: str) -> str:
-    """The place of a key in its normal form. Docker writes registries as hosts, and in old files as addresses
-    (`https://host/v1/`), which have no path; Podman's keys may have one (registries.md §3.3)."""
-    rest = name.removeprefix("https://").removeprefix("http://")
-    host, _, path = rest.partition("/")
-    host = DEFAULT_REGISTRY if host.lower() in HUB_NAMES else host.lower()
-    path = "" if rest != name or path.rstrip("/") in _VERSIONS else path.rstrip("/")
-    return f"{host}/{path}" if path else host
-
-
 def _server(place: str) -> str:
     """The name by which Docker's helpers know a registry."""
-    host = _place(place).partition("/")[0]
+    host = place_of_key(place).partition("/")[0]
     return HUB_KEY if host == DEFAULT_REGISTRY else host
 
 
 def _covering(fields: dict[str, Any], place: str, server: str) -> list[str]:
     """The keys that cover a place, the longest first; of equal ones the usual form."""
-    wanted = _place(place)
-    found = [name for name in fields if covers(_place(name), wanted)]
-    return sorted(found, key=lambda name: (-len(_place(name)), name not in (server, _place(name)), name))
+    wanted = place_of_key(place)
+    found = [name for name in fields if covers(place_of_key(name), wanted)]
+    return sorted(found, key=lambda name: (-len(place_of_key(name)), name not in (server, place_of_key(name)), name))
 
 
 class _Stored(NamedTuple):
@@ -200,7 +204,7 @@ def _stored(config: dict[str, Any], place: str, server: str, path: Path) -> _Sto
     for name in _covering({**kanto, **auths}, place, server):
         found = _entry(auths, name, server, path) or _entry_of_kanto(kanto, name, server, path)
         if found is not None:
-            return _Stored(found, len(_place(name)), name)
+            return _Stored(found, len(place_of_key(name)), name)
     return _Stored()
 
 
@@ -214,7 +218,7 @@ def _entry(auths: dict[str, Any], name: str, server: str, path: Path) -> Credent
         try:
             user, _, password = base64.b64decode(coded).decode().partition(":")
         except ValueError:
-            raise Unavailable(f"registry:{_place(name)}", "its credentials are no base64 text") from None
+            raise Unavailable(f"registry:{place_of_key(name)}", "its credentials are no base64 text") from None
         return Credentials(server, user, password.rstrip("\0"))
     if user := _text(entry, "username", path, *above):
         return Credentials(server, user, _text(entry, "password", path, *above))

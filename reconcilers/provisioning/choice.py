@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from evenkeel.specs.provisioning.device_id import same_id
 from evenkeel.specs.provisioning.memory import Postponement
 from evenkeel.specs.provisioning.observed import ProvisionedSeen
 from evenkeel.specs.provisioning.pair import PairSeen
@@ -56,7 +57,8 @@ class Judge(NamedTuple):
         if pair.fault:
             return pair.fault
         if pair.name != self.id:
-            return f"its certificate is for {pair.name or 'nobody'}, and the device id is {self.id}"
+            why = f"its certificate is for {pair.name or 'nobody'}, and the device id is {self.id}"
+            return why + (": another spelling is another device to a cloud" if same_id(pair.name, self.id) else "")
         if self.is_timed and self.now_s > pair.ends_s:
             return "its certificate has expired"
         if mode == "selfSigned" and pair.issuer != pair.name:

@@ -35,6 +35,7 @@ from evenkeel.specs.provisioning.actions import (
     Withdraw,
     Write,
 )
+from evenkeel.specs.provisioning.device_id import same_id
 from evenkeel.specs.provisioning.difference import DueActions, ProvisioningDifference
 from evenkeel.specs.provisioning.memory import ProvisioningMemory
 from evenkeel.specs.provisioning.observed import OutputSeen, ProvisionedSeen, ProvisioningSeen
@@ -160,7 +161,9 @@ class _Looked:
                 # Nobody's certificate is valid for it, and a token would have ended: a refusal would say nothing.
                 yield "azure", f"the cloud is not asked: {self.clock_why}"
             if azure.device and azure.device != there.id.id:
-                yield "azure.connectionString", f"it is for the device {azure.device}, and this one is {there.id.id}"
+                why = f"it is for the device {azure.device}, and this one is {there.id.id}"
+                way = f", which is another spelling: ask for `deviceId.value: {azure.device}`"
+                yield "azure.connectionString", why + (way if same_id(azure.device, there.id.id) else "")
             if azure.by == "certificate" and self.wanted.certificate is None:
                 yield "azure", "the connection string has no key, and no `certificate` is asked for"
         for output in self.wanted.outputs:
@@ -260,11 +263,12 @@ class _Looked:
         is_proven = self.wanted.certificate is None or (not choice.step and pair_of(self.proven) == pairs.current)
         if not is_proven or state(self.there) != self.proven:
             return ()
-        needed = {pairs.current, pairs.second, pairs.next, choice.sha256}
+        second = "" if pairs.is_second_left else pairs.second
+        needed = {pairs.current, second, pairs.next, choice.sha256, pairs.let_in}
         unneeded = tuple(sorted(sha256 for sha256 in pairs.by_sha256 if sha256 not in needed))
-        if not unneeded and not pairs.leftovers and not self.there.unneeded:
+        if not unneeded and not pairs.leftovers and not self.there.unneeded and not pairs.is_second_left:
             return ()
-        return (Tidy(self.wanted, unneeded, pairs.leftovers),)
+        return (Tidy(self.wanted, unneeded, pairs.leftovers, pairs.is_second_left),)
 
 
 def choice_of(there: ProvisionedSeen, seen: ProvisioningSeen, memory: ProvisioningMemory) -> Choice:

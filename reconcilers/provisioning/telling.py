@@ -13,7 +13,7 @@ from evenkeel.specs.provisioning.memory import State
 from evenkeel.specs.provisioning.observed import ProvisionedSeen
 from evenkeel.specs.provisioning.provisioning import Certificate, Provisioning
 
-_NONE, _THERE, _OTHER = "none", "there", "another one"
+_NONE, _THERE, _OTHER, _PLAIN = "none", "there", "another one", "plain files"
 
 
 def changes(
@@ -36,8 +36,10 @@ def changes(
             old = short(there.pairs.current) if there.pairs.current else _NONE
             why = "the certificate" + (f" is replaced: {choice.why}" if there.pairs.current else " is not there yet")
             if choice.step == "take-plain":
-                why = "the certificate is taken in"
+                old, why = _PLAIN, "the certificate is taken in"
             found.append(change("certificate", old, _next(certificate, choice), why))
+        if there.pairs.is_second_left:
+            found.append(change("certificate.second", short(there.pairs.second), _NONE, _second_left(there)))
         if choice.second:
             old = short(there.pairs.second) if there.pairs.second else _NONE
             found.append(change("certificate.second", old, certificate.key_kind, "the second certificate is renewed"))
@@ -57,6 +59,16 @@ def _outputs(wanted: Provisioning, there: ProvisionedSeen) -> Iterator[tuple[str
         if not found.asked or found.asked != found.held:
             old, new = (_THERE, _OTHER) if found.held else (_NONE, _THERE)
             yield "outputs", old, new, f"{output.path} differs" if found.held else f"{output.path} is not there"
+
+
+def _second_left(there: ProvisionedSeen) -> str:
+    seen = there.pairs.of(there.pairs.second)
+    why = "the second certificate and its key are removed"
+    is_elsewhere = there.pairs.second in (there.pairs.current, there.pairs.next)
+    at_cloud = there.wanted is not None and there.wanted.azure is not None and seen is not None and not is_elsewhere
+    return (
+        f"{why}; where the cloud has its thumbprint {seen.sha1}, take it out" if at_cloud and seen is not None else why
+    )
 
 
 def short(sha256: str) -> str:

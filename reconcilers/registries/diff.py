@@ -34,23 +34,29 @@ _PASSWORD = "the password, or what leads to it, differs"
 
 def diff(want: RegistriesWanted, seen: RegistriesSeen, memory: RegistriesMemory) -> tuple[RegistryDifference, ...]:
     """The differences in order of subject."""
-    found = [each for wanted in want.documents if (each := _difference(*wanted, seen, memory)) is not None]
-    places = {registry.place for registry, _ in want.documents}
-    gone: dict[str, list[str]] = {}
+    seen_at = {each.place: each for each in seen.registries}
+    admitted: dict[str, list[str]] = {}
     for place, subject in sorted(memory.admitted.items()):
-        if subject not in want.subjects and place not in places:
-            gone.setdefault(subject, []).append(place)
-    for subject, withdrawn in gone.items():
-        found.append(RegistryDifference(subject, "remove", "nobody asks for it any more", withdraws=tuple(withdrawn)))
+        admitted.setdefault(subject, []).append(place)
+    found = list[RegistryDifference]()
+    for registry, document in want.documents:
+        there = seen_at.get(registry.place)
+        if there is None or there.registry != registry:
+            continue  # a repair judges by the last look, which may have been about another state
+        left = tuple(place for place in admitted.get(registry.name, ()) if place != registry.place)
+        if (one := _difference(registry, document, there, memory, left)) is not None:
+            found.append(one)
+    subjects, places = want.subjects, {registry.place for registry, _ in want.documents}
+    for subject in (each for each in admitted if each not in subjects):
+        if gone := tuple(place for place in admitted[subject] if place not in places):
+            found.append(RegistryDifference(subject, "remove", "nobody asks for it any more", withdraws=gone))
     return tuple(sorted(found, key=lambda each: each.subject))
 
 
 def _difference(
-    registry: Registry, document: Document, seen: RegistriesSeen, memory: RegistriesMemory
+    registry: Registry, document: Document, there: RegistrySeen, memory: RegistriesMemory, left: tuple[str, ...]
 ) -> RegistryDifference | None:
-    there = seen.of(registry.place)
-    if there is None or there.registry != registry:
-        return None  # a repair judges by the last look, which may have been about another state
+    """The difference of one registry. `left`: the places that the document asked for before, and does not ask for now."""
     for facet in FACETS:
         if facet in there.facets and (why := there.facets[facet].why):
             return RegistryDifference(
@@ -64,29 +70,25 @@ def _difference(
         document.place,
         registry=registry,
         prints=there.asked,
-        withdraws=_left_behind(registry, memory),
+        withdraws=left,
         restores=there.held if there.lost else (),
+        kept=there.kept,
     )
     if found.changes:
         is_new = not there.held and registry.name not in memory.admitted.values()
         verb = "create" if is_new else "update"
         return changed(found, verb=verb, why=", ".join(each.why for each in found.changes))
-    if not memory.is_proven(registry, found.prints) or memory.admitted.get(registry.place) != registry.name:
-        return changed(found, why="nobody has logged in to it yet with what is in force")
+    is_proven = memory.is_proven(registry, found.prints, found.kept)
+    if not is_proven or memory.admitted.get(registry.place) != registry.name:
+        is_kept_otherwise = memory.was_let_in(registry, found.prints) and not is_proven
+        theirs = f"what {registry.config} has for it now"
+        what = theirs if is_kept_otherwise else "what is in force"
+        return changed(found, why=f"nobody has logged in to it yet with {what}")
     if there.lost:
         return changed(found, why=f"{there.lost} has no entry for {registry.place} any more, as after a boot")
     if found.withdraws:
         return changed(found, why=f"what it asked for at {', '.join(found.withdraws)} is still in force")
     return None
-
-
-def _left_behind(registry: Registry, memory: RegistriesMemory) -> tuple[str, ...]:
-    """The places that the document asked for before, and does not ask for now."""
-    return tuple(
-        sorted(
-            place for place, subject in memory.admitted.items() if subject == registry.name and place != registry.place
-        )
-    )
 
 
 def _changes(registry: Registry, document: Document, there: RegistrySeen) -> Iterator[Change]:

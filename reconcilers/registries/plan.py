@@ -42,15 +42,15 @@ def _steps(difference: RegistryDifference, memory: RegistriesMemory, good: Regis
             restore = Restore(registry, difference.restores)
             yield Step(f"restore:{subject}", subject, Phase.DOWNLOAD, restore)
             needs = (f"restore:{subject}",)
-        is_proven = memory.is_proven(registry, prints)
-        is_good = is_proven and registry == good
+        is_good = registry == good and memory.was_let_in(registry, prints)
         if not is_good and any(each.path in _OF_A_LOGIN for each in difference.changes):
             yield Step(f"try:{subject}", subject, Phase.DOWNLOAD, Try(registry, prints))
             needs = (*needs, f"try:{subject}")
         if difference.changes:
             yield Step(f"admit:{subject}", subject, Phase.DOWNLOAD, Admit(registry, prints, good), needs)
+        is_proven = memory.is_proven(registry, prints, difference.kept)
         is_known = is_proven and memory.admitted.get(registry.place) == subject
         if not is_good if difference.changes else not is_known:
-            yield Step(f"login:{subject}", subject, Phase.VERIFY, Login(registry, prints))
+            yield Step(f"login:{subject}", subject, Phase.VERIFY, Login(registry, prints, difference.kept))
     for place in difference.withdraws:
         yield Step(f"withdraw:{place}", subject, Phase.CLEANUP, Withdraw(place))

@@ -29,12 +29,12 @@ def memory_after(step: Step, outcome: Outcome, memory: RegistriesMemory) -> Regi
     if not isinstance(outcome, Done):
         return memory
     match step.action:
-        case Login(registry=registry, prints=prints):
+        case Login(registry=registry, prints=prints, kept=kept):
             others = (each for each in memory.proven.get(step.subject, ()) if each.registry != registry)
             return changed(
                 memory,
                 admitted={**memory.admitted, registry.place: step.subject},
-                proven=_with(memory.proven, step.subject, (*others, Proven(registry, prints))),
+                proven=_with(memory.proven, step.subject, (*others, Proven(registry, prints, kept))),
             )
         case Withdraw(place=place):
             admitted = {at: subject for at, subject in memory.admitted.items() if at != place}

@@ -134,7 +134,13 @@ def needed(container: Container) -> tuple[Reference, ...]:
     its values."""
     ends = tuple(name for name in container.depends_on if condition_of(container, name) == "completed")
     values = (
-        Reference(f"env.{each.variable}.valueFrom.provisioning", (each.provisioning,), domain="provisioning")
+        Reference(
+            f"env.{each.variable}.valueFrom.provisioning",
+            (each.provisioning,),
+            domain="provisioning",
+            value=each.value,
+            at=f"env.{each.variable}.valueFrom.value",
+        )
         for each in values_from(container)
     )
     return (Reference("dependsOn", container.depends_on, ends=ends), *values)

@@ -7,7 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from evenkeel.specs.containers.container import Container, runs_once
 from evenkeel.specs.containers.host_ports import taken_twice
-from evenkeel.specs.desired import Decoded, DesiredState, Document, SystemContainers, asked_at, desired_state
+from evenkeel.specs.desired import (
+    Decoded,
+    DesiredState,
+    Document,
+    Supplying,
+    SystemContainers,
+    asked_at,
+    desired_state,
+)
 from evenkeel.specs.documents.claims import claimed_twice
 from evenkeel.specs.documents.kinds import KINDS
 from evenkeel.specs.documents.needs import needs_in_a_circle
@@ -146,6 +154,7 @@ def _references(documents: Documents, unread: set[str]) -> Iterable[Problem]:
             system = protected if reference.domain == Container.domain else set[str]()
             yield from _missing(document, reference, asked.get(reference.domain, set()), system, unread)
             yield from _endless(document, reference, documents, protected)
+            yield from _valueless(document, reference, documents)
     for circle in needs_in_a_circle(documents.values()):
         text = " → ".join(each.name for each in (*circle, circle[0]))
         place = asked_at(circle[0], "dependsOn")
@@ -164,6 +173,20 @@ def _endless(document: Document, reference: Reference, documents: Documents, pro
             message = f"`{name}` does not run once, so that it is never completed"
             hint = f"write `condition: healthy`, or `runOnce: true` at {place_text(other.place)}"
             yield Problem(place, path, message, hint)
+
+
+def _valueless(document: Document, reference: Reference, documents: Documents) -> Iterable[Problem]:
+    """Values that are asked of a document, and that it never has."""
+    if not reference.value:
+        return
+    for other in documents.values():
+        wanted = other.wanted
+        if other.name not in reference.names or wanted.domain != reference.domain or not isinstance(wanted, Supplying):
+            continue
+        if lacking := wanted.lacks(reference.value):
+            message = f"`{other.name}` never has a `{reference.value}`, because it has no `{lacking}`"
+            hint = f"take another value, or add `{lacking}` at {place_text(other.place)}"
+            yield Problem(asked_at(document, reference.at), f"spec.{reference.at}", message, hint)
 
 
 def _missing(

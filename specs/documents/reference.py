@@ -8,13 +8,16 @@ from typing import NamedTuple
 class Reference(NamedTuple):
     """Names of subjects of a `domain` that stand at `path` below `spec`. `is_need`: the document cannot be had without them;
     system containers count as present. Otherwise, when nobody asks for them, only the reference is without effect. `ends`:
-    those of `names` whose end is waited for, so that they have to be containers that run once."""
+    those of `names` whose end is waited for, so that they have to be containers that run once. `value`: not "", a value of this
+    name is asked of them (`specs.desired.Supplying`), at `at`."""
 
     path: str
     names: tuple[str, ...]
     is_need: bool = True
     ends: tuple[str, ...] = ()
     domain: str = "containers"
+    value: str = ""
+    at: str = ""
 
 
 class Claim(NamedTuple):

@@ -19,7 +19,7 @@ from evenkeel.specs.reading.secrecy import shown_path
 from evenkeel.specs.reading.text import read_trees
 from evenkeel.specs.reading.tree import Tree, Value, nearest_position
 from evenkeel.specs.reading.walk import type_words
-from evenkeel.specs.registries.entry import Entry, subject_names
+from evenkeel.specs.registries.entry import Entry, subject_names, unsaid_beyond
 from evenkeel.specs.registries.registry import Registry, normal_place
 
 HOSTS = ("containers", "registry_configurations")
@@ -91,6 +91,7 @@ def kanto_text(text: str, entries: Iterable[Entry], flaws: list[Flaw]) -> str:
     text is no JSON object, or has something else where registries belong. `flaws` receives what Kanto cannot express."""
     changed = object_text(text)
     for entry in entries:
+        flaws.extend(unsaid_beyond(entry, "Kanto", "Kanto asks none; name the mirror in the images"))
         if "/" in entry.place:
             flaws.append(_left_out(entry, "Kanto knows whole hosts only"))
             continue
@@ -163,11 +164,10 @@ def _found(value: Value, flaws: list[Flaw]) -> dict[str, _Found]:
     for host, configuration in hosts.items():
         path: Path = (*HOSTS, host)
         place = _place(host, path, flaws)
-        if place in found:
-            other = path_text(shown_path(found[place].host))
-            flaws.append(Flaw(path, f"`{place}` is there twice", f"keep one of them; the other one is {other}"))
-        elif place:
-            found[place] = _Found(_entry(place, configuration, path, flaws), path, ())
+        if not place:
+            continue
+        one = _Found(_entry(place, configuration, path, flaws), path, ())
+        found[place] = _of_both(found[place], one, flaws) if place in found else one
     listed = section.get(INSECURE[1]) or []
     if not isinstance(listed, list):
         flaws.append(Flaw(INSECURE, f"expected a list, got {type_words(listed)}"))
@@ -184,6 +184,27 @@ def _found(value: Value, flaws: list[Flaw]) -> dict[str, _Found]:
             message = "its `transport` has no effect, because it is among `insecure_registries`, too"
             flaws.append(Flaw(insecure, message, "leave one of them out", warning=True))
     return found
+
+
+def _of_both(known: _Found, other: _Found, flaws: list[Flaw]) -> _Found:
+    """The entry that counts of two for the same registry. Kanto compares a key with the begin of an image as it stands
+    (registries.md §2.2), so that a key with a scheme is about no image."""
+    first, second = (shown_path(each.host) for each in (known, other))
+    if known.entry == other.entry:
+        return other if _has_scheme(known.host[-1]) else known
+    if _has_scheme(known.host[-1]) == _has_scheme(other.host[-1]):
+        message = f"`{known.entry.place}` is there twice, and differs"
+        flaws.append(Flaw(other.host, message, f"keep one; the other is {path_text(first)}"))
+        return known
+    counts, idle = (other, known) if _has_scheme(known.host[-1]) else (known, other)
+    where = path_text(second if counts is other else first)
+    message = f"Kanto goes by the entry without a scheme, which is {where}, and not by this one"
+    flaws.append(Flaw(idle.host, message, "remove it", warning=True))
+    return counts
+
+
+def _has_scheme(key: str | int) -> bool:
+    return str(key).strip().lower().startswith(("https://", "http://"))
 
 
 def _entry(place: str, configuration: Value, path: Path, flaws: list[Flaw]) -> Entry:
@@ -247,9 +268,10 @@ def _normal(host: str) -> str:
 
 
 def _key(text: str, place: str) -> str | None:
-    """The key by which the file knows a place already."""
+    """The key by which the file knows a place already, and which Kanto goes by."""
     hosts = _at(text, HOSTS)
-    return next((host for host in (hosts if isinstance(hosts, dict) else {}) if _normal(host) == place), None)
+    known = (host for host in (hosts if isinstance(hosts, dict) else {}) if _normal(host) == place)
+    return next((host for host in known if not _has_scheme(host)), None)
 
 
 def _at(text: str, path: Path) -> Value:

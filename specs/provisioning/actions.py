@@ -215,11 +215,12 @@ class Forget(Struct, frozen=True, tag="forget"):
 
 class Tidy(Struct, frozen=True, tag="tidy"):
     """Remove pairs that nobody needs any more, by their thumbprints, what interrupted work has left, and assignments of former
-    pairs."""
+    pairs. `second`: no pair is kept ready any more, and its names go, too."""
 
     wanted: Provisioning
     pairs: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
+    second: bool = False
 
     @property
     def traits(self) -> Traits:

@@ -37,7 +37,7 @@ def suggestion(text: str) -> str:
 
 def same_id(one: str, other: str) -> bool:
     """Whether two spellings mean the same device: the case of letters does not count, and in ids that are made of an address
-    or of a machine id dashes and colons do not either (provisioning.md §2.5)."""
+    or of a machine id dashes and colons do not either (provisioning.md §2.5). For words alone: clouds compare exactly."""
     return _bare(one) == _bare(other)
 
 

@@ -48,7 +48,8 @@ class Pairs(Struct, frozen=True):
     `next`: the one that is to follow; "" for none. `request`: the print of the key for which a signed certificate is waited
     for, "" without one; `signed`: the pair of that key that lies in the file of the chain, which was not taken in yet.
     `is_plain`: the pair in force lies in plain files, which something else has written. `leftovers`: names of what
-    interrupted work has left."""
+    interrupted work has left. `is_second_left`: nobody asks for the second one any more, and evenkeel has made it.
+    `let_in`: the one with which a broker has let evenkeel itself in last, "" for none: its connection may go back to it."""
 
     by_sha256: Mapping[str, PairSeen] = {}
     current: str = ""
@@ -59,6 +60,8 @@ class Pairs(Struct, frozen=True):
     signed_why: str = ""
     is_plain: bool = False
     leftovers: tuple[str, ...] = ()
+    is_second_left: bool = False
+    let_in: str = ""
 
     def of(self, sha256: str) -> PairSeen | None:
         """The pair with this thumbprint."""

@@ -121,3 +121,18 @@ class Provisioning(Struct, frozen=True, tag="Provisioning"):
     def supply(self) -> object:
         """The part of which its values are made (`specs.desired.Supplying`)."""
         return replace(self, outputs=(), notify=(), units=())
+
+    def lacks(self, value: str) -> str:
+        """The key without which it never has a value of this name (`specs.values`); "" where it may have one."""
+        azure, one = self.azure, self.certificate
+        if value in ("certificateFile", "keyFile", "thumbprint", "thumbprintSha256") and one is None:
+            return "certificate"
+        if value.startswith("second") and (one is None or not one.second):
+            return "certificate.second"
+        if value in ("hub", "hubDeviceId", "connectionString", "sharedAccessKey") and azure is None:
+            return "azure"
+        if value == "idScope" and (azure is None or not azure.is_registered):
+            return "azure.dps"
+        if value == "sharedAccessKey" and azure is not None and azure.is_registered:
+            return "" if azure.shared_key or azure.group_key else "azure.dps.sharedKey"
+        return ""

@@ -55,10 +55,12 @@ class Restore(Struct, frozen=True, tag="restore"):
 
 
 class Login(Struct, frozen=True, tag="login"):
-    """Log in with what is in force, to prove it. `prints`: the values that are in force."""
+    """Log in with what is in force, to prove it. `prints`: the values that are in force; `kept`: the print of what the file
+    of others had that keeps the credentials (`RegistrySeen`)."""
 
     registry: Registry
     prints: Prints
+    kept: str = ""
 
     @property
     def traits(self) -> Traits:

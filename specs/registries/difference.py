@@ -17,12 +17,14 @@ the engine's has lost it."""
 class RegistryDifference(Difference, frozen=True):
     """All that differs for one registry. `registry` is what is asked for, `None` when nobody asks for the subject any more;
     `prints` are its values. `withdraws`: places at which nothing of evenkeel is to be in force any more. `restores`: the values
-    in force that are to be put back into a file of the engine's; empty without one that has lost them."""
+    in force that are to be put back into a file of the engine's; empty without one that has lost them. `kept`: the print of
+    what the file of others has that keeps the credentials (`RegistrySeen`)."""
 
     registry: Registry | None = None
     prints: Prints = ()
     withdraws: tuple[str, ...] = ()
     restores: Prints = ()
+    kept: str = ""
 
 
 def of_registries(differences: Iterable[Difference]) -> tuple[RegistryDifference, ...]:

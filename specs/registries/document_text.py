@@ -49,6 +49,8 @@ def entry_of(registry: Registry) -> Entry:
         certificate=registry.certificate,
         key=registry.key,
         insecure=registry.insecure,
+        mirrors=registry.mirrors,
+        realms=registry.realms,
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from msgspec import UnsetType
 
+from evenkeel.specs.documents.on_host import path_flaws
 from evenkeel.specs.documents.reference import Claim
 from evenkeel.specs.documents.written import MetadataSpec
 from evenkeel.specs.problem import Flaw, Path
@@ -45,7 +45,7 @@ def registry(metadata: MetadataSpec, spec: RegistrySpec, flaws: Flaws) -> Regist
         has, lacks = ("certificate", "key") if certificate else ("key", "certificate")
         flaws.append(Flaw(("tls", has), f"`{has}` needs `{lacks}`", f"add `tls.{lacks}`", lacks=(lacks,)))
     for name, path in (("ca", ca), ("certificate", certificate), ("key", key)):
-        flaws.extend(_path_flaws(("tls", name), path))
+        flaws.extend(path_flaws(("tls", name), path) if path else ())
     flaws.extend(_mirror_flaws(spec.mirrors, has_credentials=not isinstance(spec.credentials, UnsetType)))
     for index, realm in enumerate(spec.token_realms):
         if not _REALM.fullmatch(realm):
@@ -99,13 +99,8 @@ def _credentials_flaws(spec: CredentialsSpec) -> Iterator[Flaw]:
         hint = "write `pass` for the program `docker-credential-pass`"
         yield Flaw(("credentials", "helper"), "expected the end of the name of a program", hint)
     for key, text in (("userFile", spec.user_file), ("passwordFile", spec.password_file), ("config", spec.config)):
-        yield from _path_flaws(("credentials", key), _text(text))
-
-
-def _path_flaws(at: Path, path: str) -> Iterator[Flaw]:
-    normal = posixpath.normpath(path).replace("//", "/") if path else ""
-    if path and (normal != path or path == "/" or "\0" in path):
-        yield Flaw(at, "expected the path of a file without `.`, `..`, doubled slashes, or a slash at its end")
+        if not isinstance(text, UnsetType):
+            yield from path_flaws(("credentials", key), text)
 
 
 def _mirror_flaws(mirrors: tuple[str, ...], *, has_credentials: bool) -> Iterator[Flaw]:

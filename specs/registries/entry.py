@@ -11,21 +11,25 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
+from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.json_edit import object_text, with_value, without
 from evenkeel.specs.reading.tree import Value
 from evenkeel.specs.reading.walk import type_words
-from evenkeel.specs.registries.registry import docker_key, normal_place
+from evenkeel.specs.registries.registry import docker_key, normal_place, place_of_key
 
 Form = Literal["docker", "podman", "kanto"]
 
 _WHOLE = "/"
 """A place with a path has it; a helper is for a whole host."""
+_SECTIONS = ("auths", "credHelpers")
+_CREDENTIALS = "its credentials are left out; ask for the whole host in a document of its own"
 
 
 class Entry(NamedTuple):
     """A file's entry about one place. `helper`: the program that is asked for the credentials. `token`: its secret is an
-    identity token, which is no password. `ca`, `certificate`, `key`: paths. The text form shows nothing."""
+    identity token, which is no password. `ca`, `certificate`, `key`: paths. `mirrors` and `realms`: no file of
+    another program has them here, so that they are told of. The text form shows nothing."""
 
     place: str
     user: str = ""
@@ -36,6 +40,8 @@ class Entry(NamedTuple):
     certificate: str = ""
     key: str = ""
     insecure: bool = False
+    mirrors: tuple[str, ...] = ()
+    realms: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Entry({self.place!r}, …)"
@@ -69,52 +75,109 @@ def docker_entries(value: Value, flaws: list[Flaw]) -> tuple[Entry, ...]:
     return tuple(found.values())
 
 
-def docker_text(text: str, entries: Iterable[Entry], flaws: list[Flaw]) -> str:
-    """The file with these entries, and all else in it as it was written. "" is an empty file. Raises ValueError when the text
-    is no JSON object. `flaws` receives what it cannot say."""
+def docker_text(text: str, entries: Iterable[Entry], flaws: list[Flaw], form: Form = "docker") -> str:
+    """The file with these entries, and all else in it as it was written. "" is an empty file. An entry takes the place of those
+    that the file has for the same place under any key, because one of them would count before it. Raises ValueError when the
+    text is no JSON object. `flaws` receives what it cannot say."""
     changed = object_text(text)
     for entry in entries:
-        known = _known_key(changed, entry.place)
-        if entry.helper:
-            if _WHOLE in entry.place:
-                why = "a helper is for a whole host there"
-                flaws.append(Flaw((entry.place,), why, warning=True))
-                continue
-            changed = with_value(changed, ("credHelpers", known), entry.helper)
-            changed = without(changed, ("auths", known)) if ("auths" in json.loads(changed)) else changed
-        elif entry.token:
-            changed = with_value(changed, ("auths", known, "identitytoken"), entry.password)
+        flaws.extend(_unsaid(entry, form))
+        if _WHOLE in entry.place and (entry.helper or (form == "docker" and (entry.password or entry.token))):
+            what = "a helper" if entry.helper else "an entry"
+            flaws.append(_left_out(entry, f"{what} is for a whole host there", _CREDENTIALS))
+        elif entry.helper:
+            changed = _with_program(changed, entry, form)
         elif entry.password:
-            coded = base64.b64encode(f"{entry.user}:{entry.password}".encode()).decode()
-            changed = with_value(changed, ("auths", known, "auth"), coded)
-            for former in ("username", "password", "identitytoken"):
-                changed = without(changed, ("auths", known, former))
+            changed = _with_secret(changed, entry, form)
+            if form == "docker" and (store := _text(_object(changed).get("credsStore"))):
+                why = f"Docker asks `credsStore`, the helper {store}, and does not look at the entry"
+                flaws.append(Flaw((entry.place,), why, f"put it there by `docker login {entry.place}`", warning=True))
     return changed
 
 
-def _known_key(text: str, place: str) -> str:
-    """The key by which a file knows a place already; else the usual one."""
+def _with_program(text: str, entry: Entry, form: Form) -> str:
+    """Docker and Podman look for a helper by this one key alone."""
+    usual = _key_for(entry.place, form)
+    known = [(section, key) for section in _SECTIONS for key in _keys(text, section, entry.place)]
+    for spot in known:
+        if spot != ("credHelpers", usual):
+            text = without(text, spot)
+    return with_value(text, ("credHelpers", usual), entry.helper)
+
+
+def _with_secret(text: str, entry: Entry, form: Form) -> str:
+    for key in _keys(text, "credHelpers", entry.place):
+        text = without(text, ("credHelpers", key))
+    for key in _keys(text, "auths", entry.place) or [_key_for(entry.place, form)]:
+        at = ("auths", key)
+        if entry.token:
+            text = with_value(text, (*at, "identitytoken"), entry.password)
+        else:
+            coded = base64.b64encode(f"{entry.user}:{entry.password}".encode()).decode()
+            text = with_value(text, (*at, "auth"), coded)
+            for former in ("username", "password", "identitytoken"):
+                text = without(text, (*at, former))
+    return text
+
+
+def _unsaid(entry: Entry, form: Form) -> Iterator[Flaw]:
+    """The parts of an entry that no file of this form has."""
+    host, is_docker = entry.place.partition("/")[0], form == "docker"
+    if entry.ca or entry.certificate:
+        folder = f"/etc/{'docker' if is_docker else 'containers'}/certs.d/{host}"
+        yield _left_out(entry, "the file has no certificates", f"put them into {folder}")
+    if entry.insecure:
+        where = "`insecure-registries` of daemon.json" if is_docker else "registries.conf, as `insecure`"
+        yield _left_out(entry, "the file cannot say that it is insecure", f"add it to {where}")
+    if is_docker and entry.place != DEFAULT_REGISTRY:
+        hint = "Docker has mirrors of Docker Hub alone; name the mirror in the images"
+    else:
+        where = "`registry-mirrors` of daemon.json" if is_docker else "registries.conf, as `[[registry.mirror]]`"
+        hint = f"add them to {where}"
+    yield from unsaid_beyond(entry, form.title(), hint)
+
+
+def unsaid_beyond(entry: Entry, program: str, for_mirrors: str) -> Iterator[Flaw]:
+    """The parts of an entry that no other program has in a file with credentials. `for_mirrors`: the hint about those."""
+    if entry.mirrors:
+        yield _left_out(entry, "the file has no mirrors", for_mirrors)
+    if entry.realms:
+        hint = f"{program} sends the credentials wherever the registry says"
+        yield _left_out(entry, "the file has no hosts that may have the credentials", hint)
+
+
+def _left_out(entry: Entry, why: str, hint: str) -> Flaw:
+    return Flaw((entry.place,), why, hint, warning=True)
+
+
+def _keys(text: str, section: str, place: str) -> list[str]:
+    """The keys by which a section of a file knows a place."""
+    inner = _object(text).get(section)
+    return [key for key in inner if _normal(key) == place] if isinstance(inner, dict) else []
+
+
+def _object(text: str) -> dict[str, Value]:
     value = json.loads(text)
     if not isinstance(value, dict):
         raise ValueError("expected an object")
-    for section in ("auths", "credHelpers"):
-        inner = value.get(section)
-        for key in inner if isinstance(inner, dict) else ():
-            if _normal(key) == place:
-                return str(key)
-    return docker_key(place)
+    return value
+
+
+def _key_for(place: str, form: Form) -> str:
+    """The key of a place that is new in a file: Podman has Docker Hub by its name."""
+    return docker_key(place) if form == "docker" else place
 
 
 def _normal(key: str) -> str:
     try:
-        return normal_place(key)
+        return normal_place(place_of_key(key))
     except ValueError:
         return ""
 
 
 def _place(key: str, path: Path, flaws: list[Flaw]) -> str:
     try:
-        return normal_place(key)
+        return normal_place(place_of_key(key))
     except ValueError as error:
         flaws.append(Flaw(path, str(error), "it is left out", warning=True))
         return ""

@@ -12,10 +12,12 @@ from evenkeel.specs.registries.registry import Registry
 
 
 class Proven(Struct, frozen=True):
-    """A document with which the device was let in, and the values that it led to then."""
+    """A document with which the device was let in, and the values that it led to then. `kept`: the print of what the file of
+    others had that keeps the credentials (`RegistrySeen`)."""
 
     registry: Registry
     prints: Prints
+    kept: str = ""
 
 
 class RegistriesMemory(Memory, frozen=True):
@@ -28,6 +30,11 @@ class RegistriesMemory(Memory, frozen=True):
     admitted: dict[str, str] = field(default_factory=dict)
     proven: dict[str, tuple[Proven, ...]] = field(default_factory=dict)
 
-    def is_proven(self, registry: Registry, prints: Prints) -> bool:
-        """Whether the device was let in with this document and these values."""
-        return Proven(registry, prints) in self.proven.get(registry.name, ())
+    def is_proven(self, registry: Registry, prints: Prints, kept: str) -> bool:
+        """Whether the device was let in with this document and these values, and with what a file of others has now."""
+        return Proven(registry, prints, kept) in self.proven.get(registry.name, ())
+
+    def was_let_in(self, registry: Registry, prints: Prints) -> bool:
+        """Whether the device was let in with this document and these values, whatever a file of others had then."""
+        known = self.proven.get(registry.name, ())
+        return any(each.registry == registry and each.prints == prints for each in known)

@@ -53,12 +53,17 @@ class FacetSeen(Struct, frozen=True):
 class RegistrySeen(Struct, frozen=True):
     """The facets of one place of which anything can be told. `registry`: the document whose values were looked for, `None` for
     a place that nobody asks for. `lost`: not "", a file of the engine's from which evenkeel's entry has gone, as after a boot;
-    what is in force counts for evenkeel's pulls all the same."""
+    what is in force counts for evenkeel's pulls all the same.
+
+    Credentials that are asked for at each pull may be others at each: `kept` is the print of what `config` has for the place
+    now, "" without `config`; `helper` the program that gives them, "" without one. Nobody asks it in a look."""
 
     registry: Registry | None
     place: str
     facets: Mapping[Facet, FacetSeen] = {}
     lost: str = ""
+    kept: str = ""
+    helper: str = ""
 
     @property
     def asked(self) -> Prints:

@@ -20,6 +20,8 @@ HUB_HOST = "registry-1.docker.io"
 """The host of Docker Hub that speaks the registry protocol."""
 HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", *HUB_PAGES)
 """All names of Docker Hub, in images, in files of credentials, and in the wild."""
+_VERSIONS = ("v1", "v2")
+"""Ends of old addresses of registries, which are no parts of a repository."""
 
 
 class Registry(Struct, frozen=True, tag="Registry"):
@@ -61,10 +63,8 @@ class Registry(Struct, frozen=True, tag="Registry"):
 def normal_place(text: str) -> str:
     """The normal form of a place, without a scheme and with a host in lower case. ValueError that says what is wrong."""
     host, path = _host_of(text), _without_scheme(text).partition("/")[2]
-    if host in HUB_NAMES:
-        path = path if path not in ("v1/", "v1", "v2/", "v2") else ""
-        host = DEFAULT_REGISTRY
-    path = path.strip("/")
+    host = DEFAULT_REGISTRY if host in HUB_NAMES else host
+    path = "" if path.rstrip("/") in _VERSIONS else path.strip("/")
     if host != DEFAULT_REGISTRY and "." not in host and ":" not in host and host != "localhost":
         raise ValueError(f"`{host}` alone is taken for a part of Docker Hub in an image's name")
     try:
@@ -91,6 +91,15 @@ def written_place(text: str) -> str:
     if host in HUB_PAGES:
         raise WebPage(host, normal_place(f"{DEFAULT_REGISTRY}/{path_of_page(f'{place}/'.partition('/')[2])}"))
     return place
+
+
+def place_of_key(key: str) -> str:
+    """The normal form of a key in a file of credentials, which need be no place. Docker writes registries as hosts, and in old
+    files as addresses (`https://host/v1/`), which have no path; Podman's keys may have one (registries.md §3.3)."""
+    host, path = _host_of(key), _without_scheme(key).partition("/")[2].rstrip("/")
+    host = DEFAULT_REGISTRY if host in HUB_NAMES else host
+    path = "" if _without_scheme(key) != key or path in _VERSIONS else path
+    return f"{host}/{path}" if path else host
 
 
 def _host_of(text: str) -> str:

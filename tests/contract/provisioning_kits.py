@@ -97,7 +97,7 @@ class SimulatedKit:
     def driver(self) -> ProvisioningEngine:
         host, cloud = Host(self.root, is_simulated=True), SimulatedCloud(self._script, is_open=False)
         now = lambda: time.time() + self.later_s  # noqa: E731
-        return ProvisioningEngine(host, self.state, SimulatedMaker(), cloud, SimulatedUnits(), now)
+        return ProvisioningEngine(host, self.state, SimulatedMaker(), cloud, SimulatedUnits(), now, at_broker=True)
 
     def way(self, **fields: Any) -> Way:
         return Way(**fields) if "connection_string" in fields else Way(**{"id_scope": SCOPE, **fields})

@@ -419,20 +419,22 @@ async def test_no_secret_is_readable_or_told(real: RegistriesKit, asked: Registr
     assert {mode for path, (mode, _) in real.shown().items() if Path(path).parent == real.state} == {0o600}
 
 
-async def test_the_copies_are_in_dockers_form(real: RegistriesKit, asked: Registry) -> None:
+async def test_the_copies_are_in_dockers_form(real: RegistriesKit, asked: Registry, tmp_path: Path) -> None:
     """Keys may have a path; Docker Hub has the key of Docker's files."""
+    config = tmp_path / "config.json"
+    config.write_text("{}")
     await put_in_force(
         real,
         asked,
         Registry("part", PART, user="ci", password_file=asked.password_file),
         Registry("hub", HUB, user="ci", password_file=asked.password_file),
         Registry("helped", "helped.example", helper="pass", realms=("a.example", "b.example")),
-        Registry("filed", "filed.example/a", config=asked.password_file),
+        Registry("filed", "filed.example/a", config=str(config)),
     )
     auth = {"auth": base64.b64encode(f"ci:{PASSWORD}".encode()).decode()}
     assert json.loads((real.state / "auth.json").read_text()) == {
         "auths": {HOST: auth, PART: auth, "https://index.docker.io/v1/": auth},
-        "references": {"helped.example": "helper pass", "filed.example/a": f"config {asked.password_file}"},
+        "references": {"helped.example": "helper pass", "filed.example/a": f"config {config}"},
         "realms": {"helped.example": ["a.example", "b.example"]},
     }
     if "auth.json" in real.files:

@@ -205,8 +205,9 @@ async def test_what_vanishes_is_created_again_when_its_successor_fails(
             break
         await asyncio.sleep(0.5)
         await device.step()  # a leftover that a busy engine did not remove at once is removed in a later cycle
-    ((name, state),) = [(each.engine_name, each.state) for each in (await device.observe()).containers]
-    assert (name, state) == (NAME, "running")
+    seen = (await device.observe()).containers
+    told = "\n".join(f"{each.kind}: {each.message}" for each in device.journal.entries())
+    assert [(each.engine_name, each.state) for each in seen] == [(NAME, "running")], f"{seen}\n{told}"
     await device.close()
 
 

@@ -13,6 +13,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -83,6 +84,22 @@ def generator() -> Any:
 def test_made_pages_are_up_to_date() -> None:
     for name, text in generator().pages().items():
         assert (DOCS / "reference" / name).read_text() == text, f"docs/reference/{name} is out of date: make docs"
+
+
+def test_what_may_be_left_out_stands_in_brackets() -> None:
+    def arguments(command: click.Command, above: click.Context | None, name: str) -> Iterator[tuple[str, str]]:
+        context = click.Context(command, info_name=name, parent=above)
+        for param in command.params:
+            if isinstance(param, click.Argument) and not param.required:
+                yield context.command_path, " ".join(param.get_usage_pieces(context))
+        for each in command.list_commands(context) if isinstance(command, click.Group) else ():
+            inner = command.get_command(context, each)  # type: ignore[attr-defined]
+            assert inner is not None
+            yield from arguments(inner, context, each)
+
+    found = list(arguments(commands, None, "evenkeel"))
+    assert len(found) > 5
+    assert [each for each in found if not each[1].startswith("[")] == []
 
 
 # --- links ------------------------------------------------------------------------------------------------------------

@@ -159,7 +159,8 @@ def _print_part(text: str, line: Line) -> None:
 def _check_host(host: str, *, adds: bool) -> None:
     from evenkeel.specs.registries.registry import normal_place
 
-    if "/" in host or "@" in host or any(letter.isspace() for letter in host):
+    """ValueError for a host that cannot be added. Anything can be removed that is in the file."""
+    if adds and ("/" in host or "@" in host or any(letter.isspace() for letter in host)):
         raise ValueError("expected the host of a registry, with its port, and without a scheme, a user and a path")
     try:
         is_hub = bool(host) and normal_place(host) == "docker.io"

@@ -47,8 +47,9 @@ def list_command(options: Options, output: str) -> int:
     """List the registries that the specs ask for.
 
     CREDENTIALS says where they come from. IN FORCE: the engine goes by what the spec asks for now. PROVEN: the registry let
-    the device in with that. No secret is read for it but to compare it, and none is shown. A registry that nobody asks for any
-    more is listed as long as something of it is in force.
+    the device in with that; `once`: with what a credential helper gave then, which may give something else now, and is not
+    asked here. No secret is read for it but to compare it, and none is shown. A registry that nobody asks for any more is
+    listed as long as something of it is in force.
 
     Exit code: 0; 1 when the specs or the engine's configuration cannot be read.
     """

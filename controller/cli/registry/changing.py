@@ -39,9 +39,14 @@ class RegistryOptions(NamedTuple):
     ca: str
     cert: str
     key: str
-    insecure: bool
+    insecure: bool | None
     mirror: tuple[str, ...]
     token_realm: tuple[str, ...]
+    no_credentials: bool
+    no_ca: bool
+    no_cert: bool
+    no_mirrors: bool
+    no_token_realms: bool
 
     @property
     def has_credentials(self) -> bool:
@@ -73,9 +78,18 @@ def _together(function: Callable[..., int]) -> Callable[..., int]:
 @click.option("--ca", type=_FILE, callback=_absolute, help="Authorities (PEM) to trust for this host.")
 @click.option("--cert", type=_FILE, callback=_absolute, help="A certificate (PEM) that the device shows; needs --key.")
 @click.option("--key", type=_FILE, callback=_absolute, help="The key (PEM) of that certificate.")
-@click.option("--insecure", is_flag=True, help="It may be reached without encryption, or without a valid certificate.")
+@click.option(
+    "--insecure/--no-insecure",
+    default=None,
+    help="It may be reached without encryption, or without a valid certificate.",
+)
 @click.option("--mirror", metavar="URL", multiple=True, help="An address that is asked first; may be given again.")
 @click.option("--token-realm", metavar="HOST", multiple=True, help="A further host that may have the credentials.")
+@click.option("--no-credentials", is_flag=True, help="Ask it without credentials from now on.")
+@click.option("--no-ca", is_flag=True, help="Trust the authorities of the system alone.")
+@click.option("--no-cert", is_flag=True, help="Show no certificate.")
+@click.option("--no-mirrors", is_flag=True, help="Ask no mirrors.")
+@click.option("--no-token-realms", is_flag=True, help="Let no further hosts have the credentials.")
 @click.option("--name", default="", help="The name of the document. Default: the host.")
 @click.option(
     "--file", type=_FILE, default="", help="The spec file. Default: registries.yaml in the first folder of specs."
@@ -97,7 +111,9 @@ def add(
     """Ask for a registry, or change what is asked for.
 
     HOST is the host, with its port, and with the beginning of a path where it is about a part of it alone, as `quay.io/org`.
-    Of a registry that is asked for already the given options change, and all else stays.
+    Of a registry that is asked for already the given options change, and all else stays. An option that begins with `--no-`
+    takes back what was asked for. Mirrors and hosts that give tokens are given as a whole: those that are given replace the
+    former ones.
 
     A password is never an argument, because others can see those: it is asked for on the terminal, twice, or read from
     standard input, and kept in a file below the state directory that only its owner may read.
@@ -116,6 +132,7 @@ def add(
     from evenkeel.specs.registries.document_text import with_document, written_spec
 
     _check_sources(given, password_stdin=password_stdin)
+    _check_taken_back(given, gives_credentials=given.has_credentials or password_stdin)
     settings = options.settings()
     place = _place(host)
     found = registries(read_state(settings))
@@ -132,8 +149,10 @@ def add(
         registry = _with(registry, password_file=str(secret))
     before = _text_of(target)
     after = with_document(before, name, written_spec(registry))
-    documents = (DocumentChange(known.registry if known is not None else None, registry),)
-    change = Change(target, before, after, documents if before != after else (), secrets)
+    former = known.registry if known is not None else None
+    documents = (DocumentChange(former, registry),)
+    gone = _gone(settings, former.password_file if former is not None else "", [registry, *_others(known, found)])
+    change = Change(target, before, after, documents if before != after else (), secrets, gone)
     check(settings, change)
     return carry_out(settings, change, yes=yes, output=output)
 
@@ -151,14 +170,11 @@ def remove(options: Options, name: str, yes: bool, output: str) -> int:
 
     Exit code: 0; 1 for an unknown name, and when nobody has agreed.
     """
-    from pathlib import Path
-
     from evenkeel.controller.cli.registry.spec_file import (
         Change,
         DocumentChange,
         carry_out,
         check,
-        is_own_secret,
         named,
         read_state,
         registries,
@@ -170,9 +186,7 @@ def remove(options: Options, name: str, yes: bool, output: str) -> int:
     one = named(name, found)
     target = _file_of(settings, one, "")
     before = _text_of(target)
-    secret = one.registry.password_file
-    others = {each.registry.password_file for each in found if each is not one}
-    gone = (Path(secret),) if is_own_secret(settings, secret) and secret not in others and Path(secret).exists() else ()
+    gone = _gone(settings, one.registry.password_file, _others(one, found))
     after, documents = without_document(before, one.registry.name), (DocumentChange(one.registry, None),)
     change = Change(target, before, after, documents, gone=gone)
     check(settings, change)
@@ -189,6 +203,33 @@ def _check_sources(given: RegistryOptions, *, password_stdin: bool) -> None:
         raise click.UsageError(f"{named[0]} needs --user")
     if given.user and named and not named[0].startswith("--password"):
         raise click.UsageError(f"{named[0]} has the user, too; leave --user out")
+
+
+def _check_taken_back(given: RegistryOptions, *, gives_credentials: bool) -> None:
+    clashes = {
+        "--no-credentials": given.no_credentials and gives_credentials,
+        "--no-ca": given.no_ca and given.ca,
+        "--no-cert": given.no_cert and (given.cert or given.key),
+        "--no-mirrors": given.no_mirrors and given.mirror,
+        "--no-token-realms": given.no_token_realms and given.token_realm,
+    }
+    for option, clash in clashes.items():
+        if clash:
+            raise click.UsageError(f"{option} takes back what another option gives; leave one of them out")
+
+
+def _others(one: Asking | None, found: tuple[Asking, ...]) -> list[Registry]:
+    return [each.registry for each in found if each is not one]
+
+
+def _gone(settings: Settings, secret: str, wanted: list[Registry]) -> tuple[Path, ...]:
+    """The file of a password that evenkeel has made and that none of the registries needs."""
+    from pathlib import Path
+
+    from evenkeel.controller.cli.registry.spec_file import is_own_secret
+
+    is_needed = any(each.password_file == secret for each in wanted)
+    return (Path(secret),) if is_own_secret(settings, secret) and not is_needed and Path(secret).exists() else ()
 
 
 def _place(host: str) -> str:
@@ -246,7 +287,7 @@ def _with_given(known: Registry | None, name: str, place: str, given: RegistryOp
     from evenkeel.specs.registries.registry import Registry
 
     found = known or Registry(name, place)
-    if given.has_credentials:
+    if given.has_credentials or given.no_credentials:
         found = _with(
             found,
             user=given.user,
@@ -255,15 +296,15 @@ def _with_given(known: Registry | None, name: str, place: str, given: RegistryOp
             helper=given.helper,
             config=given.config_json,
         )
-    if given.ca:
+    if given.ca or given.no_ca:
         found = _with(found, ca=given.ca)
-    if given.cert or given.key:
+    if given.cert or given.key or given.no_cert:
         found = _with(found, certificate=given.cert, key=given.key)
-    if given.insecure:
-        found = _with(found, insecure=True)
-    if given.mirror:
+    if given.insecure is not None:
+        found = _with(found, insecure=given.insecure)
+    if given.mirror or given.no_mirrors:
         found = _with(found, mirrors=given.mirror)
-    if given.token_realm:
+    if given.token_realm or given.no_token_realms:
         found = _with(found, realms=given.token_realm)
     return found
 

@@ -61,15 +61,16 @@ def import_command(
 
 @click.command("export")
 @click.option("--format", "form", type=click.Choice(["docker", "podman", "kanto"]), required=True, help="The form.")
-@click.argument("target", metavar="FILE", required=False, type=_FILE)
+@click.argument("target", metavar="[FILE]", required=False, type=_FILE)
 @output_option
 @shared_options("config", "state", "specs")
 def export_command(options: Options, form: Any, target: str | None, output: str) -> int:
     """Write the registries that the specs ask for into another program's file.
 
     All else in FILE stays as it is written there, and so do entries of others; of Kanto's entries the `transport` stays, too.
-    FILE has passwords in it then, and only its owner may read it. Without FILE the result is printed, with the passwords
-    hidden. The rest, which that program cannot be told, is named on standard error.
+    An entry takes the place of the former one for the same host, and of a helper. FILE has passwords in it then, and only its
+    owner may read it. Without FILE the result is printed, with the passwords hidden. The rest, which that program cannot be
+    told there, such as certificates and mirrors, is named on standard error, with the place where it belongs.
 
     Exit code: 0; 1 when FILE cannot be read as such a file, which is never overwritten, or a password cannot be had.
     """
@@ -145,7 +146,7 @@ def _text(before: str, form: Form, entries: Sequence[Entry], flaws: list[Flaw], 
     from evenkeel.specs.registries.entry import docker_text
 
     try:
-        return kanto_text(before, entries, flaws) if form == "kanto" else docker_text(before, entries, flaws)
+        return kanto_text(before, entries, flaws) if form == "kanto" else docker_text(before, entries, flaws, form)
     except ValueError as error:
         raise EvenkeelError(f"file:{name}", f"is no such file, and stays as it is: {error}") from None
 

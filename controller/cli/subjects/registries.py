@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from evenkeel.reconcilers.registries.select import RegistriesWanted
     from evenkeel.specs.desired import DesiredState
     from evenkeel.specs.registries.memory import RegistriesMemory
-    from evenkeel.specs.registries.observed import RegistriesSeen
+    from evenkeel.specs.registries.observed import RegistriesSeen, RegistrySeen
     from evenkeel.specs.registries.registry import Registry
     from evenkeel.specs.settings.settings import Settings
-    from evenkeel.templates.registries_described import AtPlace
+    from evenkeel.templates.registries_described import AtPlace, Proof
 
     Registries = Domain[RegistriesWanted, RegistriesSeen, RegistriesMemory]
     RegistriesLookedUp = LookedUp[RegistriesWanted, RegistriesSeen, RegistriesMemory]
@@ -106,8 +106,14 @@ def _places(wanted: Iterable[Registry], seen: RegistriesSeen, memory: Registries
         name = registry.name if registry is not None else memory.admitted[place]
         is_admitted = memory.admitted.get(place) == name
         in_force = registry is not None and is_admitted and there.asked == there.held
-        proven = in_force and registry is not None and memory.is_proven(registry, there.asked)
         why = next((each.why for each in there.facets.values() if each.why), "")
+        in_force = in_force and not why
+        proven = in_force and registry is not None and memory.is_proven(registry, there.asked, there.kept)
         held = tuple(facet for facet, _ in there.held)
-        found.append(AtPlace(name, place, registry, held, in_force and not why, proven and not why, why))
+        found.append(AtPlace(name, place, registry, held, in_force, _proof(there, proven=proven), why))
     return sorted(found, key=lambda each: (each.name, each.place))
+
+
+def _proof(there: RegistrySeen, *, proven: bool) -> Proof:
+    """A helper may give others at each pull, and nobody asks it in a look."""
+    return ("once" if there.helper else "yes") if proven else "no"

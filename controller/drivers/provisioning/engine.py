@@ -18,6 +18,7 @@ from evenkeel.controller.drivers.provisioning.ports import Cloud, Maker
 from evenkeel.controller.drivers.provisioning.sight import Places, Sight
 from evenkeel.controller.drivers.provisioning.work import Work
 from evenkeel.controller.process.clock import Now, system_now
+from evenkeel.controller.process.let_in import FILE as LET_IN
 from evenkeel.controller.process.watch import Watch
 from evenkeel.controller.settings.provided import FILE as VALUES
 from evenkeel.controller.units import Units, renew
@@ -40,13 +41,22 @@ STORE = "provisioning"
 
 
 class ProvisioningEngine:
-    """A `Driver` of the provisioning domain. `state`: the state directory; `now`: the time of day."""
+    """A `Driver` of the provisioning domain. `state`: the state directory; `now`: the time of day; `at_broker`: evenkeel shows
+    a certificate to its broker."""
 
     def __init__(
-        self, host: Host, state: Path, maker: Maker, cloud: Cloud, units: Units, now: Now = system_now
+        self,
+        host: Host,
+        state: Path,
+        maker: Maker,
+        cloud: Cloud,
+        units: Units,
+        now: Now = system_now,
+        *,
+        at_broker: bool = False,
     ) -> None:
-        folder = state / STORE
-        places = Places(folder / "assignments.json", folder / "originals", state / VALUES, folder / "key")
+        folder, let_in = state / STORE, state / LET_IN if at_broker else None
+        places = Places(folder / "assignments.json", folder / "originals", state / VALUES, folder / "key", let_in)
         self.sight = Sight(host, places, maker)
         self.host, self.cloud, self.units, self._now = host, cloud, units, now
         self._work = Work(self.sight, cloud, self._in_thread)

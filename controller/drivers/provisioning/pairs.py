@@ -103,6 +103,12 @@ class PairStore:
             raise Refused(f"file:{folder}", f"there is no pair {identity} in {self._pairs}")
         return folder / CERTIFICATE, folder / KEY
 
+    def at(self, certificate: Path) -> str:
+        """The id of the stored pair whose certificate lies here, without links; "" when it is none of this folder."""
+        folder = certificate.parent
+        found = self._stored(folder.name) if folder.parent == self._pairs.resolve() else None
+        return found.id if found is not None else ""
+
     def read(self, identity: str) -> Pair:
         """A pair, also a plain one that is in force. Raises Refused when it is not there."""
         for role, names in NAMES.items():
@@ -262,10 +268,8 @@ class PairStore:
             return
         if self._known(identity) is None:
             raise Refused(f"file:{folder}", f"something else has written another pair into {folder}; take it in first")
-        for name, (
-            each,
-            mode,
-        ) in content.items():  # the same certificate and key, with another chain or another spelling
+        # The same certificate and key, with another chain or another spelling.
+        for name, (each, mode) in content.items():
             if (folder / name).read_bytes() != each:
                 replace_file(folder / name, each, mode)
 

@@ -18,6 +18,7 @@ from evenkeel.controller.drivers.provisioning.ports import Lack, Maker, Pair
 from evenkeel.controller.drivers.provisioning.simulated import made_up
 from evenkeel.controller.drivers.provisioning.sources import Sources, files_of, read_authority, sources_of
 from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.let_in import LetIn
 from evenkeel.controller.process.prints import Printer
 from evenkeel.controller.process.recall import Recall
 from evenkeel.controller.process.replacing import stamp
@@ -48,6 +49,8 @@ class Places(NamedTuple):
     originals: Path
     values: Path
     key: Path
+    let_in: Path | None = None
+    """Where the connection to a broker keeps the pair that it was let in with; `None` where it shows none."""
 
 
 class Sight:
@@ -59,10 +62,12 @@ class Sight:
         self.assignments = Assignments(places.assignments)
         self.provided = Provided(places.values)
         self.outputs = Outputs(host, places.originals, self.printer)
+        self._let_in = LetIn(places.let_in) if places.let_in is not None else None
         self._inspections = Inspections(maker.inspect)
         self.ids = DeviceIds(host.root)
         self._recall = Recall[ProvisionedSeen]()
         self._own = tuple(map(str, (places.assignments, places.originals, places.values)))
+        self._broker = (str(places.let_in),) if places.let_in is not None else ()
         self._stores: dict[str, PairStore] = {}
         self._authorities: dict[tuple[bytes, bytes], tuple[str, str]] = {}
 
@@ -86,11 +91,12 @@ class Sight:
         """The paths on this machine where a change by others is worth a look."""
         yield from self._read_files(wanted)
         yield from (f"{self.host.path(wanted.folder)}{name}" for name in _LINKS)
+        yield from self._broker
 
     def look(self, wanted: Provisioning) -> ProvisionedSeen:
         """One document, read again where any of its files has changed. Raises OSError, and what a `Maker` raises but
         ValueError."""
-        stamps = tuple(map(stamp, (*self._read_files(wanted), *self._own)))
+        stamps = tuple(map(stamp, (*self._read_files(wanted), *self._own, *self._broker)))
         found = self._recall.result(wanted.name, wanted, stamps, lambda: self.look_again(wanted))
         if _obstacle(found):  # it may end without a change of a file: an interface or a user that comes late
             self._recall.forget(wanted.name)
@@ -185,6 +191,8 @@ class Sight:
             signed_why,
             "current" in found.plain,
             found.leftovers,
+            bool(found.second) and "second" not in found.plain and not certificate.second,
+            store.at(pair.certificate) if self._let_in is not None and (pair := self._let_in.pair()) else "",
         )
 
     def _is_there(self, path: str, content: bytes) -> bool:

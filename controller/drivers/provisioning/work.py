@@ -150,6 +150,8 @@ class Work:
         wanted, store = action.wanted, self._sight.store(action.wanted.folder)
         if wanted.certificate is not None and wanted.certificate.mode != "files":
             store.tidy()
+            if action.second:
+                store.clear("second")
             for sha256 in action.pairs:
                 store.drop(sha256)
         there = self._sight.look_again(wanted)

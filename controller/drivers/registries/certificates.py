@@ -18,6 +18,7 @@ from evenkeel.controller.distribution.trust import OF_DOCUMENTS
 from evenkeel.controller.drivers.registries.ours import Ours, Record
 from evenkeel.controller.drivers.registries.values import Values
 from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.recall import Recall
 from evenkeel.controller.process.replacing import Stamp, check_folder, put, remove, stamp
 
 _CA, _PAIR, _KEY = OF_DOCUMENTS, "evenkeel.cert", "evenkeel.key"
@@ -40,12 +41,17 @@ class Certificates:
 
     def __init__(self, folder: Path, record: Record) -> None:
         self._folder, self._record = folder, record
+        self._names = Recall[tuple[str, ...]]()
 
     def stamps(self, place: str) -> tuple[Stamp | None, ...]:
-        """The stamps of the files that `of` reads; none for a place with a path."""
+        """The stamps of the files that `of` reads, and of their folder, which changes whenever a file comes or goes; none for a
+        place with a path."""
         if "/" in place:
             return ()
-        return tuple(stamp(f"{self._folder}/{place}/{name}") for name in (_CA, _PAIR, _KEY))
+        folder = f"{self._folder}/{place}"
+        of_folder = stamp(folder)
+        names = self._names.result(place, None, (of_folder,), lambda: _names_in(folder))
+        return of_folder, *(stamp(f"{folder}/{name}") for name in names)
 
     def of(self, host: str) -> Trust:
         """Those of a host that are evenkeel's. Raises OSError."""
@@ -108,6 +114,11 @@ class Certificates:
             if not Path(each).exists():
                 gone.append(each)
         self._record.write(_with_folders(ours, [each for each in ours.folders if each not in gone]))
+
+
+def _names_in(folder: str) -> tuple[str, ...]:
+    """The names that are there, links that lead nowhere among them."""
+    return tuple(name for name in (_CA, _PAIR, _KEY) if os.path.lexists(f"{folder}/{name}"))
 
 
 def _with_folders(ours: Ours, folders: Sequence[str]) -> Ours:

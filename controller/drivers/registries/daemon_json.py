@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from evenkeel.controller.drivers.registries.daemon import Daemon, Process
 from evenkeel.controller.drivers.registries.ours import Ours, Record, SharedFile
+from evenkeel.controller.process.recall import Recall
 from evenkeel.controller.process.replacing import stamp, text_of
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 from evenkeel.specs.errors import Refused, Unavailable
@@ -37,6 +38,7 @@ class DaemonFile:
     def __init__(self, daemon: Daemon, record: Record, path: Path | None) -> None:
         self._daemon, self._record, self._path = daemon, record, path
         self._known: tuple[object, Loaded] | None = None
+        self._sound = Recall[None]()
 
     def of(self, places: Sequence[str]) -> dict[str, tuple[bool, tuple[str, ...]]]:
         """By place: whether it is insecure, and its mirrors, as far as that is evenkeel's and in force; without places of which
@@ -57,7 +59,8 @@ class DaemonFile:
     def check(self, key: str) -> None:
         """Raises Refused when a list cannot be changed, OSError, and Unavailable when dockerd does not answer."""
         process = self._daemon.own()
-        _sound_text(self._file(process))
+        file = self._file(process)
+        self._sound.result(str(file), None, (stamp(file),), lambda: _check_text(file))
         if process.option(_FLAGS[key]) is not None:
             why = f"dockerd is started with --{_FLAGS[key]}, and does not start with `{key}` in its file beside that"
             raise Refused("engine:registries", f"{why}; write that into its file instead")
@@ -176,6 +179,10 @@ def _sound_text(file: Path) -> str | None:
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             raise Refused(f"file:{file}", f"{file} is not changed: expected a list of texts at `{key}`; correct it")
     return text
+
+
+def _check_text(file: Path) -> None:
+    _sound_text(file)
 
 
 def _list(text: str, key: str) -> list[str]:

@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from evenkeel.controller.drivers.registries.ports import Access, Configuration
-from evenkeel.controller.drivers.registries.values import Missing, Printer, Values, sources_of, values_of
+from evenkeel.controller.drivers.registries.values import Missing, Printer, Values, kept_of, sources_of, values_of
 from evenkeel.controller.process.recall import Recall
 from evenkeel.controller.process.replacing import stamp
 from evenkeel.controller.process.watch import Watch
@@ -25,7 +25,6 @@ from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 from evenkeel.specs.registries.actions import Admit, Login, Restore, Try, Withdraw
 from evenkeel.specs.registries.observed import (
     FACETS,
-    Facet,
     FacetSeen,
     Prints,
     RegistriesLook,
@@ -42,12 +41,20 @@ LOOK_S = 30.0
 _CHANGED = "it has changed since it was looked at"
 
 
+class _Asked(NamedTuple):
+    """The values that a document leads to, as `RegistrySeen` tells of them."""
+
+    prints: Prints = ()
+    kept: str = ""
+    helper: str = ""
+
+
 class RegistriesEngine:
     """A `Driver` of the registries domain. `key`: the file of the key for prints; `None` to keep none."""
 
     def __init__(self, configuration: Configuration, access: Access, key: Path | None) -> None:
         self.configuration, self._access, self._printer = configuration, access, Printer(key)
-        self._recall, self._watch = Recall[Prints](), Watch()
+        self._recall, self._watch = Recall[_Asked](), Watch()
         self._thread: ThreadPoolExecutor | None = None
 
     async def observe(self, look: Look = Look()) -> RegistriesSeen:
@@ -69,20 +76,20 @@ class RegistriesEngine:
         lacks_of, seen = self.configuration.lacks(look.registries), []
         lost = self.configuration.lost(tuple(each.place for each in look.registries))
         for registry in look.registries:
-            lacks, asked = lacks_of[registry.name], dict[Facet, str]()
+            lacks, found = lacks_of[registry.name], _Asked()
             try:
-                files = (*sources[registry.name], *([registry.config] if registry.config else ()))
-                read = partial(self._prints, registry)
-                asked = dict(self._recall.result(registry.name, registry, tuple(map(stamp, files)), read))
+                stamps = tuple(map(stamp, sources[registry.name]))
+                found = self._recall.result(registry.name, registry, stamps, partial(self._asked, registry))
             except Missing as missing:
                 lacks = {missing.facet: missing.why}
-            here = held.get(registry.place, {})
+            asked, here = dict(found.prints), held.get(registry.place, {})
             facets = {
                 facet: FacetSeen(asked.get(facet, ""), here.get(facet, ""), lacks.get(facet, ""))
                 for facet in FACETS
                 if facet in asked or facet in here or facet in lacks
             }
-            seen.append(RegistrySeen(registry, registry.place, facets, lost.get(registry.place, "")))
+            gone_from = lost.get(registry.place, "")
+            seen.append(RegistrySeen(registry, registry.place, facets, gone_from, found.kept, found.helper))
         for place in look.places:
             here = held.get(place, {})
             seen.append(RegistrySeen(None, place, {facet: FacetSeen(held=here.get(facet, "")) for facet in FACETS}))
@@ -100,7 +107,9 @@ class RegistriesEngine:
                     return await self._in_thread(lambda: self._admit(registry, prints))
                 case Restore(registry=registry, prints=prints):
                     return await self._in_thread(lambda: self._restore(registry, prints))
-                case Login(registry=registry):
+                case Login(registry=registry, kept=kept):
+                    if await self._in_thread(lambda: self._kept(registry)[0]) != kept:
+                        return Retry(_CHANGED)
                     values = await self._in_thread(lambda: self._proven_with(registry))
                     return Done(await self._access.login(registry, values))
                 case Withdraw(place=place):
@@ -120,8 +129,13 @@ class RegistriesEngine:
     def _values(self, registry: Registry) -> Values:
         return values_of(registry, simulates=self.configuration.is_simulated)
 
-    def _prints(self, registry: Registry) -> Prints:
-        return self._printer.of(self._values(registry))
+    def _asked(self, registry: Registry) -> _Asked:
+        return _Asked(self._printer.of(self._values(registry)), *self._kept(registry))
+
+    def _kept(self, registry: Registry) -> tuple[str, str]:
+        """The print of what a file of others keeps for it, and the program that gives its credentials."""
+        kept = kept_of(registry)
+        return (self._printer.of_file(kept), kept.helper) if kept is not None else ("", registry.helper)
 
     def _admit(self, registry: Registry, prints: Prints) -> Outcome:
         values = self._values(registry)

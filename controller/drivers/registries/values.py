@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from evenkeel.controller.process import prints
 from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.settings.credentials import Credentials, KeptCredentials, kept_for
+from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.registries.observed import FACETS, Facet, Prints
 from evenkeel.specs.registries.registry import Registry
 
@@ -72,6 +74,11 @@ class Printer:
             return self._prints.of("reference", values.reference)
         return self._prints.of("password", values.user, values.password) if values.password else ""
 
+    def of_file(self, kept: KeptCredentials) -> str:
+        """The print of what a file keeps for a place."""
+        its = kept.credentials or Credentials("")
+        return self._prints.of("kept", kept.helper, its.username, its.password, its.identity_token)
+
 
 def values_of(registry: Registry, *, simulates: bool = False) -> Values:
     """The values that a registry's document leads to now. Raises Missing. `simulates`: a file that is not there has a made-up
@@ -105,9 +112,21 @@ def values_of(registry: Registry, *, simulates: bool = False) -> Values:
     return Values(user, password, reference, ca, certificate, key, *theirs)
 
 
+def kept_of(registry: Registry) -> KeptCredentials | None:
+    """The part of the file that keeps its credentials, as far as it is there; `None` where no file keeps them. Raises
+    Missing."""
+    if not registry.config:
+        return None
+    try:
+        return kept_for(registry.place, Path(registry.config))
+    except Unavailable as error:
+        raise Missing("credentials", error.message) from None
+
+
 def sources_of(registry: Registry) -> tuple[str, ...]:
     """The files that the document of a registry leads to and that are followed."""
-    named = registry.user_file, registry.password_file, registry.ca, registry.certificate, registry.key
+    theirs = registry.user_file, registry.password_file, registry.config
+    named = *theirs, registry.ca, registry.certificate, registry.key
     return tuple(path for path in named if path)
 
 

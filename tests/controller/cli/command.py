@@ -10,7 +10,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.places import ROOT
 from tests.until import PATIENCE_S
@@ -22,6 +22,9 @@ from evenkeel.controller.wiring import MEMORY_STORE
 from evenkeel.specs.codec import encode
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
+from evenkeel.specs.documents.decode import decode_file
+
+Kind = TypeVar("Kind")
 
 _ALWAYS = {
     "PYTHONPATH": str(ROOT / ".dev"),
@@ -98,6 +101,27 @@ class Device:
         assert ok is None or done.returncode == ok, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done
+
+    def piped(self, *arguments: str, given: str, secret: str, ok: int = 0) -> str:
+        """The command with an input, to its end; all that it says, which never has the secret."""
+        done = subprocess.run(
+            self.line(*arguments),
+            env=self.environment(),
+            input=given,
+            text=True,
+            capture_output=True,
+            timeout=PATIENCE_S,
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == ok, said
+        assert secret not in said
+        return said
+
+    def asked(self, kind: type[Kind]) -> dict[str, Kind]:
+        """What the spec files ask for, of one kind, by name."""
+        files = (decode_file(file.read_bytes(), str(file)) for file in sorted(self.specs.glob("*.yaml")))
+        wanted = {each.name: each.wanted for file in files for each in file.documents}
+        return {name: each for name, each in wanted.items() if isinstance(each, kind)}
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """The command, left running."""

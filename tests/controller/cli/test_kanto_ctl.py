@@ -311,6 +311,14 @@ def test_a_host_that_is_none_is_refused_and_docker_hub_is_told_of(ctl: Ctl) -> N
     assert "evenkeel knows Docker Hub as docker.io" in ctl.run("add-registry", "-h", "docker.io", *ADD[3:]).stderr
 
 
+def test_a_host_that_cannot_be_added_can_be_removed(ctl: Ctl) -> None:
+    ctl.file.write_text(
+        json.dumps({"containers": {"registry_configurations": {"https://ghcr.io": ENTRY, "ghcr.io": ENTRY}}})
+    )
+    ctl.run("remove-registry", "-h", "https://ghcr.io", "--no-reload")
+    assert ctl.value["containers"]["registry_configurations"] == {"ghcr.io": ENTRY}
+
+
 # --- in place -----------------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,6 @@ from tests.engines.broker import Broker
 from tests.until import PATIENCE_S, until
 
 from evenkeel.controller.drivers.provisioning.simulated import SIMULATED_MARK as MARK
-from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.provisioning.provisioning import Azure, Certificate, Provisioning
 
 from .command import Device, ended, spec
@@ -36,25 +35,11 @@ OF_A_SERVICE = f"HostName={HUB};SharedAccessKeyName=owner;SharedAccessKey={KEY}"
 
 
 def piped(device: Device, *arguments: str, given: str, ok: int = 0) -> str:
-    done = subprocess.run(
-        device.line(*arguments),
-        env=device.environment(),
-        input=given,
-        text=True,
-        capture_output=True,
-        timeout=PATIENCE_S,
-    )
-    assert done.returncode == ok, done.stdout + done.stderr
-    assert KEY not in done.stdout + done.stderr
-    return done.stdout + done.stderr
+    return device.piped(*arguments, given=given, secret=KEY, ok=ok)
 
 
 def documents(device: Device) -> dict[str, Provisioning]:
-    found: dict[str, Provisioning] = {}
-    for file in sorted(device.specs.glob("*.yaml")):
-        decoded = decode_file(file.read_bytes(), str(file))
-        found |= {each.name: each.wanted for each in decoded.documents if isinstance(each.wanted, Provisioning)}
-    return found
+    return device.asked(Provisioning)
 
 
 def shown(device: Device) -> Any:

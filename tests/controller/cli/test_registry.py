@@ -8,7 +8,6 @@ import os
 import pty
 import re
 import stat
-import subprocess
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,10 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sampling import examples
-from tests.until import PATIENCE_S
 
 from evenkeel.controller.cli.registry.testing import followed
-from evenkeel.specs.documents.decode import decode_file
+from evenkeel.specs.codec import changed
 from evenkeel.specs.registries.registry import Registry
 
 from .command import Device, spec
@@ -48,25 +46,11 @@ KANTO = {
 
 
 def piped(device: Device, *arguments: str, given: str, ok: int = 0) -> str:
-    done = subprocess.run(
-        device.line(*arguments),
-        env=device.environment(),
-        input=given,
-        text=True,
-        capture_output=True,
-        timeout=PATIENCE_S,
-    )
-    assert done.returncode == ok, done.stdout + done.stderr
-    assert "hunter" not in done.stdout + done.stderr
-    return done.stdout + done.stderr
+    return device.piped(*arguments, given=given, secret="hunter", ok=ok)
 
 
 def registries(device: Device) -> dict[str, Registry]:
-    found: dict[str, Registry] = {}
-    for file in sorted(device.specs.glob("*.yaml")):
-        decoded = decode_file(file.read_bytes(), str(file))
-        found |= {each.name: each.wanted for each in decoded.documents if isinstance(each.wanted, Registry)}
-    return found
+    return device.asked(Registry)
 
 
 def secret(device: Device, name: str) -> Path:
@@ -200,6 +184,8 @@ def test_a_change_that_is_not_valid_is_not_written(device: Device) -> None:
         (("a.b", "--helper", "x", "--user", "ci"), "leave --user out"),
         (("lab:5000", "--name", "other"), "it is asked for already, as `lab`"),
         (("a.b", "--file", "x.json"), "expected a file *.yaml"),
+        (("lab:5000", "--mirror", "https://m.example", "--no-mirrors"), "--no-mirrors takes back"),
+        (("lab:5000", "--helper", "x", "--no-credentials"), "--no-credentials takes back"),
     ):
         done = device.run("registry", "add", *arguments, "--yes", ok=1)
         assert told in done.stderr, done.stderr
@@ -209,6 +195,34 @@ def test_a_change_that_is_not_valid_is_not_written(device: Device) -> None:
     assert [file.name for file in device.specs.iterdir()] == ["a.yaml"]
     assert (device.specs / "a.yaml").read_text() == LAB
     assert not (device.state / "secrets").exists()
+
+
+def test_what_was_asked_for_is_taken_back(device: Device) -> None:
+    given = ("--insecure", "--mirror", "https://m.example", "--token-realm", "t.example", "--ca", "/ca.pem")
+    pair = ("--cert", "/c.pem", "--key", "/k.pem")
+    line = ("registry", "add", "lab:5000", "--yes")
+    piped(device, *line, *given, *pair, "--user", "ci", "--password-stdin", given="hunter2")
+    whole = registries(device)["lab-5000"]
+    assert whole.insecure
+    assert secret(device, "lab-5000").exists()
+    device.run(*line, "--no-insecure", "--no-mirrors")
+    part = changed(whole, insecure=False, mirrors=())
+    assert registries(device)["lab-5000"] == part
+    device.run(*line, "--no-token-realms", "--no-ca", "--no-cert")
+    part = changed(part, realms=(), ca="", certificate="", key="")
+    assert registries(device)["lab-5000"] == part
+    told = device.run(*line, "--no-credentials").stdout
+    assert registries(device)["lab-5000"] == Registry("lab-5000", "lab:5000")
+    assert f"{secret(device, 'lab-5000')}: removed" in told
+    assert not secret(device, "lab-5000").exists()
+    assert device.run(*line, "--no-credentials", "--no-insecure").stdout == "Nothing changes.\n"
+
+
+def test_another_source_of_credentials_leaves_no_password_behind(device: Device) -> None:
+    piped(device, "registry", "add", "a.b", "--user", "ci", "--password-stdin", "--yes", given="hunter2")
+    device.run("registry", "add", "a.b", "--helper", "pass", "--yes")
+    assert registries(device) == {"a.b": Registry("a.b", "a.b", helper="pass")}
+    assert not secret(device, "a.b").exists()
 
 
 def test_remove_takes_the_document_and_the_file_of_its_password(device: Device) -> None:
@@ -371,6 +385,7 @@ def test_get_and_describe(device: Device) -> None:
         "held": ["insecure"],
         "inForce": True,
         "proven": True,
+        "provenOnce": True,
         "trouble": None,
     }
     assert value["items"] == json.loads(device.run("registry", "list", "-o", "json").stdout)["items"]
@@ -390,6 +405,38 @@ def test_get_and_describe(device: Device) -> None:
 
 
 COLUMNS_ALONE = ["NAME", "HOST", "CREDENTIALS", "TRUST", "MIRRORS", "IN", "FORCE", "PROVEN"]
+
+
+def test_proven_is_said_of_what_the_registry_was_shown(device: Device, tmp_path: Path) -> None:
+    """A file of others may change without evenkeel, and a helper may give something else at each pull."""
+    file = tmp_path / "config.json"
+
+    def keep(word: str, **more: Any) -> None:
+        coded = b64encode(f"ci:{word}".encode()).decode()
+        file.write_text(json.dumps({"auths": {"a.b": {"auth": coded}}, **more}))
+
+    keep("hunter2")
+    device.run("registry", "add", "a.b", "--config-json", str(file), "--yes")
+    device.run("registry", "add", "b.c", "--helper", "pass", "--yes")
+    device.run("apply", "--yes")
+    assert {name: cells[-2:] for name, cells in rows(device).items()} == {"a.b": ["yes", "yes"], "b.c": ["yes", "once"]}
+    items = value_of(device, "list")["items"]
+    assert [(each["proven"], each["provenOnce"]) for each in items] == [(True, True), (False, True)]
+    keep("hunter2", auths2={"c.d": "of others"})
+    assert rows(device)["a.b"][-2:] == ["yes", "yes"]
+    keep("hunter3")
+    assert rows(device)["a.b"][-2:] == ["yes", "no"]
+    why = f"nobody has logged in to it yet with what {file} has for it now"
+    plan = json.loads(device.run("plan", "-o", "json", ok=2).stdout)
+    assert why in json.dumps(plan)
+    told = device.run("apply", "--yes").stdout
+    assert "a.b: let in" in told
+    assert "use what is asked for" not in told
+    assert rows(device)["a.b"][-2:] == ["yes", "yes"]
+    keep("hunter3", credsStore="desktop")
+    assert rows(device)["a.b"][-2:] == ["yes", "no"]
+    file.write_text("{")
+    assert f"registry credentials in {file} cannot be read: it is no JSON" in device.run("registry", "list").stdout
 
 
 def test_a_value_that_cannot_be_had_is_told(device: Device) -> None:

@@ -17,6 +17,7 @@ from evenkeel.controller.drivers.provisioning.inspected import Inspections
 from evenkeel.controller.drivers.provisioning.pairs import PairStore
 from evenkeel.controller.drivers.provisioning.ports import Pair
 from evenkeel.controller.mqtt import MqttLink, certificates
+from evenkeel.controller.process.let_in import LetIn
 from evenkeel.specs.settings.mqtt import MqttSettings, TlsSettings
 
 OLD, NEW = self_signed("device-old"), self_signed("device-new")
@@ -62,10 +63,11 @@ def provisioned(folder: Path, *pairs: Issued) -> tuple[PairStore, list[str]]:
     return store, ids
 
 
-def link(broker: Broker, folder: Path, *topics: str) -> MqttLink:
+def link(broker: Broker, folder: Path, *topics: str, let_in: LetIn | None = None) -> MqttLink:
     tls = TlsSettings(f"{broker.folder}/ca.crt", f"{folder}/device.crt", f"{folder}/device.key")
     url = f"ssl://localhost:{broker.tls_port}"
-    return MqttLink(MqttSettings(enabled=True, broker=url, client_id="evenkeel-test", tls=tls), topics)
+    settings = MqttSettings(enabled=True, broker=url, client_id="evenkeel-test", tls=tls)
+    return MqttLink(settings, topics, let_in=let_in)
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -131,3 +133,31 @@ async def test_a_pair_that_cannot_be_used_is_told_and_the_connection_stays(broke
         await until(lambda: not it.concern)
         await until(lambda: len(let_in(broker)) == 2 and it.connected)
     assert let_in(broker) == ["device-old", "device-new"]
+
+
+async def test_a_pair_that_the_broker_refuses_gives_way_to_the_former_one_and_is_tried_again(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificates, "FIRST_S", 3600.0)
+    knows(broker, OLD)
+    store, (old, new) = provisioned(tmp_path / "identity", OLD, NEW)
+    kept = LetIn(tmp_path / "state" / "let-in.json")
+
+    def let_in_with() -> str:
+        pair = kept.pair()
+        return store.at(pair.certificate) if pair is not None else ""
+
+    async with link(broker, store.folder, let_in=kept) as it:
+        await until(lambda: it.connected and let_in_with() == old)
+        store.switch("current", new)
+        await until(lambda: it.connected and bool(it.concern))
+        assert it.concern.startswith(f"the certificate that {store.folder}/device.crt has now is refused")
+        await it.publish("t", b"still there")
+        assert (let_in(broker), let_in_with()) == (["device-old"] * 2, old)
+    monkeypatch.setattr(certificates, "FIRST_S", 0.1)
+    async with link(broker, store.folder, let_in=kept) as it:  # another process, which knows the files alone
+        await until(lambda: it.connected and bool(it.concern))
+        assert set(let_in(broker)) == {"device-old"}
+        knows(broker, OLD, NEW)
+        await until(lambda: it.connected and not it.concern)
+        assert (let_in(broker)[-1], let_in_with()) == ("device-new", new)

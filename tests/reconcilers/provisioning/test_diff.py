@@ -54,6 +54,8 @@ SETTLED = ProvisionedSeen(
 PROVEN = ProvisioningMemory(placed={PATH: "azure"}, provided=("azure",), proven={"azure": state(SETTLED)})
 DUE = Pairs({"first": pair("first", 20)}, "first")
 FOLLOWED = Pairs({"first": pair("first", 20), "next": pair("next")}, "first", next="next")
+LEFT = Pairs({"first": pair("first"), "other": pair("other")}, "first", "other", is_second_left=True)
+LEFT_WHY = "the second certificate and its key are removed; where the cloud has its thumbprint other-sha1, take it out"
 FRESH = ProvisionedSeen("azure", WANTED, IdSeen(DEVICE), azure=assigned(), outputs=(OutputSeen(PATH),))
 
 
@@ -93,7 +95,12 @@ CASES = {
     "pairs that nobody needs": Case(
         "finish", ("tidy",), {"pairs": Pairs({"first": pair("first"), "old": pair("old")}, "first")}
     ),
+    "a pair that the broker may ask for again": Case(
+        "", (), {"pairs": Pairs({"first": pair("first"), "old": pair("old")}, "first", let_in="old")}
+    ),
     "leftovers": Case("finish", ("tidy",), {"pairs": changed(SETTLED.pairs, leftovers=("next",))}),
+    "a good pair in plain files": Case("update", ("take",), {"pairs": changed(SETTLED.pairs, is_plain=True)}),
+    "a second pair that nobody asks for": Case("update", ("tidy",), {"pairs": LEFT}, why=LEFT_WHY),
     "no id": Case("blocked", why="no address", seen={"id": IdSeen(why="no address")}),
     "another device's connection string": Case(
         "blocked",
@@ -141,6 +148,7 @@ def test_case(name: str) -> None:
     assert "".join(each.verb for each in found) == case.verb
     assert tuple(each.traits.facts["action"] for each in actions(found)) == case.due
     assert not case.why or found[0].why == case.why
+    assert [each for difference in found for each in difference.changes if each.old == each.new] == []
 
 
 def test_a_settled_identity_has_none() -> None:

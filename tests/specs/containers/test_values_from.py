@@ -21,7 +21,9 @@ from evenkeel.specs.kanto.translate import kanto_payload
 from evenkeel.specs.problem import Flaw, problem_text
 from evenkeel.specs.values import VALUES, ValueName
 
-IDENTITY = "apiVersion: evenkeel/v1\nkind: Provisioning\nmetadata: {name: azure}\nspec: {}\n"
+IDENTITY = "apiVersion: evenkeel/v1\nkind: Provisioning\nmetadata: {name: azure}\nspec:\n"
+IDENTITY += "  certificate: {mode: selfSigned}\n  azure: {connectionString: /data/connection}\n"
+BARE = "apiVersion: evenkeel/v1\nkind: Provisioning\nmetadata: {name: azure}\nspec: {}\n"
 HEAD = "apiVersion: evenkeel/v1\nkind: Container\nmetadata: {name: web}\nspec:\n  image: nginx\n  env:\n"
 CS = "CS: {valueFrom: {provisioning: azure, value: connectionString}}"
 SOURCES = (ValueFrom("CS", "azure", "connectionString"), ValueFrom("ID", "azure", "deviceId"))
@@ -117,3 +119,27 @@ def test_secret_parts_of_a_value_are_in_no_output_and_no_message() -> None:
 
 def test_the_names_are_those_of_the_values() -> None:
     assert get_args(ValueName) == tuple(VALUES)
+
+
+@pytest.mark.parametrize(
+    ("value", "lacking"),
+    [("connectionString", "azure"), ("thumbprint", "certificate"), ("secondKeyFile", "certificate.second")],
+)
+def test_a_value_that_an_identity_never_has_is_told_with_its_place(value: str, lacking: str) -> None:
+    _, (problem,) = read(f"CS: {{valueFrom: {{provisioning: azure, value: {value}}}}}", identity=BARE)
+    assert problem == (
+        f"x.yaml:7:43: spec.env.CS.valueFrom.value: `azure` never has a `{value}`, because it has no `{lacking}`; "
+        f"take another value, or add `{lacking}` at id.yaml:1:1"
+    )
+
+
+def test_what_an_identity_may_have_depends_on_its_way_to_the_cloud() -> None:
+    by_scope = IDENTITY.replace("connectionString: /data/connection", "dps: {idScope: 0ne00AB12CD}")
+    for value, identity, lacking in (
+        ("sharedAccessKey", IDENTITY, ""),  # its file may have one
+        ("idScope", IDENTITY, "azure.dps"),
+        ("idScope", by_scope, ""),
+        ("sharedAccessKey", by_scope, "azure.dps.sharedKey"),
+    ):
+        _, problems = read(f"CS: {{valueFrom: {{provisioning: azure, value: {value}}}}}", identity=identity)
+        assert [f"has no `{lacking}`" in each for each in problems] == [True] * bool(lacking)

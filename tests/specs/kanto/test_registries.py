@@ -102,8 +102,12 @@ def test_a_document_of_the_specs_for_the_same_host_is_an_error_at_both_places() 
         ),
         ('{"containers": {"insecure_registries": "hunter2"}}', "expected a list, got a text"),
         (
-            '{"containers": {"registry_configurations": {"docker.io": {}, "index.docker.io": {}}}}',
-            "`docker.io` is there twice",
+            '{"containers": {"registry_configurations": {"docker.io":{},"index.docker.io": {"transport": {"root_ca":"/c"}}}}}',
+            "`docker.io` is there twice, and differs; keep one; the other is containers.registry_configurations.docker.io",
+        ),
+        (
+            '{"containers": {"registry_configurations": {"https://a.b": {"transport": {"root_ca": "/c"}}, "a.b": {}}}}',
+            "without a scheme, which is containers.registry_configurations.a.b, and not by this one (warning); remove it",
         ),
         ('{"containers": {"registry_configurations": {"hub": {}}}}', "taken for a part of Docker Hub"),
         (
@@ -122,6 +126,38 @@ def test_faults_have_their_places_and_no_value(content: str, told: str) -> None:
     assert told in problem_text(problems[0])
     assert problem_text(problems[0]).startswith(f"{FILE}:1:")
     assert "hunter" not in problem_text(problems[0])
+
+
+def configurations(*pairs: tuple[str, str]) -> str:
+    """A file with a password for each host."""
+    hosts = {host: {"credentials": {"user_id": "ci", "password": word}} for host, word in pairs}
+    return json.dumps({"containers": {"registry_configurations": hosts}})
+
+
+def test_two_names_of_one_host_that_say_the_same_are_one() -> None:
+    for hosts in (("https://a.b", "a.b"), ("a.b", "https://a.b"), ("docker.io", "index.docker.io")):
+        decoded = decode_kanto(configurations(*((host, "hunter2") for host in hosts)).encode(), FILE)
+        assert decoded.problems == ()
+        place = "docker.io" if "docker.io" in hosts else "a.b"
+        assert [each.wanted for each in decoded.documents] == [Registry(place, place, config=FILE)]
+
+
+def test_kanto_goes_by_the_host_as_it_stands_in_an_image() -> None:
+    text = configurations(("https://a.b", "idle"), ("a.b", "counts"))
+    assert kanto_entries(json.loads(text), []) == (Entry("a.b", "ci", "counts"),)
+    new = kanto_text(text, [Entry("a.b", "ci", "new")], [])
+    assert json.loads(new) == json.loads(configurations(("https://a.b", "idle"), ("a.b", "new")))
+    alone = kanto_text(configurations(("https://a.b", "idle")), [Entry("a.b", "ci", "new")], [])
+    assert json.loads(alone) == json.loads(new)
+
+
+def test_what_kanto_has_no_word_for_is_told() -> None:
+    flaws: list[Flaw] = []
+    kanto_text("", [Entry("a.b", mirrors=("https://m.example",), realms=("t.example",))], flaws)
+    assert [(each.message, each.warning) for each in flaws] == [
+        ("the file has no mirrors", True),
+        ("the file has no hosts that may have the credentials", True),
+    ]
 
 
 # --- there and back ----------------------------------------------------------------------------------------------------
@@ -231,11 +267,11 @@ def test_docker_there_and_back(found: dict[str, tuple[str, str]], style: dict[st
     entries = tuple(
         Entry(place, user.replace(":", "") or "u", password) for place, (user, password) in sorted(found.items())
     )
-    text = docker_text(json.dumps({"credsStore": "pass", "detachKeys": "x"}, **style), entries, [])
+    text = docker_text(json.dumps({"credsStore": "pass", "detachKeys": "x"}, **style), entries, [], "podman")
     flaws: list[Flaw] = []
     assert docker_entries(json.loads(text), flaws) == entries
     assert flaws == []
-    assert docker_text(text, entries, []) == text
+    assert docker_text(text, entries, [], "podman") == text
     assert (json.loads(text)["credsStore"], json.loads(text)["detachKeys"]) == ("pass", "x")
 
 

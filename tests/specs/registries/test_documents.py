@@ -33,6 +33,13 @@ def test_the_web_pages_of_docker_hub_are_no_registry(host: str, meant: str) -> N
     assert normal_place("hub.docker.com") == "docker.io"
 
 
+def test_a_path_that_is_none_is_told_with_the_one_that_is_meant() -> None:
+    (problem,) = problems("  host: a.b\n  tls: {ca: /etc//ca.crt}\n")
+    assert (problem.path, problem.hint) == ("spec.tls.ca", "write `/etc/ca.crt`")
+    (problem,) = problems("  host: a.b\n  credentials: {config: /etc/x/../c.json}\n")
+    assert (problem.path, problem.hint) == ("spec.credentials.config", "write `/etc/c.json`")
+
+
 def test_credentials_beside_a_mirror_without_encryption_are_doubtful() -> None:
     """Docker sends them there (tests/contract/test_registries_pulls.py)."""
     mirrors = "  host: docker.io\n  mirrors:\n    - https://a.example\n    - http://b.example\n"

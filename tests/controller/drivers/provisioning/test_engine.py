@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from tests.contract.provisioning_kits import SimulatedKit
 
+from evenkeel.controller.process.let_in import FILE as LET_IN
+from evenkeel.controller.process.let_in import LetIn, PairFiles
 from evenkeel.specs.codec import changed
 from evenkeel.specs.plan import Failed
 from evenkeel.specs.provisioning.provisioning import Certificate, DeviceId, Output, Provisioning
@@ -232,3 +234,36 @@ def test_what_others_change_on_a_simulated_host_wakes_at_once(kit: SimulatedKit,
         await nudges.aclose()  # type: ignore[attr-defined]
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("is_theirs", [False, True])
+def test_a_second_pair_goes_when_nobody_asks_for_it(kit: SimulatedKit, device: Device, is_theirs: bool) -> None:
+    device.settle(registered(kit, certificate=Certificate("selfSigned", second=True)))
+    second, current = [device.at(FOLDER) / f"device2.{end}" for end in ("crt", "key")], device.names()
+    if is_theirs:
+        for path in second:
+            content = path.read_bytes()
+            path.unlink()
+            path.write_bytes(content)
+    assert device.settle(registered(kit)) == ["provide", "prove", *([] if is_theirs else ["tidy"])]
+    assert [path.exists() for path in second] == [is_theirs] * 2
+    assert device.names() == current
+    assert device.settle(registered(kit)) == []
+
+
+def test_the_pair_that_the_broker_knows_stays_until_it_knows_the_next_one(kit: SimulatedKit, device: Device) -> None:
+    """Evenkeel's own connection may have to go back to it."""
+    wanted, kept = registered(kit), LetIn(kit.state / LET_IN)
+
+    def let_in() -> None:
+        certificate, key = (device.at(FOLDER) / f"device.{end}" for end in ("crt", "key"))
+        kept.put(PairFiles(certificate.resolve(), key.resolve()))
+
+    device.settle(wanted)
+    let_in()
+    kit.later_s = 340 * DAY_S
+    device.settle(wanted)
+    assert len(asyncio.run(device.look(wanted)).pairs.by_sha256) == 2
+    let_in()
+    assert device.settle(wanted) == ["tidy"]
+    assert len(asyncio.run(device.look(wanted)).pairs.by_sha256) == 1

@@ -46,7 +46,7 @@ def test_nothing_is_read_again(configuration: Configuration, monkeypatch: pytest
     assert configuration.in_force([HOST], printer)[HOST] == before
 
 
-@pytest.mark.parametrize("change", ["in place", "gone", "a link of others"])
+@pytest.mark.parametrize("change", ["in place", "gone", "a link of others", "come"])
 def test_a_change_by_others_is_seen(configuration: Configuration, tmp_path: Path, change: str) -> None:
     printer, folder = Printer(None), tmp_path / "certs.d" / HOST
     before = dict(configuration.in_force([HOST], printer)[HOST])
@@ -55,6 +55,10 @@ def test_a_change_by_others_is_seen(configuration: Configuration, tmp_path: Path
             (folder / "evenkeel.crt").write_bytes(VALUES.ca.replace(b"one", b"two"))
         case "gone":
             (folder / "evenkeel.cert").unlink()
+        case "come":
+            (folder / "evenkeel.crt").unlink()
+            before = dict(configuration.in_force([HOST], printer)[HOST])
+            (folder / "evenkeel.crt").write_bytes(VALUES.ca)
         case _:
             (folder / "evenkeel.key").unlink()
             (folder / "evenkeel.key").symlink_to("theirs.key")

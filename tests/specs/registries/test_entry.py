@@ -1,0 +1,87 @@
+"""Registries in the `config.json` of Docker and the `auth.json` of Podman: what is written counts for that program, all else
+stays, and what the file cannot have is told (registries.md §3.1, §3.3)."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from evenkeel.specs.problem import Flaw
+from evenkeel.specs.registries.entry import Entry, Form, docker_entries, docker_text
+from evenkeel.specs.registries.registry import normal_place
+
+NEW = b64encode(b"ci:new").decode()
+OLD = {"auth": b64encode(b"ci:old").decode()}
+OTHER = {"a.b": OLD}
+
+
+def exported(value: Any, entry: Entry, form: Form = "docker") -> tuple[Any, list[Flaw]]:
+    flaws: list[Flaw] = []
+    return json.loads(docker_text(json.dumps(value), [entry], flaws, form)), flaws
+
+
+@pytest.mark.parametrize("form", ["docker", "podman"])
+def test_an_entry_takes_the_place_of_what_would_count_before_it(form: Form) -> None:
+    value = {"auths": OTHER, "credHelpers": {"ghcr.io": "pass", "quay.io": "pass"}, "more": 1}
+    found, flaws = exported(value, Entry("ghcr.io", "ci", "new"), form)
+    auths = {**OTHER, "ghcr.io": {"auth": NEW}}
+    assert found == {"auths": auths, "credHelpers": {"quay.io": "pass"}, "more": 1}
+    assert flaws == []
+    twice = {"auths": {"https://ghcr.io/v1/": OLD, "ghcr.io": OLD}}
+    found, _ = exported(twice, Entry("ghcr.io", "ci", "new"), form)
+    assert {json.dumps(each) for each in found["auths"].values()} == {json.dumps({"auth": NEW})}
+
+
+@pytest.mark.parametrize(("form", "hub"), [("docker", "https://index.docker.io/v1/"), ("podman", "docker.io")])
+def test_a_helper_stands_at_the_one_key_at_which_it_is_looked_for(form: Form, hub: str) -> None:
+    value = {"auths": {**OTHER, "https://index.docker.io/v1/": OLD}, "credHelpers": {"index.docker.io": "former"}}
+    found, flaws = exported(value, Entry("docker.io", helper="pass"), form)
+    assert found == {"auths": OTHER, "credHelpers": {hub: "pass"}}
+    assert flaws == []
+
+
+def test_a_store_that_docker_asks_first_is_told() -> None:
+    found, flaws = exported({"credsStore": "desktop"}, Entry("ghcr.io", "ci", "new"))
+    assert found == {"credsStore": "desktop", "auths": {"ghcr.io": {"auth": NEW}}}
+    (flaw,) = flaws
+    assert "does not look at the entry" in flaw.message
+    assert flaw.hint == "put it there by `docker login ghcr.io`"
+    assert exported({"credsStore": "desktop"}, Entry("ghcr.io", "ci", "new"), "podman")[1] == []
+
+
+def test_a_part_of_a_host_is_podmans_alone() -> None:
+    """Docker takes such an entry for the whole host."""
+    part = Entry("quay.io/org", "ci", "new")
+    found, flaws = exported({}, part)
+    assert found == {}
+    assert [each.path for each in flaws] == [("quay.io/org",)]
+    assert "in a document of its own" in flaws[0].hint
+    assert exported({}, part, "podman") == ({"auths": {"quay.io/org": {"auth": NEW}}}, [])
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ("docker", ["/etc/docker/certs.d/a.b", "daemon.json", "Docker Hub alone", "Docker sends the credentials"]),
+        ("podman", ["/etc/containers/certs.d/a.b", "`insecure`", "`[[registry.mirror]]`", "Podman sends"]),
+    ],
+)
+def test_nothing_is_left_out_in_silence(form: Form, told: list[str]) -> None:
+    entry = Entry("a.b", ca="/ca.crt", insecure=True, mirrors=("https://m.example",), realms=("t.example",))
+    found, flaws = exported({}, entry, form)
+    assert found == {}
+    assert all(each.warning and each.path == ("a.b",) for each in flaws)
+    assert [text in each.hint for text, each in zip(told, flaws, strict=True)] == [True] * 4
+
+
+def test_an_old_address_is_its_host() -> None:
+    value: Any = {"auths": {"https://ghcr.io/v1/": OLD}}
+    assert docker_entries(value, []) == (Entry("ghcr.io", "ci", "old"),)
+    assert [normal_place(each) for each in ("https://ghcr.io/v2/", "ghcr.io/v1", "ghcr.io/v1x")] == [
+        "ghcr.io",
+        "ghcr.io",
+        "ghcr.io/v1x",
+    ]
