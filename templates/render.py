@@ -42,7 +42,7 @@ def render(template: str, values: Mapping[str, Any], most: int = MOST_CHARACTERS
 def fill(text: str, values: Mapping[str, Any], names: Collection[str], most: int = MOST_CHARACTERS) -> str:
     """A template of a document, filled with values. `names`: those that a template may have. Raises ValueError with the line
     of the template and the kind of error; no text of a value or of the template is in it, but the names in the template."""
-    made = ""
+    made, used = "", frozenset[str]()
     try:
         template, used = _template(text)
         _check(used, names)

@@ -101,6 +101,8 @@ def choose(
 
 def _chosen(there: ProvisionedSeen, certificate: Certificate, judge: Judge, clock_why: str) -> Choice:
     pairs = there.pairs
+    if pairs.why:
+        return Choice(blocked=pairs.why)
     current = pairs.of(pairs.current)
     why = judge.unfit(current) if current is not None else "there is none"
     if certificate.mode == "files":

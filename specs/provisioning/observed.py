@@ -49,7 +49,8 @@ class Pairs(Struct, frozen=True):
     for, "" without one; `signed`: the pair of that key that lies in the file of the chain, which was not taken in yet.
     `is_plain`: the pair in force lies in plain files, which something else has written. `leftovers`: names of what
     interrupted work has left. `is_second_left`: nobody asks for the second one any more, and evenkeel has made it.
-    `let_in`: the one with which a broker has let evenkeel itself in last, "" for none: its connection may go back to it."""
+    `let_in`: the one with which a broker has let evenkeel itself in last, "" for none: its connection may go back to it.
+    `why`: not "", the reason why nobody can tell what is there."""
 
     by_sha256: Mapping[str, PairSeen] = {}
     current: str = ""
@@ -62,6 +63,7 @@ class Pairs(Struct, frozen=True):
     leftovers: tuple[str, ...] = ()
     is_second_left: bool = False
     let_in: str = ""
+    why: str = ""
 
     def of(self, sha256: str) -> PairSeen | None:
         """The pair with this thumbprint."""

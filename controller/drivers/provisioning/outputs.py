@@ -15,6 +15,7 @@ from typing import NamedTuple
 from evenkeel.controller.drivers.provisioning.host import Host
 from evenkeel.controller.drivers.provisioning.ports import Lack
 from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.causes import system_words
 from evenkeel.controller.process.prints import Printer
 from evenkeel.controller.process.replacing import put_own, sweep
 from evenkeel.specs.provisioning.observed import OutputSeen
@@ -39,7 +40,8 @@ class Outputs:
         self._host, self._originals, self._printer = host, originals, printer
 
     def look(self, output: Output, values: Mapping[str, str] | None) -> OutputSeen:
-        """The file that is there, and the one that is asked for; `values`: `None` while not all are there. Raises OSError."""
+        """The file that is there, and the one that is asked for; `values`: `None` while not all are there. A file that
+        cannot be read is an obstacle of this output alone."""
         path = self._host.path(output.path)
         kept, asked = self._kept(output.path).exists(), ""
         try:
@@ -51,6 +53,8 @@ class Outputs:
                 _filled(text, None)
         except Lack as lack:
             return OutputSeen(output.path, why=str(lack), is_kept=kept)
+        except OSError as error:
+            return OutputSeen(output.path, why=self._unread(error, output.path), is_kept=kept)
         return OutputSeen(output.path, asked, held, is_kept=kept)
 
     def look_at(self, path: str) -> OutputSeen:
@@ -61,6 +65,8 @@ class Outputs:
             )
         except Lack as lack:
             return OutputSeen(path, why=str(lack))
+        except OSError as error:
+            return OutputSeen(path, why=self._unread(error, path))
 
     def write(self, output: Output, values: Mapping[str, str], content: str, *, keeps: bool) -> bool:
         """Replace the file; False when its print is not `content` any more. Raises OSError and Lack."""
@@ -87,6 +93,9 @@ class Outputs:
             at.unlink()
         return f"{path} is removed"
 
+    def _unread(self, error: OSError, path: str) -> str:
+        return f"{self._host.told(error) or path} cannot be read: {system_words(error)}"
+
     def _template(self, output: Output) -> str:
         if output.template is not None:
             return output.template
@@ -94,6 +103,9 @@ class Outputs:
             return self._host.read(output.template_file, _MOST_TEMPLATE).decode()
         except FileNotFoundError:
             raise Lack(f"there is no file {output.template_file}, which is to have a template") from None
+        except OSError as error:
+            why = f"{output.template_file}, which is to have a template, cannot be read: {system_words(error)}"
+            raise Lack(why) from None
         except UnicodeDecodeError:
             raise Lack(f"{output.template_file} is no text in UTF-8") from None
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from evenkeel.controller.drivers.provisioning.host import Host
 from evenkeel.controller.drivers.provisioning.ports import Access, Lack, Pair
+from evenkeel.controller.process.causes import system_words
 from evenkeel.specs.provisioning.connection_string import ConnectionString, read_connection_string
 from evenkeel.specs.provisioning.observed import Authentication
 from evenkeel.specs.provisioning.provisioning import Azure
@@ -102,4 +103,4 @@ def _read(host: Host, path: str, what: str, most: int, made_up: bytes | None = N
     except FileNotFoundError:
         raise Lack(f"there is no file {path}, which is to have {what}") from None
     except OSError as error:
-        raise Lack(f"{path}, which is to have {what}, cannot be read: {error.strerror}") from None
+        raise Lack(f"{path}, which is to have {what}, cannot be read: {system_words(error)}") from None

@@ -267,3 +267,33 @@ def test_the_pair_that_the_broker_knows_stays_until_it_knows_the_next_one(kit: S
     let_in()
     assert device.settle(wanted) == ["tidy"]
     assert len(asyncio.run(device.look(wanted)).pairs.by_sha256) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"certificate": Certificate("files", certificate="/bad", key="/bad")}, "/bad cannot be read: is a directory"),
+        (
+            {"outputs": (Output("/etc/x", template_file="/bad"),)},
+            "/bad, which is to have a template, cannot be read: is a directory",
+        ),
+        ({"folder": "/bad"}, "/bad/deviceid cannot be read: is a directory; it is to have the device id"),
+        ({"folder": "/worse"}, "/worse/pairs cannot be read: not a directory"),
+        (
+            {"certificate": Certificate("csr", request=REQUEST, chain="/bad")},
+            "/bad cannot be read: is a directory",
+        ),
+    ],
+)
+def test_a_path_that_cannot_be_read_is_the_matter_of_its_document(
+    kit: SimulatedKit, device: Device, fields: dict[str, Any], why: str
+) -> None:
+    device.at("/bad/deviceid").mkdir(parents=True)
+    device.put("/worse/pairs", "a file")
+    other = Provisioning("other", "/data/other", certificate=Certificate("selfSigned"))
+    one = Provisioning("worse", FOLDER, certificate=Certificate("selfSigned"))
+    asyncio.run(device.follow(changed(one, **fields), other))
+    assert list(device.at("/data/other/pairs").iterdir()), "the other one is worked at"
+    told = [each.why for each in asyncio.run(device.plan(changed(one, **fields), other)).differences]
+    trouble = [device.trouble.message] if device.trouble is not None else []
+    assert any(why in each for each in (*told, *trouble)), (told, trouble)
