@@ -42,7 +42,7 @@ class Host:
                 raise
             return simulated
 
-    def told(self, error: OSError) -> str:
+    def name_of(self, error: OSError) -> str:
         """The path of an error, as documents name it; "" where it has none."""
         path = str(error.filename or "")
         return f"/{Path(path).relative_to(self.root)}" if path and Path(path).is_relative_to(self.root) else path

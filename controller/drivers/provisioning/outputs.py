@@ -19,9 +19,10 @@ from evenkeel.controller.process.causes import system_words
 from evenkeel.controller.process.prints import Printer
 from evenkeel.controller.process.replacing import put_own, sweep
 from evenkeel.specs.provisioning.observed import OutputSeen
-from evenkeel.specs.provisioning.provisioning import Output
-from evenkeel.specs.values import VALUES
-from evenkeel.templates.render import fill, names_in
+from evenkeel.specs.provisioning.provisioning import Output, Provisioning
+from evenkeel.specs.provisioning.template import names_in, never_there
+from evenkeel.specs.values import OF_SECOND, VALUES
+from evenkeel.templates.render import fill
 
 _MOST_TEMPLATE, _MOST_FILE = 256 * 1024, 16 * 1024**2
 
@@ -39,18 +40,16 @@ class Outputs:
     def __init__(self, host: Host, originals: Path, printer: Printer) -> None:
         self._host, self._originals, self._printer = host, originals, printer
 
-    def look(self, output: Output, values: Mapping[str, str] | None) -> OutputSeen:
-        """The file that is there, and the one that is asked for; `values`: `None` while not all are there. A file that
-        cannot be read is an obstacle of this output alone."""
+    def look(self, output: Output, wanted: Provisioning, values: Mapping[str, str] | None) -> OutputSeen:
+        """The file that is there, and the one that is asked for by an identity; `values`: `None` while they are not there. A
+        file that cannot be read is an obstacle of this output alone."""
         path = self._host.path(output.path)
         kept, asked = self._kept(output.path).exists(), ""
         try:
             held = self._print(self._there(path))
             text = self._template(output)
-            if values is not None:
+            if _is_ready(text, wanted, values or {}) and values is not None:
                 asked = self._print(self._made(output, text, values))
-            else:
-                _filled(text, None)
         except Lack as lack:
             return OutputSeen(output.path, why=str(lack), is_kept=kept)
         except OSError as error:
@@ -94,7 +93,7 @@ class Outputs:
         return f"{path} is removed"
 
     def _unread(self, error: OSError, path: str) -> str:
-        return f"{self._host.told(error) or path} cannot be read: {system_words(error)}"
+        return f"{self._host.name_of(error) or path} cannot be read: {system_words(error)}"
 
     def _template(self, output: Output) -> str:
         if output.template is not None:
@@ -137,10 +136,22 @@ class Outputs:
         return self._originals / sha256(path.encode()).hexdigest()[:32]
 
 
-def _filled(text: str, values: Mapping[str, str] | None) -> str:
-    """A filled template; without values it is checked alone. Raises Lack."""
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    """Raises Lack."""
     try:
-        names_in(text, VALUES)
-        return fill(text, values, VALUES) if values is not None else ""
+        return fill(text, values, VALUES)
     except ValueError as error:
         raise Lack(str(error)) from None
+
+
+def _is_ready(text: str, wanted: Provisioning, values: Mapping[str, str]) -> bool:
+    """Whether all values for a template are there that will be: a second pair comes later than the others. Raises Lack for a
+    template that can never be filled."""
+    try:
+        why, hint = never_there(text, wanted)
+        used = names_in(text)
+    except ValueError as error:
+        raise Lack(str(error)) from None
+    if why:
+        raise Lack(f"{why}; {hint}")
+    return all(wanted.lacks(name) for name in (used & OF_SECOND) - values.keys())

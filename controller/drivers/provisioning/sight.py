@@ -138,7 +138,7 @@ class Sight:
             azure,
             asked=self.values_print(values) if values is not None else "",
             held=held.print if held is not None else "",
-            outputs=tuple(self.outputs.look(output, values) for output in wanted.outputs),
+            outputs=tuple(self.outputs.look(output, wanted, values) for output in wanted.outputs),
             unneeded=self.assignments.others(wanted.name, azure.asked, key) if azure.asked else 0,
         )
 
@@ -146,7 +146,7 @@ class Sight:
         try:
             found = self.ids.look(self.host.path(wanted.folder), wanted.device_id)
         except OSError as error:
-            why = f"{self.host.told(error) or wanted.folder} cannot be read: {system_words(error)}"
+            why = f"{self.host.name_of(error) or wanted.folder} cannot be read: {system_words(error)}"
             return IdSeen(why=f"{why}; it is to have the device id")
         if self.host.is_simulated:
             return found if found.id else changed(found, id=SIMULATED_ID, why="")
@@ -167,7 +167,7 @@ class Sight:
         except OSError as error:
             one = wanted.certificate
             given = f"{one.certificate} or {one.key}" if one is not None and one.is_given else wanted.folder
-            return Pairs(why=f"{self.host.told(error) or given} cannot be read: {system_words(error)}")
+            return Pairs(why=f"{self.host.name_of(error) or given} cannot be read: {system_words(error)}")
 
     def _pairs(self, wanted: Provisioning, device: str) -> Pairs:
         certificate = wanted.certificate

@@ -297,3 +297,41 @@ def test_a_path_that_cannot_be_read_is_the_matter_of_its_document(
     told = [each.why for each in asyncio.run(device.plan(changed(one, **fields), other)).differences]
     trouble = [device.trouble.message] if device.trouble is not None else []
     assert any(why in each for each in (*told, *trouble)), (told, trouble)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ thumbprint }} {{ secondThumbprint }}",
+        "{{ thumbprint }} {% if secondThumbprint is defined %}{{ secondThumbprint }}{% endif %}",
+    ],
+)
+def test_an_output_with_both_thumbprints_follows_a_rotation(kit: SimulatedKit, device: Device, template: str) -> None:
+    """The second pair comes into force, and another one has to be made before the template can be filled."""
+    output = Output(OUTPUT, template)
+    wanted = registered(kit, certificate=Certificate("selfSigned", second=True), azure=None, outputs=(output,))
+    device.settle(wanted)
+    before = device.at(OUTPUT).read_text().split()
+    store, written = device.driver.sight.store(FOLDER), set[str]()
+    store.switch("next", store.look().second)
+    device.between = lambda: written.add(device.at(OUTPUT).read_text())
+    device.settle(wanted)
+    after = device.at(OUTPUT).read_text().split()
+    assert after[0] == before[1]
+    assert after[1] not in before
+    assert written == {" ".join(before), " ".join(after)}, "and never half of it"
+
+
+def test_a_template_in_a_file_that_names_what_never_comes_is_told(kit: SimulatedKit, device: Device) -> None:
+    output = Output(OUTPUT, template_file=device.put("/data/t", "{{ deviceId }} {{ idScope }}"))
+    (blocked,) = asyncio.run(device.plan(registered(kit, azure=None, outputs=(output,)))).differences
+    assert blocked.why.endswith(
+        "names `idScope`, which `azure` never has, because it has no `azure.dps`; take another value, or add `azure.dps`"
+    )
+
+
+def test_a_template_that_takes_a_value_apart_waits_for_it(kit: SimulatedKit, device: Device) -> None:
+    """Before there are values, it was filled with empty ones; an error then stopped all that leads to the values."""
+    output = Output(OUTPUT, '{{ connectionString.split(";")[1] }}')
+    device.settle(registered(kit, outputs=(output,)))
+    assert device.at(OUTPUT).read_text() == f"DeviceId={DEVICE}"
