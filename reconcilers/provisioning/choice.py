@@ -17,6 +17,7 @@ from evenkeel.specs.provisioning.observed import ProvisionedSeen
 from evenkeel.specs.provisioning.pair import PairSeen
 from evenkeel.specs.provisioning.provisioning import Certificate
 
+EXPIRED = "its certificate has expired"
 Step = Literal["", "make", "request", "wait", "take", "take-plain", "switch"]
 
 
@@ -60,7 +61,7 @@ class Judge(NamedTuple):
             why = f"its certificate is for {pair.name or 'nobody'}, and the device id is {self.id}"
             return why + (": another spelling is another device to a cloud" if same_id(pair.name, self.id) else "")
         if self.is_timed and self.now_s > pair.ends_s:
-            return "its certificate has expired"
+            return EXPIRED
         if mode == "selfSigned" and pair.issuer != pair.name:
             return f"its certificate was signed by {pair.issuer}, and `selfSigned` is asked for"
         if mode == "caSigned" and self.authority and pair.issuer != self.authority:
@@ -108,7 +109,7 @@ def _chosen(there: ProvisionedSeen, certificate: Certificate, judge: Judge, cloc
     if certificate.mode == "files":
         if current is None:
             return Choice(blocked=f"there is no pair in {certificate.certificate} and {certificate.key}")
-        return Choice(pairs.current, blocked=why)
+        return Choice(pairs.current, blocked=f"{certificate.certificate} and {certificate.key}: {why}" if why else "")
     if current is not None and not why and pairs.is_plain:
         return Choice(pairs.current, "take-plain", "it lies in plain files")
     if current is not None and not why and judge.is_due(current):

@@ -111,9 +111,8 @@ class Outputs:
     def _made(self, output: Output, text: str, values: Mapping[str, str]) -> _Form:
         uid, gid = self._host.owner(output.owner), self._host.group(output.group)
         if uid is None or gid is None:
-            raise Lack(
-                f"there is no {'user' if uid is None else 'group'} {output.owner if uid is None else output.group}"
-            )
+            key, what, name = ("owner", "user", output.owner) if uid is None else ("group", "group", output.group)
+            raise Lack(f"there is no {what} `{name}`; create it, or take another `{key}`")
         return _Form(_filled(text, values).encode(), output.mode, uid, gid)
 
     def _there(self, path: Path) -> _Form | None:

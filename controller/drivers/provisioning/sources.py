@@ -78,9 +78,14 @@ def files_of(azure: Azure) -> tuple[str, ...]:
 
 def read_authority(host: Host, certificate: str, key: str) -> Pair:
     """The authority of a lab. Raises Lack."""
+    return read_pair(host, certificate, key, "the authority")
+
+
+def read_pair(host: Host, certificate: str, key: str, whose: str) -> Pair:
+    """The contents of two files that are given. `whose`: the subject of the certificate, in words. Raises Lack."""
     return Pair(
-        _read(host, certificate, "the certificate of the authority", _MOST_PEM),
-        _read(host, key, "the key of the authority", _MOST_PEM),
+        _read(host, certificate, f"the certificate of {whose}", _MOST_PEM),
+        _read(host, key, f"the key of {whose}", _MOST_PEM),
     )
 
 

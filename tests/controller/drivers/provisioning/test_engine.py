@@ -111,7 +111,7 @@ def test_a_user_that_comes_late_is_seen(kit: SimulatedKit, device: Device, monke
     wanted = registered(kit, outputs=(Output(OUTPUT, TEMPLATE, owner="connector"),))
     device.settle(registered(kit, outputs=()))
     (blocked,) = asyncio.run(device.plan(wanted)).differences
-    assert blocked.why == "there is no user connector"
+    assert blocked.why == f"{OUTPUT}: there is no user `connector`; create it, or take another `owner`"
     root = pwd.getpwnam("root")
     monkeypatch.setattr(pwd, "getpwnam", lambda name: root)
     device.settle(wanted)
