@@ -150,6 +150,8 @@ class Work:
         wanted, store = action.wanted, self._sight.store(action.wanted.folder)
         if wanted.certificate is not None and wanted.certificate.mode != "files":
             store.tidy()
+            if wanted.certificate.mode != "csr":
+                store.drop_request()
             if action.second:
                 store.clear("second")
             for sha256 in action.pairs:
@@ -158,7 +160,7 @@ class Work:
         if there.azure.asked:
             key = there.azure.key(there.pairs.current)
             self._sight.assignments.keep_only(wanted.name, there.azure.asked, key)
-        return Done("nothing is left of what was before")
+        return Done("what nobody needs any more is removed")
 
     def _provide(self, wanted: Provisioning, expected: str) -> Outcome:
         self._sight.printer.keep()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pwd
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,15 @@ from typing import Any
 import pytest
 from tests.contract.provisioning_kits import SimulatedKit
 
+from evenkeel.controller.drivers.provisioning.ports import Pair
 from evenkeel.controller.process.let_in import FILE as LET_IN
 from evenkeel.controller.process.let_in import LetIn, PairFiles
+from evenkeel.reconcilers.provisioning.checks import of_identity
+from evenkeel.reconcilers.provisioning.observation import ailing
+from evenkeel.reconcilers.provisioning.rotation import proofs
 from evenkeel.specs.codec import changed
-from evenkeel.specs.plan import Failed
+from evenkeel.specs.plan import Done, Failed
+from evenkeel.specs.provisioning.observed import ProvisioningLook
 from evenkeel.specs.provisioning.provisioning import Certificate, DeviceId, Output, Provisioning
 
 from .device import FOLDER, Device
@@ -67,6 +73,34 @@ def test_a_good_pair_stays_when_its_authority_is_taken_away(kit: SimulatedKit, d
         blocked.why
         == "no certificate can be made: there is no file /lab/ca.crt, which is to have the certificate of the authority"
     )
+
+
+def test_an_authority_that_cannot_sign_is_told_before_and_heals(kit: SimulatedKit, device: Device) -> None:
+    """No plan promises what cannot be made, and no revision fails for good."""
+    signed = signed_by_lab(kit, device)
+    good, short = kit.authority(), kit.foreign(days=30, name="Lab")
+    for pair, why in (
+        (short, "is valid from"),
+        (Pair(good.certificate, short.key), "/lab/ca.key cannot sign: the key"),
+    ):
+        device.put(signed.ca, pair.certificate)
+        device.put(signed.ca_key, pair.key)
+        wanted = registered(kit, certificate=signed)
+        (blocked,) = asyncio.run(device.plan(wanted)).differences
+        assert (blocked.verb, why in blocked.why) == ("blocked", True), blocked.why
+    device.put(signed.ca_key, good.key)
+    device.settle(wanted)
+
+
+def test_another_authority_of_the_same_name_signs_anew(kit: SimulatedKit, device: Device) -> None:
+    wanted = registered(kit, certificate=signed_by_lab(kit, device))
+    device.settle(wanted)
+    before = device.names()
+    signed_by_lab(kit, device)
+    (update,) = asyncio.run(device.plan(wanted)).differences
+    assert "its certificate was signed by Lab, and not by the authority of that name in its file" in update.why
+    device.settle(wanted)
+    assert device.names() != before
 
 
 def test_a_second_pair_in_plain_files_follows_the_first(kit: SimulatedKit, device: Device) -> None:
@@ -335,3 +369,70 @@ def test_a_template_that_takes_a_value_apart_waits_for_it(kit: SimulatedKit, dev
     output = Output(OUTPUT, '{{ connectionString.split(";")[1] }}')
     device.settle(registered(kit, outputs=(output,)))
     assert device.at(OUTPUT).read_text() == f"DeviceId={DEVICE}"
+
+
+def test_a_token_that_ends_is_told(kit: SimulatedKit, device: Device) -> None:
+    """By `Healthy` and the doctor, for nobody else would; one that has ended is not tried."""
+    ends_s = int(time.time()) + 10 * DAY_S
+    way = f"HostName={kit.hubs[0]};DeviceId={DEVICE};SharedAccessSignature=SharedAccessSignature sr=h&sig=s&se={ends_s:.0f}"
+    device.put("/data/connection", way)
+    kit.enter()
+    wanted = registered(kit, certificate=None, azure=kit.way(connection_string="/data/connection"), outputs=())
+    device.settle(wanted)
+
+    def told() -> tuple[str, list[str]]:
+        look = ProvisioningLook(documents=(wanted,))
+        seen = asyncio.run(device.driver.observe(look))
+        ailment = ailing(seen, device.memory).get("azure")
+        findings = of_identity(seen.subjects[0], seen, device.memory)
+        return ailment.why if ailment is not None else "", [each.state for each in findings]
+
+    remedy = "write a connection string with a new one into /data/connection"
+    assert told() == ("", ["ok"])
+    kit.later_s = 8.5 * DAY_S
+    assert told() == (f"has a token that ends in 1 day; {remedy}", ["warning", "ok"])
+    kit.later_s = 11 * DAY_S
+    assert told() == (f"has a token that ended; {remedy}", ["failed", "ok"])
+    assert asyncio.run(device.plan(wanted)).differences == (), "it holds nothing else up"
+    device.put("/data/connection", way + "0;GatewayHostName=gate")
+    device.settle(wanted)
+    device.put("/data/connection", way)
+    (blocked,) = asyncio.run(device.plan(wanted)).differences
+    assert (blocked.verb, blocked.why) == ("blocked", f"it has a token that ended; {remedy}")
+
+
+def test_a_key_that_everybody_may_read_is_told(
+    kit: SimulatedKit, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evenkeel.controller.process.recall._QUIET_NS", 0)
+    given = kit.foreign(days=90)
+    for path, content in (("/given.crt", given.certificate), ("/given.key", given.key)):
+        device.at(device.put(path, content)).chmod(0o644)
+    files = Certificate("files", certificate="/given.crt", key="/given.key")
+    device.put("/data/connection", f"HostName={kit.hubs[0]};DeviceId={DEVICE}")
+    device.at("/data/connection").chmod(0o644)  # it has no secret
+    kit.enter(given.certificate)
+    wanted = registered(kit, certificate=files, azure=kit.way(connection_string="/data/connection"), outputs=())
+    device.driver.host.is_simulated = False
+    device.settle(wanted)
+
+    def told() -> str:
+        seen = asyncio.run(device.driver.observe(ProvisioningLook(documents=(wanted,))))
+        return "".join(each.why for each in ailing(seen, device.memory).values())
+
+    assert told() == "has a secret that everybody on this device may read; `chmod o-r /given.key`"
+    device.at("/given.key").chmod(0o640)
+    assert told() == ""
+
+
+def test_another_proof_finds_that_the_device_was_moved(kit: SimulatedKit, device: Device) -> None:
+    """The former hub may let it in still: the service is asked first."""
+    wanted = registered(kit)
+    device.settle(wanted)
+    kit.enrol(hub=kit.hubs[1])
+    assert device.settle(wanted) == [], "a settled device asks nobody"
+    register, _ = proofs(asyncio.run(device.look(wanted)))
+    outcome = asyncio.run(device.driver.perform(register, lambda *given: None))
+    assert isinstance(outcome, Done)
+    assert device.settle(wanted) == ["try", "provide", "write", "prove"]
+    assert device.at(OUTPUT).read_text().startswith(kit.hubs[1])
