@@ -18,6 +18,7 @@ from evenkeel.specs.provisioning.pair import AuthoritySeen, PairSeen
 from evenkeel.specs.provisioning.provisioning import DAY_S, Certificate
 from evenkeel.templates.moment import iso_text
 
+EXPIRED = "its certificate has expired"
 Step = Literal["", "make", "request", "wait", "take", "take-plain", "switch"]
 
 
@@ -61,7 +62,7 @@ class Judge(NamedTuple):
             why = f"its certificate is for {pair.name or 'nobody'}, and the device id is {self.id}"
             return why + (": another spelling is another device to a cloud" if self.is_spelt_otherwise(pair) else "")
         if self.is_timed and self.now_s > pair.ends_s:
-            return "its certificate has expired"
+            return EXPIRED
         if mode == "selfSigned" and pair.issuer != pair.name:
             return f"its certificate was signed by {pair.issuer}, and `selfSigned` is asked for"
         if mode == "caSigned" and self.authority.name and pair.sha256 not in self.authority.signed:
@@ -108,12 +109,14 @@ def choose(
 
 def _chosen(there: ProvisionedSeen, certificate: Certificate, judge: Judge, clock_why: str) -> Choice:
     pairs = there.pairs
+    if pairs.why:
+        return Choice(blocked=pairs.why)
     current = pairs.of(pairs.current)
     why = judge.unfit(current) if current is not None else "there is none"
     if certificate.mode == "files":
         if current is None:
             return Choice(blocked=f"there is no pair in {certificate.certificate} and {certificate.key}")
-        return Choice(pairs.current, blocked=why)
+        return Choice(pairs.current, blocked=f"{certificate.certificate} and {certificate.key}: {why}" if why else "")
     if current is not None and not why and pairs.is_plain:
         return Choice(pairs.current, "take-plain", "it lies in plain files")
     if current is not None and pairs.is_plain and judge.is_spelt_otherwise(current):

@@ -177,7 +177,7 @@ class _Looked:
                 yield "azure", "the connection string has no key, and no `certificate` is asked for"
         for output in self.wanted.outputs:
             found = there.output(output.path)
-            yield "outputs", found.why
+            yield "outputs", found.why if not found.why or output.path in found.why else f"{output.path}: {found.why}"
             is_placed = output.path in self.memory.placed and output.path not in self.memory.keeping
             is_foreign = found.held and not is_placed and not found.is_kept and found.held != found.asked
             if is_foreign and not output.overwrite:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from evenkeel.reconcilers.ports import Ailment
-from evenkeel.reconcilers.provisioning.choice import choose
+from evenkeel.reconcilers.provisioning.choice import EXPIRED, choose
 from evenkeel.specs.provisioning.memory import ProvisioningMemory
 from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
 from evenkeel.specs.provisioning.provisioning import DAY_S
@@ -49,7 +49,8 @@ def _reasons(there: ProvisionedSeen, seen: ProvisioningSeen, memory: Provisionin
     waits = certificate.mode == "csr" and there.pairs.request
     how = f"; {certificate.chain} is waited for, the request is {certificate.request}" if waits else ""
     trouble = choice.blocked or (choice.why if choice.sha256 == there.pairs.current else "")
-    yield f"has a certificate that {ends}{how}" + (f" ({trouble})" if trouble else "")
+    says_more = bool(trouble) and not trouble.endswith(EXPIRED)
+    yield f"has a certificate that {ends}{how}" + (f" ({trouble})" if says_more else "")
 
 
 def token_text(there: ProvisionedSeen, now_s: float) -> str:

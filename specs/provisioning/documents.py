@@ -28,6 +28,7 @@ from evenkeel.specs.provisioning.provisioning import (
     Output,
     Provisioning,
 )
+from evenkeel.specs.provisioning.template import never_there
 from evenkeel.specs.provisioning.written import (
     AzureSpec,
     CertificateSpec,
@@ -65,6 +66,7 @@ def provisioning(metadata: MetadataSpec, spec: ProvisioningSpec, flaws: Flaws) -
     if azure is not None and azure.is_registered and not (azure.shared_key or azure.group_key) and certificate is None:
         message = "a registration needs something to show: a certificate, or a symmetric key"
         flaws.append(Flaw(("azure", "dps"), message, "add `certificate`", lacks=("sharedKey", "groupKey")))
+    flaws.extend(_template_flaws(found))
     paths = [each.path for each in found.outputs]
     for index, path in enumerate(paths):
         if path in paths[:index]:
@@ -239,6 +241,19 @@ def _output(index: int, spec: OutputSpec, folder: str, flaws: Flaws) -> Output:
         notify=notified_names(spec.notify),
         units=notified_units(spec.notify, (*at, "notify"), flaws),
     )
+
+
+def _template_flaws(found: Provisioning) -> Iterator[Flaw]:
+    for index, output in enumerate(found.outputs):
+        if output.template is None:
+            continue
+        at: Path = ("outputs", index, "template")
+        try:
+            why, hint = never_there(output.template, found)
+        except ValueError as error:
+            yield Flaw(at, str(error))
+        else:
+            yield from [Flaw(at, why, hint)] if why else ()
 
 
 def _text(value: str | UnsetType) -> str:

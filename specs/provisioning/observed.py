@@ -50,7 +50,7 @@ class Pairs(Struct, frozen=True):
     `is_plain`: the pair in force lies in plain files, which something else has written. `leftovers`: names of what
     interrupted work has left. `is_second_left`: nobody asks for the second one any more, and evenkeel has made it.
     `let_in`: the one with which a broker has let evenkeel itself in last, "" for none: its connection may go back to it.
-    `is_second_plain`: as `is_plain`, for the second one."""
+    `why`: not "", the reason why nobody can tell what is there. `is_second_plain`: as `is_plain`, for the second one."""
 
     by_sha256: Mapping[str, PairSeen] = {}
     current: str = ""
@@ -63,6 +63,7 @@ class Pairs(Struct, frozen=True):
     leftovers: tuple[str, ...] = ()
     is_second_left: bool = False
     let_in: str = ""
+    why: str = ""
     is_second_plain: bool = False
 
     def of(self, sha256: str) -> PairSeen | None:

@@ -20,6 +20,7 @@ from evenkeel.controller.drivers.provisioning.ports import Lack, Maker, Pair
 from evenkeel.controller.drivers.provisioning.simulated import made_up
 from evenkeel.controller.drivers.provisioning.sources import Sources, files_of, read_authority, sources_of
 from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.causes import system_words
 from evenkeel.controller.process.let_in import LetIn
 from evenkeel.controller.process.prints import Printer
 from evenkeel.controller.process.recall import Recall
@@ -118,7 +119,7 @@ class Sight:
     def look_again(self, wanted: Provisioning) -> ProvisionedSeen:
         """One document. Raises as `look` does."""
         ids = self._ids(wanted)
-        pairs, sources = self._pairs(wanted, ids.id), None
+        pairs, sources = self._pairs_or_why(wanted, ids.id), None
         authority = self._authority(wanted, pairs)
         azure = AzureSeen()
         if wanted.azure is not None:
@@ -139,7 +140,7 @@ class Sight:
             azure,
             asked=self.values_print(values) if values is not None else "",
             held=held.print if held is not None else "",
-            outputs=tuple(self.outputs.look(output, values) for output in wanted.outputs),
+            outputs=tuple(self.outputs.look(output, wanted, values) for output in wanted.outputs),
             unneeded=self.assignments.others(wanted.name, azure.asked, key) if azure.asked else 0,
             open_secrets=tuple(self._open_secrets(wanted, azure)),
         )
@@ -154,7 +155,11 @@ class Sight:
                     yield path
 
     def _ids(self, wanted: Provisioning) -> IdSeen:
-        found = self.ids.look(self.host.path(wanted.folder), wanted.device_id)
+        try:
+            found = self.ids.look(self.host.path(wanted.folder), wanted.device_id)
+        except OSError as error:
+            why = f"{self.host.name_of(error) or wanted.folder} cannot be read: {system_words(error)}"
+            return IdSeen(why=f"{why}; it is to have the device id")
         if self.host.is_simulated:
             return found if found.id else changed(found, id=SIMULATED_ID, why="")
         folder = self.host.path(ANNOUNCED).parent
@@ -166,6 +171,15 @@ class Sight:
     def values_print(self, values: Mapping[str, str]) -> str:
         """The print of all values."""
         return self.printer.of("values", *(text for pair in sorted(values.items()) for text in pair))
+
+    def _pairs_or_why(self, wanted: Provisioning, device: str) -> Pairs:
+        """Files that nobody can read are the matter of one document."""
+        try:
+            return self._pairs(wanted, device)
+        except OSError as error:
+            one = wanted.certificate
+            given = f"{one.certificate} or {one.key}" if one is not None and one.is_given else wanted.folder
+            return Pairs(why=f"{self.host.name_of(error) or given} cannot be read: {system_words(error)}")
 
     def _pairs(self, wanted: Provisioning, device: str) -> Pairs:
         certificate = wanted.certificate
@@ -192,8 +206,10 @@ class Sight:
                 chain = self.host.read(certificate.chain, _MOST_PEM)
                 seen = self._inspections.of_pair(Pair(chain, request.key)).seen
                 signed, signed_why = (seen, "") if not seen.fault else (None, f"{certificate.chain}: {seen.fault}")
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 signed_why = ""
+            except OSError as error:
+                signed_why = f"{certificate.chain} cannot be read: {system_words(error)}"
         return Pairs(
             found.pairs,
             found.current,
@@ -213,7 +229,7 @@ class Sight:
         """Whether a file of the host has this content."""
         try:
             return read_bounded(self.host.path(path), _MOST_PEM) == content
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError:  # writing it tells why it cannot be read
             return False
 
     def _authority(self, wanted: Provisioning, pairs: Pairs) -> AuthoritySeen:
@@ -307,7 +323,8 @@ class Sight:
 
 
 def _obstacle(found: ProvisionedSeen) -> str:
-    return found.id.why or found.authority.why or found.azure.why or "".join(each.why for each in found.outputs)
+    why = found.id.why or found.pairs.why or found.authority.why or found.azure.why
+    return why or "".join(each.why for each in found.outputs)
 
 
 def _authorities_file(wanted: Provisioning) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from evenkeel.controller.drivers.provisioning.ports import Access, Cloud, Enrolment, Hub, Lack, Pair
 from evenkeel.controller.drivers.provisioning.room import alone
 from evenkeel.controller.drivers.provisioning.sight import Sight
-from evenkeel.controller.drivers.provisioning.sources import Sources, read_authority, sources_of
+from evenkeel.controller.drivers.provisioning.sources import Sources, read_authority, read_pair, sources_of
 from evenkeel.controller.process.replacing import put_own
 from evenkeel.controller.settings.provided import Handed
 from evenkeel.specs.errors import Refused
@@ -243,7 +243,7 @@ class Work:
     def _pair(self, wanted: Provisioning, sha256: str) -> Pair:
         one = _certificate(wanted)
         if one.mode == "files":
-            return read_authority(self._sight.host, one.certificate, one.key)
+            return read_pair(self._sight.host, one.certificate, one.key, "this device")
         return self._sight.store(wanted.folder).read(sha256)
 
 

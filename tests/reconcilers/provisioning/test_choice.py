@@ -7,8 +7,9 @@ from typing import NamedTuple
 import pytest
 
 from evenkeel.reconcilers.provisioning.choice import Choice, choose
-from evenkeel.specs.provisioning.memory import Postponement
-from evenkeel.specs.provisioning.observed import IdSeen, Pairs, ProvisionedSeen
+from evenkeel.reconcilers.provisioning.observation import ailing
+from evenkeel.specs.provisioning.memory import Postponement, ProvisioningMemory
+from evenkeel.specs.provisioning.observed import IdSeen, Pairs, ProvisionedSeen, ProvisioningSeen
 from evenkeel.specs.provisioning.pair import AuthoritySeen, PairSeen
 from evenkeel.specs.provisioning.provisioning import DAY_S, Certificate, Mode, Provisioning
 
@@ -169,7 +170,9 @@ CASES: dict[str, Case] = {
         request="asked",
         signed="lab old x",
     ),
-    "files are checked": Case(Choice("faulty", blocked=FAULT), mode="files", current="faulty"),
+    "files are checked": Case(
+        Choice("faulty", blocked=f"/given.crt and /given.key: {FAULT}"), mode="files", current="faulty"
+    ),
     "files are waited for": Case(Choice(blocked="there is no pair in /given.crt and /given.key"), mode="files"),
     "files stay": Case(Choice("lab", holds=True), mode="files", current="lab"),
 }
@@ -206,3 +209,13 @@ def test_case(name: str) -> None:
     )
     found = choose(there, NOW_S, case.clock_why, dict.fromkeys(case.refused, REFUSED), case.postponed)
     assert found == case.choice
+
+
+def test_a_certificate_that_has_expired_is_told_once() -> None:
+    given = Certificate("files", certificate="/given.crt", key="/given.key")
+    wanted = Provisioning("azure", "/data", certificate=given)
+    there = ProvisionedSeen("azure", wanted, IdSeen(DEVICE), Pairs({"gone": pair("gone")}, "gone"))
+    found = ailing(
+        ProvisioningSeen("", NOW_S, subjects=(there,)), ProvisioningMemory(proven={"azure": (("pair", "gone"),)})
+    )
+    assert found["azure"].why == "has a certificate that has expired"

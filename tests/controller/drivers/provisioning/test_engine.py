@@ -145,7 +145,7 @@ def test_a_user_that_comes_late_is_seen(kit: SimulatedKit, device: Device, monke
     wanted = registered(kit, outputs=(Output(OUTPUT, TEMPLATE, owner="connector"),))
     device.settle(registered(kit, outputs=()))
     (blocked,) = asyncio.run(device.plan(wanted)).differences
-    assert blocked.why == "there is no user connector"
+    assert blocked.why == f"{OUTPUT}: there is no user `connector`; create it, or take another `owner`"
     root = pwd.getpwnam("root")
     monkeypatch.setattr(pwd, "getpwnam", lambda name: root)
     device.settle(wanted)
@@ -301,6 +301,74 @@ def test_the_pair_that_the_broker_knows_stays_until_it_knows_the_next_one(kit: S
     let_in()
     assert device.settle(wanted) == ["tidy"]
     assert len(asyncio.run(device.look(wanted)).pairs.by_sha256) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"certificate": Certificate("files", certificate="/bad", key="/bad")}, "/bad cannot be read: is a directory"),
+        (
+            {"outputs": (Output("/etc/x", template_file="/bad"),)},
+            "/bad, which is to have a template, cannot be read: is a directory",
+        ),
+        ({"folder": "/bad"}, "/bad/deviceid cannot be read: is a directory; it is to have the device id"),
+        ({"folder": "/worse"}, "/worse/pairs cannot be read: not a directory"),
+        (
+            {"certificate": Certificate("csr", request=REQUEST, chain="/bad")},
+            "/bad cannot be read: is a directory",
+        ),
+    ],
+)
+def test_a_path_that_cannot_be_read_is_the_matter_of_its_document(
+    kit: SimulatedKit, device: Device, fields: dict[str, Any], why: str
+) -> None:
+    device.at("/bad/deviceid").mkdir(parents=True)
+    device.put("/worse/pairs", "a file")
+    other = Provisioning("other", "/data/other", certificate=Certificate("selfSigned"))
+    one = Provisioning("worse", FOLDER, certificate=Certificate("selfSigned"))
+    asyncio.run(device.follow(changed(one, **fields), other))
+    assert list(device.at("/data/other/pairs").iterdir()), "the other one is worked at"
+    told = [each.why for each in asyncio.run(device.plan(changed(one, **fields), other)).differences]
+    trouble = [device.trouble.message] if device.trouble is not None else []
+    assert any(why in each for each in (*told, *trouble)), (told, trouble)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ thumbprint }} {{ secondThumbprint }}",
+        "{{ thumbprint }} {% if secondThumbprint is defined %}{{ secondThumbprint }}{% endif %}",
+    ],
+)
+def test_an_output_with_both_thumbprints_follows_a_rotation(kit: SimulatedKit, device: Device, template: str) -> None:
+    """The second pair comes into force, and another one has to be made before the template can be filled."""
+    output = Output(OUTPUT, template)
+    wanted = registered(kit, certificate=Certificate("selfSigned", second=True), azure=None, outputs=(output,))
+    device.settle(wanted)
+    before = device.at(OUTPUT).read_text().split()
+    store, written = device.driver.sight.store(FOLDER), set[str]()
+    store.switch("next", store.look().second)
+    device.between = lambda: written.add(device.at(OUTPUT).read_text())
+    device.settle(wanted)
+    after = device.at(OUTPUT).read_text().split()
+    assert after[0] == before[1]
+    assert after[1] not in before
+    assert written == {" ".join(before), " ".join(after)}, "and never half of it"
+
+
+def test_a_template_in_a_file_that_names_what_never_comes_is_told(kit: SimulatedKit, device: Device) -> None:
+    output = Output(OUTPUT, template_file=device.put("/data/t", "{{ deviceId }} {{ idScope }}"))
+    (blocked,) = asyncio.run(device.plan(registered(kit, azure=None, outputs=(output,)))).differences
+    assert blocked.why.endswith(
+        "names `idScope`, which `azure` never has, because it has no `azure.dps`; take another value, or add `azure.dps`"
+    )
+
+
+def test_a_template_that_takes_a_value_apart_waits_for_it(kit: SimulatedKit, device: Device) -> None:
+    """Before there are values, it was filled with empty ones; an error then stopped all that leads to the values."""
+    output = Output(OUTPUT, '{{ connectionString.split(";")[1] }}')
+    device.settle(registered(kit, outputs=(output,)))
+    assert device.at(OUTPUT).read_text() == f"DeviceId={DEVICE}"
 
 
 def test_a_token_that_ends_is_told(kit: SimulatedKit, device: Device) -> None:
