@@ -25,8 +25,8 @@ def ailing(seen: ProvisioningSeen, memory: ProvisioningMemory) -> dict[str, Ailm
 
 
 def _reasons(there: ProvisionedSeen, seen: ProvisioningSeen, memory: ProvisioningMemory) -> Iterator[str]:
-    if there.azure.ends_s and not seen.clock_why and (why := token_text(there, seen.now_s)):
-        yield f"has a {why}"
+    if 0 < there.azure.ends_s <= seen.now_s and not seen.clock_why:  # one that another program renews always ends soon
+        yield f"has a {token_text(there, seen.now_s)}"
     for path in there.open_secrets:
         yield f"has a secret that everybody on this device may read; `chmod o-r {path}`"
     current = there.pairs.of(there.pairs.current)
