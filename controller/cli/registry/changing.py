@@ -92,7 +92,10 @@ def _together(function: Callable[..., int]) -> Callable[..., int]:
 @click.option("--no-token-realms", is_flag=True, help="Let no further hosts have the credentials.")
 @click.option("--name", default="", help="The name of the document. Default: the host.")
 @click.option(
-    "--file", type=_FILE, default="", help="The spec file. Default: registries.yaml in the first folder of specs."
+    "--file",
+    type=_FILE,
+    default="",
+    help="The spec file, one of the specs. Default: registries.yaml in their first folder.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @output_option

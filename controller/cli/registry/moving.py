@@ -28,7 +28,10 @@ _FILE = click.Path(dir_okay=False)
 @click.option("--reference", is_flag=True, help="Leave the passwords in FILE, which is read at each pull from then on.")
 @click.option("--replace", is_flag=True, help="Change registries that are asked for already.")
 @click.option(
-    "--file", type=_FILE, default="", help="The spec file. Default: registries.yaml in the first folder of specs."
+    "--file",
+    type=_FILE,
+    default="",
+    help="The spec file, one of the specs. Default: registries.yaml in their first folder.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @output_option

@@ -197,6 +197,33 @@ def test_a_change_that_is_not_valid_is_not_written(device: Device) -> None:
     assert not (device.state / "secrets").exists()
 
 
+def test_a_document_is_written_only_where_it_is_read(device: Device, tmp_path: Path) -> None:
+    """Nobody would read it elsewhere, and nothing would follow from "Done"."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "out.yaml").symlink_to("pipe")
+    (tmp_path / "a.json").write_text(json.dumps(KANTO))
+    (device.specs / "below").mkdir()
+    for file in (
+        tmp_path / "x.yaml",
+        tmp_path / "out.yaml",
+        device.specs / ".x.yaml",
+        device.specs / "below" / "x.yaml",
+    ):
+        for words in (("add", "ghcr.io"), ("import", str(tmp_path / "a.json"))):
+            said = device.run("registry", *words, "--file", str(file), "--yes", ok=1).stderr
+            assert f"{file}: is not one of the specs ({device.specs}); sub-folders" in said
+    assert (tmp_path / "pipe").is_fifo()
+    assert not list(tmp_path.rglob("x.yaml"))
+    assert not (device.state / "secrets").exists()
+    (tmp_path / "link").symlink_to(device.specs)
+    device.run("registry", "add", "ghcr.io", "--file", str(tmp_path / "link" / "mine.yaml"), "--yes")
+    assert registries(device) == {"ghcr.io": Registry("ghcr.io", "ghcr.io")}
+    assert (
+        "asked for already"
+        in device.run("registry", "add", "ghcr.io", "--file", str(device.specs / "b.yaml"), ok=1).stderr
+    )
+
+
 def test_what_was_asked_for_is_taken_back(device: Device) -> None:
     given = ("--insecure", "--mirror", "https://m.example", "--token-realm", "t.example", "--ca", "/ca.pem")
     pair = ("--cert", "/c.pem", "--key", "/k.pem")
@@ -310,12 +337,8 @@ def test_with_a_reference_the_secrets_stay_where_they_are(device: Device, tmp_pa
     assert json.loads(auth.read_text())["auths"]["ghcr.io"] == {"auth": b64encode(b"github:hunter2").decode()}
     assert stat.S_IMODE(auth.stat().st_mode) == 0o600
     os.mkfifo(tmp_path / "pipe.yaml")
-    for words in (
-        ("add", "r.example", "--file", str(tmp_path / "pipe.yaml"), "--yes"),
-        ("export", "--format", "podman"),
-    ):
-        done = device.run("registry", *words, *([str(tmp_path / "pipe.yaml")] if words[0] == "export" else []), ok=1)
-        assert "pipe.yaml is no file" in done.stderr
+    done = device.run("registry", "export", "--format", "podman", str(tmp_path / "pipe.yaml"), ok=1)
+    assert "pipe.yaml is no file" in done.stderr
     assert (tmp_path / "pipe.yaml").is_fifo()
     assert "expected a file" in device.run("registry", "export", "--format", "podman", "-", ok=1).stderr
 
