@@ -14,12 +14,15 @@ from typing import Literal, NamedTuple
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 from evenkeel.specs.problem import Flaw, Path
 from evenkeel.specs.reading.json_edit import object_text, with_value, without
+from evenkeel.specs.reading.secrecy import HIDDEN, shown_host, shown_path
 from evenkeel.specs.reading.tree import Value
 from evenkeel.specs.reading.walk import type_words
 from evenkeel.specs.registries.registry import docker_key, normal_place, place_of_key
 
 Form = Literal["docker", "podman", "kanto"]
 
+_HOSTS = ("auths", "credHelpers", "registry_configurations")
+"""Keys below which the keys are hosts."""
 _WHOLE = "/"
 """A place with a path has it; a helper is for a whole host."""
 _SECTIONS = ("auths", "credHelpers")
@@ -54,6 +57,16 @@ def form_of(value: Value) -> Form | None:
     if any(key in value for key in ("auths", "credHelpers", "credsStore")):
         return "docker"
     return "kanto" if any(key in value for key in ("containers", "manager", "things", "deployment")) else None
+
+
+def shown_keys(path: Path) -> Path:
+    """The path of a flaw for people. Places are shown; of other keys of hosts, which may have a user and a password, what
+    stands behind an `@`."""
+    shown = list(shown_path(path))
+    for index, part in enumerate(path):
+        if isinstance(part, str) and shown[index] == HIDDEN and (not index or path[index - 1] in _HOSTS):
+            shown[index] = part if _normal(part) else shown_host(part) if "@" in part else HIDDEN
+    return tuple(shown)
 
 
 def docker_entries(value: Value, flaws: list[Flaw]) -> tuple[Entry, ...]:

@@ -171,12 +171,13 @@ def _say(path: Path | None, flaws: Sequence[Flaw]) -> None:
     """Print warnings; SpecError for errors."""
     from evenkeel.specs.errors import SpecError
     from evenkeel.specs.problem import Place, Problem, errors, path_text, problem_text
+    from evenkeel.specs.registries.entry import shown_keys
 
     place = Place(str(path) if path is not None else "")
     found = []
     for flaw in flaws:
         severity: Any = "warning" if flaw.warning else "error"
-        found.append(Problem(place, path_text(flaw.path), flaw.message, flaw.hint, severity))
+        found.append(Problem(place, path_text(shown_keys(flaw.path)), flaw.message, flaw.hint, severity))
     if errors(found):
         raise SpecError(f"file:{path}", found)
     for problem in found:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evenkeel.specs.problem import Flaw
-from evenkeel.specs.registries.entry import Entry, Form, docker_entries, docker_text
+from evenkeel.specs.registries.entry import Entry, Form, docker_entries, docker_text, shown_keys
 from evenkeel.specs.registries.registry import normal_place
 
 NEW = b64encode(b"ci:new").decode()
@@ -75,6 +75,16 @@ def test_nothing_is_left_out_in_silence(form: Form, told: list[str]) -> None:
     assert found == {}
     assert all(each.warning and each.path == ("a.b",) for each in flaws)
     assert [text in each.hint for text, each in zip(told, flaws, strict=True)] == [True] * 4
+
+
+def test_a_user_before_a_host_is_told_and_not_shown() -> None:
+    flaws: list[Flaw] = []
+    keys = ("https://me:S3CRET@ghcr.io", "me:S3/CR@ET@ghcr.io", "lab:5000/a b", "lab:5000")
+    docker_entries({"auths": {key: OLD if key == "lab:5000" else 7 for key in keys}}, flaws)
+    shown = [shown_keys(("auths", key))[1] for key in keys]
+    assert shown == ["(hidden)@ghcr.io", "(hidden)@ghcr.io", "(hidden)", "lab:5000"]
+    assert [each.message for each in flaws[:2]] == ["a host is no place for a user and a password"] * 2
+    assert not any("S3" in f"{each.message} {each.hint}" for each in flaws)
 
 
 def test_an_old_address_is_its_host() -> None:
