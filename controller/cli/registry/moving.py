@@ -225,7 +225,7 @@ def _imported(
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.problem import place_text
     from evenkeel.specs.registries.document_text import with_document, written_spec
-    from evenkeel.specs.registries.entry import subject_names
+    from evenkeel.specs.registries.entry import is_password, subject_names
 
     target = spec_file(settings, file)
     known = {each.registry.place: each for each in found}
@@ -248,6 +248,9 @@ def _imported(
             hint = "--replace changes it" if other.document.place.file == str(target) else "change it there"
             raise EvenkeelError(f"registry:{entry.place}", f"it is asked for already, at {where}; {hint}")
         if entry.password and registry.password_file == str(secret):
+            if not is_password(entry.password):
+                why = "its password has more than one line, or control characters, and no login can express that"
+                raise EvenkeelError(f"registry:{entry.place}", f"{why}; correct it in {source}")
             secrets[secret] = f"{entry.password}\n".encode()
         former = other.registry if other is not None else None
         if registry is not former:

@@ -24,7 +24,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.registries.registry import Registry
 
 from .command import Device, spec
-from .inside import DeviceInside
+from .inside import DeviceInside, run_inside
 
 pytestmark = pytest.mark.e2e
 
@@ -192,6 +192,15 @@ def test_a_change_that_is_not_valid_is_not_written(device: Device) -> None:
         assert "hunter" not in done.stdout + done.stderr
     for text in ("", "a\nb", "a\x01"):
         piped(device, "registry", "add", "a.b", "--user", "ci", "--password-stdin", "--yes", given=text, ok=1)
+    with_bytes = run_inside(
+        ["registry", "add", "a.b", "--user", "ci", "--password-stdin", "--yes"], device.environment(), "\udcff"
+    )
+    assert "expected a password as UTF-8 text in one line" in with_bytes.stderr
+    lines = device.specs.parent / "lines.json"
+    lines.write_text(json.dumps({"auths": {"a.b": {"username": "ci", "password": "hunter2\n"}}}))
+    assert (
+        "registry:a.b: its password has more than one line" in device.run("registry", "import", str(lines), ok=1).stderr
+    )
     assert [file.name for file in device.specs.iterdir()] == ["a.yaml"]
     assert (device.specs / "a.yaml").read_text() == LAB
     assert not (device.state / "secrets").exists()
