@@ -407,6 +407,29 @@ def test_kantos_file_as_a_source_is_shown_and_is_not_changed_from_here(device: D
     assert f"{file}:7:7" in told
 
 
+def test_a_mistake_in_kantos_file_is_one_in_a_spec_file(device: Device, tmp_path: Path) -> None:
+    """What was accepted stays in force, whatever else is asked for meanwhile."""
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(KANTO, indent=2))
+    device.settings(registries={"kanto": [str(file)]})
+    device.write(spec("web"))
+    assert "valid: 4 documents (1 Container, 3 Registry)" in device.run("validate").stdout
+    device.run("apply", "--yes")
+    good = file.read_text()
+    file.write_text(good.replace('"password": "hunter2"', '"password": 2'))
+    device.write(spec("web"), spec("api"))
+    said = [device.run(*words, ok=1) for words in (("validate",), ("plan",), ("apply", "--yes"))]
+    where = (
+        f"{file}:10:11: containers.registry_configurations.ghcr.io.credentials.password: expected a text, got a number"
+    )
+    for each in said:
+        assert where in each.stdout + each.stderr
+    assert "api" not in device.run("get", "containers").stdout
+    file.write_text(good)
+    device.run("apply", "--yes")
+    assert "api" in device.run("get", "containers").stdout
+
+
 def test_get_and_describe(device: Device) -> None:
     (device.specs / "a.yaml").write_text(LAB + "---\n" + spec("web"))
     assert device.run("get", "registries").stdout.split() == COLUMNS_ALONE
