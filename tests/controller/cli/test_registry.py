@@ -338,6 +338,9 @@ def test_with_a_reference_the_secrets_stay_where_they_are(device: Device, tmp_pa
     file = tmp_path / "config.json"
     file.write_text(json.dumps(KANTO))
     device.run("registry", "import", str(file), "--reference", "--yes")
+    wrong = device.run("registry", "test", "me:hunter9@ghcr.io", ok=1).stderr
+    assert "as a host: a host is no place for a user and a password" in wrong
+    assert "hunter" not in wrong
     assert registries(device)["ghcr.io"].config == str(file)
     assert not (device.state / "secrets").exists()
     assert rows(device)["ghcr.io"][1] == f"in {file}"
@@ -349,6 +352,12 @@ def test_with_a_reference_the_secrets_stay_where_they_are(device: Device, tmp_pa
     done = device.run("registry", "export", "--format", "podman", str(tmp_path / "pipe.yaml"), ok=1)
     assert "pipe.yaml is no file" in done.stderr
     assert (tmp_path / "pipe.yaml").is_fifo()
+    assert "nobody writes to it" in device.run("registry", "import", str(tmp_path / "pipe.yaml"), ok=1).stderr
+    (device.specs / "pipe.yaml").symlink_to(tmp_path / "pipe.yaml")
+    for words in (("add", "r.example"), ("import", str(file))):
+        device.run("registry", *words, "--file", str(device.specs / "pipe.yaml"), "--yes", ok=1)
+    assert (tmp_path / "pipe.yaml").is_fifo()
+    (device.specs / "pipe.yaml").unlink()
     assert "expected a file" in device.run("registry", "export", "--format", "podman", "-", ok=1).stderr
 
 
