@@ -54,7 +54,8 @@ class Certificates:
         return of_folder, *(stamp(f"{folder}/{name}") for name in names)
 
     def of(self, host: str) -> Trust:
-        """Those of a host that are evenkeel's. Raises OSError."""
+        """Those of a host that are evenkeel's. A file that cannot be read counts as none: putting it there tells why, and
+        the other hosts have theirs."""
         folder = self._folder / host
         if not folder.exists():
             return Trust()
@@ -128,7 +129,7 @@ def _with_folders(ours: Ours, folders: Sequence[str]) -> Ours:
 def _content(path: Path) -> bytes:
     try:
         return read_bounded(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return b""
 
 
