@@ -43,7 +43,9 @@ def import_command(
 
     FILE is a config.json of Docker, an auth.json of Podman, or the config.json of Kanto's container-management; which one it is
     shows from its keys. Each password goes into a file of its own that only its owner may read. With --reference it stays in
-    FILE. Kanto's file can also be named in the settings (`registries.kanto`): then what changes there is followed.
+    FILE. Entries that let nobody in, and tokens, are named on standard error and left out.
+
+    Kanto's file can also be named in the settings (`registries.kanto`): then what changes there is followed.
 
     Exit code: 0; 1 when FILE is none of these, or nobody has agreed.
     """
