@@ -81,18 +81,23 @@ def docker_entries(value: Value, flaws: list[Flaw]) -> tuple[Entry, ...]:
     found: dict[str, _At] = {}
     helpers: dict[str, _At] = {}
     store = _said(fields, "credsStore", (), flaws)
-    for key, entry in _mapping(fields, "auths", flaws).items():
-        path: Path = ("auths", key)
-        place = _place(key, path, flaws)
-        if place and (one := _auth(place, entry, path, flaws, store)) is not None:
-            _keep(found, _At(one, path), flaws)
     for key, suffix in _mapping(fields, "credHelpers", flaws).items():
-        path = ("credHelpers", key)
+        path: Path = ("credHelpers", key)
         place = _place(key, path, flaws)
         if place and isinstance(suffix, str) and suffix:
             _keep(helpers, _At(Entry(place, helper=suffix), path), flaws)
         elif place:
             flaws.append(Flaw(path, f"expected the name of a helper, got {type_words(suffix)}"))
+    for key, entry in _mapping(fields, "auths", flaws).items():
+        path = ("auths", key)
+        place = _place(key, path, flaws)
+        if place in helpers and entry == {}:
+            continue  # as Docker writes it for a host whose credentials a helper has
+        if place and (one := _auth(place, entry, path, flaws, store)) is not None:
+            _keep(found, _At(one, path), flaws)
+            if place in helpers:
+                message = f"{path_text(shown_keys(helpers[place].path))} counts, and not this entry"
+                flaws.append(Flaw(path, message, "it is left out", warning=True))
     if store and not fields.get("auths") and not helpers:
         hint = f"`evenkeel registry add HOST --helper {store}` for each"
         flaws.append(Flaw(("credsStore",), "no hosts are named for which the helper is asked", hint, warning=True))

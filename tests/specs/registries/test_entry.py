@@ -147,5 +147,11 @@ def test_two_keys_of_one_host_that_differ_are_never_one_in_silence() -> None:
         assert [each.message for each in flaws] == told
         assert [each.warning for each in flaws] == [counts == "new"] * len(told)
     flaws = []
+    value = {"auths": {"gcr.io": {}, "ghcr.io": OLD}, "credHelpers": {"gcr.io": "gcloud", "ghcr.io": "pass"}}
+    assert set(docker_entries(value, flaws)) == {Entry("gcr.io", helper="gcloud"), Entry("ghcr.io", helper="pass")}
+    assert [f"{'.'.join(map(str, each.path))}: {each.message}" for each in flaws] == [
+        "auths.ghcr.io: credHelpers.ghcr.io counts, and not this entry"
+    ]
+    flaws = []
     docker_entries({"credHelpers": {"ghcr.io/": "a", "GHCR.io": "b"}}, flaws)
     assert [each.message for each in flaws] == ["`ghcr.io` is there twice, and differs"]
