@@ -62,6 +62,8 @@ class Registry(Struct, frozen=True, tag="Registry"):
 
 def normal_place(text: str) -> str:
     """The normal form of a place, without a scheme and with a host in lower case. ValueError that says what is wrong."""
+    if "@" in text and "@sha256:" not in text:
+        raise ValueError("a host is no place for a user and a password")
     host, path = _host_of(text), _without_scheme(text).partition("/")[2]
     host = DEFAULT_REGISTRY if host in HUB_NAMES else host
     path = "" if path.rstrip("/") in _VERSIONS else path.strip("/")
