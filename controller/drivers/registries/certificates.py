@@ -17,7 +17,7 @@ from typing import NamedTuple
 from evenkeel.controller.distribution.trust import OF_DOCUMENTS
 from evenkeel.controller.drivers.registries.ours import Ours, Record
 from evenkeel.controller.drivers.registries.values import Values
-from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.bounded import read_regular
 from evenkeel.controller.process.recall import Recall
 from evenkeel.controller.process.replacing import Stamp, check_folder, put, remove, stamp
 
@@ -127,7 +127,7 @@ def _with_folders(ours: Ours, folders: Sequence[str]) -> Ours:
 
 def _content(path: Path) -> bytes:
     try:
-        return read_bounded(path)
+        return read_regular(path)
     except (FileNotFoundError, NotADirectoryError):
         return b""
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from evenkeel.controller.drivers.registries.store import close_folder
 from evenkeel.controller.process.atomic import write_atomically
+from evenkeel.controller.process.bounded import read_regular
 from evenkeel.controller.process.replacing import put_text, remove, stamp, sweep
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.reading.json_edit import json_object, without
@@ -53,7 +54,7 @@ class Record:
 
     def _parsed(self) -> Ours:
         try:
-            found = json_object(self.file.read_text(encoding="utf-8"))
+            found = json_object(read_regular(self.file).decode())
         except (FileNotFoundError, NotADirectoryError):
             return Ours()
         except ValueError:

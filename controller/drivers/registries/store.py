@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from evenkeel.controller.drivers.registries.values import Values
 from evenkeel.controller.process.atomic import write_atomically
+from evenkeel.controller.process.bounded import read_regular
 from evenkeel.controller.process.replacing import sweep
 from evenkeel.specs.reading.json_edit import json_object
 from evenkeel.specs.registries.registry import docker_key
@@ -89,7 +90,7 @@ class Store:
 
     def _parsed(self) -> _Kept:
         try:
-            found = json_object(self.file.read_text(encoding="utf-8", errors="replace"))
+            found = json_object(read_regular(self.file).decode(errors="replace"))
         except (FileNotFoundError, NotADirectoryError, ValueError):
             found = {}
         auths, references, realms = (_mapping(found.get(key)) for key in ("auths", "references", "realms"))
