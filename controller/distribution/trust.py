@@ -82,15 +82,16 @@ def _authorities_in(path: Path) -> bytes:
         found = [_BEGIN + inner + _END for inner, end, _ in (each.partition(_END) for each in blocks) if end]
         why = "" if found else "it has no certificate in the form PEM"
     except OSError as error:
-        found, why = [], error.strerror
+        found, why = [], error.strerror or str(error)
     if why:
         log.info("authority was passed over", extra={"fields": {"file": str(path), "why": why}})
-    return b"\n".join(each for each in found if _is_certificate(each))
+    whole = b"\n".join(found)
+    return whole if _can_be_read(whole) else b"\n".join(filter(_can_be_read, found))
 
 
-def _is_certificate(block: bytes) -> bool:
+def _can_be_read(certificates: bytes) -> bool:
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=block.decode("ascii", "replace"))
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificates.decode("ascii", "replace"))
     except (ssl.SSLError, ValueError):
         return False
     return True

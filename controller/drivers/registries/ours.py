@@ -6,6 +6,7 @@ that is not there, and nothing of evenkeel's is there that is not recorded.
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -38,6 +39,10 @@ class Ours:
         return "Ours(…)"
 
 
+_NO_FILE = (errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.EFBIG)
+"""Errors of something that is no file of evenkeel's."""
+
+
 class Record:
     """The record in a file below the store's folder."""
 
@@ -58,6 +63,10 @@ class Record:
         except (FileNotFoundError, NotADirectoryError):
             return Ours()
         except ValueError:
+            found = {"?": 0}
+        except OSError as error:
+            if error.errno not in _NO_FILE:
+                raise
             found = {"?": 0}
         if not all(_is_sound(name, found[name]) for name in found):
             why = (

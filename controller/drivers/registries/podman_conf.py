@@ -175,10 +175,11 @@ def _told(daemon: Daemon) -> dict[str, Entry]:
 
 
 def _tables(file: Path) -> Sequence[Mapping[str, Any]]:
-    """The entries of a file of others. Raises OSError, and Refused when nobody can read them."""
+    """The entries of a file of others; none in a folder, which Podman passes over. Raises OSError, and Refused when nobody can
+    read them."""
     try:
         found = tomllib.loads(read_regular(file).decode()).get("registry", [])
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return ()
     except ValueError as error:
         raise Refused(f"file:{file}", f"Podman cannot read {file}: {error}; correct it") from None
