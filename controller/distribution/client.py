@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from evenkeel.controller.distribution.failures import Answer, Failure
+from evenkeel.controller.distribution.failures import Answer, Failure, Unreached, failures
 
 if TYPE_CHECKING:
     import httpx
@@ -33,16 +33,25 @@ def open_client(host: str, own: ssl.SSLContext, silence_s: float = 0.0) -> httpx
     )
 
 
-async def fetch(client: httpx.AsyncClient, method: str, url: str, **more: Any) -> Answer:
-    """An answer and its body, which is bounded and not unpacked."""
+async def fetch(client: httpx.AsyncClient, method: str, url: str, *, has_body: bool = True, **more: Any) -> Answer:
+    """An answer and its body, which is bounded and not unpacked. Without `has_body` the body is not read."""
     async with client.stream(method, url, **more) as answer:
-        body = b""
-        if answer.headers.get("Content-Encoding", "identity") != "identity":
-            raise Failure("its answer is packed, which was not asked for")
-        async for piece in answer.aiter_raw():
-            body += piece
-            if len(body) > _MOST_BYTES:
-                raise Failure("its answer is too long")
+        body = await _body(answer) if has_body else b""
     headers = {name.lower(): value for name, value in answer.headers.items()}
     challenges = tuple(answer.headers.get_list("WWW-Authenticate"))
     return Answer(answer.status_code, answer.reason_phrase, headers, body, challenges)
+
+
+async def _body(answer: httpx.Response) -> bytes:
+    body = b""
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        raise Failure("its answer is packed, which was not asked for")
+    try:
+        with failures():
+            async for piece in answer.aiter_raw():
+                body += piece
+                if len(body) > _MOST_BYTES:
+                    raise Failure("its answer is too long")
+    except Unreached as failure:
+        raise Failure(failure.why, failure.how, failure.remedy) from None  # it has answered
+    return body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ nobody in with these credentials, and `why` has its words."""
 LATE = "it did not answer in time"
 NO_ANSWER = "its answer is none of a registry"
 _LONGEST_REASON, _LONGEST_WORDS, _MOST_ERRORS = 80, 300, 3
+_ENDED = "Server disconnected"
+"""Words of httpx for a connection that ended before an answer began."""
 _PASSING = (408, 425, 429)
 """Statuses from 400 to 499 that pass by themselves."""
 _OF_THE_CLOCK = (9, 10)
@@ -35,6 +38,14 @@ class Failure(Exception):
     def __init__(self, why: str, how: How = "away", remedy: str = "") -> None:
         super().__init__(why)
         self.why, self.how, self.remedy = why, how, remedy
+
+
+class Unreached(Failure):
+    """Nothing came of it: the connection failed, or stayed silent."""
+
+
+class AtProxy(Failure):
+    """The proxy on the way does not connect to it, or is not there."""
 
 
 class Misdirected(Failure):
@@ -72,15 +83,20 @@ def failures() -> Iterator[None]:
     try:
         yield
     except (httpx.TimeoutException, TimeoutError) as error:
-        raise Failure(LATE, "late") from error
-    except (httpx.HTTPError, OSError, ExceptionGroup) as error:
+        raise Unreached(LATE, "late") from error
+    except httpx.TransportError as error:
+        kind = Unreached if isinstance(error, httpx.NetworkError) or _ENDED in str(error) else Failure
+        raise _of_connection(error, kind) from error
+    except (OSError, ExceptionGroup) as error:
         # anyio groups what it does not expect, as a port of 99999
-        raise _of_connection(error) from error
+        raise _of_connection(error, Unreached) from error
+    except httpx.HTTPError as error:
+        raise _of_connection(error, Failure) from error
     except (ValueError, LookupError, TypeError, ArithmeticError, httpx.InvalidURL) as error:
         raise Failure(NO_ANSWER) from error
 
 
-def _of_connection(error: BaseException) -> Failure:
+def _of_connection(error: BaseException, kind: type[Failure]) -> Failure:
     why = connection_cause(error, "the connection to it failed")
     for each in chain_of(error):
         if isinstance(each, ssl.SSLCertVerificationError):
@@ -90,7 +106,7 @@ def _of_connection(error: BaseException) -> Failure:
         if isinstance(each, ssl.SSLError) and any(alert in (each.reason or "") for alert in _WANTS_A_CERTIFICATE):
             remedy = "give one that it takes in `tls.certificate`, and its key in `tls.key`"
             return Failure("it does not let this device in without a certificate that it takes", "no", remedy)
-    return Failure(why)
+    return kind(why)
 
 
 def status_of(answer: Answer, secrets: Sequence[str] = ()) -> str:
@@ -117,8 +133,13 @@ def words(answer: Answer, secrets: Sequence[str] = ()) -> str:
 def has_secret(text: str, secrets: Sequence[str]) -> bool:
     """Whether a text repeats one of these, in a form that texts on the way may have."""
     folded = text.casefold()
-    forms = ((each, one_line(each), quote(each), quote(each, safe="")) for each in secrets if each)
+    forms = ((each, one_line(each), quote(each), quote(each, safe=""), _in_quotes(each)) for each in secrets if each)
     return any(form.casefold() in folded for each in forms for form in each)
+
+
+def _in_quotes(text: str) -> str:
+    """As JSON has it, and programs in Go, engines among them."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def _messages(body: bytes) -> list[str]:

@@ -13,7 +13,7 @@ import os
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from evenkeel.controller.distribution.failures import Failure
+from evenkeel.controller.distribution.failures import AtProxy, Failure, Unreached
 from evenkeel.controller.process.causes import connection_cause
 
 _PORTS = {"http": 80, "https": 443}
@@ -73,15 +73,17 @@ def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
 
 
 def refusal(proxy: Proxy | None, status: str) -> Failure:
-    """The failure of a proxy that does not connect to a host. `status`: the number of its answer."""
+    """The failure of a proxy that does not connect to a host. `status`: the number of its answer; from 500 on it says that the
+    host does not answer."""
     said = f": it answered {status}" if status.isdecimal() else ""
     remedy = "give the proxy's user and password in its address" if status == "407" else ""
-    return Failure(f"the proxy {proxy} does not connect to it{said}", "away", remedy)
+    kind = Unreached if status.startswith("5") else AtProxy
+    return kind(f"the proxy {proxy} does not connect to it{said}", "away", remedy)
 
 
 def absence(proxy: Proxy, error: BaseException) -> Failure:
     """The failure of a proxy that is not there."""
-    return Failure(f"its proxy {proxy} is not reached: {connection_cause(error, 'the connection to it failed')}")
+    return AtProxy(f"its proxy {proxy} is not reached: {connection_cause(error, 'the connection to it failed')}")
 
 
 def _variable(name: str) -> str:

@@ -5,19 +5,25 @@ Authorities beyond the system's count for the host that they were given for, and
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.distribution.failures import Failure
+from evenkeel.controller.process.bounded import read_regular
+
+log = logging.getLogger(__name__)
 
 CERTIFICATES = (Path("/etc/docker/certs.d"), Path("/etc/containers/certs.d"))
 """The folders in which engines look for the certificates of a host: `*.crt` are authorities, `*.cert` and `*.key` show who
 this device is."""
 OF_DOCUMENTS = "evenkeel.crt"
 """The file there with the authorities that a document names."""
+_BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+_REMEDY = "correct that file, or take the certificate and its key away"
 
 
 class Papers(NamedTuple):
@@ -42,7 +48,7 @@ def trust(papers: Papers = NONE, *, proves: bool = True) -> ssl.SSLContext:
     if papers.ca:
         context.load_verify_locations(cadata=papers.ca.decode("ascii", "replace"))
     for certificate, key in papers.pairs:
-        _show(context, certificate, key)
+        show(context, certificate, key)
     if not proves:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -50,20 +56,63 @@ def trust(papers: Papers = NONE, *, proves: bool = True) -> ssl.SSLContext:
 
 
 def papers_of(host: str, folders: Sequence[Path] = ()) -> Papers:
-    """The papers that the engines' configuration has for a host, with those in further folders of the same form. Raises
-    OSError."""
-    authorities, pairs = dict[Path, bytes](), list[tuple[bytes, bytes]]()
-    for folder in (each / host for each in dict.fromkeys((*CERTIFICATES, *folders))):
-        authorities |= {path: read_bounded(path) for path in sorted(folder.glob("*.crt"))}
-        pairs += [
-            (read_bounded(path), read_bounded(path.with_suffix(".key"))) for path in sorted(folder.glob("*.cert"))
-        ]
+    """The papers that the engines' configuration has for a host, with those in further folders of the same form. Engines pass
+    over an authority that they cannot read, and so does this. Raises Failure as `pairs_of` does."""
+    authorities = dict[Path, bytes]()
+    for folder in _folders(host, folders):
+        authorities |= {path: _authorities_in(path) for path in sorted(folder.glob("*.crt"))}
     shared = (content for path, content in authorities.items() if path.name == OF_DOCUMENTS)
-    return Papers(b"\n".join(authorities.values()), tuple(pairs), b"\n".join(shared))
+    return Papers(b"\n".join(authorities.values()), pairs_of(host, folders), b"\n".join(shared))
 
 
-def _show(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """The library reads files alone; these are in memory, for a key is on no disk where nobody put it."""
+def pairs_of(host: str, folders: Sequence[Path] = ()) -> tuple[tuple[bytes, bytes], ...]:
+    """The certificates of this device among those papers, with their keys. Raises Failure, with the file, for one that cannot
+    be used: without it nobody can tell how the registry answers an engine."""
+    return tuple(_pair(path) for folder in _folders(host, folders) for path in sorted(folder.glob("*.cert")))
+
+
+def _folders(host: str, folders: Sequence[Path]) -> Iterator[Path]:
+    return (each / host for each in dict.fromkeys((*CERTIFICATES, *folders)))
+
+
+def _authorities_in(path: Path) -> bytes:
+    """The certificates of a file that can be read."""
+    try:
+        blocks = read_regular(path).split(_BEGIN)[1:]
+        found = [_BEGIN + inner + _END for inner, end, _ in (each.partition(_END) for each in blocks) if end]
+        why = "" if found else "it has no certificate in the form PEM"
+    except OSError as error:
+        found, why = [], error.strerror or str(error)
+    if why:
+        log.info("authority was passed over", extra={"fields": {"file": str(path), "why": why}})
+    whole = b"\n".join(found)
+    return whole if _can_be_read(whole) else b"\n".join(filter(_can_be_read, found))
+
+
+def _can_be_read(certificates: bytes) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificates.decode("ascii", "replace"))
+    except (ssl.SSLError, ValueError):
+        return False
+    return True
+
+
+def _pair(path: Path) -> tuple[bytes, bytes]:
+    key, what = path.with_suffix(".key"), "which this device is to show to it, is of no use"
+    try:
+        found = read_regular(path), read_regular(key)
+        show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), *found)
+    except ssl.SSLError:
+        raise Failure(f"{path}, {what}: it and {key.name} are no certificate and its key", "no", _REMEDY) from None
+    except OSError as error:
+        which = Path(error.filename or path).name
+        raise Failure(f"{path}, {what}: {which} cannot be read: {error.strerror}", "no", _REMEDY) from None
+    return found
+
+
+def show(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+    """Let a context show a certificate of this device. The library reads files alone; these are in memory, for a key is on no
+    disk where nobody put it. Raises ssl.SSLError and OSError."""
     handles = []
     try:
         for name, content in (("certificate", certificate), ("key", key)):

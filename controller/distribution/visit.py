@@ -9,10 +9,19 @@ from typing import TYPE_CHECKING
 
 from evenkeel.controller.distribution.challenges import challenges_of
 from evenkeel.controller.distribution.client import fetch, open_client
-from evenkeel.controller.distribution.failures import NO_ANSWER, Answer, Failure, failures, of_status, words
+from evenkeel.controller.distribution.failures import (
+    NO_ANSWER,
+    Answer,
+    AtProxy,
+    Failure,
+    Unreached,
+    failures,
+    of_status,
+    words,
+)
 from evenkeel.controller.distribution.sites import site_for
 from evenkeel.controller.distribution.tokens import Site, authorisation, bearers, realm_of, secrets_of
-from evenkeel.controller.distribution.trust import papers_of
+from evenkeel.controller.distribution.trust import Papers, pairs_of
 from evenkeel.controller.settings.credentials import Credentials, Terms
 
 if TYPE_CHECKING:
@@ -52,6 +61,10 @@ class Visit:
         """The answer to the first question, without credentials (`GET /v2/`)."""
         return await self._ask(_PING, {})
 
+    async def head(self) -> Answer:
+        """The same answer without its body, to which an engine does not look either."""
+        return await self._ask(_PING, {}, has_body=False)
+
     async def login(self, knocked: Answer) -> None:
         """Log in as the first answer asks for it."""
         if knocked.status == 401:
@@ -84,7 +97,7 @@ class Visit:
     def _secrets(self) -> tuple[str, ...]:
         return (*secrets_of(self._credentials), self._authorization.partition(" ")[2])
 
-    async def _ask(self, path: str, headers: dict[str, str]) -> Answer:
+    async def _ask(self, path: str, headers: dict[str, str], *, has_body: bool = True) -> Answer:
         if self._authorization:
             headers = {**headers, "Authorization": self._authorization}
         while True:
@@ -92,9 +105,10 @@ class Visit:
             try:
                 with failures():
                     assert self._client is not None
-                    answer = await fetch(self._client, "GET", f"{scheme}://{self._site.host}{path}", headers=headers)
+                    url = f"{scheme}://{self._site.host}{path}"
+                    answer = await fetch(self._client, "GET", url, has_body=has_body, headers=headers)
             except Failure as failure:
-                if failure.how not in ("away", "late") or len(self._schemes) == 1:
+                if not isinstance(failure, Unreached | AtProxy) or len(self._schemes) == 1:
                     raise
                 self._schemes = self._schemes[1:]  # as engines do: it may have no encryption at all
             else:
@@ -104,16 +118,18 @@ class Visit:
 
 async def check_realm(registry: str, credentials: Credentials, certificates: Sequence[Path] = ()) -> None:
     """Ask a registry, with no credentials, where it wants these sent, before somebody else takes them there. Raises Failure
-    when they may not go there.
+    when they may not go there, and when it could not be asked for a reason that is not the registry's: a certificate that
+    cannot be read, or a proxy.
 
-    Without an answer nothing is forbidden: an engine has its own way to a registry, also by mirrors. The server need not
-    prove who it is, because nothing is sent, and an answer can only forbid. It is shown the certificate that engines show;
-    `certificates`: further folders like `certs.d`."""
-    site = site_for(registry, lambda: papers_of(registry, certificates), Terms(credentials.realms or (), insecure=True))
+    Where the connection failed, or stayed silent, nothing is forbidden: an engine has its own way to a registry, also by
+    mirrors. The server need not prove who it is, because nothing is sent, and an answer can only forbid. It is shown the
+    certificate that engines show; `certificates`: further folders like `certs.d`."""
+    own = Papers(pairs=pairs_of(registry, certificates))
+    site = site_for(registry, lambda: own, Terms(credentials.realms or (), insecure=True))
     try:
         async with Visit(site, None) as visit:
-            knocked, is_encrypted = await visit.knock(), visit.is_encrypted
-    except Failure:
+            knocked, is_encrypted = await visit.head(), visit.is_encrypted
+    except Unreached:
         return
     if knocked.status == 401 and (of_tokens := bearers(challenges_of(knocked))):
         realm_of(of_tokens, site._replace(insecure=not is_encrypted), credentials)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from evenkeel.controller.process.atomic import write_atomically
-from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.bounded import read_regular
 from evenkeel.specs.errors import Refused
 
 Stamp = tuple[int, int, int, int, int]
@@ -27,7 +27,7 @@ def text_of(path: Path) -> str | None:
     """The text of a file; `None` when it is not there. Raises OSError, and Refused when it is none that can be replaced."""
     check_file(path)
     try:
-        return read_bounded(path).decode()
+        return read_regular(path).decode()
     except FileNotFoundError:
         return None
     except UnicodeDecodeError:

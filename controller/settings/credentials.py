@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.bounded import read_regular
 from evenkeel.controller.process.waiting import waiting_for
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 from evenkeel.specs.errors import Unavailable
@@ -155,7 +155,9 @@ def _texts(value: object) -> tuple[str, ...]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        config = foreign_json(read_bounded(path)) if path.exists() else {}
+        config = foreign_json(read_regular(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
         raise Unavailable(f"file:{path}", f"registry credentials in {path} cannot be read: {reason}") from None

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.bounded import read_regular
 from evenkeel.controller.process.replacing import put_own
 
 _MOST_BYTES = 4 * 1024**2
@@ -47,7 +47,7 @@ class Provided:
             return {}
         stamp = found.st_mtime_ns, found.st_ino, found.st_size
         if self._known[0] != stamp:
-            self._known = stamp, _parsed(read_bounded(self._path, _MOST_BYTES))
+            self._known = stamp, _parsed(read_regular(self._path, _MOST_BYTES))
         return dict(self._known[1])
 
     def put(self, name: str, handed: Handed) -> None:

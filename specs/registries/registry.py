@@ -21,6 +21,7 @@ HUB_HOST = "registry-1.docker.io"
 HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", *HUB_PAGES)
 """All names of Docker Hub, in images, in files of credentials, and in the wild."""
 _VERSIONS = ("v1", "v2")
+_LAST_PORT = 65535
 """Ends of old addresses of registries, which are no parts of a repository."""
 
 
@@ -73,6 +74,9 @@ def normal_place(text: str) -> str:
         parse_image(f"{host}/{path or 'image'}")
     except ValueError as error:
         raise ValueError(str(error)) from None
+    port = host.rpartition(":")[2]
+    if port.isdecimal() and not 0 < int(port) <= _LAST_PORT:
+        raise ValueError(f"expected a port from 1 to {_LAST_PORT}, got {port}")
     if path.rpartition("/")[2].find(":") >= 0 or "@" in path:
         raise ValueError("expected a host and the beginning of a path, without a tag")
     return f"{host}/{path}" if path else host

@@ -306,6 +306,48 @@ async def test_a_link_is_told_and_not_followed(real: RegistriesKit, asked: Regis
     real.files[kind].write_text("{}")
 
 
+def spoil(path: Path, how: str) -> None:
+    match how:
+        case "folder":
+            path.mkdir(parents=True)
+        case "loop":
+            path.symlink_to(path.name)
+        case _:
+            os.mkfifo(path)
+
+
+@pytest.mark.parametrize("how", ["folder", "loop", "pipe"])
+async def test_a_bad_file_is_a_lack_of_its_registry_alone(real: RegistriesKit, asked: Registry, how: str) -> None:
+    """It stopped the domain for all, a pipe for ever."""
+    other = Registry("other", "other.example", ca=asked.ca)
+    await put_in_force(real, other)
+    trusted = changed(asked, insecure=True)
+    folder = real.files["certificates"] / HOST
+    folder.mkdir(parents=True)
+    bad = {"trust": folder / "evenkeel.crt", "credentials": real.state / "auth.json"}
+    if "drop-ins" in real.files:
+        real.files["drop-ins"].mkdir(exist_ok=True)
+        bad["insecure"] = real.files["drop-ins"] / "x.conf"
+    for facet, path in bad.items():
+        path.unlink(missing_ok=True)
+        spoil(path, how)
+        look = RegistriesLook(registries=(trusted, other))
+        found, beside = (await real.engine.observe(look)).registries
+        told = {each: its.why for each, its in found.facets.items() if its.why}
+        if (facet, how) == ("insecure", "folder"):
+            assert told == {}, "Podman passes it over, too"
+        else:
+            assert set(told) == ({facet} if facet != "credentials" else {"credentials", "insecure"})
+            assert told[facet].startswith(f"{path} ")
+            assert "; " in told[facet]
+        assert beside.held == beside.asked != ()
+        assert not [its.why for its in beside.facets.values() if its.why]
+        path.rmdir() if how == "folder" else path.unlink()
+    await put_in_force(real, trusted, other)
+    for place in (HOST, "other.example"):
+        await withdraw(real, place)
+
+
 @pytest.mark.parametrize("change", ["made", "changed", "withdrawn"])
 async def test_a_process_that_ends_anywhere(
     real: RegistriesKit, asked: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str

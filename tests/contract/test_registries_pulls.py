@@ -40,6 +40,7 @@ class Device(NamedTuple):
     real: Dockerd | Podman
     engine: RegistriesEngine
     containers: DockerEngine
+    certificates: Path
 
     async def pull(self, image: str, digest: str = "") -> Outcome:
         self.real.api("DELETE", f"/images/{image}", force=1)
@@ -96,7 +97,7 @@ async def device(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     logins = HttpAccess(Around(tuple(folders), admitted))
     engine = RegistriesEngine(kit.engine.configuration, logins, kit.state / "key")
     containers = DockerEngine(real.address, admitted=admitted, certificates=folders)
-    yield Device(real, engine, containers)
+    yield Device(real, engine, containers, kit.files["certificates"])
     await containers.close()
     kit.close()
 
@@ -236,6 +237,7 @@ class Doubles:
 
     def __init__(self, device: Device, certificates: Path, image: Image) -> None:
         self._device, self._all, self._image, self.challenge = device, list[Web](), image, BY_ITSELF
+        self.packed, self.denial = False, ""
         self.password, self.repository = BASIC, f"library/{image.name.partition(':')[0]}"
         self.registry, self.tokens = self._web(certificates, "localhost"), self._web(certificates, "127.0.0.1")
         self.mirror, self.plain = self._web(None, "localhost"), self._web(None, "localhost")
@@ -270,7 +272,10 @@ class Doubles:
         takes = [text for kind, text in (("Basic ", self.password), ("Bearer ", TOKEN)) if kind in self.challenge]
         if asked.authorization not in takes:
             body = b'{"errors": [{"code": "UNAUTHORIZED", "message": "not you"}]}'
-            return Reply(401, {"WWW-Authenticate": self.challenge}, body)
+            packed = {"Content-Encoding": "gzip"} if self.packed else {}
+            return Reply(401, {"WWW-Authenticate": self.challenge, **packed}, body)
+        if self.denial and asked.path != "/v2/":
+            return Reply(403, {}, json.dumps({"errors": [{"code": "DENIED", "message": self.denial}]}).encode())
         if "/manifests/" in asked.path:
             headers = {"Content-Type": MANIFEST, "Docker-Content-Digest": self._image.digest}
             return Reply(200, headers, self._image.manifest())
@@ -330,6 +335,14 @@ async def test_credentials_go_to_the_registry_and_to_hosts_that_may_have_them(
     assert (shown(its.registry), shown(its.elsewhere)) == ({BASIC}, set())
     assert its.elsewhere.asked
 
+    # words of the registry that repeat what it was shown
+    for its.denial in (f"ci with {PASSWORD} may not", f"{BASIC} may not"):
+        refused = await device.pull(image)
+        assert isinstance(refused, Failed)
+        told = "the engine's words are not shown, for they have a secret in them"
+        assert refused.message == f"{image} cannot be pulled: {told}"
+    its.denial = ""
+
     # it was let in, and now the registry names others
     its.forget()
     for realm, why in ((its.tokens, "add 127.0.0.1 to `tokenRealms`"), (its.plain, "a place without encryption")):
@@ -338,6 +351,24 @@ async def test_credentials_go_to_the_registry_and_to_hosts_that_may_have_them(
         assert isinstance(refused, Failed)
         assert why in refused.message
         assert realm.asked == []
+
+    # nor where the registry's answer, or a file of somebody for it, is not as it should be
+    strange, its.packed = device.certificates / place / "zz.crt", True
+    refused = await device.pull(image)
+    its.packed = False
+    strange.write_text("-----BEGIN CERTIFICATE-----\njunk\n-----END CERTIFICATE-----\n")
+    try:
+        for outcome in (refused, await device.pull(image)):
+            assert isinstance(outcome, Failed)
+            assert "a place without encryption" in outcome.message
+        assert its.plain.asked == []
+        its.challenge = BY_ITSELF
+        assert isinstance(await device.pull(image), Done)
+        strange.rename(strange.with_suffix(".cert"))
+        assert str(strange.with_suffix(".cert")) in (await device.pull(image)).message
+    finally:
+        for each in (strange, strange.with_suffix(".cert")):
+            each.unlink(missing_ok=True)
 
     # one that the document names
     its.names(its.tokens)
@@ -349,7 +380,8 @@ async def test_credentials_go_to_the_registry_and_to_hosts_that_may_have_them(
     assert its.elsewhere.asked
     its.password = "Basic another"
     assert "incorrect username or password" in (await device.pull(image)).message
-    assert isinstance(refused := await device.do(Try, named), Failed)
+    refused = await device.do(Try, named)
+    assert isinstance(refused, Failed)
     assert "127.0.0.1" in refused.message
 
     # it takes a password as well as a token, and offers both in whatever way

@@ -17,9 +17,9 @@ from typing import NamedTuple
 from evenkeel.controller.distribution.trust import OF_DOCUMENTS
 from evenkeel.controller.drivers.registries.ours import Ours, Record
 from evenkeel.controller.drivers.registries.values import Values
-from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.bounded import read_regular
 from evenkeel.controller.process.recall import Recall
-from evenkeel.controller.process.replacing import Stamp, check_folder, put, remove, stamp
+from evenkeel.controller.process.replacing import Stamp, check_file, check_folder, put, remove, stamp
 
 _CA, _PAIR, _KEY = OF_DOCUMENTS, "evenkeel.cert", "evenkeel.key"
 _BETWEEN = b"\n# evenkeel: the key of the certificate above\n"
@@ -42,6 +42,8 @@ class Certificates:
     def __init__(self, folder: Path, record: Record) -> None:
         self._folder, self._record = folder, record
         self._names = Recall[tuple[str, ...]]()
+        self._strange = set[str]()
+        """The hosts with something at the name of a file of evenkeel's that was none, or could not be read, the last time."""
 
     def stamps(self, place: str) -> tuple[Stamp | None, ...]:
         """The stamps of the files that `of` reads, and of their folder, which changes whenever a file comes or goes; none for a
@@ -54,21 +56,33 @@ class Certificates:
         return of_folder, *(stamp(f"{folder}/{name}") for name in names)
 
     def of(self, host: str) -> Trust:
-        """Those of a host that are evenkeel's. A file that cannot be read counts as none: putting it there tells why, and
-        the other hosts have theirs."""
+        """Those of a host that are evenkeel's. A file that nobody can read has none."""
         folder = self._folder / host
-        if not folder.exists():
-            return Trust()
-        certificate, _, key = _content(folder / _PAIR).partition(_BETWEEN)
+        self._strange.discard(host)
+        certificate, _, key = self._content(host, _PAIR).partition(_BETWEEN)
+        if _is_folder(folder / _KEY):
+            self._strange.add(host)
         if certificate and not _is_link(folder / _KEY):
             key = b""  # half: engines refuse it
-        return Trust(_content(folder / _CA), certificate, key)
+        return Trust(self._content(host, _CA), certificate, key)
+
+    def _content(self, host: str, name: str) -> bytes:
+        try:
+            return read_regular(self._folder / host / name)
+        except (FileNotFoundError, NotADirectoryError):
+            return b""
+        except OSError:
+            self._strange.add(host)
+            return b""
 
     def check(self, host: str, folder_is_sound: Callable[[Path], None] = check_folder) -> None:
-        """Raises Refused when none can be put there for a host, and OSError. `folder_is_sound`: `check_folder`, for the one
-        that all hosts have in common."""
+        """Raises Refused when none can be put there for a host, as far as `of` has seen its files, and OSError.
+        `folder_is_sound`: `check_folder`, for the one that all hosts have in common."""
         folder_is_sound(self._folder)
         check_folder(f"{self._folder}/{host}")
+        if host in self._strange:
+            for name in (_CA, _PAIR, *((_KEY,) if _is_folder(self._folder / host / _KEY) else ())):
+                check_file(self._folder / host / name)
 
     def put(self, host: str, values: Values) -> None:
         """Put those of a host there, and no others of evenkeel's. Raises OSError and Refused."""
@@ -126,20 +140,18 @@ def _with_folders(ours: Ours, folders: Sequence[str]) -> Ours:
     return replace(ours, folders=list(dict.fromkeys(folders)))
 
 
-def _content(path: Path) -> bytes:
-    try:
-        return read_bounded(path)
-    except OSError:
-        return b""
-
-
 def _is_link(path: Path) -> bool:
     return path.is_symlink() and str(path.readlink()) == _PAIR
 
 
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
 def _remove(folder: Path, *names: str) -> None:
     for name in names:
-        remove(folder / name)
+        with suppress(IsADirectoryError):  # none of evenkeel's
+            remove(folder / name)
     with suppress(FileNotFoundError, NotADirectoryError):
         _sync(folder)
 

@@ -62,6 +62,7 @@ class DockerConfiguration:
         self, registry: Registry, check: Callable[[str], None], folder_is_sound: Callable[[Path], None]
     ) -> Mapping[Facet, str]:
         place, found = registry.place, dict[Facet, str]()
+        self._store.lacks(registry, found)
         is_whole, is_hub = "/" not in place, registry.host == DEFAULT_REGISTRY
         if registry.ca or registry.certificate:
             with reason(found, "trust"):

@@ -66,7 +66,8 @@ class RegistriesEngine:
         except TimeoutError as error:
             raise TimedOut("engine:registries", f"no answer about the configuration within {LOOK_S:g} s") from error
         except OSError as error:
-            raise Unavailable("engine:registries", f"{error.filename or 'a file'}: {error.strerror}") from error
+            why = f"{error.filename or 'a file'} cannot be read: {error.strerror}; correct it, or remove it"
+            raise Unavailable("engine:registries", why) from error
 
     def _look(self, look: RegistriesLook) -> RegistriesSeen:
         places = tuple(dict.fromkeys((*(each.place for each in look.registries), *look.places)))

@@ -27,26 +27,28 @@ def of_whole_hosts(what: str, registry: Registry, key: str) -> str:
 
 @contextmanager
 def reason(found: dict[Facet, str], facet: Facet) -> Iterator[None]:
-    """A refusal meanwhile is the reason why a facet lacks."""
+    """A refusal meanwhile, or a file that cannot be read, is the reason why a facet lacks."""
     try:
         yield
     except Refused as error:
         found[facet] = error.message
+    except OSError as error:
+        found[facet] = f"{error.filename or 'a file'} cannot be read: {error.strerror}; correct it, or remove it"
 
 
 def once(work: Callable[Given, Result]) -> Callable[Given, Result]:
-    """The same function, carried out once for the same arguments: its result, or its refusal, counts from then on. One look
+    """The same function, carried out once for the same arguments: its result, or its failure, counts from then on. One look
     at twenty registries reads a file that they share once."""
-    results, refusals = dict[object, Result](), dict[object, Refused]()
+    results, refusals = dict[object, Result](), dict[object, Refused | OSError]()
 
     def remembered(*given: Given.args, **named: Given.kwargs) -> Result:
         key = given, tuple(named.items())
         if key in refusals:
-            raise Refused(refusals[key].element, refusals[key].message)
+            raise refusals[key]
         if key not in results:
             try:
                 results[key] = work(*given, **named)
-            except Refused as error:
+            except (Refused, OSError) as error:
                 refusals[key] = error
                 raise
         return results[key]

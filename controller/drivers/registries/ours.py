@@ -6,6 +6,7 @@ that is not there, and nothing of evenkeel's is there that is not recorded.
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -14,6 +15,7 @@ from typing import Any
 
 from evenkeel.controller.drivers.registries.store import close_folder
 from evenkeel.controller.process.atomic import write_atomically
+from evenkeel.controller.process.bounded import read_regular
 from evenkeel.controller.process.replacing import put_text, remove, stamp, sweep
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.reading.json_edit import json_object, without
@@ -37,6 +39,10 @@ class Ours:
         return "Ours(…)"
 
 
+_NO_FILE = (errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.EFBIG)
+"""Errors of something that is no file of evenkeel's."""
+
+
 class Record:
     """The record in a file below the store's folder."""
 
@@ -53,10 +59,14 @@ class Record:
 
     def _parsed(self) -> Ours:
         try:
-            found = json_object(self.file.read_text(encoding="utf-8"))
+            found = json_object(read_regular(self.file).decode())
         except (FileNotFoundError, NotADirectoryError):
             return Ours()
         except ValueError:
+            found = {"?": 0}
+        except OSError as error:
+            if error.errno not in _NO_FILE:
+                raise
             found = {"?": 0}
         if not all(_is_sound(name, found[name]) for name in found):
             why = (

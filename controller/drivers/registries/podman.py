@@ -66,6 +66,7 @@ class PodmanConfiguration:
         for registry in registries:
             place, its = registry.place, dict[Facet, str]()
             found[registry.name] = its
+            self._store.lacks(registry, its)
             if registry.has_credentials:
                 with reason(its, "credentials"):
                     self._auth.check(place, logins())

@@ -32,10 +32,10 @@ class AuthFile:
 
     def has(self, place: str, login: Login) -> bool:
         """Whether the entries of evenkeel's for a place are those of these credentials. A file that nobody can read has none.
-        Raises OSError and Unavailable."""
+        Raises Unavailable."""
         try:
             content = _content(text_of(self.file), self.file)
-        except Refused:
+        except (Refused, OSError):
             content = {}
         ours, wanted = self._record.read().entries, _entries(place, login)
         return all(
@@ -44,11 +44,10 @@ class AuthFile:
         )
 
     def missing(self, places: Sequence[str]) -> list[str]:
-        """The places that have no entry: Podman's folder is empty after each boot. A file that nobody can read is no empty one.
-        Raises OSError."""
+        """The places that have no entry: Podman's folder is empty after each boot. A file that nobody can read is not empty."""
         try:
             content = _content(text_of(self.file), self.file)
-        except Refused:
+        except (Refused, OSError):
             return []
         return [place for place in places if all(_value(content, spot) is None for spot in _spots(place))]
 

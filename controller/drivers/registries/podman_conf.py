@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from evenkeel.controller.drivers.registries.daemon import Daemon, Process
 from evenkeel.controller.drivers.registries.ours import Record
+from evenkeel.controller.process.bounded import read_regular
 from evenkeel.controller.process.replacing import put_text, remove, stamp, text_of
 from evenkeel.specs.errors import Refused, Unavailable
 
@@ -174,10 +175,11 @@ def _told(daemon: Daemon) -> dict[str, Entry]:
 
 
 def _tables(file: Path) -> Sequence[Mapping[str, Any]]:
-    """The entries of a file of others. Raises OSError, and Refused when nobody can read them."""
+    """The entries of a file of others; none in a folder, which Podman passes over. Raises OSError, and Refused when nobody can
+    read them."""
     try:
-        found = tomllib.loads(file.read_text(encoding="utf-8")).get("registry", [])
-    except (FileNotFoundError, NotADirectoryError):
+        found = tomllib.loads(read_regular(file).decode()).get("registry", [])
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return ()
     except ValueError as error:
         raise Refused(f"file:{file}", f"Podman cannot read {file}: {error}; correct it") from None

@@ -94,8 +94,12 @@ class _Run:
         self._credentials: Credentials | None = None
         self._site: Site = site_of(registry, self._values)
         parts = urlsplit(f"//{self._site.host}")
-        self._host, self._ports = parts.hostname or "", [parts.port or 443]
-        self._has_port = parts.port is not None
+        try:
+            port = parts.port
+        except ValueError:
+            port = 0  # `name` tells it
+        self._host, self._ports = parts.hostname or "", [443 if port is None else port]
+        self._has_port = port is not None
         self._addresses: list[str] = []
 
     async def credentials(self) -> str:
@@ -112,6 +116,8 @@ class _Run:
         return f"user {user}, and a password" if user else "an identity token"
 
     async def name(self) -> str:
+        if self._ports == [0]:
+            raise Failure("its port is none from 1 to 65535", "no", "correct the host in its document")
         loop, proxy = asyncio.get_running_loop(), self._proxy()
         host = self._host if proxy is None else proxy.host
         try:

@@ -16,11 +16,14 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evenkeel.controller.drivers.registries.lacks import reason
 from evenkeel.controller.drivers.registries.values import Values
 from evenkeel.controller.process.atomic import write_atomically
+from evenkeel.controller.process.bounded import read_regular
 from evenkeel.controller.process.replacing import sweep
 from evenkeel.specs.reading.json_edit import json_object
-from evenkeel.specs.registries.registry import docker_key
+from evenkeel.specs.registries.observed import Facet
+from evenkeel.specs.registries.registry import Registry, docker_key
 
 AUTH = "auth.json"
 
@@ -48,17 +51,31 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.file = folder, folder / AUTH
+        self._error: OSError | None = None
+
+    def lacks(self, registry: Registry, found: dict[Facet, str]) -> None:
+        """Add the facets that cannot be kept for a registry, because the file could not be read the last time."""
+        asked: dict[Facet, bool] = {
+            "credentials": registry.has_credentials,
+            "realms": bool(registry.realms),
+            "insecure": registry.insecure,
+        }
+        if self._error is None:
+            return
+        for facet in (each for each in asked if asked[each]):
+            with reason(found, facet):
+                raise self._error
 
     def login(self, place: str) -> Login:
-        """The credentials of a place, empty ones when there are none. Raises OSError."""
-        kept = self._parsed()
+        """The credentials of a place, empty ones when there are none, or when nobody can read the file."""
+        kept = self._known()
         if place in kept.references:
             return Login(reference=kept.references[place])
         return decoded(kept.auths.get(docker_key(place), ""))
 
     def realms(self, place: str) -> tuple[str, ...]:
-        """The further hosts that may have the credentials of a place. Raises OSError."""
-        return tuple(self._parsed().realms.get(place, ()))
+        """The further hosts that may have the credentials of a place."""
+        return tuple(self._known().realms.get(place, ()))
 
     def put(self, place: str, values: Values) -> None:
         """Keep what a place is asked with, and nothing else for it. Raises OSError."""
@@ -87,9 +104,17 @@ class Store:
         sweep(self.file)
         write_atomically(self.file, json.dumps(content, indent=1).encode(), 0o600)
 
+    def _known(self) -> _Kept:
+        self._error = None
+        try:
+            return self._parsed()
+        except OSError as error:
+            self._error = error
+            return _Kept({}, {}, {}, [])
+
     def _parsed(self) -> _Kept:
         try:
-            found = json_object(self.file.read_text(encoding="utf-8", errors="replace"))
+            found = json_object(read_regular(self.file).decode(errors="replace"))
         except (FileNotFoundError, NotADirectoryError, ValueError):
             found = {}
         auths, references, realms = (_mapping(found.get(key)) for key in ("auths", "references", "realms"))

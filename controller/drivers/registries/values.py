@@ -7,8 +7,9 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
+from evenkeel.controller.distribution.trust import show
 from evenkeel.controller.process import prints
-from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.bounded import read_regular
 from evenkeel.controller.settings.credentials import Credentials, KeptCredentials, kept_for
 from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.registries.observed import FACETS, Facet, Prints
@@ -107,7 +108,7 @@ def values_of(registry: Registry, *, simulates: bool = False) -> Values:
         )
     )
     if not simulates:
-        _check_trust(registry, ca)
+        _check_trust(registry, ca, certificate, key)
     theirs = registry.insecure, registry.mirrors, registry.realms
     return Values(user, password, reference, ca, certificate, key, *theirs)
 
@@ -134,7 +135,7 @@ def _read(path: str, what: str, facet: Facet, most: int) -> bytes:
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):
             raise Missing(facet, f"{path}, which is to have {what}, is no file")
-        return read_bounded(Path(path), most)
+        return read_regular(Path(path), most)
     except FileNotFoundError:
         raise Missing(facet, f"there is no file {path}, which is to have {what}") from None
     except OSError as error:
@@ -167,7 +168,7 @@ def _pem(path: str, kind: str, *, simulates: bool) -> bytes:
     return content
 
 
-def _check_trust(registry: Registry, ca: bytes) -> None:
+def _check_trust(registry: Registry, ca: bytes, certificate: bytes, key: bytes) -> None:
     if ca:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=ca.decode("ascii", "replace"))
@@ -175,7 +176,7 @@ def _check_trust(registry: Registry, ca: bytes) -> None:
             raise Missing("trust", f"{registry.ca} has no certificate that can be read") from None
     if registry.certificate:
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(registry.certificate, registry.key, password="")
+            show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate, key)
         except (ssl.SSLError, OSError, ValueError):
             pair = f"{registry.certificate} and {registry.key}"
             raise Missing("trust", f"{pair} are no certificate and its key without a password") from None

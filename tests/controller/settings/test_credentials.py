@@ -337,7 +337,7 @@ async def test_what_a_helper_leaves_behind_with_its_output_is_killed_at_the_time
 
 
 async def test_a_file_of_credentials_without_an_end_is_given_up() -> None:
-    with pytest.raises(Unavailable, match="registry credentials in /dev/zero cannot be read: File too large"):
+    with pytest.raises(Unavailable, match="registry credentials in /dev/zero cannot be read: it is no regular file"):
         await credentials_for("ghcr.io", Path("/dev/zero"))
 
 

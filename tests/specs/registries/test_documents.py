@@ -33,6 +33,17 @@ def test_the_web_pages_of_docker_hub_are_no_registry(host: str, meant: str) -> N
     assert normal_place("hub.docker.com") == "docker.io"
 
 
+@pytest.mark.parametrize(
+    ("host", "is_one"), [("a.io:1", True), ("a.io:65535", True), ("a.io:0", False), ("a.io:65536", False)]
+)
+def test_a_port_is_one(host: str, is_one: bool) -> None:
+    if is_one:
+        assert normal_place(f"{host}/org") == f"{host}/org"
+    else:
+        with pytest.raises(ValueError, match="expected a port from 1 to 65535, got "):
+            normal_place(f"{host}/org")
+
+
 def test_a_path_that_is_none_is_told_with_the_one_that_is_meant() -> None:
     (problem,) = problems("  host: a.b\n  tls: {ca: /etc//ca.crt}\n")
     assert (problem.path, problem.hint) == ("spec.tls.ca", "write `/etc/ca.crt`")

@@ -31,11 +31,11 @@ async def fetch(client: EngineClient, registries: Registries, action: Pull, prog
     """Pull an image, and tell bytes done and in total as they come."""
     ref = parse_image(action.image)
     query = {"fromImage": f"{ref.registry}/{ref.repository}", "tag": ref.digest or ref.tag}
-    headers = await registries.auth(f"{ref.registry}/{ref.repository}")
+    auth = await registries.auth(f"{ref.registry}/{ref.repository}")
     layers, error = pull.Layers(), ""
     try:
         async with (
-            client.stream("POST", "/images/create", query, headers) as lines,
+            client.stream("POST", "/images/create", query, auth.headers) as lines,
             asyncio.timeout(_PULL_SILENCE_S) as limit,
         ):
             progress("pulling", 0, 0)
@@ -55,7 +55,7 @@ async def fetch(client: EngineClient, registries: Registries, action: Pull, prog
     except EngineAnswer as answer:
         error = answer.message
     if error:
-        return pull.outcome(action.image, error)
+        return pull.outcome(action.image, error, auth.words(error))
     registries.forget(action.image)
     found = await client.get(f"/images/{action.image}/json", ImageInspected)
     if not any(name.endswith(f"@{action.digest}") for name in found.get("RepoDigests") or ()) and action.digest:

@@ -10,7 +10,7 @@ import json
 import os
 from pathlib import Path
 
-from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.bounded import read_regular
 
 
 def passed_over() -> str:
@@ -25,7 +25,7 @@ def _context() -> str:
     """The context that `docker context use` wrote."""
     folder = os.environ.get("DOCKER_CONFIG")
     try:
-        content = read_bounded((Path(folder) if folder else Path.home() / ".docker") / "config.json")
+        content = read_regular((Path(folder) if folder else Path.home() / ".docker") / "config.json")
         config = json.loads(content)
     except (OSError, ValueError, RuntimeError, RecursionError):
         return ""

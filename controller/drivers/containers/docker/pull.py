@@ -88,14 +88,14 @@ def advance(layers: Layers, line: PullLine) -> Layers:
     return layers._replace(by_id={**layers.by_id, id_: new})
 
 
-def outcome(image: str, message: str) -> Outcome:
+def outcome(image: str, message: str, shown: str = "") -> Outcome:
     """The outcome of a pull that failed with this message. A message that is not known to be final is worth another
-    try, because nothing was disturbed.
+    try, because nothing was disturbed. `shown`: what people see of it; "" for all.
 
     Docker answers 500 to wrong credentials and to a dead network alike, so only the text tells (measured texts in the
     tests).
     """
-    text, lower = f"{image} cannot be pulled: {message}", message.lower()
+    text, lower = f"{image} cannot be pulled: {shown or message}", message.lower()
     if is_outside(lower):
         return Retry(text, outside=True)
     is_final = any(final in lower for final in _FINAL) or _FINAL_FORM.search(lower)

@@ -14,7 +14,8 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from evenkeel.controller.drivers.containers.docker.answers import Distribution
 from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, EngineClient
@@ -41,11 +42,29 @@ _FRESH_S = 300.0
 _LOST_S = 60.0
 """For how long a registry that does not answer is not asked again."""
 _LONGEST_WHY = 120
+_NOT_SHOWN = "the engine's words are not shown, for they have a secret in them"
 _DIGEST = re.compile(DIGEST_PATTERN)
 
 
 AskRegistries = Callable[[Sequence[str], Callable[[str], None]], Awaitable[Mapping[str, RemoteImage]]]
 """The answers about some images; a function is called with the reason of each that there is none of."""
+
+
+class Auth(NamedTuple):
+    """The credentials that an engine is given for one question. The text form shows nothing."""
+
+    headers: Mapping[str, str] = MappingProxyType({})
+    secrets: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return "Auth(…)"
+
+    def words(self, text: str) -> str:
+        """The engine's words to that question. It passes on those of the registry, which was told the secrets; words that
+        repeat one are not shown."""
+        from evenkeel.controller.distribution.failures import has_secret
+
+        return _NOT_SHOWN if has_secret(text, self.secrets) else text
 
 
 class Registries:
@@ -126,9 +145,9 @@ class Registries:
             async with self._slots:
                 if self._silent.get(registry, begun - 1) >= begun:
                     raise TimedOut(f"registry:{registry}", "it did not answer about another image")
-                headers = await self.auth(f"{registry}/{ref.repository}")
+                auth = await self.auth(f"{registry}/{ref.repository}")
                 with waiting_for(f"the engine's answer about the registry {registry}"):
-                    answer = await self._distribution(image, headers)
+                    answer = await self._distribution(image, auth)
             if not _DIGEST.fullmatch(digest := answer["Descriptor"]["digest"]):
                 raise Unavailable(f"registry:{registry}", "its answer is none of a registry")
             found = RemoteImage(digest)
@@ -142,14 +161,14 @@ class Registries:
             self._known[image] = (begun, found)
         return found
 
-    async def _distribution(self, image: str, headers: dict[str, str]) -> Distribution:
+    async def _distribution(self, image: str, auth: Auth) -> Distribution:
         """The engine's answer; where it asks no registry for others, as Podman, the registry's own."""
         path = f"/distribution/{image}/json"
         try:
-            return await self._client.get(path, Distribution, headers=headers, timeout_s=_TIMEOUT_S, queues=False)
+            return await self._client.get(path, Distribution, headers=auth.headers, timeout_s=_TIMEOUT_S, queues=False)
         except EngineAnswer as answer:
             if self._directly is None or answer.status != 404 or answer.message != "Not Found":
-                raise
+                raise EngineAnswer(answer.element, answer.status, auth.words(answer.message), answer.request) from None
         whys: list[str] = []
         found = await self._directly([image], whys.append)
         if image not in found:
@@ -168,8 +187,8 @@ class Registries:
         self._known.pop(image, None)
         self._whys.pop(image, None)
 
-    async def auth(self, place: str) -> dict[str, str]:
-        """The header with the credentials for an image, by its registry and repository, if there are any. An engine sends them
+    async def auth(self, place: str) -> Auth:
+        """The credentials for an image, by its registry and repository, if there are any. An engine sends them
         to whatever host the registry names; so those of a document go to no engine while the registry names a host that may not
         have them. Raises DriverError."""
         from evenkeel.controller.settings.credentials import credentials_of_pull
@@ -177,7 +196,7 @@ class Registries:
         found = await credentials_of_pull(place, self._docker_config, self._admitted)
         if found is not None and found.realms is not None:
             await _check_realm(place.partition("/")[0], found, self._certificates)
-        return {} if found is None else {"X-Registry-Auth": _auth_text(found)}
+        return Auth() if found is None else _auth(found)
 
 
 async def _check_realm(registry: str, credentials: Credentials, certificates: Sequence[Path]) -> None:
@@ -194,11 +213,14 @@ async def _check_realm(registry: str, credentials: Credentials, certificates: Se
         raise error_of(failure, registry, registry) from None
 
 
-def _auth_text(credentials: Credentials) -> str:
+def _auth(credentials: Credentials) -> Auth:
     """The engine's header: base64url of a JSON object (Engine API, "Authentication")."""
+    from evenkeel.controller.distribution.tokens import secrets_of
+
     fields = {"serveraddress": credentials.server}
     if credentials.identity_token:
         fields["identitytoken"] = credentials.identity_token
     else:
         fields |= {"username": credentials.username, "password": credentials.password}
-    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode()
+    header = base64.urlsafe_b64encode(json.dumps(fields).encode()).decode()
+    return Auth({"X-Registry-Auth": header}, (*secrets_of(credentials), header))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import ssl
 import tempfile
 from collections.abc import Callable, Iterator
@@ -23,8 +24,8 @@ from tests.engines.web import Asked, Reply, Web
 from tests.sampling import examples
 
 from evenkeel.controller.distribution import trust as trust_under_test
-from evenkeel.controller.distribution.failures import Misdirected
-from evenkeel.controller.distribution.trust import Papers, trust
+from evenkeel.controller.distribution.failures import Failure, Misdirected
+from evenkeel.controller.distribution.trust import Papers, papers_of, trust
 from evenkeel.controller.distribution.visit import check_realm
 from evenkeel.controller.drivers.containers.docker.client import EngineClient
 from evenkeel.controller.drivers.containers.docker.registries import Registries
@@ -342,6 +343,97 @@ async def test_a_second_realm_gets_nothing_either(
         await check_realm(server.host, Credentials(server.host, USER, PASSWORD, realms=()))
     assert {each.authorization for each in (*server.asked, *other.asked)} == {""}
     assert other.asked == []
+
+
+@pytest.fixture
+def realmed(web: Callable[..., Web], tmp_path: Path) -> tuple[Web, Path]:
+    """A registry that wants its credentials at a stranger's, and the folder of its certificates."""
+    server = web()
+    server.reply = lambda asked: Reply(401, {"WWW-Authenticate": 'Bearer realm="https://stranger.example/token"'})
+    (tmp_path / server.host).mkdir()
+    return server, tmp_path / server.host
+
+
+def spoil(path: Path, how: str) -> None:
+    match how:
+        case "junk":
+            path.write_text("-----BEGIN CERTIFICATE-----\njunk\n-----END CERTIFICATE-----\n")
+        case "link":
+            path.symlink_to("nowhere")
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+
+
+async def checked(server: Web, certificates: Path) -> None:
+    """The check before a pull."""
+    credentials = Credentials(server.host, USER, PASSWORD, realms=())
+    async with asyncio.timeout(20):
+        await check_realm(server.host, credentials, (certificates.parent,))
+
+
+@pytest.mark.parametrize("how", ["junk", "link", "folder", "pipe"])
+async def test_a_bad_authority_of_others_lets_no_credentials_through(
+    realmed: tuple[Web, Path], mine: Values, how: str
+) -> None:
+    """The check was passed over, and the pull sent the password to the stranger."""
+    server, folder = realmed
+    (folder / "evenkeel.crt").write_bytes(mine.ca)
+    spoil(folder / "zz.crt", how)
+    with pytest.raises(Misdirected, match=r"sent to stranger\.example, and they were not"):
+        await checked(server, folder)
+    papers = papers_of(server.host, (folder.parent,))
+    assert len(trust(papers).get_ca_certs()) == len(trust(Papers(mine.ca)).get_ca_certs())
+    assert papers.shared.strip() == mine.ca.strip()
+
+
+@pytest.mark.parametrize("how", ["junk", "link", "folder", "pipe"])
+async def test_a_bad_certificate_of_this_device_is_told(realmed: tuple[Web, Path], how: str) -> None:
+    server, folder = realmed
+    spoil(folder / "zz.cert", how)
+    (folder / "zz.key").touch()
+    with pytest.raises(Failure) as caught:
+        await checked(server, folder)
+    assert str(folder / "zz.cert") in caught.value.why
+    assert caught.value.remedy
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "more", [{"Content-Encoding": "gzip"}, {"Content-Length": str(10**9)}, {"Content-Length": "9"}]
+)
+async def test_the_body_of_a_challenge_does_not_count(realmed: tuple[Web, Path], more: dict[str, str]) -> None:
+    server, folder = realmed
+    asks = server.reply
+    server.reply = lambda asked: asks(asked)._replace(headers={**asks(asked).headers, **more})
+    with pytest.raises(Misdirected):
+        await checked(server, folder)
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "http://127.0.0.1:1", "http://127.0.0.1:0"])
+async def test_a_proxy_that_is_of_no_use_lets_no_credentials_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(Failure, match="proxy"):
+        await check_realm("registry.example", Credentials("registry.example", USER, PASSWORD, realms=()), (tmp_path,))
+
+
+async def test_an_answer_that_nobody_understands_lets_no_credentials_through(realmed: tuple[Web, Path]) -> None:
+    """A redirection without an end, and one to where nobody goes; engines may take them otherwise."""
+    server, folder = realmed
+    for location in (f"{server.url}/v2/", "ftp://a.example/"):
+        server.reply = lambda asked, to=location: Reply(307, {"Location": to})  # type: ignore[misc]
+        with pytest.raises(Failure):
+            await checked(server, folder)
+
+
+async def test_a_registry_that_is_away_forbids_nothing(tmp_path: Path) -> None:
+    """An engine may have a mirror."""
+    host = f"localhost:{free_port()}"
+    await check_realm(host, Credentials(host, USER, PASSWORD, realms=()), (tmp_path,))
 
 
 async def test_a_login_of_another_kind_gets_nothing(web: Callable[..., Web], mine: Values) -> None:

@@ -41,7 +41,7 @@ def test_nothing_is_read_again(configuration: Configuration, monkeypatch: pytest
     def closed(*given: object) -> bytes:
         raise PermissionError(13, "Permission denied", str(given[0]))
 
-    monkeypatch.setattr(certificates, "read_bounded", closed)
+    monkeypatch.setattr(certificates, "read_regular", closed)
     monkeypatch.setattr(store.Store, "login", closed)
     assert configuration.in_force([HOST], printer)[HOST] == before
 

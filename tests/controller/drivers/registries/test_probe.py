@@ -95,6 +95,14 @@ async def test_where_it_stops_and_what_to_do(registry: RealRegistry, mine: Regis
     assert "docker-credential-nosuch" in stop.text
 
 
+@pytest.mark.parametrize("port", [0, 65536, 99999])
+async def test_a_port_that_is_none(port: int) -> None:
+    """It was an internal error, and 0 was taken for 443."""
+    stop = await stop_of(Registry("reg", f"localhost:{port}"))
+    told = Step("name", False, "its port is none from 1 to 65535", "correct the host in its document")
+    assert stop == told
+
+
 @pytest.mark.parametrize("error", [Failure("it is odd"), TimeoutError(), Unavailable("x", "it is away")], ids=repr)
 async def test_each_step_has_a_remedy_wherever_it_stops(
     monkeypatch: pytest.MonkeyPatch, registry: RealRegistry, mine: Registry, error: Exception

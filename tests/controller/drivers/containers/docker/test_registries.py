@@ -14,8 +14,11 @@ from tests.virtual import run
 
 from evenkeel.controller.drivers.containers.docker import registries
 from evenkeel.controller.drivers.containers.docker.client import EngineClient
+from evenkeel.controller.drivers.containers.docker.fetch import fetch
 from evenkeel.controller.drivers.containers.docker.registries import Registries
+from evenkeel.specs.containers.actions import Pull
 from evenkeel.specs.containers.observed import RemoteImage
+from evenkeel.specs.plan import Failed
 
 DIGEST = f"sha256:{'0' * 64}"
 SLOW = [f"slow.example/app{number}:1" for number in range(12)]
@@ -38,7 +41,7 @@ class Held:
 
     async def _reply(self, peer: Peer) -> None:
         line = self.server.first_lines[-1]
-        if "/distribution/" not in line:
+        if "/distribution/" not in line and "/images/create" not in line:
             await peer.say(answer({}))
         elif self.refusal:
             await peer.say(answer({"message": self.refusal}, status="500 Internal Server Error"))
@@ -114,6 +117,24 @@ async def test_why_a_registry_was_not_asked_is_few_words(held: Held, said: str, 
     assert held.registries.why(SLOW[0]) == "it has not answered within 15 s"
 
 
+@pytest.mark.parametrize(
+    "repeated", ["pass:word/ä", "pass%3Aword%2F%C3%A4", base64.b64encode("ci:pass:word/ä".encode()).decode()]
+)
+async def test_words_of_an_engine_that_repeat_a_secret_are_not_shown(
+    held: Held, tmp_path: Path, caplog: pytest.LogCaptureFixture, repeated: str
+) -> None:
+    """A registry has them, and the engine passes them on."""
+    coded = base64.b64encode("ci:pass:word/ä".encode()).decode()
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {"slow.example": {"auth": coded}}}))
+    caplog.set_level("DEBUG")
+    held.refusal = f"denied: ci with {repeated} may not"
+    assert await held.registries.look_up(SLOW[:1]) == {}
+    assert held.registries.why(SLOW[0]) == "the engine's words are not shown, for they have a secret in them"
+    outcome = await fetch(held.client, held.registries, Pull(SLOW[0], "Always", ""), lambda *given: None)
+    assert isinstance(outcome, Failed), "what is shown changes nothing about what it is"
+    assert not any(repeated in str(each) for each in (outcome, *(vars(record) for record in caplog.records)))
+
+
 @pytest.mark.parametrize("digest", ["", "x", "sha256:x", f"{DIGEST}\n", f"{DIGEST} ", "\ud800"])
 async def test_what_is_no_digest_is_no_answer(held: Held, digest: str) -> None:
     """R2: it became part of the reference of an image."""
@@ -148,9 +169,9 @@ async def test_the_engine_gets_what_is_in_force_for_the_image(tmp_path: Path) ->
     registries = Registries(client, str(config), lambda: None, None, admitted)
     try:
         for place, user in (("a.io/org/img", "org"), ("a.io/img", "host"), ("b.io/img", "docker")):
-            header = (await registries.auth(place))["X-Registry-Auth"]
+            header = (await registries.auth(place)).headers["X-Registry-Auth"]
             told = {"serveraddress": place[:4], "username": user, "password": "secret"}
             assert json.loads(base64.urlsafe_b64decode(header)) == told
-        assert await registries.auth("c.io/img") == {}
+        assert (await registries.auth("c.io/img")).headers == {}
     finally:
         await client.close()
