@@ -21,8 +21,8 @@ HUB_HOST = "registry-1.docker.io"
 HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", *HUB_PAGES)
 """All names of Docker Hub, in images, in files of credentials, and in the wild."""
 _VERSIONS = ("v1", "v2")
-_LAST_PORT = 65535
 """Ends of old addresses of registries, which are no parts of a repository."""
+_LAST_PORT = 65535
 
 
 class Registry(Struct, frozen=True, tag="Registry"):
