@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from evenkeel.controller.drivers.registries.certificates import Certificates, Trust
 from evenkeel.controller.drivers.registries.daemon import Daemon
 from evenkeel.controller.drivers.registries.daemon_json import INSECURE, MIRRORS, DaemonFile
-from evenkeel.controller.drivers.registries.lacks import lack, of_whole_hosts, once, reason
+from evenkeel.controller.drivers.registries.lacks import Reason, lack, of_whole_hosts, once
 from evenkeel.controller.drivers.registries.ours import Record
 from evenkeel.controller.drivers.registries.store import Store
 from evenkeel.controller.drivers.registries.values import Printer, Values
@@ -65,21 +65,21 @@ class DockerConfiguration:
         self._store.lacks(registry, found)
         is_whole, is_hub = "/" not in place, registry.host == DEFAULT_REGISTRY
         if registry.ca or registry.certificate:
-            with reason(found, "trust"):
+            with Reason(found, "trust"):
                 if is_hub:
                     raise lack(place, "Docker trusts the system's authorities alone for Docker Hub; leave `tls` out")
                 if not is_whole:
                     raise lack(place, of_whole_hosts("certificates", registry, "tls"))
                 self._certificates.check(place, folder_is_sound)
         if registry.insecure:
-            with reason(found, "insecure"):
+            with Reason(found, "insecure"):
                 if is_hub:
                     raise lack(place, "Docker Hub is never insecure; leave `insecure` out")
                 if not is_whole:
                     raise lack(place, of_whole_hosts("insecure registries", registry, "insecure"))
                 check(INSECURE)
         if registry.mirrors:
-            with reason(found, "mirrors"):
+            with Reason(found, "mirrors"):
                 if place != DEFAULT_REGISTRY:
                     why = f"Docker asks mirrors for {DEFAULT_REGISTRY} alone; leave `mirrors` out"
                     raise lack(place, f"{why}, and take images from the mirror by its own name")

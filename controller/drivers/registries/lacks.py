@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from evenkeel.specs.errors import Refused
@@ -25,15 +24,23 @@ def of_whole_hosts(what: str, registry: Registry, key: str) -> str:
     return f"the engine knows {what} of whole hosts, and not of {registry.place}; {remedy}"
 
 
-@contextmanager
-def reason(found: dict[Facet, str], facet: Facet) -> Iterator[None]:
-    """A refusal meanwhile, or a file that cannot be read, is the reason why a facet lacks."""
-    try:
-        yield
-    except Refused as error:
-        found[facet] = error.message
-    except OSError as error:
-        found[facet] = f"{error.filename or 'a file'} cannot be read: {error.strerror}; correct it, or remove it"
+class Reason:
+    """A context: a refusal meanwhile, or a file that cannot be read, is the reason why a facet lacks."""
+
+    def __init__(self, found: dict[Facet, str], facet: Facet) -> None:
+        self._found, self._facet = found, facet
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, Refused):
+            self._found[self._facet] = error.message
+        elif isinstance(error, OSError):
+            name = error.filename or "a file"
+            self._found[self._facet] = f"{name} cannot be read: {error.strerror}; correct it, or remove it"
+        else:
+            return False
+        return True
 
 
 def once(work: Callable[Given, Result]) -> Callable[Given, Result]:

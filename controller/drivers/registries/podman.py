@@ -6,16 +6,16 @@ Podman looks for them at each pull. Insecure places and mirrors are in a file of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from evenkeel.controller.drivers.registries.certificates import Certificates, Trust
 from evenkeel.controller.drivers.registries.daemon import Daemon
-from evenkeel.controller.drivers.registries.lacks import lack, of_whole_hosts, once, reason
+from evenkeel.controller.drivers.registries.lacks import Reason, lack, of_whole_hosts, once
 from evenkeel.controller.drivers.registries.ours import Record
-from evenkeel.controller.drivers.registries.podman_auth import AuthFile, has_entries
+from evenkeel.controller.drivers.registries.podman_auth import AuthFile, Spot, has_entries
 from evenkeel.controller.drivers.registries.podman_conf import ConfFile, Entry
 from evenkeel.controller.drivers.registries.store import Login, Store
 from evenkeel.controller.drivers.registries.values import Printer, Values
@@ -48,7 +48,7 @@ class PodmanConfiguration:
         self._auth = AuthFile(places.auth_file, record)
         self._conf = ConfFile(Daemon(address, "podman"), record, places.drop_ins)
         self._of_logins = self._store.file, places.auth_file, record.file
-        self._recall = Recall[Prints]()
+        self._recall, self._spots = Recall[Prints](), Recall[Collection[Spot]]()
 
     def in_force(self, places: Sequence[str], printer: Printer) -> Mapping[str, Mapping[Facet, str]]:
         loaded, found = self._conf.of(places), dict[str, Mapping[Facet, str]]()
@@ -61,25 +61,29 @@ class PodmanConfiguration:
         return found
 
     def lacks(self, registries: Sequence[Registry]) -> Mapping[str, Mapping[Facet, str]]:
-        logins, entries, folder_is_sound = once(self._auth.theirs), once(self._conf.theirs), once(check_folder)
+        logins, entries, folder_is_sound = once(self._logins), once(self._conf.theirs), once(check_folder)
         found = dict[str, Mapping[Facet, str]]()
         for registry in registries:
             place, its = registry.place, dict[Facet, str]()
             found[registry.name] = its
             self._store.lacks(registry, its)
             if registry.has_credentials:
-                with reason(its, "credentials"):
+                with Reason(its, "credentials"):
                     self._auth.check(place, logins())
             if registry.ca or registry.certificate:
-                with reason(its, "trust"):
+                with Reason(its, "trust"):
                     if "/" in place:
                         raise lack(place, of_whole_hosts("certificates", registry, "tls"))
                     self._certificates.check(place, folder_is_sound)
             asked: dict[Facet, bool] = {"insecure": registry.insecure, "mirrors": bool(registry.mirrors)}
             for facet in (each for each in asked if asked[each]):
-                with reason(its, facet):
+                with Reason(its, facet):
                     self._conf.check(place, entries())
         return found
+
+    def _logins(self) -> Collection[Spot]:
+        """The entries of others in the file of credentials. Raises as `AuthFile.theirs`."""
+        return self._spots.result("", None, tuple(map(stamp, self._of_logins)), self._auth.theirs)
 
     def lost(self, places: Sequence[str]) -> Mapping[str, str]:
         missing = self._auth.missing(places)

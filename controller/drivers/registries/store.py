@@ -16,7 +16,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evenkeel.controller.drivers.registries.lacks import reason
+from evenkeel.controller.drivers.registries.lacks import Reason
 from evenkeel.controller.drivers.registries.values import Values
 from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.controller.process.bounded import read_regular
@@ -55,15 +55,15 @@ class Store:
 
     def lacks(self, registry: Registry, found: dict[Facet, str]) -> None:
         """Add the facets that cannot be kept for a registry, because the file could not be read the last time."""
+        if self._error is None:
+            return
         asked: dict[Facet, bool] = {
             "credentials": registry.has_credentials,
             "realms": bool(registry.realms),
             "insecure": registry.insecure,
         }
-        if self._error is None:
-            return
         for facet in (each for each in asked if asked[each]):
-            with reason(found, facet):
+            with Reason(found, facet):
                 raise self._error
 
     def login(self, place: str) -> Login:
