@@ -48,4 +48,6 @@ VALUES: dict[str, Value] = {
     "caFile": Value("Authorities to trust: `azure.ca`, or those of the system."),
 }
 """All names, in the order of the reference."""
+OF_SECOND = frozenset(name for name in VALUES if name.startswith("second"))
+"""The names of a second pair, which may come later than all others."""
 SECRET = frozenset(name for name, value in VALUES.items() if value.is_secret)

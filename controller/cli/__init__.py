@@ -32,7 +32,7 @@ SUMMARIES = {
     "events": "Show what happened.",
     "logs": "Show what a container had said when it last failed.",
     "slots": "Show the slots of the operating system; mark, boot, install by hand.",
-    "provision": "Give this device its identity: id, certificate and cloud; or rotate it.",
+    "provision": "Give this device its identity: id, certificate and cloud; rotate or prove it.",
     "identity": "Show who this device is, and how it proves that.",
     "registry": "Say which registries let this device in, and how; test them.",
     "validate": "Check spec files and say everything that is wrong.",

@@ -86,7 +86,7 @@ def _authorities_in(path: Path) -> bytes:
     if why:
         log.info("authority was passed over", extra={"fields": {"file": str(path), "why": why}})
     whole = b"\n".join(found)
-    return whole if _can_be_read(whole) else b"\n".join(filter(_can_be_read, found))
+    return whole if _can_be_read(whole) else b"\n".join(each for each in found if _can_be_read(each))
 
 
 def _can_be_read(certificates: bytes) -> bool:

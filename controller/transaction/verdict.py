@@ -62,11 +62,15 @@ class Verdict:
         self._said[domain] = None
 
     def leave(self, domain: str) -> bool:
-        """A domain has no say, until it says something: nothing is asked of it. False when it had none."""
+        """A domain has no say, until it says something: nothing is asked of it. False when it had none. Where nobody has one
+        any more nothing is asked for at all, and the device is settled."""
         if domain not in self._said:
             return False
         del self._said[domain]
-        self._fold()
+        if self._said:
+            self._fold()
+        else:
+            self._journal.set_condition(Condition("Settled", True, "Converged", "nothing is asked for"))
         return True
 
     def has_say(self, domain: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from evenkeel.reconcilers.provisioning.choice import choose
+from evenkeel.reconcilers.provisioning.observation import token_text
 from evenkeel.reconcilers.provisioning.state import state, target
 from evenkeel.specs.provisioning.memory import ProvisioningMemory
 from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
@@ -51,6 +52,9 @@ def of_identity(there: ProvisionedSeen, seen: ProvisioningSeen, memory: Provisio
     if there.azure.why:
         yield Finding("failed", there.azure.why, "mend the file that is named")
         return
+    if not seen.clock_why and (token := token_text(there, seen.now_s)):
+        why, _, remedy = token.partition("; ")
+        yield Finding("failed" if there.azure.ends_s <= seen.now_s else "warning", f"it has a {why}", remedy)
     to, proven = target(there, there.pairs.current), memory.proven.get(there.subject, ())
     if not proven or state(there) != proven:
         why = f"{there.id.id} is not proven with what is asked for"

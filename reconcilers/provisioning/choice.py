@@ -14,9 +14,11 @@ from typing import Literal, NamedTuple
 from evenkeel.specs.provisioning.device_id import same_id
 from evenkeel.specs.provisioning.memory import Postponement
 from evenkeel.specs.provisioning.observed import ProvisionedSeen
-from evenkeel.specs.provisioning.pair import PairSeen
-from evenkeel.specs.provisioning.provisioning import Certificate
+from evenkeel.specs.provisioning.pair import AuthoritySeen, PairSeen
+from evenkeel.specs.provisioning.provisioning import DAY_S, Certificate
+from evenkeel.templates.moment import iso_text
 
+EXPIRED = "its certificate has expired"
 Step = Literal["", "make", "request", "wait", "take", "take-plain", "switch"]
 
 
@@ -46,7 +48,7 @@ class Judge(NamedTuple):
 
     certificate: Certificate
     id: str
-    authority: str
+    authority: AuthoritySeen
     now_s: float
     is_timed: bool
     refused: Mapping[str, str]
@@ -58,16 +60,22 @@ class Judge(NamedTuple):
             return pair.fault
         if pair.name != self.id:
             why = f"its certificate is for {pair.name or 'nobody'}, and the device id is {self.id}"
-            return why + (": another spelling is another device to a cloud" if same_id(pair.name, self.id) else "")
+            return why + (": another spelling is another device to a cloud" if self.is_spelt_otherwise(pair) else "")
         if self.is_timed and self.now_s > pair.ends_s:
-            return "its certificate has expired"
+            return EXPIRED
         if mode == "selfSigned" and pair.issuer != pair.name:
             return f"its certificate was signed by {pair.issuer}, and `selfSigned` is asked for"
-        if mode == "caSigned" and self.authority and pair.issuer != self.authority:
-            return f"its certificate was signed by {pair.issuer}, and not by {self.authority}"
+        if mode == "caSigned" and self.authority.name and pair.sha256 not in self.authority.signed:
+            is_named_alike = pair.issuer == self.authority.name
+            other = "the authority of that name in its file" if is_named_alike else self.authority.name
+            return f"its certificate was signed by {pair.issuer}, and not by {other}"
         if mode == "csr" and pair.issuer == pair.name:
             return "its certificate has signed itself, and `csr` is asked for"
         return self.refused.get(pair.sha256, "")
+
+    def is_spelt_otherwise(self, pair: PairSeen) -> bool:
+        """Whether a pair without a fault is for this device, by another spelling of its id."""
+        return not pair.fault and pair.name != self.id and same_id(pair.name, self.id)
 
     def holds(self, pair: PairSeen | None) -> bool:
         """Whether a pair that is in force may stay for now."""
@@ -101,14 +109,19 @@ def choose(
 
 def _chosen(there: ProvisionedSeen, certificate: Certificate, judge: Judge, clock_why: str) -> Choice:
     pairs = there.pairs
+    if pairs.why:
+        return Choice(blocked=pairs.why)
     current = pairs.of(pairs.current)
     why = judge.unfit(current) if current is not None else "there is none"
     if certificate.mode == "files":
         if current is None:
             return Choice(blocked=f"there is no pair in {certificate.certificate} and {certificate.key}")
-        return Choice(pairs.current, blocked=why)
+        return Choice(pairs.current, blocked=f"{certificate.certificate} and {certificate.key}: {why}" if why else "")
     if current is not None and not why and pairs.is_plain:
         return Choice(pairs.current, "take-plain", "it lies in plain files")
+    if current is not None and pairs.is_plain and judge.is_spelt_otherwise(current):
+        # Something else has made it, and a cloud may know the device by it.
+        return Choice(blocked=f"{why}; ask for `deviceId.value: {current.name}`, or take its files away")
     if current is not None and not why and judge.is_due(current):
         why = "its certificate ends soon"
     candidate = _candidate(there, judge, needed=bool(why))
@@ -119,12 +132,25 @@ def _chosen(there: ProvisionedSeen, certificate: Certificate, judge: Judge, cloc
         return _by_request(there, judge, "another one was requested", has_current=True)
     if not why:
         return Choice(pairs.current, second=second)
-    if clock_why or there.authority_why:
-        trouble = f"no certificate can be made: {clock_why or there.authority_why}"
+    if trouble := clock_why or authority_trouble(there, judge.now_s):
+        trouble = f"no certificate can be made: {trouble}"
         return Choice(pairs.current, why=trouble) if judge.holds(current) else Choice(blocked=trouble)
     if certificate.mode == "csr":
         return _by_request(there, judge, why, has_current=judge.holds(current))
     return Choice(step="make", why=why, second=second)
+
+
+def authority_trouble(there: ProvisionedSeen, now_s: float) -> str:
+    """The reason why the authority of a lab cannot sign the next certificate now; "" when it can, or is not needed."""
+    one, authority = there.wanted.certificate if there.wanted is not None else None, there.authority
+    if one is None or one.mode != "caSigned" or authority.why:
+        return authority.why
+    if authority.starts_s <= now_s and now_s + one.valid_s <= authority.ends_s:
+        return ""
+    return (
+        f"{one.ca} is valid from {iso_text(authority.starts_s)} until {iso_text(authority.ends_s)}, which is not all of the "
+        f"next {one.valid_s / DAY_S:g} days; ask for fewer `validityDays`, or renew it"
+    )
 
 
 def _candidate(there: ProvisionedSeen, judge: Judge, *, needed: bool) -> str:

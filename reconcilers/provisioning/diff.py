@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evenkeel.reconcilers.provisioning.choice import Choice, choose
+from evenkeel.reconcilers.provisioning.observation import token_text
 from evenkeel.reconcilers.provisioning.rotation import new_pair
 from evenkeel.reconcilers.provisioning.select import ProvisioningWanted
 from evenkeel.reconcilers.provisioning.state import Target, cloud_of, hearing, named_units, pair_of, state, target
@@ -35,7 +36,7 @@ from evenkeel.specs.provisioning.actions import (
     Withdraw,
     Write,
 )
-from evenkeel.specs.provisioning.device_id import same_id
+from evenkeel.specs.provisioning.device_id import name_flaw, same_id
 from evenkeel.specs.provisioning.difference import DueActions, ProvisioningDifference
 from evenkeel.specs.provisioning.memory import ProvisioningMemory
 from evenkeel.specs.provisioning.observed import OutputSeen, ProvisionedSeen, ProvisioningSeen
@@ -154,12 +155,20 @@ class _Looked:
         """The keys and reasons of what cannot be had at all."""
         there, azure = self.there, self.there.azure
         yield "deviceId", there.id.why
+        if self.wanted.certificate is not None and (flaw := name_flaw(there.id.id)):
+            yield (
+                "deviceId",
+                f"the device id cannot be that of a certificate: {flaw}; give another one with `deviceId.value`",
+            )
         yield "certificate", self.choice.blocked
         if self.wanted.azure is not None:
             yield "azure", azure.why
             if self.clock_why and self.to is not None and self.to.print != cloud_of(self.proven):
                 # Nobody's certificate is valid for it, and a token would have ended: a refusal would say nothing.
                 yield "azure", f"the cloud is not asked: {self.clock_why}"
+            is_asked = self.to is not None and self.to.print != cloud_of(self.proven)
+            if azure.ends_s and is_asked and not self.clock_why and azure.ends_s <= self.now_s:
+                yield "azure.connectionString", f"it has a {token_text(there, self.now_s)}"
             if azure.device and azure.device != there.id.id:
                 why = f"it is for the device {azure.device}, and this one is {there.id.id}"
                 way = f", which is another spelling: ask for `deviceId.value: {azure.device}`"
@@ -168,7 +177,7 @@ class _Looked:
                 yield "azure", "the connection string has no key, and no `certificate` is asked for"
         for output in self.wanted.outputs:
             found = there.output(output.path)
-            yield "outputs", found.why
+            yield "outputs", found.why if not found.why or output.path in found.why else f"{output.path}: {found.why}"
             is_placed = output.path in self.memory.placed and output.path not in self.memory.keeping
             is_foreign = found.held and not is_placed and not found.is_kept and found.held != found.asked
             if is_foreign and not output.overwrite:

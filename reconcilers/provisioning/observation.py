@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from evenkeel.reconcilers.ports import Ailment
-from evenkeel.reconcilers.provisioning.choice import choose
+from evenkeel.reconcilers.provisioning.choice import EXPIRED, choose
 from evenkeel.specs.provisioning.memory import ProvisioningMemory
 from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
 from evenkeel.specs.provisioning.provisioning import DAY_S
+
+_TOKEN_SOON_S = 7 * DAY_S
+"""So long before its end a token is told of: nobody but a person, or another program, makes the next one."""
 
 
 def ailing(seen: ProvisioningSeen, memory: ProvisioningMemory) -> dict[str, Ailment]:
@@ -22,6 +25,10 @@ def ailing(seen: ProvisioningSeen, memory: ProvisioningMemory) -> dict[str, Ailm
 
 
 def _reasons(there: ProvisionedSeen, seen: ProvisioningSeen, memory: ProvisioningMemory) -> Iterator[str]:
+    if 0 < there.azure.ends_s <= seen.now_s and not seen.clock_why:  # one that another program renews always ends soon
+        yield f"has a {token_text(there, seen.now_s)}"
+    for path in there.open_secrets:
+        yield f"has a secret that everybody on this device may read; `chmod o-r {path}`"
     current = there.pairs.of(there.pairs.current)
     certificate = there.wanted.certificate if there.wanted is not None else None
     if current is None or certificate is None:
@@ -42,7 +49,17 @@ def _reasons(there: ProvisionedSeen, seen: ProvisioningSeen, memory: Provisionin
     waits = certificate.mode == "csr" and there.pairs.request
     how = f"; {certificate.chain} is waited for, the request is {certificate.request}" if waits else ""
     trouble = choice.blocked or (choice.why if choice.sha256 == there.pairs.current else "")
-    yield f"has a certificate that {ends}{how}" + (f" ({trouble})" if trouble else "")
+    says_more = bool(trouble) and not trouble.endswith(EXPIRED)
+    yield f"has a certificate that {ends}{how}" + (f" ({trouble})" if says_more else "")
+
+
+def token_text(there: ProvisionedSeen, now_s: float) -> str:
+    """The words about a token that has ended, or ends soon, and the file that has it; "" for one that holds, and for none."""
+    azure, left_s = there.wanted.azure if there.wanted is not None else None, there.azure.ends_s - now_s
+    if azure is None or not there.azure.ends_s or left_s > _TOKEN_SOON_S:
+        return ""
+    ends = "ended" if left_s <= 0 else f"ends in {_days(left_s)}"
+    return f"token that {ends}; write a connection string with a new one into {azure.connection_string}"
 
 
 def _days(seconds: float) -> str:

@@ -1,9 +1,10 @@
-"""A pair that is to follow the one in force before its time, because somebody asks for it."""
+"""Actions that somebody asks for, and no plan: a pair that is to follow the one in force before its time, and another proof."""
 
 from __future__ import annotations
 
-from evenkeel.reconcilers.provisioning.choice import Judge
-from evenkeel.specs.provisioning.actions import Follow, Make, Request, Role
+from evenkeel.reconcilers.provisioning.choice import Judge, authority_trouble
+from evenkeel.reconcilers.provisioning.state import state, target
+from evenkeel.specs.provisioning.actions import Follow, Make, Prove, Register, Request, Role
 from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
 from evenkeel.specs.provisioning.pair import EARLY_S, Subject
 from evenkeel.specs.provisioning.provisioning import Provisioning
@@ -34,11 +35,23 @@ def rotation(there: ProvisionedSeen, seen: ProvisioningSeen) -> Follow | Make | 
         raise ValueError(seen.clock_why)
     if certificate.mode == "csr":
         return Request(wanted, there.id.id)
-    if there.authority_why:
-        raise ValueError(there.authority_why)
+    if trouble := authority_trouble(there, seen.now_s):
+        raise ValueError(trouble)
     judge = Judge(certificate, there.id.id, there.authority, seen.now_s, True, {})
     second = pairs.of(pairs.second)
     is_ready = second is not None and pairs.second != pairs.current
     if certificate.second and second is not None and is_ready and not judge.unfit(second) and not judge.is_due(second):
         return Follow(wanted, pairs.second)
     return new_pair(wanted, there.id.id, seen.now_s, "next")
+
+
+def proofs(there: ProvisionedSeen) -> tuple[Register | Prove, ...]:
+    """The actions that ask the cloud again about what is in force: the assignment first, where a service makes it. ValueError
+    with the reason where there is nobody to ask."""
+    wanted, to = there.wanted, target(there, there.pairs.current)
+    if wanted is None or wanted.azure is None or to is None:
+        raise ValueError("it is shown to no cloud, so that there is nobody to ask")
+    prove = Prove(wanted, state(there), to.hub, to.device, to.key)
+    if not wanted.azure.is_registered:
+        return (prove,)
+    return Register(wanted, there.id.id, to.key, there.azure.service, waits=False), prove

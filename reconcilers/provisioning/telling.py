@@ -37,12 +37,15 @@ def changes(
             why = "the certificate" + (f" is replaced: {choice.why}" if there.pairs.current else " is not there yet")
             if choice.step == "take-plain":
                 old, why = _PLAIN, "the certificate is taken in"
+            elif there.pairs.is_plain:
+                why += _kept(wanted)
             found.append(change("certificate", old, _next(certificate, choice), why))
         if there.pairs.is_second_left:
             found.append(change("certificate.second", short(there.pairs.second), _NONE, _second_left(there)))
         if choice.second:
             old = short(there.pairs.second) if there.pairs.second else _NONE
-            found.append(change("certificate.second", old, certificate.key_kind, "the second certificate is renewed"))
+            why = "the second certificate is renewed" + (_kept(wanted) if there.pairs.is_second_plain else "")
+            found.append(change("certificate.second", old, certificate.key_kind, why))
     before = cloud_of(proven)
     if wanted.azure is not None and (to is None or to.print != before):
         at = to.hub if to is not None and to.hub else f"as {there.azure.service} assigns"
@@ -59,6 +62,10 @@ def _outputs(wanted: Provisioning, there: ProvisionedSeen) -> Iterator[tuple[str
         if not found.asked or found.asked != found.held:
             old, new = (_THERE, _OTHER) if found.held else (_NONE, _THERE)
             yield "outputs", old, new, f"{output.path} differs" if found.held else f"{output.path} is not there"
+
+
+def _kept(wanted: Provisioning) -> str:
+    return f"; the files that are there are kept in {wanted.folder}/originals"
 
 
 def _second_left(there: ProvisionedSeen) -> str:

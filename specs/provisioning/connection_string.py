@@ -39,6 +39,11 @@ class ConnectionString(Struct, frozen=True):
     def means(self) -> Means:
         return "key" if self.key else "token" if self.token else "certificate"
 
+    @property
+    def ends_s(self) -> float:
+        """The end of the token, in seconds since the epoch; 0 for one that never ends, or without a token."""
+        return float(token_expiry(self.token)) if self.token else 0.0
+
     def __repr__(self) -> str:
         return f"ConnectionString(host={self.host!r}, device={self.device!r}, means={self.means!r})"
 

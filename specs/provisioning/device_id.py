@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
+from evenkeel.specs.provisioning.pair import MOST_NAME
 from evenkeel.specs.provisioning.provisioning import Spelling
 
 _REGISTRATION = re.compile(r"[a-z0-9](?:[a-z0-9._:-]{0,126}[a-z0-9])?")
@@ -30,9 +31,21 @@ def device_flaw(text: str) -> str:
     return "expected at most 128 letters, digits and `-._:`"
 
 
+def name_flaw(text: str) -> str:
+    """The reason why an id cannot be the common name of a certificate, which has to be the same; "" when it can."""
+    if len(text) <= MOST_NAME:
+        return ""
+    return f"it has {len(text)} characters, and the common name of a certificate has at most {MOST_NAME}"
+
+
 def suggestion(text: str) -> str:
     """A text like it that can be a registration id; "" when nothing is left of it."""
-    return re.sub("[^a-z0-9._:-]+", "-", text.strip().lower())[:128].strip("._:-")
+    return device_suggestion(text.lower())
+
+
+def device_suggestion(text: str) -> str:
+    """A text like it that can be the id of a device at a hub, where capital letters are others; "" when nothing is left."""
+    return re.sub("[^A-Za-z0-9._:-]+", "-", text.strip())[:128].strip("._:-")
 
 
 def same_id(one: str, other: str) -> bool:

@@ -11,7 +11,13 @@ from evenkeel.specs.documents.on_host import id_flaws, mode_of, normal_id, path_
 from evenkeel.specs.documents.reference import Claim, Reference
 from evenkeel.specs.documents.written import MetadataSpec
 from evenkeel.specs.problem import Flaw, Path
-from evenkeel.specs.provisioning.device_id import registration_flaw
+from evenkeel.specs.provisioning.device_id import (
+    device_flaw,
+    device_suggestion,
+    name_flaw,
+    registration_flaw,
+    suggestion,
+)
 from evenkeel.specs.provisioning.provisioning import (
     DAY_S,
     HTTPS_PORT,
@@ -22,6 +28,7 @@ from evenkeel.specs.provisioning.provisioning import (
     Output,
     Provisioning,
 )
+from evenkeel.specs.provisioning.template import never_there
 from evenkeel.specs.provisioning.written import (
     AzureSpec,
     CertificateSpec,
@@ -43,12 +50,9 @@ def provisioning(metadata: MetadataSpec, spec: ProvisioningSpec, flaws: Flaws) -
     """The normal form of written provisioning. Paths of flaws begin below `spec`. No flaw repeats a template."""
     flaws.extend(place_flaws(("folder",), spec.folder))
     value = _text(spec.device_id.value)
-    if value and (why := registration_flaw(value)):
-        flaws.append(
-            Flaw(("deviceId", "value"), why, f"write `{value.lower()}`" if not registration_flaw(value.lower()) else "")
-        )
     certificate = None if isinstance(spec.certificate, UnsetType) else _certificate(spec.certificate, flaws)
     azure = None if isinstance(spec.azure, UnsetType) else _azure(spec.azure, flaws)
+    flaws.extend(_id_flaws(value, certificate, azure) if value else ())
     found = Provisioning(
         name=metadata.name,
         folder=spec.folder,
@@ -62,6 +66,7 @@ def provisioning(metadata: MetadataSpec, spec: ProvisioningSpec, flaws: Flaws) -
     if azure is not None and azure.is_registered and not (azure.shared_key or azure.group_key) and certificate is None:
         message = "a registration needs something to show: a certificate, or a symmetric key"
         flaws.append(Flaw(("azure", "dps"), message, "add `certificate`", lacks=("sharedKey", "groupKey")))
+    flaws.extend(_template_flaws(found))
     paths = [each.path for each in found.outputs]
     for index, path in enumerate(paths):
         if path in paths[:index]:
@@ -83,6 +88,17 @@ def claimed(wanted: Provisioning) -> tuple[Claim, ...]:
     at = [("folder", wanted.folder), *(("outputs", each.path) for each in wanted.outputs)]
     sound = [(key, path) for key, path in at if path.startswith("/") and not any(path_flaws((), path))]
     return tuple(Claim(key, path, is_whole=True) for key, path in sound)
+
+
+def _id_flaws(value: str, certificate: Certificate | None, azure: Azure | None) -> Iterator[Flaw]:
+    """A hub takes more than a service that assigns one does: capital letters are those of another device there."""
+    at: Path = ("deviceId", "value")
+    registers = azure is not None and azure.is_registered and not azure.registration
+    why, better = (registration_flaw, suggestion) if registers else (device_flaw, device_suggestion)
+    if flaw := why(value):
+        yield Flaw(at, flaw, f"write `{better(value)}`" if better(value) else "")
+    elif certificate is not None and (flaw := name_flaw(value)):
+        yield Flaw(at, flaw)
 
 
 def id_scope_flaw(text: str) -> str:
@@ -225,6 +241,19 @@ def _output(index: int, spec: OutputSpec, folder: str, flaws: Flaws) -> Output:
         notify=notified_names(spec.notify),
         units=notified_units(spec.notify, (*at, "notify"), flaws),
     )
+
+
+def _template_flaws(found: Provisioning) -> Iterator[Flaw]:
+    for index, output in enumerate(found.outputs):
+        if output.template is None:
+            continue
+        at: Path = ("outputs", index, "template")
+        try:
+            why, hint = never_there(output.template, found)
+        except ValueError as error:
+            yield Flaw(at, str(error))
+        else:
+            yield from [Flaw(at, why, hint)] if why else ()
 
 
 def _text(value: str | UnsetType) -> str:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from evenkeel.specs.look import Look
 from evenkeel.specs.provisioning.cloud import Assignment
-from evenkeel.specs.provisioning.pair import PairSeen
+from evenkeel.specs.provisioning.pair import AuthoritySeen, PairSeen
 from evenkeel.specs.provisioning.provisioning import Provisioning
 
 
@@ -49,7 +49,8 @@ class Pairs(Struct, frozen=True):
     for, "" without one; `signed`: the pair of that key that lies in the file of the chain, which was not taken in yet.
     `is_plain`: the pair in force lies in plain files, which something else has written. `leftovers`: names of what
     interrupted work has left. `is_second_left`: nobody asks for the second one any more, and evenkeel has made it.
-    `let_in`: the one with which a broker has let evenkeel itself in last, "" for none: its connection may go back to it."""
+    `let_in`: the one with which a broker has let evenkeel itself in last, "" for none: its connection may go back to it.
+    `why`: not "", the reason why nobody can tell what is there. `is_second_plain`: as `is_plain`, for the second one."""
 
     by_sha256: Mapping[str, PairSeen] = {}
     current: str = ""
@@ -62,6 +63,8 @@ class Pairs(Struct, frozen=True):
     leftovers: tuple[str, ...] = ()
     is_second_left: bool = False
     let_in: str = ""
+    why: str = ""
+    is_second_plain: bool = False
 
     def of(self, sha256: str) -> PairSeen | None:
         """The pair with this thumbprint."""
@@ -76,7 +79,8 @@ class AzureSeen(Struct, frozen=True):
     asked with, but the certificate. `why`: not "", the reason why it cannot be had. `by`: what is shown. `hub`, `device`:
     those of a connection string; "" where a service assigns them. `assignments`: those that are kept for `asked`, by the
     thumbprint of the pair that they were given to, "" for a symmetric key. `service`: who is asked, in words. `id_scope`:
-    that of the service, which is no secret."""
+    that of the service, which is no secret. `ends_s`: the end of the token of a connection string, in seconds since the epoch;
+    0 without one."""
 
     asked: str = ""
     why: str = ""
@@ -86,6 +90,7 @@ class AzureSeen(Struct, frozen=True):
     assignments: Mapping[str, Assignment] = {}
     service: str = ""
     id_scope: str = ""
+    ends_s: float = 0.0
 
     def key(self, sha256: str) -> str:
         """The name in `assignments` of what is shown with a pair: its thumbprint, "" where a key or token is shown."""
@@ -105,22 +110,22 @@ class OutputSeen(Struct, frozen=True):
 
 
 class ProvisionedSeen(Struct, frozen=True):
-    """The observation for one document. `authority`: the name of the authority of `caSigned`; `authority_why`: not "", the
-    reason why it cannot be used. `asked` and `held`: the prints of the values for others, of now ("" while not all are
-    there), and of those that were handed out ("" for none). `unneeded`: how many kept assignments are those of former pairs
-    and questions."""
+    """The observation for one document. `authority`: that of `caSigned`; without a name where it cannot be used. `asked` and
+    `held`: the prints of the values for others, of now ("" while not all are there), and of those that were handed out ("" for
+    none). `unneeded`: how many kept assignments are those of former pairs and questions.
+    `open_secrets`: the files with secrets that everybody on this device may read."""
 
     subject: str
     wanted: Provisioning | None = None
     id: IdSeen = IdSeen()
     pairs: Pairs = Pairs()
-    authority: str = ""
-    authority_why: str = ""
+    authority: AuthoritySeen = AuthoritySeen()
     azure: AzureSeen = AzureSeen()
     asked: str = ""
     held: str = ""
     outputs: tuple[OutputSeen, ...] = ()
     unneeded: int = 0
+    open_secrets: tuple[str, ...] = ()
 
     def output(self, path: str) -> OutputSeen:
         """The observation of an output."""

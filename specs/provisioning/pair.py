@@ -8,6 +8,8 @@ from msgspec import Struct
 
 KeyKind = Literal["ec-p256", "rsa-2048", "rsa-3072", "rsa-4096"]
 """The keys that evenkeel makes: an elliptic curve, or RSA with so many bits."""
+MOST_NAME = 64
+"""The most characters of a common name (RFC 5280, ub-common-name)."""
 EARLY_S = 3600.0
 """A new certificate is valid from so many seconds before it is made: the clocks of others may be late."""
 
@@ -20,6 +22,18 @@ class Subject(Struct, frozen=True):
     name: str
     starts_s: float
     ends_s: float
+
+
+class AuthoritySeen(Struct, frozen=True):
+    """The authority of a lab as it was found. `name`: its common name. `why`: not "", the reason why it cannot sign, whatever
+    the time is. `starts_s`, `ends_s`: its validity, in seconds since the epoch. `signed`: the SHA-256 thumbprints of the
+    certificates, of those that it was asked about, that its key has signed: another authority may have the same name."""
+
+    name: str = ""
+    why: str = ""
+    starts_s: float = 0.0
+    ends_s: float = 0.0
+    signed: tuple[str, ...] = ()
 
 
 class PairSeen(Struct, frozen=True):

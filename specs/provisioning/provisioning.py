@@ -122,6 +122,15 @@ class Provisioning(Struct, frozen=True, tag="Provisioning"):
         """The part of which its values are made (`specs.desired.Supplying`)."""
         return replace(self, outputs=(), notify=(), units=())
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The files with secrets that it names."""
+        one, azure = self.certificate, self.azure
+        found = [one.ca_key, one.key] if one is not None else []
+        if azure is not None:
+            found += [azure.connection_string, azure.shared_key, azure.group_key]
+        return tuple(filter(None, found))
+
     def lacks(self, value: str) -> str:
         """The key without which it never has a value of this name (`specs.values`); "" where it may have one."""
         azure, one = self.azure, self.certificate

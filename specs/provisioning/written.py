@@ -21,7 +21,15 @@ Notified = Annotated[
 class DeviceIdSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """The id of the device. It is kept in `folder`. The kept one counts first, then `/etc/deviceid`, then one that is made."""
 
-    value: Annotated[Text, Meta(description="This id, whatever is kept.")] | UnsetType = UNSET
+    value: (
+        Annotated[
+            Text,
+            Meta(
+                description="This id, whatever is kept: one that its cloud takes, and for a certificate at most 64 characters."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     origin: Annotated[
         Origin,
         Meta(description="What an id is made of: the address of the first network interface, or `/etc/machine-id`."),

@@ -175,7 +175,10 @@ def test_files_that_are_given_are_checked_and_followed_and_never_written(kit: Pr
     give(first.certificate, second.key)
     wanted = by_connection(kit, device, certificate=given_as)
     (blocked,) = asyncio.run(device.plan(wanted)).differences
-    assert (blocked.verb, blocked.why) == ("blocked", "the key is not that of the certificate")
+    assert (blocked.verb, blocked.why) == (
+        "blocked",
+        "/given/device.crt and /given/device.key: the key is not that of the certificate",
+    )
     give(*first)
     kit.enter(first.certificate)
     given = footprint(device.at("/given"))

@@ -235,6 +235,55 @@ def test_a_template_cannot_reach_beyond_its_values() -> None:
         environment.from_string("{{ x.append(1) }}").render(x=[])
 
 
+_SECRET = "Zm9vYmFy-in-force"
+_VALUES = {"key": _SECRET, "deviceId": "one"}
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        (f"\n{{{{ {each} }}}}", "line 2 of the template cannot be filled: ")
+        for each in (
+            '{"a": 1}[key]',
+            "1|attr(key)",
+            "[1]|map(key)|list",
+            "[1]|select(key)|list",
+            "[1]|map(attribute=key)|sum",
+            '"{:d}".format(key)',
+            '("{0." ~ key ~ "}").format(1)',
+            "key.nothing",
+            "key.__class__",
+            "key()",
+            "range(10 ** 9)",
+            "cycler()",
+        )
+    ]
+    + [
+        (f"\n{{% {each} %}}", "line 2 of the template: it stands alone, without include, import and extends")
+        for each in ("include key", "include 'reference.md.j2'", "import key as x", "from key import x", "extends key")
+    ]
+    + [
+        (f"\n{{{{ deviceId {_SECRET.split('-')[0]} }}}}", "line 2 of the template: expected token"),
+        ("\n{% Zm9vYmFy %}", "line 2 of the template: Encountered unknown tag …"),
+        ("{{ Zm9vYmFy. }}", "line 1 of the template: expected name or number"),
+        ("{{ " + "(" * 5000, "the template cannot be read: RecursionError"),
+    ],
+)
+def test_no_error_of_a_template_has_a_value(template: str, why: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(why)}") as caught:
+        render.fill(template, _VALUES, _VALUES)
+    assert "Zm9vYmFy" not in str(caught.value)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None, "nor does its trace"
+
+
+def test_a_name_that_no_value_has_is_told_with_those_that_have_one() -> None:
+    for name, hint in (("devicId", "did you mean `deviceId`?"), ("nosuch", "there are: `key`, `deviceId`")):
+        with pytest.raises(ValueError, match=re.escape(f"there is no value `{name}`; {hint}")):
+            render.fill(f"{{{{ {name} }}}}", _VALUES, _VALUES)
+    with pytest.raises(ValueError, match="line 2 of the template cannot be filled: there is no `key`"):
+        render.fill("{{ deviceId }}\n{{ key }}", {"deviceId": "one"}, _VALUES)
+
+
 _WORDS = st.text("abc -/=", max_size=60)
 
 

@@ -71,6 +71,7 @@ def _together(function: Callable[..., int]) -> Callable[..., int]:
 @click.option("--folder", metavar="DIR", default="", callback=_absolute, help="Where id, keys and certificates lie.")
 @_path("--file", text="The spec file. Default: provisioning.yaml in the first folder of specs.")
 @click.option("--rotate", is_flag=True, help="Let another certificate follow the one in force, now.")
+@click.option("--prove", is_flag=True, help="Ask the cloud again whether it lets in what is in force.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option(
     "--timeout",
@@ -90,15 +91,17 @@ def command(
     connection_string_stdin: bool,
     file: str,
     rotate: bool,
+    prove: bool,
     yes: bool,
     timeout: float,
 ) -> int:
-    """Give this device its identity: id, certificate and cloud; or rotate it.
+    """Give this device its identity: id, certificate and cloud; rotate or prove it.
 
     \b
       evenkeel provision                        asks for everything, first time or not
       evenkeel provision --id-scope ID --yes    Azure's provisioning service; nothing is asked
       evenkeel provision --rotate               another certificate, before its time
+      evenkeel provision --prove                registers and connects again
 
     Writes a document (`kind: Provisioning`) into a spec file, and shows it before. Then the key and the certificate are
     made, and shown with all that has to be entered at the Azure portal. When that is done, the device connects, and only
@@ -114,24 +117,34 @@ def command(
     --rotate makes a new pair beside the one in force, or takes the second one, which is entered already. It comes into
     force once the cloud has let it in.
 
+    --prove changes nothing by itself. A settled device asks nobody; this is for a device that was moved to another hub, or
+    whose connector is refused. Where the service assigns another hub now, that is followed.
+
     Exit code: 0 in force and proven; 1 not; 2 it is somebody's turn, as the text says; 130 stopped by Ctrl-C.
     """
     from evenkeel.controller.cli.provision.carrying import carry_out, rotate_pair
+    from evenkeel.controller.cli.provision.proving import prove_again
     from evenkeel.controller.cli.provision.questions import filled
 
     context.obj = options
-    _check(wishes, rotate=rotate, has_string=connection_string_stdin, file=file)
+    _check(
+        wishes, asks="--rotate" if rotate else "--prove" if prove else "", has_string=connection_string_stdin, file=file
+    )
+    if rotate and prove:
+        raise click.UsageError("--rotate proves what it puts in force: leave --prove out")
     wishes = _with_mode(wishes)
     settings = options.settings()
     say_simulated(settings)
     if rotate:
         return rotate_pair(settings, name, yes=yes, limit_s=timeout)
+    if prove:
+        return prove_again(settings, name, yes=yes, limit_s=timeout)
     asked = filled(settings, name, wishes, from_stdin=connection_string_stdin, yes=yes)
     return carry_out(settings, name, asked, file, yes=yes, limit_s=timeout)
 
 
-def _check(wishes: Wishes, *, rotate: bool, has_string: bool, file: str) -> None:
-    """UsageError for options that exclude each other."""
+def _check(wishes: Wishes, *, asks: str, has_string: bool, file: str) -> None:
+    """UsageError for options that exclude each other. `asks`: the option that changes no document, or ""."""
     clouds = {
         "--id-scope": wishes.id_scope,
         "--id-scope-file": wishes.id_scope_file,
@@ -140,8 +153,8 @@ def _check(wishes: Wishes, *, rotate: bool, has_string: bool, file: str) -> None
         "--no-cloud": wishes.no_cloud,
     }
     named = [option for option, given in clouds.items() if given]
-    if rotate and (wishes != Wishes() or has_string or file):
-        raise click.UsageError("--rotate changes no document: leave the other options out")
+    if asks and (wishes != Wishes() or has_string or file):
+        raise click.UsageError(f"{asks} changes no document: leave the other options out")
     if len(named) > 1:
         raise click.UsageError(f"a device goes one way: {' and '.join(named)} are several")
     keys = [wishes.shared_key_file and "--shared-key-file", wishes.group_key_file and "--group-key-file"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.controller.process.replacing import put_own
-from evenkeel.specs.provisioning.device_id import address_id, device_flaw, machine_id, suggestion
+from evenkeel.specs.provisioning.device_id import address_id, device_flaw, device_suggestion, machine_id
 from evenkeel.specs.provisioning.observed import IdSeen
 from evenkeel.specs.provisioning.provisioning import ANNOUNCED, DeviceId, Spelling
 
@@ -81,6 +81,6 @@ def _flaw(text: str, file: str) -> str:
     flaw = device_flaw(text)
     if not flaw:
         return ""
-    better = suggestion(text)
+    better = device_suggestion(text)
     where = f"{file} has `{text}`" if file else f"the device id is `{text}`"
     return f"{where}: {flaw}" + (f"; write `{better}`" if better else "")

@@ -90,7 +90,6 @@ class ProvisioningEngine:
         if isinstance(action, Renew):
             return await renew(self.units, action)
         waits = isinstance(action, Register | Try) and action.waits
-        renews = isinstance(action, Make) and action.renews_s > 0
         try:
             return await self._work.perform(action)
         except Refused as error:
@@ -99,7 +98,8 @@ class ProvisioningEngine:
         except EvenkeelError as error:
             return Retry(error.message, outside=True)
         except ValueError as error:
-            return Retry(str(error), outside=True) if renews else Failed(str(error))
+            # What can be told before is told by the plan: an authority has changed since then, and may be mended again.
+            return Retry(str(error), outside=True) if isinstance(action, Make) else Failed(str(error))
         except OSError as error:
             return Retry(f"{error.filename or 'a file'} cannot be written: {write_words(error)}", outside=True)
 

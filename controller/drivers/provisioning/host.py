@@ -42,6 +42,11 @@ class Host:
                 raise
             return simulated
 
+    def name_of(self, error: OSError) -> str:
+        """The path of an error, as documents name it; "" where it has none."""
+        path = str(error.filename or "")
+        return f"/{Path(path).relative_to(self.root)}" if path and Path(path).is_relative_to(self.root) else path
+
     def owner(self, name: str) -> int | None:
         """The number of a user; "" is evenkeel's own. `None` when there is none of that name."""
         return own_user() if not name or self.is_simulated else int(name) if name.isdecimal() else user_id(name)

@@ -18,7 +18,7 @@ from typing import Any
 from evenkeel.controller.drivers.provisioning.ports import Maker, Pair
 from evenkeel.specs.codec import decode, encode, fields_of
 from evenkeel.specs.errors import Refused, TimedOut, Unavailable
-from evenkeel.specs.provisioning.pair import KeyKind, PairSeen, Subject
+from evenkeel.specs.provisioning.pair import AuthoritySeen, KeyKind, PairSeen, Subject
 
 ELEMENT = "certificates"
 MISSING = "cryptography is not installed; install it with `pip install 'evenkeel[identity]'`"
@@ -45,6 +45,9 @@ class MakerApart:
 
     def inspect(self, pair: Pair) -> PairSeen:
         return decode(self._call("inspect", pair), PairSeen)
+
+    def authority(self, pair: Pair, certificates: tuple[bytes, ...]) -> AuthoritySeen:
+        return decode(self._call("authority", pair, certificates), AuthoritySeen)
 
     def end(self) -> None:
         """End the calls that are under way in other threads: they raise Unavailable."""
@@ -99,6 +102,7 @@ _CALLS: dict[str, Callable[[Maker, _Given], object]] = {
     "signed": lambda maker, of: maker.signed(of(0, KeyKind), of(1, Subject), of(2, Pair)),
     "request": lambda maker, of: maker.request(of(0, KeyKind), of(1, str), of(2, bytes)),
     "inspect": lambda maker, of: maker.inspect(of(0, Pair)),
+    "authority": lambda maker, of: maker.authority(of(0, Pair), of(1, tuple[bytes, ...])),
 }
 
 

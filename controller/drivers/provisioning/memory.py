@@ -17,7 +17,8 @@ from evenkeel.controller.drivers.provisioning.ports import Pair
 from evenkeel.controller.drivers.provisioning.simulated import SimulatedMaker
 from evenkeel.controller.process.clock import Now, system_now
 from evenkeel.controller.units import SimulatedUnits
-from evenkeel.specs.provisioning.pair import PairSeen
+from evenkeel.specs.codec import changed
+from evenkeel.specs.provisioning.pair import AuthoritySeen, PairSeen
 
 ROOT = "memory-host"
 """The folder below the state directory that stands for `/`."""
@@ -27,8 +28,16 @@ class RehearsalMaker(SimulatedMaker):
     """A `Maker` of made-up texts, which knows real certificates, too."""
 
     def inspect(self, pair: Pair) -> PairSeen:
-        is_real = b"-----BEGIN CERTIFICATE-----" in pair.certificate
-        return MakerApart().inspect(pair) if is_real else super().inspect(pair)
+        return MakerApart().inspect(pair) if _is_real(pair) else super().inspect(pair)
+
+    def authority(self, pair: Pair, certificates: tuple[bytes, ...]) -> AuthoritySeen:
+        made_up = super().authority(pair, certificates)
+        real = MakerApart().authority(pair, certificates) if _is_real(pair) else None
+        return changed(real, signed=(*real.signed, *made_up.signed)) if real is not None else made_up
+
+
+def _is_real(pair: Pair) -> bool:
+    return b"-----BEGIN CERTIFICATE-----" in pair.certificate
 
 
 def memory_provisioning(

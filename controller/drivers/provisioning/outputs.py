@@ -15,11 +15,13 @@ from typing import NamedTuple
 from evenkeel.controller.drivers.provisioning.host import Host
 from evenkeel.controller.drivers.provisioning.ports import Lack
 from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.causes import system_words
 from evenkeel.controller.process.prints import Printer
 from evenkeel.controller.process.replacing import put_own, sweep
 from evenkeel.specs.provisioning.observed import OutputSeen
-from evenkeel.specs.provisioning.provisioning import Output
-from evenkeel.specs.values import VALUES
+from evenkeel.specs.provisioning.provisioning import Output, Provisioning
+from evenkeel.specs.provisioning.template import names_in, never_there
+from evenkeel.specs.values import OF_SECOND, VALUES
 from evenkeel.templates.render import fill
 
 _MOST_TEMPLATE, _MOST_FILE = 256 * 1024, 16 * 1024**2
@@ -38,19 +40,20 @@ class Outputs:
     def __init__(self, host: Host, originals: Path, printer: Printer) -> None:
         self._host, self._originals, self._printer = host, originals, printer
 
-    def look(self, output: Output, values: Mapping[str, str] | None) -> OutputSeen:
-        """The file that is there, and the one that is asked for; `values`: `None` while not all are there. Raises OSError."""
+    def look(self, output: Output, wanted: Provisioning, values: Mapping[str, str] | None) -> OutputSeen:
+        """The file that is there, and the one that is asked for by an identity; `values`: `None` while they are not there. A
+        file that cannot be read is an obstacle of this output alone."""
         path = self._host.path(output.path)
         kept, asked = self._kept(output.path).exists(), ""
         try:
             held = self._print(self._there(path))
             text = self._template(output)
-            if values is not None:
+            if _is_ready(text, wanted, values or {}) and values is not None:
                 asked = self._print(self._made(output, text, values))
-            else:
-                _filled(text, None)
         except Lack as lack:
             return OutputSeen(output.path, why=str(lack), is_kept=kept)
+        except OSError as error:
+            return OutputSeen(output.path, why=self._unread(error, output.path), is_kept=kept)
         return OutputSeen(output.path, asked, held, is_kept=kept)
 
     def look_at(self, path: str) -> OutputSeen:
@@ -61,6 +64,8 @@ class Outputs:
             )
         except Lack as lack:
             return OutputSeen(path, why=str(lack))
+        except OSError as error:
+            return OutputSeen(path, why=self._unread(error, path))
 
     def write(self, output: Output, values: Mapping[str, str], content: str, *, keeps: bool) -> bool:
         """Replace the file; False when its print is not `content` any more. Raises OSError and Lack."""
@@ -87,6 +92,9 @@ class Outputs:
             at.unlink()
         return f"{path} is removed"
 
+    def _unread(self, error: OSError, path: str) -> str:
+        return f"{self._host.name_of(error) or path} cannot be read: {system_words(error)}"
+
     def _template(self, output: Output) -> str:
         if output.template is not None:
             return output.template
@@ -94,15 +102,17 @@ class Outputs:
             return self._host.read(output.template_file, _MOST_TEMPLATE).decode()
         except FileNotFoundError:
             raise Lack(f"there is no file {output.template_file}, which is to have a template") from None
+        except OSError as error:
+            why = f"{output.template_file}, which is to have a template, cannot be read: {system_words(error)}"
+            raise Lack(why) from None
         except UnicodeDecodeError:
             raise Lack(f"{output.template_file} is no text in UTF-8") from None
 
     def _made(self, output: Output, text: str, values: Mapping[str, str]) -> _Form:
         uid, gid = self._host.owner(output.owner), self._host.group(output.group)
         if uid is None or gid is None:
-            raise Lack(
-                f"there is no {'user' if uid is None else 'group'} {output.owner if uid is None else output.group}"
-            )
+            key, what, name = ("owner", "user", output.owner) if uid is None else ("group", "group", output.group)
+            raise Lack(f"there is no {what} `{name}`; create it, or take another `{key}`")
         return _Form(_filled(text, values).encode(), output.mode, uid, gid)
 
     def _there(self, path: Path) -> _Form | None:
@@ -125,9 +135,22 @@ class Outputs:
         return self._originals / sha256(path.encode()).hexdigest()[:32]
 
 
-def _filled(text: str, values: Mapping[str, str] | None) -> str:
-    """A filled template; without values its names are checked alone. Raises Lack."""
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    """Raises Lack."""
     try:
-        return fill(text, values if values is not None else dict.fromkeys(VALUES, ""), VALUES)
+        return fill(text, values, VALUES)
     except ValueError as error:
         raise Lack(str(error)) from None
+
+
+def _is_ready(text: str, wanted: Provisioning, values: Mapping[str, str]) -> bool:
+    """Whether all values for a template are there that will be: a second pair comes later than the others. Raises Lack for a
+    template that can never be filled."""
+    try:
+        why, hint = never_there(text, wanted)
+        used = names_in(text)
+    except ValueError as error:
+        raise Lack(str(error)) from None
+    if why:
+        raise Lack(f"{why}; {hint}")
+    return all(wanted.lacks(name) for name in (used & OF_SECOND) - values.keys())

@@ -5,6 +5,7 @@
     current -> pairs/…    second -> pairs/…    next -> pairs/…
     device.crt -> current/device.crt     device.key -> current/device.key
     device2.crt -> second/device.crt     device2.key -> second/device.key
+    originals/<16 hex digits>/device.crt, device.key    pairs, and halves, that something else has written
 
 A pair appears by the rename of its folder, and comes into force by the rename of one link, so that both names change in one
 moment, and a kill leaves the old pair or the new one. All links are relative: the folder may be mounted elsewhere.
@@ -15,7 +16,8 @@ container starts: a file that is mounted (`device.crt`) stays the old one, also 
 starts anew.
 
 Other programs may put files in the place of the links, or write through them (`cp` does). The pair that is seen then is
-*plain*: nothing is written over it, until it was taken in. One process at a time may change the folder.
+*plain*: nothing is written over it, until it was taken in. It is kept in `originals`, too, from where nobody removes it: its
+key may be the only one that a cloud knows. One process at a time may change the folder.
 """
 
 from __future__ import annotations
@@ -43,6 +45,8 @@ from evenkeel.specs.errors import Refused
 from evenkeel.specs.provisioning.pair import PairSeen
 
 CERTIFICATE, KEY, REQUEST = "device.crt", "device.key", "device.csr"
+ORIGINALS = "originals"
+"""The folder for pairs that something else has written."""
 _DIGITS = 16
 _ROLES: tuple[Role, ...] = ("current", "second", "next")
 
@@ -78,6 +82,7 @@ class PairStore:
         self.folder, self._inspections = folder, inspections
         self._pairs = folder / "pairs"
         self._request = self._pairs / "request"
+        self._originals = folder / ORIGINALS
 
     def look(self) -> PairsLook:
         """All that is there. Writes nothing."""
@@ -145,14 +150,17 @@ class PairStore:
             unpoint(self.folder, "next")
 
     def take_in(self, role: Role) -> str:
-        """Store the plain pair of a role as it is, also with a fault, and put links in the place of its files; its id. Each
-        name shows the same content all the time. Raises Refused when nothing is there."""
+        """Store the plain pair of a role as it is, also with a fault, keep it among the originals, and put links in the place
+        of its files; its id. Each name shows the same content all the time. Raises Refused when nothing is there."""
         self.tidy()
         present = self._present(role)
         if present is None:
             raise Refused(f"file:{self.folder / role}", f"there is no {role} pair in {self.folder}")
         if present.is_plain:
-            self._put(present.id, self.read(present.id))
+            pair = self.read(present.id)
+            if self._known(present.id) is None:  # else it is a copy of one that is stored
+                self._keep(pair)
+            self._put(present.id, pair)
             point(self.folder, role, f"pairs/{present.id[:_DIGITS]}")
             link_names(self.folder, role)
             self.tidy()
@@ -218,6 +226,8 @@ class PairStore:
         """Remove what interrupted work has left."""
         for each in self._leftovers():
             if each.is_dir() and not each.is_symlink():
+                if each in self._folders():
+                    self._keep(read_pair(each / CERTIFICATE, each / KEY))
                 empty(each)
                 self._inspections.forget(each)
             else:
@@ -273,11 +283,20 @@ class PairStore:
             if (folder / name).read_bytes() != each:
                 replace_file(folder / name, each, mode)
 
+    def _keep(self, pair: Pair) -> None:
+        """Keep a pair that something else has written."""
+        folder = self._originals / digest_of(pair)[:_DIGITS]
+        if not stamp(folder):
+            content = {KEY: (pair.key, 0o600), CERTIFICATE: (pair.certificate, 0o644)}
+            put_folder(folder, {name: each for name, each in content.items() if each[0]})
+
     def _leftovers(self) -> list[Path]:
-        found = [each for each in (self._pairs / NEW, self._pairs / GONE) if stamp(each)]
+        temporary = self._pairs / NEW, self._pairs / GONE, self._originals / NEW
+        found = [each for each in temporary if stamp(each)]
         found += self.folder.glob(f"{NEW}*") if stamp(self.folder) else ()
         used = {pointed(self.folder, role).removeprefix("pairs/") for role in _ROLES}
-        found += [each for each in self._folders() if each.name not in used and self._stored(each.name) is None]
+        others = (each for each in self._folders() if each.name not in used and self._stored(each.name) is None)
+        found += [each for each in others if _is_of_pair(each)]
         if stamp(self._request) and (b"" in self.request() or self._is_finished()):
             found.append(self._request)
         if pointed(self.folder, "next") and pointed(self.folder, "next") == pointed(self.folder, "current"):
@@ -295,6 +314,11 @@ class PairStore:
     def _plain_text(self, role: Role) -> str:
         names = " and ".join(NAMES[role])
         return f"{names} in {self.folder} were written by something else; take them in first, so that they are kept"
+
+
+def _is_of_pair(folder: Path) -> bool:
+    """Whether a folder has files of a pair, and nothing else."""
+    return folder.is_dir() and {each.name for each in folder.iterdir()} <= {CERTIFICATE, KEY}
 
 
 def _plain_id(found: Inspected) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, Protocol
 
 from evenkeel.specs.provisioning.cloud import Assignment
-from evenkeel.specs.provisioning.pair import KeyKind, PairSeen, Subject
+from evenkeel.specs.provisioning.pair import AuthoritySeen, KeyKind, PairSeen, Subject
 
 
 class Pair(NamedTuple):
@@ -40,6 +40,11 @@ class Maker(Protocol):
 
     def inspect(self, pair: Pair) -> PairSeen:
         """The pair, as far as it may be told; faults are told in it."""
+        ...
+
+    def authority(self, pair: Pair, certificates: tuple[bytes, ...]) -> AuthoritySeen:
+        """The authority of a lab, and which of these certificates (PEM, the first of each) it has signed; flaws are told in
+        it."""
         ...
 
     def end(self) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import ssl
+import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +20,7 @@ from evenkeel.controller.drivers.provisioning.ports import Lack, Maker, Pair
 from evenkeel.controller.drivers.provisioning.simulated import made_up
 from evenkeel.controller.drivers.provisioning.sources import Sources, files_of, read_authority, sources_of
 from evenkeel.controller.process.bounded import read_bounded
+from evenkeel.controller.process.causes import system_words
 from evenkeel.controller.process.let_in import LetIn
 from evenkeel.controller.process.prints import Printer
 from evenkeel.controller.process.recall import Recall
@@ -25,7 +28,8 @@ from evenkeel.controller.process.replacing import stamp
 from evenkeel.controller.settings.provided import Provided
 from evenkeel.specs.codec import changed
 from evenkeel.specs.provisioning.observed import AzureSeen, IdSeen, Pairs, ProvisionedSeen
-from evenkeel.specs.provisioning.provisioning import ANNOUNCED, Certificate, Provisioning
+from evenkeel.specs.provisioning.pair import AuthoritySeen
+from evenkeel.specs.provisioning.provisioning import ANNOUNCED, Provisioning
 from evenkeel.specs.provisioning.sas import derived_key
 
 CERTIFICATE, KEY = "device.crt", "device.key"
@@ -69,7 +73,7 @@ class Sight:
         self._own = tuple(map(str, (places.assignments, places.originals, places.values)))
         self._broker = (str(places.let_in),) if places.let_in is not None else ()
         self._stores: dict[str, PairStore] = {}
-        self._authorities: dict[tuple[bytes, bytes], tuple[str, str]] = {}
+        self._authorities: dict[str, tuple[object, AuthoritySeen]] = {}
 
     def store(self, folder: str) -> PairStore:
         """The pairs in a folder."""
@@ -115,8 +119,8 @@ class Sight:
     def look_again(self, wanted: Provisioning) -> ProvisionedSeen:
         """One document. Raises as `look` does."""
         ids = self._ids(wanted)
-        pairs, sources = self._pairs(wanted, ids.id), None
-        authority, authority_why = self._authority(wanted.certificate)
+        pairs, sources = self._pairs_or_why(wanted, ids.id), None
+        authority = self._authority(wanted, pairs)
         azure = AzureSeen()
         if wanted.azure is not None:
             try:
@@ -133,16 +137,29 @@ class Sight:
             ids,
             pairs,
             authority,
-            authority_why,
             azure,
             asked=self.values_print(values) if values is not None else "",
             held=held.print if held is not None else "",
-            outputs=tuple(self.outputs.look(output, values) for output in wanted.outputs),
+            outputs=tuple(self.outputs.look(output, wanted, values) for output in wanted.outputs),
             unneeded=self.assignments.others(wanted.name, azure.asked, key) if azure.asked else 0,
+            open_secrets=tuple(self._open_secrets(wanted, azure)),
         )
 
+    def _open_secrets(self, wanted: Provisioning, azure: AzureSeen) -> Iterator[str]:
+        """Files with secrets that everybody may read. Those of a simulated host are made up."""
+        has_key = azure.by != "certificate"
+        for path in wanted.secrets if not self.host.is_simulated else ():
+            is_secret = has_key or wanted.azure is None or path != wanted.azure.connection_string
+            with suppress(OSError):  # one that is not there, or cannot be seen, is told by those who read it
+                if is_secret and self.host.path(path).stat().st_mode & stat.S_IROTH:
+                    yield path
+
     def _ids(self, wanted: Provisioning) -> IdSeen:
-        found = self.ids.look(self.host.path(wanted.folder), wanted.device_id)
+        try:
+            found = self.ids.look(self.host.path(wanted.folder), wanted.device_id)
+        except OSError as error:
+            why = f"{self.host.name_of(error) or wanted.folder} cannot be read: {system_words(error)}"
+            return IdSeen(why=f"{why}; it is to have the device id")
         if self.host.is_simulated:
             return found if found.id else changed(found, id=SIMULATED_ID, why="")
         folder = self.host.path(ANNOUNCED).parent
@@ -154,6 +171,15 @@ class Sight:
     def values_print(self, values: Mapping[str, str]) -> str:
         """The print of all values."""
         return self.printer.of("values", *(text for pair in sorted(values.items()) for text in pair))
+
+    def _pairs_or_why(self, wanted: Provisioning, device: str) -> Pairs:
+        """Files that nobody can read are the matter of one document."""
+        try:
+            return self._pairs(wanted, device)
+        except OSError as error:
+            one = wanted.certificate
+            given = f"{one.certificate} or {one.key}" if one is not None and one.is_given else wanted.folder
+            return Pairs(why=f"{self.host.name_of(error) or given} cannot be read: {system_words(error)}")
 
     def _pairs(self, wanted: Provisioning, device: str) -> Pairs:
         certificate = wanted.certificate
@@ -170,17 +196,20 @@ class Sight:
             return Pairs({name: given.seen}, current=name)
         store = self.store(wanted.folder)
         found = store.look()
-        request = store.request() if found.request else Pair(b"", b"")
-        is_asked = found.request and self._is_there(certificate.request, found.request)
+        is_requested = bool(found.request) and certificate.mode == "csr"
+        request = store.request() if is_requested else Pair(b"", b"")
+        is_asked = is_requested and self._is_there(certificate.request, found.request)
         is_asked = is_asked and store.requested_for() in (device, "")
         signed, signed_why = None, ""
-        if found.request and certificate.chain:
+        if is_requested:
             try:
                 chain = self.host.read(certificate.chain, _MOST_PEM)
                 seen = self._inspections.of_pair(Pair(chain, request.key)).seen
                 signed, signed_why = (seen, "") if not seen.fault else (None, f"{certificate.chain}: {seen.fault}")
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 signed_why = ""
+            except OSError as error:
+                signed_why = f"{certificate.chain} cannot be read: {system_words(error)}"
         return Pairs(
             found.pairs,
             found.current,
@@ -190,32 +219,39 @@ class Sight:
             signed,
             signed_why,
             "current" in found.plain,
-            found.leftovers,
+            (*found.leftovers, *(("pairs/request",) if found.request and not is_requested else ())),
             bool(found.second) and "second" not in found.plain and not certificate.second,
             store.at(pair.certificate) if self._let_in is not None and (pair := self._let_in.pair()) else "",
+            is_second_plain="second" in found.plain,
         )
 
     def _is_there(self, path: str, content: bytes) -> bool:
         """Whether a file of the host has this content."""
         try:
             return read_bounded(self.host.path(path), _MOST_PEM) == content
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError:  # writing it tells why it cannot be read
             return False
 
-    def _authority(self, certificate: Certificate | None) -> tuple[str, str]:
-        """The name of the authority of a lab, and the reason why it cannot be used."""
-        if certificate is None or certificate.mode != "caSigned":
-            return "", ""
+    def _authority(self, wanted: Provisioning, pairs: Pairs) -> AuthoritySeen:
+        """The authority of a lab, which is inspected anew when it, or a pair, is another one."""
+        one = wanted.certificate
+        if one is None or one.mode != "caSigned":
+            return AuthoritySeen()
         try:
-            pair = read_authority(self.host, certificate.ca, certificate.ca_key)
+            pair = read_authority(self.host, one.ca, one.ca_key)
         except Lack as lack:
-            return "", str(lack)
-        known = pair.certificate, self.printer.of("authority", pair.key).encode()
-        if known not in self._authorities:
-            seen = self.maker.inspect(pair)
-            why = "" if seen.name else f"{certificate.ca} has no certificate of an authority with a name: {seen.fault}"
-            self._authorities = {known: (seen.name, why)}
-        return self._authorities[known]
+            return AuthoritySeen(why=str(lack))
+        made = tuple(sorted(sha256 for sha256, seen in pairs.by_sha256.items() if not seen.fault))
+        known = pair.certificate, self.printer.of("authority", pair.key), made
+        before = self._authorities.get(wanted.name)
+        if before is not None and before[0] == known:
+            return before[1]
+        store = self.store(wanted.folder)
+        found = self.maker.authority(pair, tuple(store.read(sha256).certificate for sha256 in made))
+        if found.why:
+            found = AuthoritySeen(why=f"{one.ca} with {one.ca_key} cannot sign: {found.why}")
+        self._authorities[wanted.name] = known, found
+        return found
 
     def _azure(self, wanted: Provisioning, sources: Sources, device: str) -> AzureSeen:
         azure = wanted.azure
@@ -223,7 +259,7 @@ class Sight:
         if sources.connection is not None:
             one = sources.connection
             asked = self.printer.of("connection", one.host, one.device, one.key, one.token, one.gateway)
-            return AzureSeen(asked, by=sources.by, hub=one.host, device=one.device, service=one.host)
+            return AzureSeen(asked, by=sources.by, hub=one.host, device=one.device, service=one.host, ends_s=one.ends_s)
         registration = azure.registration or device
         asked = self.printer.of("registration", azure.host, sources.id_scope, registration, sources.key)
         service = f"{azure.host} (id scope {sources.id_scope})"
@@ -287,7 +323,8 @@ class Sight:
 
 
 def _obstacle(found: ProvisionedSeen) -> str:
-    return found.id.why or found.authority_why or found.azure.why or "".join(each.why for each in found.outputs)
+    why = found.id.why or found.pairs.why or found.authority.why or found.azure.why
+    return why or "".join(each.why for each in found.outputs)
 
 
 def _authorities_file(wanted: Provisioning) -> str:

@@ -8,7 +8,7 @@ from hashlib import sha1, sha256
 from typing import Any
 
 from evenkeel.controller.drivers.provisioning.ports import Pair
-from evenkeel.specs.provisioning.pair import KeyKind, PairSeen, Subject
+from evenkeel.specs.provisioning.pair import AuthoritySeen, KeyKind, PairSeen, Subject
 
 SIMULATED_MARK = "SIMULATED"
 _BEGIN, _END = f"-----BEGIN {SIMULATED_MARK} {{}}-----\n", f"\n-----END {SIMULATED_MARK} {{}}-----\n"
@@ -19,11 +19,12 @@ class SimulatedMaker:
     """A `Maker` of made-up texts. No two keys are alike."""
 
     def self_signed(self, kind: KeyKind, subject: Subject) -> Pair:
-        return self._pair(kind, subject, subject.name, self._key(kind, subject.name))
+        key = self._key(kind, subject.name)
+        return self._pair(kind, subject, subject.name, key, by=key)
 
     def signed(self, kind: KeyKind, subject: Subject, authority: Pair) -> Pair:
-        found = self.inspect(authority)
-        return self._pair(kind, subject, found.name or "Simulated Authority", self._key(kind, subject.name))
+        issuer, key = self.inspect(authority).name or "Simulated Authority", self._key(kind, subject.name)
+        return self._pair(kind, subject, issuer, key, by=authority.key)
 
     def request(self, kind: KeyKind, name: str, key: bytes = b"") -> Pair:
         key = key or self._key(kind, name)
@@ -41,6 +42,13 @@ class SimulatedMaker:
         times = found["starts_s"], found["ends_s"]
         return PairSeen(*marks, found["name"], found["issuer"], *times, found["kind"], fault=fault)
 
+    def authority(self, pair: Pair, certificates: tuple[bytes, ...]) -> AuthoritySeen:
+        found, key = self.inspect(pair), sha256(pair.key).hexdigest()
+        signed = tuple(
+            sha256(each).hexdigest().upper() for each in certificates if _value(each).get("signer", "") == key
+        )
+        return AuthoritySeen(found.name, found.fault, found.starts_s, found.ends_s, signed)
+
     def end(self) -> None:
         """Nothing is under way."""
 
@@ -49,9 +57,10 @@ class SimulatedMaker:
         return _text("KEY", {"kind": kind, "name": name, "mark": secrets.token_hex(8)})
 
     @staticmethod
-    def _pair(kind: KeyKind, subject: Subject, issuer: str, key: bytes) -> Pair:
+    def _pair(kind: KeyKind, subject: Subject, issuer: str, key: bytes, *, by: bytes) -> Pair:
         times = {"starts_s": subject.starts_s, "ends_s": subject.ends_s}
-        value = {"name": subject.name, "issuer": issuer, "kind": kind, "key": sha256(key).hexdigest(), **times}
+        keys = {"key": sha256(key).hexdigest(), "signer": sha256(by).hexdigest()}
+        value = {"name": subject.name, "issuer": issuer, "kind": kind, **keys, **times}
         return Pair(_text("CERTIFICATE", value), key)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from evenkeel.controller.drivers.provisioning.host import Host
 from evenkeel.controller.drivers.provisioning.ports import Access, Lack, Pair
+from evenkeel.controller.process.causes import system_words
 from evenkeel.specs.provisioning.connection_string import ConnectionString, read_connection_string
 from evenkeel.specs.provisioning.observed import Authentication
 from evenkeel.specs.provisioning.provisioning import Azure
@@ -77,9 +78,14 @@ def files_of(azure: Azure) -> tuple[str, ...]:
 
 def read_authority(host: Host, certificate: str, key: str) -> Pair:
     """The authority of a lab. Raises Lack."""
+    return read_pair(host, certificate, key, "the authority")
+
+
+def read_pair(host: Host, certificate: str, key: str, whose: str) -> Pair:
+    """The contents of two files that are given. `whose`: the subject of the certificate, in words. Raises Lack."""
     return Pair(
-        _read(host, certificate, "the certificate of the authority", _MOST_PEM),
-        _read(host, key, "the key of the authority", _MOST_PEM),
+        _read(host, certificate, f"the certificate of {whose}", _MOST_PEM),
+        _read(host, key, f"the key of {whose}", _MOST_PEM),
     )
 
 
@@ -102,4 +108,4 @@ def _read(host: Host, path: str, what: str, most: int, made_up: bytes | None = N
     except FileNotFoundError:
         raise Lack(f"there is no file {path}, which is to have {what}") from None
     except OSError as error:
-        raise Lack(f"{path}, which is to have {what}, cannot be read: {error.strerror}") from None
+        raise Lack(f"{path}, which is to have {what}, cannot be read: {system_words(error)}") from None

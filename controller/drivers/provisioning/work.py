@@ -8,7 +8,7 @@ from typing import Any
 from evenkeel.controller.drivers.provisioning.ports import Access, Cloud, Enrolment, Hub, Lack, Pair
 from evenkeel.controller.drivers.provisioning.room import alone
 from evenkeel.controller.drivers.provisioning.sight import Sight
-from evenkeel.controller.drivers.provisioning.sources import Sources, read_authority, sources_of
+from evenkeel.controller.drivers.provisioning.sources import Sources, read_authority, read_pair, sources_of
 from evenkeel.controller.process.replacing import put_own
 from evenkeel.controller.settings.provided import Handed
 from evenkeel.specs.errors import Refused
@@ -150,6 +150,8 @@ class Work:
         wanted, store = action.wanted, self._sight.store(action.wanted.folder)
         if wanted.certificate is not None and wanted.certificate.mode != "files":
             store.tidy()
+            if wanted.certificate.mode != "csr":
+                store.drop_request()
             if action.second:
                 store.clear("second")
             for sha256 in action.pairs:
@@ -158,7 +160,7 @@ class Work:
         if there.azure.asked:
             key = there.azure.key(there.pairs.current)
             self._sight.assignments.keep_only(wanted.name, there.azure.asked, key)
-        return Done("nothing is left of what was before")
+        return Done("what nobody needs any more is removed")
 
     def _provide(self, wanted: Provisioning, expected: str) -> Outcome:
         self._sight.printer.keep()
@@ -241,7 +243,7 @@ class Work:
     def _pair(self, wanted: Provisioning, sha256: str) -> Pair:
         one = _certificate(wanted)
         if one.mode == "files":
-            return read_authority(self._sight.host, one.certificate, one.key)
+            return read_pair(self._sight.host, one.certificate, one.key, "this device")
         return self._sight.store(wanted.folder).read(sha256)
 
 

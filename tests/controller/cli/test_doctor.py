@@ -173,6 +173,20 @@ def test_a_journal_that_is_damaged(device: Device) -> None:
     assert "damaged" in found["journal"]["evidence"]
 
 
+def test_no_remedy_tells_root_to_become_root(device: Device) -> None:
+    """R1: a folder in the place of the journal was `unknown`, with "run this as root", as root."""
+    (device.state / FILE).mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(device.state / "docker.sock"))
+        silent.listen()
+        device.settings(engine={"kind": "docker", "address": f"unix://{device.state}/docker.sock"})
+        found = examined(device, ok=1)
+    assert (states(found)["journal"], found["journal"]["remedy"][:13]) == ("failed", "move it away:")
+    assert (states(found)["engine"], "hangs" in found["engine"]["remedy"]) == ("failed", True)
+    assert "as root" not in json.dumps(found)
+    assert not [name for name, each in found.items() if each["state"] == "unknown" and not each["remedy"]]
+
+
 def test_registries_hosts_and_certificates_of_documents(device: Device, tmp_path: Path) -> None:
     """Without any controller before: the state is that of the files. Each registry is told, a slow one hides no other."""
     with socket.create_server(("127.0.0.1", 0)) as silent:

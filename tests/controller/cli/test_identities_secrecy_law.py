@@ -43,6 +43,9 @@ PRINTED = (
     ("provision",),
 )
 
+FAILING = ("\n{{ {}[connectionString] }}", "\n{% include connectionString %}", "\n{{ '{:d}'.format(sharedAccessKey) }}")
+"""Templates whose errors, as Jinja and Python word them, have a value."""
+
 
 def keys(count: int) -> list[str]:
     dice = Random(f"{SEED} identities")
@@ -147,6 +150,12 @@ def test_no_output_has_a_secret_of_an_identity(device: Device, tmp_path: Path) -
         ask(template)
         for command in (("plan",), ("apply", "--yes", "--verbose")):
             hear(*command)
+    for template in FAILING:
+        ask(template)
+        hear("apply", "--yes", "--verbose")
+        assert "line 2 of the template" in said[-1]
+    for command in (("plan", "-o", "json"), ("status",), ("provision",)):
+        hear(*command)
     for command in PRINTED:
         hear(*command)
     with closing(sqlite3.connect(device.state / "journal.sqlite")) as journal:

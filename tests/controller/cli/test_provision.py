@@ -207,8 +207,11 @@ def test_the_conversation_on_a_terminal(device: Device) -> None:
         ("--no-cloud --mode csr --second", "--second goes with --mode selfSigned"),
         ("--rotate --no-cloud", "--rotate changes no document"),
         ("--rotate", "no document asks for one"),
+        ("--prove --rotate", "leave --prove out"),
+        ("--prove --no-cloud", "--prove changes no document"),
+        ("--prove", "no document asks for one"),
         ("--id-scope 0ne --yes", "expected letters and digits, as `0ne00AB12CD`"),
-        ("--no-cloud --device-id A_B --yes", "spec.deviceId.value"),
+        ("--no-cloud --device-id A/B --yes", "spec.deviceId.value"),
         ("--no-cloud --file /tmp/elsewhere.yaml --yes", "is not one of the specs"),
         ("--no-cloud", "nobody can be asked here; --yes does it without asking"),
     ],
@@ -313,6 +316,25 @@ def sign(folder: Path) -> None:
     value = {**request, "issuer": "Lab", "kind": "ec-p256", "starts_s": 0.0, "ends_s": 4e9}
     text = f"-----BEGIN {MARK} CERTIFICATE-----\n{json.dumps(value)}\n-----END {MARK} CERTIFICATE-----\n"
     (folder / "signed.crt").write_text(text)
+
+
+def test_what_is_in_force_is_proven_again(device: Device) -> None:
+    device.run("provision", "--id-scope", SCOPE, "--no-second", "--yes")
+    before = shown(device)
+    said = device.run("provision", "--prove", "--yes").stdout
+    assert f"assigned to simulated.azure-devices.net as {ID}" in said
+    assert f"lets the device {ID} in by its certificate" in said
+    assert shown(device) == before
+    moved_from = device.state / "provisioning/assignments.json"
+    moved_from.write_text(moved_from.read_text().replace("simulated.azure", "former.azure"))
+    device.run("apply", "--yes")
+    assert (shown(device)["azure"]["hub"], shown(device)["proven"]) == ("former.azure-devices.net", True)
+    assert "is followed" in device.run("provision", "--prove", "--yes").stdout
+    assert shown(device) == before
+    file = next(device.specs.glob("*.yaml"))
+    file.write_text(file.read_text().partition("  azure:")[0])
+    device.run("apply", "--yes")
+    assert "there is nobody to ask" in device.run("provision", "--prove", "--yes", ok=1).stderr
 
 
 # --- what is told --------------------------------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 
 import pytest
 from tests.sampling import sampled
 
+from evenkeel.controller.cycle.endings import Settled
 from evenkeel.controller.journal.intent import message_in_force
 from evenkeel.specs.containers.actions import Start
 from evenkeel.specs.containers.container import Container
@@ -390,5 +392,33 @@ def test_an_engine_that_is_away_from_the_beginning_is_why_nobody_knows_how_all_i
         mixed.at(50, setattr, mixed.engine.script, "unreachable", False)
         await mixed.play(200)
         assert mixed.settled() == (True, "Converged")
+
+    on_mixed(work)
+
+
+def test_the_end_of_all_that_was_asked_is_reached_while_an_engine_of_which_nothing_was_asked_is_away(
+    on_mixed: OnMixed,
+) -> None:
+    """`apply --allow-empty` took the file away, and then waited for the engine without an end."""
+
+    async def work(mixed: Mixed) -> None:
+        mixed.engine.script.unreachable = True
+        mixed.ask("one")
+        await mixed.play(200)
+        assert mixed.settled() == (True, "Converged")
+        mixed.start()
+        for _ in range(2):
+            mixed.controller.accept(asking(None))
+            async with asyncio.timeout(200):
+                assert isinstance(await mixed.controller.converge(), Settled)
+            mixed.start()
+        assert mixed.content() == ""
+        assert mixed.journal.digest("last-good") == mixed.journal.digest("desired")
+        assert mixed.settled() == (True, "Converged")
+        known = mixed.journal.condition("EngineReachable", "containers")
+        assert known is not None
+        assert not known.holds
+        mixed.engine.script.unreachable = False
+        await mixed.settle("two", "web:1")
 
     on_mixed(work)

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import pytest
 
 from evenkeel.reconcilers.provisioning.choice import Choice, choose
-from evenkeel.specs.provisioning.memory import Postponement
-from evenkeel.specs.provisioning.observed import IdSeen, Pairs, ProvisionedSeen
-from evenkeel.specs.provisioning.pair import PairSeen
+from evenkeel.reconcilers.provisioning.observation import ailing
+from evenkeel.specs.provisioning.memory import Postponement, ProvisioningMemory
+from evenkeel.specs.provisioning.observed import IdSeen, Pairs, ProvisionedSeen, ProvisioningSeen
+from evenkeel.specs.provisioning.pair import AuthoritySeen, PairSeen
 from evenkeel.specs.provisioning.provisioning import DAY_S, Certificate, Mode, Provisioning
 
 DEVICE, LAB = "52-54-00-12-34-02", "Lab"
@@ -49,6 +50,7 @@ class Case(NamedTuple):
     signed: str = ""
     clock_why: str = ""
     authority_why: str = ""
+    authority: AuthoritySeen = AuthoritySeen(LAB, "", 0.0, NOW_S + 3650 * DAY_S, ("lab", "lab old"))
     postponed: Postponement | None = None
 
 
@@ -112,6 +114,27 @@ CASES: dict[str, Case] = {
         mode="caSigned",
         current="foreign",
     ),
+    "one of another authority of the same name is replaced, too": Case(
+        Choice(
+            step="make", why=f"its certificate was signed by {LAB}, and not by the authority of that name in its file"
+        ),
+        mode="caSigned",
+        current="lab x",
+    ),
+    "an authority that ends before its certificate is told": Case(
+        Choice(
+            blocked="no certificate can be made: /ca.crt is valid from 1970-01-01T00:00:00.000Z until "
+            "2030-04-16T17:46:40.000Z, which is not all of the next 365 days; ask for fewer `validityDays`, or renew it"
+        ),
+        mode="caSigned",
+        authority=AuthoritySeen(LAB, "", 0.0, NOW_S + 30 * DAY_S),
+    ),
+    "and holds nothing up": Case(
+        Choice("lab", holds=True),
+        mode="caSigned",
+        current="lab",
+        authority=AuthoritySeen(LAB, "", 0.0, NOW_S, ("lab",)),
+    ),
     "one by an authority stays when that is taken away": Case(
         Choice("lab", holds=True), mode="caSigned", current="lab", authority_why="there is no file /ca.crt"
     ),
@@ -147,7 +170,9 @@ CASES: dict[str, Case] = {
         request="asked",
         signed="lab old x",
     ),
-    "files are checked": Case(Choice("faulty", blocked=FAULT), mode="files", current="faulty"),
+    "files are checked": Case(
+        Choice("faulty", blocked=f"/given.crt and /given.key: {FAULT}"), mode="files", current="faulty"
+    ),
     "files are waited for": Case(Choice(blocked="there is no pair in /given.crt and /given.key"), mode="files"),
     "files stay": Case(Choice("lab", holds=True), mode="files", current="lab"),
 }
@@ -158,6 +183,7 @@ def test_case(name: str) -> None:
     case = CASES[name]
     certificate = Certificate(
         case.mode,
+        ca="/ca.crt",
         second=case.wants_second,
         certificate="/given.crt",
         key="/given.key",
@@ -179,8 +205,17 @@ def test_case(name: str) -> None:
         Provisioning("azure", "/data", certificate=certificate),
         IdSeen(DEVICE),
         pairs,
-        authority="" if case.authority_why else LAB,
-        authority_why=case.authority_why,
+        authority=AuthoritySeen(why=case.authority_why) if case.authority_why else case.authority,
     )
     found = choose(there, NOW_S, case.clock_why, dict.fromkeys(case.refused, REFUSED), case.postponed)
     assert found == case.choice
+
+
+def test_a_certificate_that_has_expired_is_told_once() -> None:
+    given = Certificate("files", certificate="/given.crt", key="/given.key")
+    wanted = Provisioning("azure", "/data", certificate=given)
+    there = ProvisionedSeen("azure", wanted, IdSeen(DEVICE), Pairs({"gone": pair("gone")}, "gone"))
+    found = ailing(
+        ProvisioningSeen("", NOW_S, subjects=(there,)), ProvisioningMemory(proven={"azure": (("pair", "gone"),)})
+    )
+    assert found["azure"].why == "has a certificate that has expired"

@@ -102,6 +102,12 @@ CASES = {
     "a good pair in plain files": Case("update", ("take",), {"pairs": changed(SETTLED.pairs, is_plain=True)}),
     "a second pair that nobody asks for": Case("update", ("tidy",), {"pairs": LEFT}, why=LEFT_WHY),
     "no id": Case("blocked", why="no address", seen={"id": IdSeen(why="no address")}),
+    "an id that is too long for a certificate": Case(
+        "blocked",
+        why="the device id cannot be that of a certificate: it has 65 characters, and the common name of a certificate has at "
+        "most 64; give another one with `deviceId.value`",
+        seen={"id": IdSeen("x" * 65)},
+    ),
     "another device's connection string": Case(
         "blocked",
         why=f"it is for the device other, and this one is {DEVICE}",

@@ -94,6 +94,8 @@ def test_a_token_is_as_microsoft_documents_it() -> None:
     assert token == f"SharedAccessSignature sr=h%2Fdevices%2Fd&sig={SIGNATURE}&se=1900000000"
     assert sas_token("h/devices/d", key, 1_900_000_000, "registration").endswith("&se=1900000000&skn=registration")
     assert token_expiry(token) == 1_900_000_000
+    assert read_connection_string(f"HostName={HUB};DeviceId=d;SharedAccessSignature={token}").ends_s == 1_900_000_000
+    assert read_connection_string(f"HostName={HUB};DeviceId=d;x509=true").ends_s == 0
 
 
 def test_a_key_of_a_device_is_made_of_that_of_its_group() -> None:

@@ -39,6 +39,7 @@ def test_spellings_of_one_device_are_understood(one: str, other: str, same: bool
         ("a" * 128, True, True, "a" * 128),
         ("a" * 129, False, False, "a" * 128),
         ("Car-7", False, True, "car-7"),
+        ("My Car", False, False, "my-car"),
         ("my car", False, False, "my-car"),
         ("car+7/x", False, False, "car-7-x"),
         ("-car-", False, True, "car"),

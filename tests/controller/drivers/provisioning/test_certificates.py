@@ -171,6 +171,21 @@ def test_a_time_that_no_certificate_can_have_is_refused() -> None:
         MAKER.self_signed("ec-p256", Subject(DEVICE, 0.0, 1e15))
 
 
+def test_an_authority_tells_whom_it_has_signed(lab: Lab, tmp_path: Path, self_signed: Pair) -> None:
+    made = MAKER.signed("ec-p256", SUBJECT, lab.authority)
+    given = (made.certificate, self_signed.certificate, b"")
+    seen = MAKER.authority(lab.authority, given)
+    assert (seen.name, seen.why, seen.signed) == ("below", "", (MAKER.inspect(made).sha256,))
+    assert seen.starts_s < NOW_S < seen.ends_s
+    other = authority(tmp_path, "below")
+    assert MAKER.authority(other, given).signed == (), "one of the same name"
+    again = run("x509", "-in", lab.folder / "root.crt", "-signkey", lab.folder / "root.key", "-days", "4000")
+    by_root = MAKER.signed("ec-p256", SUBJECT, lab.root)
+    renewed = MAKER.authority(Pair(again.encode(), lab.root.key), (by_root.certificate,))
+    assert renewed.signed == (MAKER.inspect(by_root).sha256,), "one that was renewed with the same key"
+    assert "it lacks basicConstraints CA:TRUE" in MAKER.authority(self_signed, ()).why
+
+
 # --- pairs of others ----------------------------------------------------------------------------------------------------
 
 FAULTS: dict[str, tuple[Callable[[Path, Lab], Pair], str]] = {
@@ -195,6 +210,14 @@ FAULTS: dict[str, tuple[Callable[[Path, Lab], Pair], str]] = {
     "few bits": (
         lambda folder, lab: leaf(folder, key=("-newkey", "rsa:1024", "-nodes")),
         "the key has 1024 bits of RSA, and at least 2048 are needed",
+    ),
+    "a curve that no cloud takes": (
+        lambda folder, lab: leaf(folder, key=("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp256k1", "-nodes")),
+        "the key is of the kind ec-secp256k1; clouds take RSA, and the elliptic curves P-256, P-384 and P-521",
+    ),
+    "a key that no cloud takes": (
+        lambda folder, lab: leaf(folder, key=("-newkey", "ed25519", "-nodes")),
+        "the key is of the kind ed25519; clouds take RSA, and the elliptic curves P-256, P-384 and P-521",
     ),
     "no name": (
         lambda folder, lab: leaf(folder, subject="/O=Internet Widgits Pty Ltd"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pwd
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,15 @@ from typing import Any
 import pytest
 from tests.contract.provisioning_kits import SimulatedKit
 
+from evenkeel.controller.drivers.provisioning.ports import Pair
 from evenkeel.controller.process.let_in import FILE as LET_IN
 from evenkeel.controller.process.let_in import LetIn, PairFiles
+from evenkeel.reconcilers.provisioning.checks import of_identity
+from evenkeel.reconcilers.provisioning.observation import ailing
+from evenkeel.reconcilers.provisioning.rotation import proofs
 from evenkeel.specs.codec import changed
-from evenkeel.specs.plan import Failed
+from evenkeel.specs.plan import Done, Failed
+from evenkeel.specs.provisioning.observed import ProvisioningLook
 from evenkeel.specs.provisioning.provisioning import Certificate, DeviceId, Output, Provisioning
 
 from .device import FOLDER, Device
@@ -69,6 +75,34 @@ def test_a_good_pair_stays_when_its_authority_is_taken_away(kit: SimulatedKit, d
     )
 
 
+def test_an_authority_that_cannot_sign_is_told_before_and_heals(kit: SimulatedKit, device: Device) -> None:
+    """No plan promises what cannot be made, and no revision fails for good."""
+    signed = signed_by_lab(kit, device)
+    good, short = kit.authority(), kit.foreign(days=30, name="Lab")
+    for pair, why in (
+        (short, "is valid from"),
+        (Pair(good.certificate, short.key), "/lab/ca.key cannot sign: the key"),
+    ):
+        device.put(signed.ca, pair.certificate)
+        device.put(signed.ca_key, pair.key)
+        wanted = registered(kit, certificate=signed)
+        (blocked,) = asyncio.run(device.plan(wanted)).differences
+        assert (blocked.verb, why in blocked.why) == ("blocked", True), blocked.why
+    device.put(signed.ca_key, good.key)
+    device.settle(wanted)
+
+
+def test_another_authority_of_the_same_name_signs_anew(kit: SimulatedKit, device: Device) -> None:
+    wanted = registered(kit, certificate=signed_by_lab(kit, device))
+    device.settle(wanted)
+    before = device.names()
+    signed_by_lab(kit, device)
+    (update,) = asyncio.run(device.plan(wanted)).differences
+    assert "its certificate was signed by Lab, and not by the authority of that name in its file" in update.why
+    device.settle(wanted)
+    assert device.names() != before
+
+
 def test_a_second_pair_in_plain_files_follows_the_first(kit: SimulatedKit, device: Device) -> None:
     """As the manual way of Leda makes them (provisioning.md §1)."""
     first, second = kit.foreign(days=20), kit.foreign(days=200)
@@ -111,7 +145,7 @@ def test_a_user_that_comes_late_is_seen(kit: SimulatedKit, device: Device, monke
     wanted = registered(kit, outputs=(Output(OUTPUT, TEMPLATE, owner="connector"),))
     device.settle(registered(kit, outputs=()))
     (blocked,) = asyncio.run(device.plan(wanted)).differences
-    assert blocked.why == "there is no user connector"
+    assert blocked.why == f"{OUTPUT}: there is no user `connector`; create it, or take another `owner`"
     root = pwd.getpwnam("root")
     monkeypatch.setattr(pwd, "getpwnam", lambda name: root)
     device.settle(wanted)
@@ -267,3 +301,138 @@ def test_the_pair_that_the_broker_knows_stays_until_it_knows_the_next_one(kit: S
     let_in()
     assert device.settle(wanted) == ["tidy"]
     assert len(asyncio.run(device.look(wanted)).pairs.by_sha256) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"certificate": Certificate("files", certificate="/bad", key="/bad")}, "/bad cannot be read: is a directory"),
+        (
+            {"outputs": (Output("/etc/x", template_file="/bad"),)},
+            "/bad, which is to have a template, cannot be read: is a directory",
+        ),
+        ({"folder": "/bad"}, "/bad/deviceid cannot be read: is a directory; it is to have the device id"),
+        ({"folder": "/worse"}, "/worse/pairs cannot be read: not a directory"),
+        (
+            {"certificate": Certificate("csr", request=REQUEST, chain="/bad")},
+            "/bad cannot be read: is a directory",
+        ),
+    ],
+)
+def test_a_path_that_cannot_be_read_is_the_matter_of_its_document(
+    kit: SimulatedKit, device: Device, fields: dict[str, Any], why: str
+) -> None:
+    device.at("/bad/deviceid").mkdir(parents=True)
+    device.put("/worse/pairs", "a file")
+    other = Provisioning("other", "/data/other", certificate=Certificate("selfSigned"))
+    one = Provisioning("worse", FOLDER, certificate=Certificate("selfSigned"))
+    asyncio.run(device.follow(changed(one, **fields), other))
+    assert list(device.at("/data/other/pairs").iterdir()), "the other one is worked at"
+    told = [each.why for each in asyncio.run(device.plan(changed(one, **fields), other)).differences]
+    trouble = [device.trouble.message] if device.trouble is not None else []
+    assert any(why in each for each in (*told, *trouble)), (told, trouble)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ thumbprint }} {{ secondThumbprint }}",
+        "{{ thumbprint }} {% if secondThumbprint is defined %}{{ secondThumbprint }}{% endif %}",
+    ],
+)
+def test_an_output_with_both_thumbprints_follows_a_rotation(kit: SimulatedKit, device: Device, template: str) -> None:
+    """The second pair comes into force, and another one has to be made before the template can be filled."""
+    output = Output(OUTPUT, template)
+    wanted = registered(kit, certificate=Certificate("selfSigned", second=True), azure=None, outputs=(output,))
+    device.settle(wanted)
+    before = device.at(OUTPUT).read_text().split()
+    store, written = device.driver.sight.store(FOLDER), set[str]()
+    store.switch("next", store.look().second)
+    device.between = lambda: written.add(device.at(OUTPUT).read_text())
+    device.settle(wanted)
+    after = device.at(OUTPUT).read_text().split()
+    assert after[0] == before[1]
+    assert after[1] not in before
+    assert written == {" ".join(before), " ".join(after)}, "and never half of it"
+
+
+def test_a_template_in_a_file_that_names_what_never_comes_is_told(kit: SimulatedKit, device: Device) -> None:
+    output = Output(OUTPUT, template_file=device.put("/data/t", "{{ deviceId }} {{ idScope }}"))
+    (blocked,) = asyncio.run(device.plan(registered(kit, azure=None, outputs=(output,)))).differences
+    assert blocked.why.endswith(
+        "names `idScope`, which `azure` never has, because it has no `azure.dps`; take another value, or add `azure.dps`"
+    )
+
+
+def test_a_template_that_takes_a_value_apart_waits_for_it(kit: SimulatedKit, device: Device) -> None:
+    """Before there are values, it was filled with empty ones; an error then stopped all that leads to the values."""
+    output = Output(OUTPUT, '{{ connectionString.split(";")[1] }}')
+    device.settle(registered(kit, outputs=(output,)))
+    assert device.at(OUTPUT).read_text() == f"DeviceId={DEVICE}"
+
+
+def test_a_token_that_ends_is_told(kit: SimulatedKit, device: Device) -> None:
+    """The doctor warns before, `Healthy` tells afterwards, for nobody else would; one that has ended is not tried."""
+    ends_s = int(time.time()) + 10 * DAY_S
+    way = f"HostName={kit.hubs[0]};DeviceId={DEVICE};SharedAccessSignature=SharedAccessSignature sr=h&sig=s&se={ends_s:.0f}"
+    device.put("/data/connection", way)
+    kit.enter()
+    wanted = registered(kit, certificate=None, azure=kit.way(connection_string="/data/connection"), outputs=())
+    device.settle(wanted)
+
+    def told() -> tuple[str, list[str]]:
+        look = ProvisioningLook(documents=(wanted,))
+        seen = asyncio.run(device.driver.observe(look))
+        ailment = ailing(seen, device.memory).get("azure")
+        findings = of_identity(seen.subjects[0], seen, device.memory)
+        return ailment.why if ailment is not None else "", [each.state for each in findings]
+
+    remedy = "write a connection string with a new one into /data/connection"
+    assert told() == ("", ["ok"])
+    kit.later_s = 8.5 * DAY_S
+    assert told() == ("", ["warning", "ok"])
+    kit.later_s = 11 * DAY_S
+    assert told() == (f"has a token that ended; {remedy}", ["failed", "ok"])
+    assert asyncio.run(device.plan(wanted)).differences == (), "it holds nothing else up"
+    device.put("/data/connection", way + "0;GatewayHostName=gate")
+    device.settle(wanted)
+    device.put("/data/connection", way)
+    (blocked,) = asyncio.run(device.plan(wanted)).differences
+    assert (blocked.verb, blocked.why) == ("blocked", f"it has a token that ended; {remedy}")
+
+
+def test_a_key_that_everybody_may_read_is_told(
+    kit: SimulatedKit, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evenkeel.controller.process.recall._QUIET_NS", 0)
+    given = kit.foreign(days=90)
+    for path, content in (("/given.crt", given.certificate), ("/given.key", given.key)):
+        device.at(device.put(path, content)).chmod(0o644)
+    files = Certificate("files", certificate="/given.crt", key="/given.key")
+    device.put("/data/connection", f"HostName={kit.hubs[0]};DeviceId={DEVICE}")
+    device.at("/data/connection").chmod(0o644)  # it has no secret
+    kit.enter(given.certificate)
+    wanted = registered(kit, certificate=files, azure=kit.way(connection_string="/data/connection"), outputs=())
+    device.driver.host.is_simulated = False
+    device.settle(wanted)
+
+    def told() -> str:
+        seen = asyncio.run(device.driver.observe(ProvisioningLook(documents=(wanted,))))
+        return "".join(each.why for each in ailing(seen, device.memory).values())
+
+    assert told() == "has a secret that everybody on this device may read; `chmod o-r /given.key`"
+    device.at("/given.key").chmod(0o640)
+    assert told() == ""
+
+
+def test_another_proof_finds_that_the_device_was_moved(kit: SimulatedKit, device: Device) -> None:
+    """The former hub may let it in still: the service is asked first."""
+    wanted = registered(kit)
+    device.settle(wanted)
+    kit.enrol(hub=kit.hubs[1])
+    assert device.settle(wanted) == [], "a settled device asks nobody"
+    register, _ = proofs(asyncio.run(device.look(wanted)))
+    outcome = asyncio.run(device.driver.perform(register, lambda *given: None))
+    assert isinstance(outcome, Done)
+    assert device.settle(wanted) == ["try", "provide", "write", "prove"]
+    assert device.at(OUTPUT).read_text().startswith(kit.hubs[1])

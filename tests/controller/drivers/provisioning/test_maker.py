@@ -39,6 +39,7 @@ def test_every_call_comes_back_whole(tmp_path: Path) -> None:
     seen = apart.inspect(made)
     assert seen == HERE.inspect(made)
     assert (seen.fault, seen.name, seen.issuer) == ("", DEVICE, "root")
+    assert apart.authority(above, (made.certificate,)) == HERE.authority(above, (made.certificate,))
     assert HERE.inspect(apart.self_signed("ec-p256", SUBJECT)).fault == ""
     asked = apart.request("ec-p256", DEVICE, made.key)
     assert asked.key == made.key

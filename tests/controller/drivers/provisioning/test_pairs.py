@@ -237,6 +237,9 @@ def test_half_a_pair_is_told_and_kept(it: Bench, lacking: str) -> None:
     assert it.read() == half
     it.has(1, current=1)
     assert it.read() == it.pairs[1]
+    it.store.drop(look.current)
+    kept = b"".join(each.read_bytes() for each in it.folder.glob("originals/*/*"))
+    assert kept == b"".join(half), "also when nobody needs it"
 
 
 def test_what_was_written_through_the_links_is_another_pair(it: Bench) -> None:

@@ -65,3 +65,16 @@ def test_a_change_by_others_is_seen(configuration: Configuration, tmp_path: Path
     after = dict(configuration.in_force([HOST], printer)[HOST])
     assert after["trust"] != before["trust"]
     assert after["credentials"] == before["credentials"]
+
+
+def test_a_folder_in_the_place_of_a_file_is_the_matter_of_its_host(
+    configuration: Configuration, tmp_path: Path
+) -> None:
+    printer, other = Printer(None), "other.example"
+    configuration.admit(Registry("other", other), VALUES, printer)
+    for name in ("evenkeel.crt", "evenkeel.cert"):
+        (tmp_path / "certs.d" / HOST / name).unlink()
+        (tmp_path / "certs.d" / HOST / name).mkdir()
+    found = configuration.in_force([HOST, other], printer)
+    assert dict(found[other]) == dict(printer.of(VALUES))
+    assert "trust" not in found[HOST], "it is put there again, which fails for this one alone"
