@@ -245,8 +245,7 @@ def serves(settings: Settings, domain: str = "") -> bool:
 
 
 def connects(settings: Settings) -> bool:
-    """Whether there is anything to hear from the broker: messages for an agent or an update manager, or values of
-    preconditions."""
+    """Whether there is anything to hear from the broker: messages for an agent or a manager, or values of preconditions."""
     return serves(settings) or (settings.mqtt.enabled and bool(settings.update_manager.value_topics))
 
 
@@ -260,12 +259,18 @@ def open_values(settings: Settings) -> Values | None:
 
 
 def read_source(settings: Settings, *, readonly: bool, instead: Mapping[str, bytes] = {}) -> Reading:
-    """The reading of all spec files; `readonly` writes no cache either. `instead`: by name the bytes that a file is taken to
-    have, b"" for one that is taken to be gone."""
+    """The reading of all spec files; `readonly` writes no cache either. `instead`: as for `read_specs`."""
     from evenkeel.controller.sources.files import read_specs
 
     cache, kanto = Path(settings.state) / PARSED, settings.registries.kanto
     return read_specs(settings.specs, cache, cache_readonly=readonly or bool(instead), kanto=kanto, instead=instead)
+
+
+def name_in_specs(settings: Settings, file: Path) -> Path | None:
+    """The name by which the specs read a file, which need not be there yet; `None` when they do not read it."""
+    from evenkeel.controller.sources.files import name_among
+
+    return name_among(settings.specs, file)
 
 
 def is_parsed(settings: Settings) -> bool:
@@ -284,11 +289,9 @@ def read_files(paths: Sequence[str]) -> Reading:
 
 def no_document(paths: Sequence[str]) -> str:
     """The text about files and folders without a document: which files are read there, and which are not."""
-    from evenkeel.controller.sources.files import SOUGHT, passed_over
-    from evenkeel.reconcilers.counted import listed
+    from evenkeel.controller.sources.files import no_document
 
-    skipped = passed_over(paths)
-    return f"no document is there; of a folder {SOUGHT}" + (f"; skipped: {listed(skipped, 5)}" if skipped else "")
+    return no_document(paths)
 
 
 def open_source(settings: Settings) -> Source:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.cli.output import echo
-from evenkeel.controller.wiring import read_source
+from evenkeel.controller.wiring import name_in_specs, read_source
 from evenkeel.specs.errors import EvenkeelError, SpecError
 from evenkeel.specs.problem import errors, problem_text
 
@@ -28,16 +28,25 @@ def read_state(settings: Settings) -> DesiredState:
 
 
 def file_for(settings: Settings, given: str, usual: str) -> Path:
-    """The file for new documents: the one that is given, else the one of the `usual` name in the first folder of the specs."""
+    """The file for new documents: the one that is given, else the one of the `usual` name in the first folder of the specs.
+    EvenkeelError for one that is not read as a spec: a document in it would ask for nothing."""
     if given:
-        file = Path(given).absolute()
-        if file.suffix.lower() not in (".yaml", ".yml"):
-            raise EvenkeelError(f"file:{file}", "expected a file *.yaml, because documents are written as YAML")
-        return file
+        return _given_file(settings, Path(given).absolute())
     folder = next((Path(path) for path in settings.specs if Path(path).is_dir()), Path(settings.specs[0]))
     if folder.suffix:
         raise EvenkeelError(f"specs:{folder}", "is no folder; --file says into which file to write")
     return folder / usual
+
+
+def _given_file(settings: Settings, file: Path) -> Path:
+    """A file under the name by which the specs read it."""
+    if file.suffix.lower() not in (".yaml", ".yml"):
+        raise EvenkeelError(f"file:{file}", "expected a file *.yaml, because documents are written as YAML")
+    found = name_in_specs(settings, file)
+    if found is None:
+        why = f"is not one of the specs ({', '.join(settings.specs)}); sub-folders and hidden files are not read"
+        raise EvenkeelError(f"file:{file}", f"{why}; name a file there, or add its folder with --specs")
+    return found
 
 
 def text_of(file: Path) -> str:
@@ -82,8 +91,10 @@ def differing_lines(old: str, new: str) -> Iterator[str]:
 
 def holds(file: Path, content: bytes) -> bool:
     """Whether a secret is in its file already, for its owner alone."""
+    from evenkeel.controller.process.bounded import read_bounded
+
     try:
-        return file.read_bytes() == content and file.stat().st_mode & 0o077 == 0
+        return read_bounded(file) == content and file.stat().st_mode & 0o077 == 0
     except OSError:
         return False
 
@@ -98,9 +109,12 @@ def _make_private(folder: Path) -> None:
 
 def write(file: Path, before: str, after: str, secrets: Mapping[Path, bytes], gone: Sequence[Path]) -> None:
     """Write the text of a spec file, "" for none. Secrets come before the document that names them, and those that are `gone`
-    are removed after it."""
+    are removed after it. Raises Refused, before anything is written, where something else than a file would be replaced."""
     from evenkeel.controller.process.atomic import write_atomically
+    from evenkeel.controller.process.replacing import check_file
 
+    for each in (file.resolve(), *secrets):
+        check_file(each)
     for secret, content in secrets.items():
         _make_private(secret.parent)
         write_atomically(secret, content, 0o600)

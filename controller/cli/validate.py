@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 def command(options: Options, paths: tuple[str, ...], output: str) -> int:
     """Check spec files and say everything that is wrong.
 
-    PATH is a file or a folder; without PATH, the specs that the controller would read are checked. In a folder *.yaml,
-    *.yml and *.json are read, but not its sub-folders. Without PATH, warnings about the settings are printed, too. Each
-    problem stands on a line of its own: file, line, column, the expectation and the nearest valid choice. With -o json
-    they are data: under `problems` each has severity (error or warning), file, line, column, path, message and hint,
-    null where there is none, and standsFor: in a file with very many problems the last entry stands for those that are
-    not listed.
+    PATH is a file or a folder; without PATH, the specs that the controller would read are checked, with
+    Kanto's files among them (`registries.kanto`). In a folder *.yaml, *.yml and *.json are read, but not its sub-folders.
+    Without PATH, warnings about the settings are printed, too. Each problem stands on a line of its own: file, line, column,
+    the expectation and the nearest valid choice. With -o json they are data: under `problems` each has severity (error or
+    warning), file, line, column, path, message and hint, null where there is none, and standsFor: in a file with very many
+    problems the last entry stands for those that are not listed.
 
     Exit code: 0 when the specs are valid (there may be warnings), 1 otherwise, also when there is not a single document.
     """
-    from evenkeel.controller.wiring import no_document, read_files
+    from evenkeel.controller.wiring import no_document, read_files, read_source
     from evenkeel.specs.problem import Place, Problem, count_text, errors, problem_text
 
     notes: list[Problem] = []
     settings = None if paths else options.settings(notes=notes)
     places = paths or (settings.specs if settings is not None else ())
-    reading = read_files(places)
+    reading = read_files(paths) if settings is None else read_source(settings, readonly=True)
     missing = set(reading.missing) - {problem.place.file for problem in reading.problems}
     problems = [*notes, *reading.problems, *(Problem(Place(path), "", "does not exist") for path in sorted(missing))]
     nothing = not reading.desired.documents and not errors(reading.problems)

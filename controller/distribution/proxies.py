@@ -17,6 +17,7 @@ from evenkeel.controller.distribution.failures import AtProxy, Failure, Unreache
 from evenkeel.controller.process.causes import connection_cause
 
 _PORTS = {"http": 80, "https": 443}
+_PROXY_REMEDY = "let `HTTPS_PROXY` name a proxy as http://HOST:PORT, or its host in `NO_PROXY`"
 
 
 class Proxy(NamedTuple):
@@ -66,9 +67,9 @@ def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
         if not parts.hostname or parts.port == 0:
             raise ValueError
     except ValueError:
-        raise Failure("the proxy that the environment names is no address", "no") from None
+        raise Failure("the proxy that the environment names is no address", "no", _PROXY_REMEDY) from None
     if parts.scheme not in _PORTS:
-        raise Failure("the proxy that the environment names is of a kind that cannot be used", "no")
+        raise Failure("the proxy that the environment names is of a kind that cannot be used", "no", _PROXY_REMEDY)
     return Proxy(found)
 
 

@@ -92,7 +92,7 @@ class Transaction:
 
     def stands_by(self, domain: str, state: DesiredState) -> bool:
         """Whether a domain that cannot be looked at holds up nobody, because nothing is asked of it, nor was: it has no say
-        then until it is seen. False for the only domain of a device. What is desired is good where only such ones are left."""
+        then until it is seen. False for the only domain of a device. A revision is good where only such ones are left."""
         known = [state, *(self._journal.readable_revision(role) for role in _ROLES if self._journal.digest(role))]
         asks = any(each is None or self._members[domain].want(each).subjects for each in known)
         if asks or self._members.keys() <= {domain} or self._journal.mailbox(domain).activity() is not None:

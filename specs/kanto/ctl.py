@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from evenkeel.specs.kanto.registries import HOSTS
-from evenkeel.specs.problem import Path
+from evenkeel.specs.problem import Path, path_text
 from evenkeel.specs.reading.json_edit import object_text, with_item, with_value, without, without_item
-from evenkeel.specs.reading.secrecy import HIDDEN, looks_secret
+from evenkeel.specs.reading.secrecy import HIDDEN, looks_secret, shown_host, shown_value
 from evenkeel.specs.reading.tree import Value
 from evenkeel.specs.reading.walk import type_words
 
@@ -128,8 +128,10 @@ def key_path(key: str) -> Path:
     host = path[len(HOSTS)] if len(path) > len(HOSTS) and tuple(path[: len(HOSTS)]) == HOSTS else None
     more = path[len(HOSTS) + 1 :]
     if host is not None and more and more[0] not in _OF_HOST:
-        meant = ".".join(str(each) for each in (host, *more) if each not in _OF_HOST)
-        raise ValueError(f'a host with dots stands in quotes: registry_configurations["{meant}"]')
+        end = next((index for index, each in enumerate(more) if each in _OF_HOST), len(more))
+        meant = shown_host(".".join(str(each) for each in (host, *more[:end])))
+        rest = "".join(f".{each}" for each in more[end:])
+        raise ValueError(f'a host with dots stands in quotes: registry_configurations["{meant}"]{rest}')
     return tuple(path)
 
 
@@ -178,38 +180,60 @@ def changed_text(text: str, line: Line) -> str:
 
 def shown_part(text: str, line: Line) -> Value:
     """The part of the file that a command is about, without secrets."""
-    value = masked(json.loads(text))
+    value: Value = json.loads(text)
     match line.command:
         case "show-config":
-            return value
+            return masked(value)
         case "add-registry" | "remove-registry":
-            hosts = _at(value, HOSTS)
-            hosts = hosts if isinstance(hosts, dict) else {}
-            return {host: each for host, each in hosts.items() if line.values["hostname"] in host}
+            hosts = _object(text, HOSTS)
+            return masked({host: each for host, each in hosts.items() if line.values["hostname"] in host})
         case "remove-all-registries":
-            return _at(value, HOSTS[:1])
+            return masked(_at(value, HOSTS[:1]))
         case _:
-            return _at(value, key_path(line.values["key"]))
+            path = key_path(line.values["key"])
+            return masked(_at(value, path), _last_name(path))
 
 
 def hosts_in(text: str) -> list[str]:
-    """The hosts that have an entry, in order."""
-    hosts = value_at(text, HOSTS)
-    return sorted(hosts) if isinstance(hosts, dict) else []
+    """The hosts that have an entry, in order, without users and passwords before them."""
+    return sorted(map(shown_host, _object(text, HOSTS)))
 
 
 def masked(value: Value, key: str = "") -> Value:
-    """A value with `HIDDEN` in the place of what looks secret."""
+    """A value with `HIDDEN` in the place of what looks secret, also before hosts. A key that names a file is shown without
+    the password behind it (`image_dec_keys`: `file[:password]`, ../shared/protocol/container-management.md §3.7)."""
     if isinstance(value, dict):
-        return {name: masked(item, name) for name, item in value.items()}
+        found: dict[str, Value] = {}
+        for name, item in value.items():
+            shown, number = shown_host(name), 2
+            while shown in found:
+                shown, number = f"{shown_host(name)} ({number})", number + 1
+            found[shown] = masked(item, name)
+        return found
     if isinstance(value, list):
         return [masked(item, key) for item in value]
-    is_path = isinstance(value, str) and value.startswith("/")
-    return (
-        HIDDEN
-        if looks_secret(key) and isinstance(value, str | int) and value and not is_path and value is not True
-        else value
-    )
+    if not isinstance(value, str):
+        return HIDDEN if looks_secret(key) and isinstance(value, int) and value and value is not True else value
+    if not value or not looks_secret(key):
+        return shown_value(value)
+    file, colon, _ = value.partition(":")
+    is_file = file.startswith("/") and key.lower().endswith(("key", "keys"))
+    return f"{file}:{HIDDEN}" if is_file and colon else value if is_file else HIDDEN
+
+
+def said_values(line: Line) -> dict[str, str]:
+    """The values of a line, as they may be repeated. Raises ValueError for a key that is no path."""
+    said = {key: shown_host(value) for key, value in line.values.items() if key == "hostname"}
+    said |= {key: value for key, value in line.values.items() if key == "username"}
+    if key := line.values.get("key", ""):
+        path = key_path(key)
+        said["key"] = key if "@" not in key else path_text([shown_host(str(part)) for part in path])
+        said["value"] = HIDDEN if looks_secret(key) else shown_value(line.values["value"])
+    return said
+
+
+def _last_name(path: Path) -> str:
+    return next((part for part in reversed(path) if isinstance(part, str)), "")
 
 
 def value_at(text: str, path: Path) -> Value:

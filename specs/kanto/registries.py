@@ -15,11 +15,10 @@ from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 from evenkeel.specs.desired import Decoded, Document, Draft
 from evenkeel.specs.problem import Flaw, Path, Place, Problem, Problems, Severity, path_text
 from evenkeel.specs.reading.json_edit import object_text, with_value, without
-from evenkeel.specs.reading.secrecy import shown_path
 from evenkeel.specs.reading.text import read_trees
 from evenkeel.specs.reading.tree import Tree, Value, nearest_position
 from evenkeel.specs.reading.walk import type_words
-from evenkeel.specs.registries.entry import Entry, subject_names, unsaid_beyond
+from evenkeel.specs.registries.entry import Entry, shown_keys, subject_names, unsaid_beyond
 from evenkeel.specs.registries.registry import Registry, normal_place
 
 HOSTS = ("containers", "registry_configurations")
@@ -51,7 +50,7 @@ def decode_kanto(content: bytes, file: str) -> Decoded:
         for flaw in flaws:
             place = Place(file, *nearest_position(trees[0], flaw.path))
             severity: Severity = "warning" if flaw.warning else "error"
-            found.append(Problem(place, path_text(shown_path(flaw.path)), flaw.message, flaw.hint, severity))
+            found.append(Problem(place, path_text(shown_keys(flaw.path)), flaw.message, flaw.hint, severity))
         documents = [_placed(draft, trees[0], file) for draft in drafts]
     elif not problems:
         hint = "restore it, or leave it out of `registries.kanto`"
@@ -189,7 +188,7 @@ def _found(value: Value, flaws: list[Flaw]) -> dict[str, _Found]:
 def _of_both(known: _Found, other: _Found, flaws: list[Flaw]) -> _Found:
     """The entry that counts of two for the same registry. Kanto compares a key with the begin of an image as it stands
     (registries.md §2.2), so that a key with a scheme is about no image."""
-    first, second = (shown_path(each.host) for each in (known, other))
+    first, second = (shown_keys(each.host) for each in (known, other))
     if known.entry == other.entry:
         return other if _has_scheme(known.host[-1]) else known
     if _has_scheme(known.host[-1]) == _has_scheme(other.host[-1]):

@@ -112,6 +112,18 @@ def _split(address: str) -> tuple[str, str]:
     return address[:at], address[at:]
 
 
+def shown_host(text: str) -> str:
+    """A host or an address without what stands before its last `@`."""
+    secret, rest = _split(text)
+    return f"{HIDDEN}{rest}" if secret else text
+
+
+def shown_value(text: str) -> str:
+    """A value that somebody asked to see, without a user before a host. A user with an `@` of its own is none."""
+    secret, rest = _split(text)
+    return shown_address(text) if "//" in text else f"{HIDDEN}{rest}" if ":" in secret else text
+
+
 def shown_target(path: str) -> str:
     """The path of a request, without its query, which begins at the first `?`."""
     start, mark, _ = _without_users(path).partition("?")

@@ -12,14 +12,18 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
-from evenkeel.specs.problem import Flaw, Path
+from evenkeel.specs.problem import Flaw, Path, path_text
 from evenkeel.specs.reading.json_edit import object_text, with_value, without
+from evenkeel.specs.reading.secrecy import HIDDEN, shown_host, shown_path
 from evenkeel.specs.reading.tree import Value
 from evenkeel.specs.reading.walk import type_words
 from evenkeel.specs.registries.registry import docker_key, normal_place, place_of_key
 
 Form = Literal["docker", "podman", "kanto"]
 
+_HOSTS = ("auths", "credHelpers", "registry_configurations")
+"""Keys below which the keys are hosts."""
+_KEYS = ("identitytoken", "username", "password", "auth", "registrytoken")
 _WHOLE = "/"
 """A place with a path has it; a helper is for a whole host."""
 _SECTIONS = ("auths", "credHelpers")
@@ -47,6 +51,11 @@ class Entry(NamedTuple):
         return f"Entry({self.place!r}, …)"
 
 
+def is_password(text: str) -> bool:
+    """Whether a login can express a password: one line, without control characters."""
+    return bool(text) and not any(letter < " " or letter == "\x7f" for letter in text)
+
+
 def form_of(value: Value) -> Form | None:
     """The form of a file by its keys; `None` when it is none of them. The forms of Docker and Podman are one."""
     if not isinstance(value, dict):
@@ -56,23 +65,66 @@ def form_of(value: Value) -> Form | None:
     return "kanto" if any(key in value for key in ("containers", "manager", "things", "deployment")) else None
 
 
+def shown_keys(path: Path) -> Path:
+    """The path of a flaw for people. Places are shown; of other keys of hosts, which may have a user and a password, what
+    stands behind an `@`."""
+    shown = list(shown_path(path))
+    for index, part in enumerate(path):
+        if isinstance(part, str) and shown[index] == HIDDEN and (not index or path[index - 1] in _HOSTS):
+            shown[index] = part if _normal(part) else shown_host(part) if "@" in part else HIDDEN
+    return tuple(shown)
+
+
 def docker_entries(value: Value, flaws: list[Flaw]) -> tuple[Entry, ...]:
     """The places that have credentials, or a helper. `flaws` receives the others; no flaw repeats a value."""
     fields = value if isinstance(value, dict) else {}
-    found: dict[str, Entry] = {}
-    for key, entry in _mapping(fields, "auths", flaws).items():
-        path: Path = ("auths", key)
-        place = _place(key, path, flaws)
-        if place and (one := _auth(place, entry, path, flaws, _text(fields.get("credsStore")))) is not None:
-            found.setdefault(place, one)
+    found: dict[str, _At] = {}
+    helpers: dict[str, _At] = {}
+    store = _said(fields, "credsStore", (), flaws)
     for key, suffix in _mapping(fields, "credHelpers", flaws).items():
-        path = ("credHelpers", key)
+        path: Path = ("credHelpers", key)
         place = _place(key, path, flaws)
         if place and isinstance(suffix, str) and suffix:
-            found[place] = Entry(place, helper=suffix)
+            _keep(helpers, _At(Entry(place, helper=suffix), path), flaws)
         elif place:
             flaws.append(Flaw(path, f"expected the name of a helper, got {type_words(suffix)}"))
-    return tuple(found.values())
+    for key, entry in _mapping(fields, "auths", flaws).items():
+        path = ("auths", key)
+        place = _place(key, path, flaws)
+        if place in helpers and entry == {}:
+            continue  # as Docker writes it for a host whose credentials a helper has
+        if place and (one := _auth(place, entry, path, flaws, store)) is not None:
+            _keep(found, _At(one, path), flaws)
+            if place in helpers:
+                message = f"{path_text(shown_keys(helpers[place].path))} counts, and not this entry"
+                flaws.append(Flaw(path, message, "it is left out", warning=True))
+    if store and not fields.get("auths") and not helpers:
+        hint = f"`evenkeel registry add HOST --helper {store}` for each"
+        flaws.append(Flaw(("credsStore",), "no hosts are named for which the helper is asked", hint, warning=True))
+    return tuple(each.entry for each in (found | helpers).values())
+
+
+class _At(NamedTuple):
+    """An entry, and its path in the file."""
+
+    entry: Entry
+    path: Path
+
+
+def _keep(found: dict[str, _At], new: _At, flaws: list[Flaw]) -> None:
+    """Add an entry. Of two for one registry that under the usual key counts, as for Docker and Podman (registries.md §3)."""
+    place = new.entry.place
+    known = found.setdefault(place, new)
+    if known.entry == new.entry:
+        return
+    is_usual, new_is = (each.path[-1] in (docker_key(place), place) for each in (known, new))
+    counts, idle = (new, known) if new_is and not is_usual else (known, new)
+    where = path_text(shown_keys(counts.path))
+    if is_usual == new_is:
+        flaws.append(Flaw(idle.path, f"`{place}` is there twice, and differs", f"keep one; the other is {where}"))
+    else:
+        flaws.append(Flaw(idle.path, f"{where} counts, and not this entry", "it is left out", warning=True))
+    found[place] = counts
 
 
 def docker_text(text: str, entries: Iterable[Entry], flaws: list[Flaw], form: Form = "docker") -> str:
@@ -187,18 +239,35 @@ def _auth(place: str, entry: Value, path: Path, flaws: list[Flaw], store: str) -
     if not isinstance(entry, dict):
         flaws.append(Flaw(path, f"expected an object, got {type_words(entry)}"))
         return None
-    if token := _text(entry.get("identitytoken")):
+    before = len(flaws)
+    token, user, password, coded, foreign = (_said(entry, key, path, flaws) for key in _KEYS)
+    if len(flaws) > before:
+        return None
+    if foreign:
+        message = "evenkeel asks with a password or an identity token, and not with a bearer token"
+        flaws.append(Flaw((*path, "registrytoken"), message, "it is left out", warning=True))
+    if token:
         return Entry(place, password=token, token=True)
-    user, password = _text(entry.get("username")), _text(entry.get("password"))
-    if coded := _text(entry.get("auth")):
+    if coded:
         try:
             user, _, password = base64.b64decode(coded, validate=True).decode().partition(":")
         except ValueError:
             flaws.append(Flaw((*path, "auth"), "expected a user and a password in base64"))
             return None
-    if password:
-        return Entry(place, user, password.rstrip("\0"))
-    return Entry(place, helper=store) if store else None
+    if user and (password := password.rstrip("\0")):
+        return Entry(place, user, password)
+    if user or password or not (store or foreign):
+        lacks = "password" if user else "user" if password else "user and no password"
+        flaws.append(Flaw(path, f"it has no {lacks}", "it is left out", warning=True))
+    return Entry(place, helper=store) if store and not (user or password or foreign) else None
+
+
+def _said(fields: dict[str, Value], key: str, above: Path, flaws: list[Flaw]) -> str:
+    """The text at a key, "" when there is none."""
+    found = fields.get(key)
+    if found is not None and not isinstance(found, str):
+        flaws.append(Flaw((*above, key), f"expected a text, got {type_words(found)}"))
+    return _text(found)
 
 
 def _mapping(fields: dict[str, Value], key: str, flaws: list[Flaw]) -> dict[str, Value]:

@@ -21,8 +21,8 @@ HUB_HOST = "registry-1.docker.io"
 HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", *HUB_PAGES)
 """All names of Docker Hub, in images, in files of credentials, and in the wild."""
 _VERSIONS = ("v1", "v2")
-_LAST_PORT = 65535
 """Ends of old addresses of registries, which are no parts of a repository."""
+_LAST_PORT = 65535
 
 
 class Registry(Struct, frozen=True, tag="Registry"):
@@ -63,6 +63,8 @@ class Registry(Struct, frozen=True, tag="Registry"):
 
 def normal_place(text: str) -> str:
     """The normal form of a place, without a scheme and with a host in lower case. ValueError that says what is wrong."""
+    if "@" in text and "@sha256:" not in text:
+        raise ValueError("a host is no place for a user and a password")
     host, path = _host_of(text), _without_scheme(text).partition("/")[2]
     host = DEFAULT_REGISTRY if host in HUB_NAMES else host
     path = "" if path.rstrip("/") in _VERSIONS else path.strip("/")

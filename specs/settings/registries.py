@@ -47,7 +47,7 @@ class RegistriesSpec(Struct, frozen=True, forbid_unknown_fields=True, rename="ca
         tuple[AbsolutePath, ...],
         Meta(
             description="Files `config.json` of Kanto's container-management, whose registries are asked for, too. They are "
-            "watched as the specs are."
+            "read and watched as the specs are: while something is wrong in one, what was in force stays in force."
         ),
     ] = ()
 

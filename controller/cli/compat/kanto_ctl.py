@@ -64,7 +64,7 @@ def sdv_kanto_ctl(arguments: tuple[str, ...]) -> int:
 
     Exit code: 0; 1 for what is not in the grammar, for a file that is no JSON, and when the restart fails.
     """
-    from evenkeel.specs.kanto.ctl import COMMANDS, UsageError, read_line
+    from evenkeel.specs.kanto.ctl import COMMANDS, UsageError, read_line, said_values
 
     try:
         line = read_line(arguments)
@@ -76,9 +76,8 @@ def sdv_kanto_ctl(arguments: tuple[str, ...]) -> int:
     if not line.command or line.help:
         _say_help(line.command)
         return 0
-    told = {key: value for key, value in line.values.items() if key in ("hostname", "username")}
-    echo(f"Note: {_OURS[line.command].format(**told)}", err=True)
     try:
+        echo(f"Note: {_OURS[line.command].format(**said_values(line))}", err=True)
         return _carry_out(line)
     except ValueError as error:
         echo(f"Error: {error}", err=True)
@@ -109,15 +108,12 @@ def _carry_out(line: Line) -> int:
 
 def _change(file: Path, text: str, line: Line) -> int:
     from evenkeel.controller.process.replacing import replace_private
-    from evenkeel.specs.kanto.ctl import changed_text
-    from evenkeel.specs.reading.secrecy import HIDDEN, looks_secret
+    from evenkeel.specs.kanto.ctl import changed_text, said_values
 
     if line.values.get("password") == "-":
         line = line._replace(values={**line.values, "password": _from_stdin()})
     _check_host(line.values.get("hostname", ""), adds=line.command == "add-registry")
-    is_hidden = looks_secret(line.values.get("key", ""))
-    said = {key: HIDDEN if key == "value" and is_hidden else value for key, value in line.values.items()}
-    echo(_SAID[line.command].format(**said))
+    echo(_SAID[line.command].format(**said_values(line)))
     after = changed_text(text, line)
     if after == text or (not text.strip() and after == changed_text("", line._replace(command=""))):
         echo("No difference to existing configuration.")

@@ -69,7 +69,7 @@ def _together(function: Callable[..., int]) -> Callable[..., int]:
     "--device-id", metavar="ID", default="", help="The device id. Default: the one that is there, or a new one."
 )
 @click.option("--folder", metavar="DIR", default="", callback=_absolute, help="Where id, keys and certificates lie.")
-@_path("--file", text="The spec file. Default: provisioning.yaml in the first folder of specs.")
+@_path("--file", text="The spec file, one of the specs. Default: provisioning.yaml in their first folder.")
 @click.option("--rotate", is_flag=True, help="Let another certificate follow the one in force, now.")
 @click.option("--prove", is_flag=True, help="Ask the cloud again whether it lets in what is in force.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")

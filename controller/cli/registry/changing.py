@@ -92,7 +92,10 @@ def _together(function: Callable[..., int]) -> Callable[..., int]:
 @click.option("--no-token-realms", is_flag=True, help="Let no further hosts have the credentials.")
 @click.option("--name", default="", help="The name of the document. Default: the host.")
 @click.option(
-    "--file", type=_FILE, default="", help="The spec file. Default: registries.yaml in the first folder of specs."
+    "--file",
+    type=_FILE,
+    default="",
+    help="The spec file, one of the specs. Default: registries.yaml in their first folder.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @output_option
@@ -317,16 +320,22 @@ def _with(registry: Registry, **values: Any) -> Registry:
 
 def _password(user: str, *, from_stdin: bool) -> bytes:
     """The password, in one line. UsageError for what no password can be."""
+    from evenkeel.specs.registries.entry import is_password
+
     if from_stdin:
         content = sys.stdin.buffer.read(_MOST_SECRET + 1)
     elif sys.stdin.isatty():
         text = click.prompt(f"Password of {user}", hide_input=True, confirmation_prompt="Once more", err=True)
-        content = str(text).encode()
+        content = str(text).encode(errors="surrogateescape")
     else:
         raise click.UsageError("nobody can be asked for the password here; --password-stdin or --password-file has it")
     found = content.removesuffix(b"\n").removesuffix(b"\r")
     if not found:
         raise click.UsageError("the password is empty")
-    if len(content) > _MOST_SECRET or any(byte < 0x20 or byte == 0x7F for byte in found):
-        raise click.UsageError("expected a password in one line, without control characters")
+    try:
+        is_sound = len(content) <= _MOST_SECRET and is_password(found.decode())
+    except UnicodeDecodeError:
+        is_sound = False
+    if not is_sound:
+        raise click.UsageError("expected a password as UTF-8 text in one line, without control characters")
     return found

@@ -28,7 +28,10 @@ _FILE = click.Path(dir_okay=False)
 @click.option("--reference", is_flag=True, help="Leave the passwords in FILE, which is read at each pull from then on.")
 @click.option("--replace", is_flag=True, help="Change registries that are asked for already.")
 @click.option(
-    "--file", type=_FILE, default="", help="The spec file. Default: registries.yaml in the first folder of specs."
+    "--file",
+    type=_FILE,
+    default="",
+    help="The spec file, one of the specs. Default: registries.yaml in their first folder.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @output_option
@@ -40,7 +43,9 @@ def import_command(
 
     FILE is a config.json of Docker, an auth.json of Podman, or the config.json of Kanto's container-management; which one it is
     shows from its keys. Each password goes into a file of its own that only its owner may read. With --reference it stays in
-    FILE. Kanto's file can also be named in the settings (`registries.kanto`): then what changes there is followed.
+    FILE. Entries that let nobody in, and tokens, are named on standard error and left out.
+
+    Kanto's file can also be named in the settings (`registries.kanto`): then what changes there is followed.
 
     Exit code: 0; 1 when FILE is none of these, or nobody has agreed.
     """
@@ -168,12 +173,13 @@ def _say(path: Path | None, flaws: Sequence[Flaw]) -> None:
     """Print warnings; SpecError for errors."""
     from evenkeel.specs.errors import SpecError
     from evenkeel.specs.problem import Place, Problem, errors, path_text, problem_text
+    from evenkeel.specs.registries.entry import shown_keys
 
     place = Place(str(path) if path is not None else "")
     found = []
     for flaw in flaws:
         severity: Any = "warning" if flaw.warning else "error"
-        found.append(Problem(place, path_text(flaw.path), flaw.message, flaw.hint, severity))
+        found.append(Problem(place, path_text(shown_keys(flaw.path)), flaw.message, flaw.hint, severity))
     if errors(found):
         raise SpecError(f"file:{path}", found)
     for problem in found:
@@ -221,7 +227,7 @@ def _imported(
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.problem import place_text
     from evenkeel.specs.registries.document_text import with_document, written_spec
-    from evenkeel.specs.registries.entry import subject_names
+    from evenkeel.specs.registries.entry import is_password, subject_names
 
     target = spec_file(settings, file)
     known = {each.registry.place: each for each in found}
@@ -244,6 +250,9 @@ def _imported(
             hint = "--replace changes it" if other.document.place.file == str(target) else "change it there"
             raise EvenkeelError(f"registry:{entry.place}", f"it is asked for already, at {where}; {hint}")
         if entry.password and registry.password_file == str(secret):
+            if not is_password(entry.password):
+                why = "its password has more than one line, or control characters, and no login can express that"
+                raise EvenkeelError(f"registry:{entry.place}", f"{why}; correct it in {source}")
             secrets[secret] = f"{entry.password}\n".encode()
         former = other.registry if other is not None else None
         if registry is not former:

@@ -69,6 +69,7 @@ def registries(state: DesiredState) -> tuple[Asking, ...]:
 
 def named(word: str, found: Iterable[Asking]) -> Asking:
     """The registry of this name, or of this place. EvenkeelError with the nearest one."""
+    from evenkeel.specs.reading.secrecy import shown_host
     from evenkeel.specs.registries.registry import normal_place
 
     found = tuple(found)
@@ -81,7 +82,7 @@ def named(word: str, found: Iterable[Asking]) -> Asking:
             return each
     near = nearest(word, {name for each in found for name in (each.registry.name, each.registry.place)})
     why = "no registry of this name or host is asked for"
-    raise EvenkeelError(f"registry:{word}", f"{why}; {near}" if near else why)
+    raise EvenkeelError(f"registry:{shown_host(word)}", f"{why}; {near}" if near else why)
 
 
 def spec_file(settings: Settings, given: str) -> Path:

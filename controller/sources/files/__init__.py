@@ -7,7 +7,7 @@ A file that cannot be read, is empty, or lies on a path that is gone must not pa
 problem, and problems leave the state in force as it is. And every change has to be noticed, however it was saved.
 """
 
-from evenkeel.controller.sources.files.read import SOUGHT, Reading, is_parsed, passed_over, read_specs
+from evenkeel.controller.sources.files.read import Reading, is_parsed, name_among, no_document, read_specs
 from evenkeel.controller.sources.files.watch import FileSource
 
-__all__ = ["SOUGHT", "FileSource", "Reading", "is_parsed", "passed_over", "read_specs"]
+__all__ = ["FileSource", "Reading", "is_parsed", "name_among", "no_document", "read_specs"]

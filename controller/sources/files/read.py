@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evenkeel.controller.sources.files import cache as parsed
+from evenkeel.reconcilers.counted import listed
 from evenkeel.specs.desired import Decoded, DesiredState
 from evenkeel.specs.documents.join import desired_from
 from evenkeel.specs.problem import MOST_IN_ALL, Place, Problem, Problems, errors
@@ -84,6 +85,19 @@ def is_spec(name: str) -> bool:
     return name.lower().endswith(_SUFFIXES) and not name.startswith((".", "#"))
 
 
+def name_among(paths: Sequence[str | Path], file: Path) -> Path | None:
+    """The name by which a file is read, which need not be there yet; `None` when it is not read. A name that leads to one of
+    the `paths`, or into a folder among them, counts. A path that is not there yet is taken for a folder if it has no suffix."""
+    for path in map(Path, paths):
+        if _real(path) == _real(file):
+            return path
+        if _is_folder(path) or not (path.suffix or path.exists()):
+            for each in (file, Path(_real(file))):
+                if _real(path) == _real(each.parent) and is_spec(each.name):
+                    return path / each.name
+    return None
+
+
 def passed_over(paths: Sequence[str | Path]) -> tuple[str, ...]:
     """The entries in the folders among `paths` that are not read, in order of name; folders end with a slash."""
     found: list[str] = []
@@ -93,6 +107,12 @@ def passed_over(paths: Sequence[str | Path]) -> tuple[str, ...]:
             others = {entry.name for entry in Path(path).iterdir() if not is_spec(entry.name)} - folders
             found += sorted(others | {f"{name}/" for name in folders})
     return tuple(_shown(Path(name)) + "/" * name.endswith("/") for name in found)
+
+
+def no_document(paths: Sequence[str | Path]) -> str:
+    """The text about files and folders without a document: which files are read there, and which are not."""
+    skipped = passed_over(paths)
+    return f"no document is there; of a folder {SOUGHT}" + (f"; skipped: {listed(skipped, 5)}" if skipped else "")
 
 
 def gather(paths: Sequence[str | Path], kanto: Sequence[str | Path] = ()) -> Contents:

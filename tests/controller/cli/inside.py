@@ -61,7 +61,11 @@ def _as_a_process(
     before, handlers = dict(os.environ), {number: signal.getsignal(number) for number in _SIGNALS}
     root, ours = logging.getLogger(), logging.getLogger("evenkeel")
     logs, levels = list(root.handlers), (root.level, ours.level)
-    sys.stdin, sys.stdout, sys.stderr = io.TextIOWrapper(io.BytesIO(given.encode())), out, errors
+    sys.stdin, sys.stdout, sys.stderr = (
+        io.TextIOWrapper(io.BytesIO(given.encode(errors="surrogateescape"))),
+        out,
+        errors,
+    )
     os.environ.clear()
     os.environ.update(environment)
     try:

@@ -189,7 +189,8 @@ def test_a_path_may_have_a_host_with_dots(ctl: Ctl, host: str) -> None:
 
 def test_a_host_without_quotes_invents_no_other_host(ctl: Ctl) -> None:
     done = ctl.run("set-value", "containers.registry_configurations.ghcr.io.credentials.user_id", "ci", ok=1)
-    assert 'a host with dots stands in quotes: registry_configurations["ghcr.io' in done.stderr
+    told = 'a host with dots stands in quotes: registry_configurations["ghcr.io"].credentials.user_id\n'
+    assert done.stderr.endswith(told), done.stderr
     assert ctl.file.read_text() == "{}"
 
 
@@ -277,6 +278,24 @@ def test_no_secret_is_printed_nor_left_behind(ctl: Ctl, monkeypatch: pytest.Monk
     shown = json.loads(ctl.run("show-config").stdout)
     assert shown["connection"] == {"client_password": "(hidden)"}
     assert shown["containers"]["registry_configurations"]["ghcr.io"]["credentials"]["user_id"] == "github"
+    hidden = ["/etc/k.pem:(hidden)", "/etc/x.pem"]
+    ctl.run("add-entry", "containers.image_dec_keys", "/etc/k.pem:hunter7")
+    ctl.run("add-entry", "containers.image_dec_keys", hidden[1])
+    ctl.run("set-value", "connection.broker_url", "tcp://u:hunter8@h:1883")
+    ctl.run("set-value", "connection.client_username", "sensor@tenant")
+    ctl.run(
+        "set-value", 'containers.registry_configurations["https://me:hunter9@a.example"].transport.root_ca', "/c.crt"
+    )
+    ctl.run("set-value", "containers.registry_configurations.me:hunter9@a.example.transport.root_ca", "/c.crt", ok=1)
+    ctl.run("add-entry", INSECURE, "me:hunter9@b.example")
+    ctl.run("set-value", "things.password", "/hunter10")
+    shown = json.loads(ctl.run("show-config").stdout)
+    assert shown["containers"]["image_dec_keys"] == hidden
+    assert shown["containers"]["insecure_registries"] == ["(hidden)@b.example"]
+    assert shown["connection"]["broker_url"] == "tcp://(hidden)@h:1883"
+    assert shown["connection"]["client_username"] == "sensor@tenant"
+    assert ctl.run("list-registries").stdout == '"(hidden)@a.example"\n"ghcr.io"\n'
+    ctl.run("remove-registry", "-h", "https://me:hunter9@a.example")
     assert stat.S_IMODE(ctl.file.stat().st_mode) == 0o600
     assert list(temporary.iterdir()) == []
     assert [each.name for each in ctl.file.parent.iterdir()] == ["config.json"]

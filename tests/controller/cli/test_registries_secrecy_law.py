@@ -60,13 +60,18 @@ def kanto_file(secret: str) -> str:
     return json.dumps({"containers": {"registry_configurations": {"kanto.example": {"credentials": credentials}}}})
 
 
+def keys(secret: str) -> dict[str, dict[str, str]]:
+    """Keys of hosts with a user and a password, as people paste addresses."""
+    return {f"https://me:{secret}@key.example": {}, f"me:{secret}@key.example:5000": {}}
+
+
 def document(name: str, host: str, credentials: str) -> str:
     head = f"apiVersion: evenkeel/v1\nkind: Registry\nmetadata: {{name: {name}}}\nspec:\n"
     return f"{head}  host: {host}\n  credentials: {{{credentials}}}\n"
 
 
 def test_no_output_and_no_file_for_others_has_a_secret_of_a_registry(device: Device, tmp_path: Path) -> None:
-    first, second, piped, imported, kanto, changed, argument, wrong = drawn(8)
+    first, second, piped, imported, kanto, changed, argument, wrong, keyed = drawn(9)
     said: list[str] = []
     kept = {tmp_path / "password", tmp_path / "kanto.json", tmp_path / "docker.json"}
     log = tmp_path / "events.jsonl"
@@ -91,7 +96,6 @@ def test_no_output_and_no_file_for_others_has_a_secret_of_a_registry(device: Dev
         file.write_text(content)
         file.chmod(0o600)
     coded = base64.b64encode(f"ci:{imported}".encode()).decode()
-    (tmp_path / "docker.json").write_text(json.dumps({"auths": {"docker.example": {"auth": coded}}}))
     device.settings(
         registries={"kanto": [str(tmp_path / "kanto.json")]},
         events={"file": str(log)},
@@ -99,6 +103,7 @@ def test_no_output_and_no_file_for_others_has_a_secret_of_a_registry(device: Dev
     )
     device.write(document("one", "one.example", f"user: ci, passwordFile: {tmp_path / 'password'}"), spec("web"))
     hear("registry", "add", "ghcr.io", "--user", "ci", "--password-stdin", "--yes", given=piped)
+    (tmp_path / "docker.json").write_text(json.dumps({"auths": {"docker.example": {"auth": coded}, **keys(keyed)}}))
     hear("registry", "import", str(tmp_path / "docker.json"), "--yes")
     hear("apply", "--yes", "--verbose")
     hear_all()
@@ -132,8 +137,31 @@ def test_no_output_and_no_file_for_others_has_a_secret_of_a_registry(device: Dev
         done = run_inside(["compat", "sdv-kanto-ctl", *command], environment)
         assert done.returncode == 0, done.stderr
         said.append(done.stdout + done.stderr)
+    device.settings()
+    value = json.loads((tmp_path / "kanto.json").read_text())
+    value["containers"]["registry_configurations"] |= keys(keyed)
+    value["containers"] |= {"insecure_registries": list(keys(keyed)), "image_dec_keys": [f"/k.pem:{keyed}"]}
+    value["connection"] = {"broker_url": f"tcp://u:{keyed}@h"}
+    (tmp_path / "kanto.json").write_text(json.dumps(value, ensure_ascii=False))
+    mistaken = [(word, key) for word in ("add", "remove", "test") for key in keys(keyed)]
+    for words in (*mistaken, ("import", str(tmp_path / "kanto.json"))):
+        done = run_inside(["registry", *words], device.environment())
+        assert done.returncode == 1, done.stdout
+        said.append(done.stdout + done.stderr)
+    device.settings(registries={"kanto": [str(tmp_path / "kanto.json")]})
+    hear("plan", ok=None)
+    for command in (
+        ("show-config",),
+        ("list-registries",),
+        ("add-entry", "containers.image_dec_keys", f"/x.pem:{keyed}", "-r"),
+        ("set-value", "connection.broker_url", f"tcp://v:{keyed}@h", "-r"),
+        *(("remove-registry", "-h", key, "-r") for key in keys(keyed)),
+    ):
+        done = run_inside(["compat", "sdv-kanto-ctl", *command], environment)
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout + done.stderr)
     told = (*said, log.read_text())
-    for secret in (first, second, piped, imported, kanto, changed, argument, wrong):
+    for secret in (first, second, piped, imported, kanto, changed, argument, wrong, keyed):
         assert [each for each in told if any(form in each for form in forms(secret))] == [], secret
     assert (device.state / "secrets" / "registries" / "ghcr.io").read_text() == f"{piped}\n"
     assert argument in (tmp_path / "kanto.json").read_text()

@@ -24,7 +24,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.registries.registry import Registry
 
 from .command import Device, spec
-from .inside import DeviceInside
+from .inside import DeviceInside, run_inside
 
 pytestmark = pytest.mark.e2e
 
@@ -192,9 +192,45 @@ def test_a_change_that_is_not_valid_is_not_written(device: Device) -> None:
         assert "hunter" not in done.stdout + done.stderr
     for text in ("", "a\nb", "a\x01"):
         piped(device, "registry", "add", "a.b", "--user", "ci", "--password-stdin", "--yes", given=text, ok=1)
+    with_bytes = run_inside(
+        ["registry", "add", "a.b", "--user", "ci", "--password-stdin", "--yes"], device.environment(), "\udcff"
+    )
+    assert "expected a password as UTF-8 text in one line" in with_bytes.stderr
+    lines = device.specs.parent / "lines.json"
+    lines.write_text(json.dumps({"auths": {"a.b": {"username": "ci", "password": "hunter2\n"}}}))
+    assert (
+        "registry:a.b: its password has more than one line" in device.run("registry", "import", str(lines), ok=1).stderr
+    )
     assert [file.name for file in device.specs.iterdir()] == ["a.yaml"]
     assert (device.specs / "a.yaml").read_text() == LAB
     assert not (device.state / "secrets").exists()
+
+
+def test_a_document_is_written_only_where_it_is_read(device: Device, tmp_path: Path) -> None:
+    """Nobody would read it elsewhere, and nothing would follow from "Done"."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "out.yaml").symlink_to("pipe")
+    (tmp_path / "a.json").write_text(json.dumps(KANTO))
+    (device.specs / "below").mkdir()
+    for file in (
+        tmp_path / "x.yaml",
+        tmp_path / "out.yaml",
+        device.specs / ".x.yaml",
+        device.specs / "below" / "x.yaml",
+    ):
+        for words in (("add", "ghcr.io"), ("import", str(tmp_path / "a.json"))):
+            said = device.run("registry", *words, "--file", str(file), "--yes", ok=1).stderr
+            assert f"{file}: is not one of the specs ({device.specs}); sub-folders" in said
+    assert (tmp_path / "pipe").is_fifo()
+    assert not list(tmp_path.rglob("x.yaml"))
+    assert not (device.state / "secrets").exists()
+    (tmp_path / "link").symlink_to(device.specs)
+    device.run("registry", "add", "ghcr.io", "--file", str(tmp_path / "link" / "mine.yaml"), "--yes")
+    assert registries(device) == {"ghcr.io": Registry("ghcr.io", "ghcr.io")}
+    assert (
+        "asked for already"
+        in device.run("registry", "add", "ghcr.io", "--file", str(device.specs / "b.yaml"), ok=1).stderr
+    )
 
 
 def test_what_was_asked_for_is_taken_back(device: Device) -> None:
@@ -302,6 +338,9 @@ def test_with_a_reference_the_secrets_stay_where_they_are(device: Device, tmp_pa
     file = tmp_path / "config.json"
     file.write_text(json.dumps(KANTO))
     device.run("registry", "import", str(file), "--reference", "--yes")
+    wrong = device.run("registry", "test", "me:hunter9@ghcr.io", ok=1).stderr
+    assert "as a host: a host is no place for a user and a password" in wrong
+    assert "hunter" not in wrong
     assert registries(device)["ghcr.io"].config == str(file)
     assert not (device.state / "secrets").exists()
     assert rows(device)["ghcr.io"][1] == f"in {file}"
@@ -310,13 +349,15 @@ def test_with_a_reference_the_secrets_stay_where_they_are(device: Device, tmp_pa
     assert json.loads(auth.read_text())["auths"]["ghcr.io"] == {"auth": b64encode(b"github:hunter2").decode()}
     assert stat.S_IMODE(auth.stat().st_mode) == 0o600
     os.mkfifo(tmp_path / "pipe.yaml")
-    for words in (
-        ("add", "r.example", "--file", str(tmp_path / "pipe.yaml"), "--yes"),
-        ("export", "--format", "podman"),
-    ):
-        done = device.run("registry", *words, *([str(tmp_path / "pipe.yaml")] if words[0] == "export" else []), ok=1)
-        assert "pipe.yaml is no file" in done.stderr
+    done = device.run("registry", "export", "--format", "podman", str(tmp_path / "pipe.yaml"), ok=1)
+    assert "pipe.yaml is no file" in done.stderr
     assert (tmp_path / "pipe.yaml").is_fifo()
+    assert "nobody writes to it" in device.run("registry", "import", str(tmp_path / "pipe.yaml"), ok=1).stderr
+    (device.specs / "pipe.yaml").symlink_to(tmp_path / "pipe.yaml")
+    for words in (("add", "r.example"), ("import", str(file))):
+        device.run("registry", *words, "--file", str(device.specs / "pipe.yaml"), "--yes", ok=1)
+    assert (tmp_path / "pipe.yaml").is_fifo()
+    (device.specs / "pipe.yaml").unlink()
     assert "expected a file" in device.run("registry", "export", "--format", "podman", "-", ok=1).stderr
 
 
@@ -373,6 +414,29 @@ def test_kantos_file_as_a_source_is_shown_and_is_not_changed_from_here(device: D
     told = device.run("plan", ok=1).stderr
     assert f"{device.specs}/b.yaml:4:" in told
     assert f"{file}:7:7" in told
+
+
+def test_a_mistake_in_kantos_file_is_one_in_a_spec_file(device: Device, tmp_path: Path) -> None:
+    """What was accepted stays in force, whatever else is asked for meanwhile."""
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(KANTO, indent=2))
+    device.settings(registries={"kanto": [str(file)]})
+    device.write(spec("web"))
+    assert "valid: 4 documents (1 Container, 3 Registry)" in device.run("validate").stdout
+    device.run("apply", "--yes")
+    good = file.read_text()
+    file.write_text(good.replace('"password": "hunter2"', '"password": 2'))
+    device.write(spec("web"), spec("api"))
+    said = [device.run(*words, ok=1) for words in (("validate",), ("plan",), ("apply", "--yes"))]
+    where = (
+        f"{file}:10:11: containers.registry_configurations.ghcr.io.credentials.password: expected a text, got a number"
+    )
+    for each in said:
+        assert where in each.stdout + each.stderr
+    assert "api" not in device.run("get", "containers").stdout
+    file.write_text(good)
+    device.run("apply", "--yes")
+    assert "api" in device.run("get", "containers").stdout
 
 
 def test_get_and_describe(device: Device) -> None:

@@ -63,6 +63,10 @@ def test_a_file_that_is_no_spec_is_no_spec_in_a_folder_of_specs_either(kanto: Pa
         ("", "config.json:1:1: expected one JSON object; restore it, or leave it out of `registries.kanto`"),
         (" \n", "config.json:1:1: expected one JSON object"),
         ("{", "config.json:1:2: no valid JSON"),
+        (
+            '{"containers": {"registry_configurations":\n{"ghcr.io": {"credentials": "x"}}}}',
+            "config.json:2:14: containers.registry_configurations.ghcr.io.credentials: expected an object, got a text",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_does_not_ask_for_less(

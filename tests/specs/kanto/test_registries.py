@@ -261,7 +261,10 @@ def test_a_file_that_is_something_else_is_not_written(text: str) -> None:
 
 
 @given(
-    st.dictionaries(st.sampled_from(["ghcr.io", "quay.io/org", "docker.io", "a.b:1"]), st.tuples(WORDS, WORDS)), STYLES
+    st.dictionaries(
+        st.sampled_from(["ghcr.io", "quay.io/org", "docker.io", "a.b:1"]), st.tuples(WORDS, WORDS), min_size=1
+    ),
+    STYLES,
 )
 def test_docker_there_and_back(found: dict[str, tuple[str, str]], style: dict[str, Any]) -> None:
     entries = tuple(

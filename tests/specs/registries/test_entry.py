@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evenkeel.specs.problem import Flaw
-from evenkeel.specs.registries.entry import Entry, Form, docker_entries, docker_text
+from evenkeel.specs.registries.entry import Entry, Form, docker_entries, docker_text, shown_keys
 from evenkeel.specs.registries.registry import normal_place
 
 NEW = b64encode(b"ci:new").decode()
@@ -77,6 +77,17 @@ def test_nothing_is_left_out_in_silence(form: Form, told: list[str]) -> None:
     assert [text in each.hint for text, each in zip(told, flaws, strict=True)] == [True] * 4
 
 
+def test_a_user_before_a_host_is_told_and_not_shown() -> None:
+    flaws: list[Flaw] = []
+    keys = ("https://me:S3CRET@ghcr.io", "me:S3/CR@ET@ghcr.io", "lab:5000/a b", "lab:5000")
+    value: Any = {"auths": {key: OLD if key == "lab:5000" else 7 for key in keys}}
+    docker_entries(value, flaws)
+    shown = [shown_keys(("auths", key))[1] for key in keys]
+    assert shown == ["(hidden)@ghcr.io", "(hidden)@ghcr.io", "(hidden)", "lab:5000"]
+    assert [each.message for each in flaws[:2]] == ["a host is no place for a user and a password"] * 2
+    assert not any("S3" in f"{each.message} {each.hint}" for each in flaws)
+
+
 def test_an_old_address_is_its_host() -> None:
     value: Any = {"auths": {"https://ghcr.io/v1/": OLD}}
     assert docker_entries(value, []) == (Entry("ghcr.io", "ci", "old"),)
@@ -85,3 +96,62 @@ def test_an_old_address_is_its_host() -> None:
         "ghcr.io",
         "ghcr.io/v1x",
     ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"registrytoken": "S3"}, "not with a bearer token"),
+        ({"auth": 5}, "expected a text, got a number"),
+        ({"identitytoken": True}, "expected a text, got true or false"),
+        ({"username": "ci", "password": 12345}, "expected a text, got a number"),
+        ({"username": "ci"}, "it has no password"),
+        ({"password": "S3"}, "it has no user"),
+        ({"auth": b64encode(b"ci:").decode()}, "it has no password"),
+        ({}, "it has no user and no password"),
+    ],
+)
+def test_an_entry_that_lets_nobody_in_is_told(entry: Any, told: str) -> None:
+    flaws: list[Flaw] = []
+    value: Any = {"auths": {"a.b": OLD, "x.y": entry}}
+    assert docker_entries(value, flaws) == (Entry("a.b", "ci", "old"),)
+    (flaw,) = flaws
+    assert flaw.path[:2] == ("auths", "x.y")
+    assert told in flaw.message
+
+
+def test_a_helper_for_all_that_names_no_host_is_told() -> None:
+    value: Any
+    for value, told in (
+        ({"credsStore": "desktop"}, "no hosts are named"),
+        ({"credsStore": 7, "auths": {"a.b": OLD}}, "expected a text, got a number"),
+    ):
+        flaws: list[Flaw] = []
+        docker_entries(value, flaws)
+        assert [told in each.message for each in flaws] == [True]
+    flaws = []
+    assert docker_entries({"credsStore": "desktop", "auths": {"a.b": {}}}, flaws) == (Entry("a.b", helper="desktop"),)
+    assert flaws == []
+
+
+def test_two_keys_of_one_host_that_differ_are_never_one_in_silence() -> None:
+    new = {"auth": NEW}
+    for auths, counts, told in (
+        ({"ghcr.io/": OLD, "GHCR.io": new}, "old", ["`ghcr.io` is there twice, and differs"]),
+        ({"https://ghcr.io/v1/": OLD, "ghcr.io": new}, "new", ["auths.ghcr.io counts, and not this entry"]),
+        ({"https://ghcr.io/v1/": new, "GHCR.io": new}, "new", []),
+    ):
+        flaws: list[Flaw] = []
+        value: Any = {"auths": auths}
+        assert docker_entries(value, flaws) == (Entry("ghcr.io", "ci", counts),)
+        assert [each.message for each in flaws] == told
+        assert [each.warning for each in flaws] == [counts == "new"] * len(told)
+    flaws = []
+    value = {"auths": {"gcr.io": {}, "ghcr.io": OLD}, "credHelpers": {"gcr.io": "gcloud", "ghcr.io": "pass"}}
+    assert set(docker_entries(value, flaws)) == {Entry("gcr.io", helper="gcloud"), Entry("ghcr.io", helper="pass")}
+    assert [f"{'.'.join(map(str, each.path))}: {each.message}" for each in flaws] == [
+        "auths.ghcr.io: credHelpers.ghcr.io counts, and not this entry"
+    ]
+    flaws = []
+    docker_entries({"credHelpers": {"ghcr.io/": "a", "GHCR.io": "b"}}, flaws)
+    assert [each.message for each in flaws] == ["`ghcr.io` is there twice, and differs"]
