@@ -56,7 +56,8 @@ class Certificates:
         return of_folder, *(stamp(f"{folder}/{name}") for name in names)
 
     def of(self, host: str) -> Trust:
-        """Those of a host that are evenkeel's. A file that nobody can read has none."""
+        """Those of a host that are evenkeel's. A file that cannot be read counts as none: `check` and `put` tell why, and the
+        other hosts have theirs."""
         folder = self._folder / host
         self._strange.discard(host)
         certificate, _, key = self._content(host, _PAIR).partition(_BETWEEN)
