@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import re
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing, suppress
@@ -40,6 +39,8 @@ REPLACED = ("container-management", "kanto-update-manager", "kanto-auto-deployer
 _KANTO = Path("/run/container-management/container-management.sock")
 _LIMIT_S = 6.0
 _CONNECT_S, _ANSWER_S = 2.0, 1.0
+_LAST_S = 4_102_444_800.0
+"""The end of 2099: a later time of a connection is none."""
 _STATUS, _REQUEST, _RESPONSE = "edge/connection/remote/status", "edge/thing/request", "edge/thing/response"
 
 
@@ -245,7 +246,7 @@ def _status(content: bytes | None) -> Detail:
     try:
         value = json.loads(content or b"")
         is_up, at, cause = value.get("connected"), value.get("timestamp"), value.get("cause")
-        is_time = isinstance(at, int | float) and at is not True and 0 < at < math.inf
+        is_time = isinstance(at, int | float) and at is not True and 0 < at < _LAST_S
     except (ValueError, AttributeError, RecursionError):
         return Detail(name, "warning", "no status" if not content else "its status cannot be read")
     since = iso_text(at) if is_time else "an unknown time"

@@ -15,16 +15,20 @@ Purpose = Literal["secret", "spec", "state"]
 
 
 class Access(NamedTuple):
-    """The mode of a file or folder as in stat(2). `may_replace`: the folder that it is in lets everybody replace it."""
+    """The mode of a file or folder as in stat(2). `may_replace`: the folder that it is in lets everybody replace it.
+    `is_closed`: a folder above lets nobody else in."""
 
     path: str
     mode: int
     may_replace: bool = False
+    is_closed: bool = False
 
 
 def of_access(purpose: Purpose, access: Access) -> Detail:
     """Whether the mode fits the purpose."""
     name, mode = access.path, stat.S_IMODE(access.mode)
+    if access.is_closed:
+        return Detail(name, "ok", f"mode {mode:04o}, in a folder that lets nobody else in")
     if access.may_replace:
         folder = shlex.quote(str(PurePath(name).parent))
         return Detail(name, "failed", "everybody may replace it, because of the folder", f"`chmod o-w {folder}`")

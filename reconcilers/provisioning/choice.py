@@ -116,11 +116,14 @@ def _chosen(there: ProvisionedSeen, certificate: Certificate, judge: Judge, cloc
     if certificate.mode == "files":
         if current is None:
             return Choice(blocked=f"there is no pair in {certificate.certificate} and {certificate.key}")
-        return Choice(pairs.current, blocked=f"{certificate.certificate} and {certificate.key}: {why}" if why else "")
+        way = f"; ask for `deviceId.value: {current.name}`" if judge.is_spelt_otherwise(current) else ""
+        return Choice(
+            pairs.current, blocked=f"{certificate.certificate} and {certificate.key}: {why}{way}" if why else ""
+        )
     if current is not None and not why and pairs.is_plain:
         return Choice(pairs.current, "take-plain", "it lies in plain files")
-    if current is not None and pairs.is_plain and judge.is_spelt_otherwise(current):
-        # Something else has made it, and a cloud may know the device by it.
+    if current is not None and (pairs.is_plain or not there.id.kept) and judge.is_spelt_otherwise(current):
+        # Something else has made it, or the id that it was made for is lost, and a cloud may know the device by it.
         return Choice(blocked=f"{why}; ask for `deviceId.value: {current.name}`, or take its files away")
     if current is not None and not why and judge.is_due(current):
         why = "its certificate ends soon"

@@ -51,7 +51,7 @@ def proofs(there: ProvisionedSeen) -> tuple[Register | Prove, ...]:
     wanted, to = there.wanted, target(there, there.pairs.current)
     if wanted is None or wanted.azure is None or to is None:
         raise ValueError("it is shown to no cloud, so that there is nobody to ask")
-    prove = Prove(wanted, state(there), to.hub, to.device, to.key)
+    prove = Prove(wanted, state(there), to.hub, to.device, to.key, again=True)
     if not wanted.azure.is_registered:
         return (prove,)
     return Register(wanted, there.id.id, to.key, there.azure.service, waits=False), prove

@@ -172,7 +172,8 @@ class Write(Struct, frozen=True, tag="write-output"):
 
 class Prove(Struct, frozen=True, tag="prove"):
     """Connect to the hub with what is in force; without a hub nothing is left to prove. `state`: what is in force. `notify`,
-    `units`: containers and units that have to begin anew because something of it is new."""
+    `units`: containers and units that have to begin anew because something of it is new. `again`: it was proven, and a person
+    asks after the service was asked: a refusal changes nothing that is in force."""
 
     wanted: Provisioning
     state: State
@@ -181,6 +182,7 @@ class Prove(Struct, frozen=True, tag="prove"):
     sha256: str = ""
     notify: tuple[str, ...] = ()
     units: tuple[Unit, ...] = ()
+    again: bool = False
 
     @property
     def traits(self) -> Traits:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from evenkeel.controller.doctor.check import NotApplicable
 from evenkeel.controller.doctor.device import Device
 from evenkeel.controller.doctor.files import NamedFile
+from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.reconcilers.doctor.certificates import SOON_S, Period, of_certificates
 from evenkeel.specs.doctor.finding import Detail, Finding, finding_of
 from evenkeel.specs.errors import DriverError
+from evenkeel.specs.provisioning.connection_string import read_connection_string
 from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
 from evenkeel.specs.provisioning.provisioning import Provisioning
 
@@ -78,15 +81,24 @@ def files(device: Device) -> Iterator[NamedFile]:
     is_real = device.settings.engine.kind != "memory"
     for wanted in _asked(device):
         name, one, azure = f"identity {wanted.name}", wanted.certificate, wanted.azure
-        secret = [one.ca_key, one.key] if one is not None else []
         authorities = [one.ca] if one is not None else []
         if azure is not None:
-            secret += [azure.connection_string, azure.shared_key, azure.group_key]
             authorities.append(azure.ca)
-        yield from (NamedFile(name, path, "secret", is_real) for path in secret if path)
+        yield from (NamedFile(name, path, "secret", is_real) for path in wanted.secrets if _has_secret(wanted, path))
         yield from (NamedFile(name, path, "authorities", is_real) for path in authorities if path)
         if is_real:
             yield from (NamedFile(name, path, "secret", False) for path in _made(wanted))
+
+
+def _has_secret(wanted: Provisioning, path: str) -> bool:
+    """False for a connection string without a key or a token, which is none."""
+    if wanted.azure is None or path != wanted.azure.connection_string:
+        return True
+    try:
+        found = read_connection_string(read_bounded(Path(path)).decode().strip())
+    except (OSError, ValueError):
+        return True
+    return bool(found.key or found.token)
 
 
 def _made(wanted: Provisioning) -> Iterator[str]:

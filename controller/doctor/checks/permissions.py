@@ -10,7 +10,7 @@ from pathlib import Path
 from evenkeel.controller.doctor.checks.named_files import named_files
 from evenkeel.controller.doctor.device import Device
 from evenkeel.controller.process.causes import system_words
-from evenkeel.controller.process.rights import SEE_DISK, unread_remedy
+from evenkeel.controller.process.rights import SEE_DISK, rights_of_all, unread_remedy
 from evenkeel.reconcilers.doctor.permissions import Access, Purpose, of_access
 from evenkeel.specs.doctor.finding import Detail, Finding, finding_of
 
@@ -59,7 +59,9 @@ def _specs(places: tuple[str, ...]) -> Iterator[Detail]:
 def _access(path: Path) -> Access:
     folder = path.parent.stat()
     is_open = bool(folder.st_mode & stat.S_IWOTH) and not folder.st_mode & stat.S_ISVTX
-    return Access(str(path), path.stat().st_mode, is_open)
+    mode = path.stat().st_mode
+    is_closed = bool(mode & 0o007) and not rights_of_all(path)
+    return Access(str(path), mode, is_open, is_closed)
 
 
 def _unseen(path: str, error: OSError) -> Detail:

@@ -25,6 +25,7 @@ from evenkeel.controller.process.let_in import LetIn
 from evenkeel.controller.process.prints import Printer
 from evenkeel.controller.process.recall import Recall
 from evenkeel.controller.process.replacing import stamp
+from evenkeel.controller.process.rights import rights_of_all
 from evenkeel.controller.settings.provided import Provided
 from evenkeel.specs.codec import changed
 from evenkeel.specs.provisioning.observed import AzureSeen, IdSeen, Pairs, ProvisionedSeen
@@ -151,7 +152,7 @@ class Sight:
         for path in wanted.secrets if not self.host.is_simulated else ():
             is_secret = has_key or wanted.azure is None or path != wanted.azure.connection_string
             with suppress(OSError):  # one that is not there, or cannot be seen, is told by those who read it
-                if is_secret and self.host.path(path).stat().st_mode & stat.S_IROTH:
+                if is_secret and rights_of_all(self.host.path(path), self.host.root) & stat.S_IROTH:
                     yield path
 
     def _ids(self, wanted: Provisioning) -> IdSeen:

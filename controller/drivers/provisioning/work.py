@@ -224,7 +224,8 @@ class Work:
         try:
             words = await self._cloud.connect(Hub(action.hub, azure.hub_port, action.device, access, gateway))
         except Refused as refused:
-            if azure.is_registered:  # the device may belong to another hub by now
+            is_asked_again = isinstance(action, Prove) and action.again
+            if azure.is_registered and not is_asked_again:  # the device may belong to another hub by now
                 key, name = action.sha256, wanted.name
                 await self._in_thread(lambda: self._sight.assignments.drop(name, there.azure.asked, key))
                 if isinstance(action, Prove):

@@ -130,11 +130,21 @@ def test_every_secret_that_anything_names_is_looked_at(lab: Lab) -> None:
         outputs=[{"path": out, "template": "x"}],
     )
     lab.identity("by-group", None, azure={"dps": {**dps, "groupKey": secrets["group"]}})
+    for folder in (lab.folder, *lab.folder.parents):  # else nobody else could reach them
+        folder.chmod(folder.stat().st_mode | 0o001)
+    closed = Path(lab.file("closed/key"))
+    closed.parent.chmod(0o700)
+    keyless = lab.file("keyless", f"HostName=h.azure-devices.net;DeviceId={ID}".encode())
+    given = {"certificate": lab.file("given.crt", fine), "key": str(closed)}
+    lab.identity("in-closed", {"mode": "files", "files": given})
+    lab.identity("by-certificate", None, azure={"connectionString": keyless})
     found = lab.examined()
     assert found["specs"]["state"] != "failed", found["specs"]
     told = rows(found["permissions"])
     for path in (*secrets.values(), out, str(waits / "next" / "device.key")):
         assert told[path] == ("failed", "everybody may read and write it (mode 0666)")
+    assert told[str(closed)] == ("ok", "mode 0666, in a folder that lets nobody else in")
+    assert keyless not in told
     (quoted,) = (each["remedy"] for each in found["permissions"]["details"] if each["name"] == secrets["mqtt key"])
     assert quoted == f"`chmod o-rw '{secrets['mqtt key']}'`"
     assert not [path for path in told if "page" in path or path == str(waits / "device.key")]

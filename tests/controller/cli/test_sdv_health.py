@@ -197,12 +197,12 @@ def test_the_cloud_connector_is_heard(health: Health, mosquitto: Callable[..., B
 
 @pytest.mark.parametrize(
     "status",
-    ["NaN", "1" + "0" * 400, "-Infinity", '"soon"', "true", "[]"],
+    ["NaN", "1" + "0" * 400, "1e15", "-Infinity", '"soon"', "true", "[]"],
 )
 def test_a_time_that_is_none_is_told_as_such(status: str) -> None:
     """R1: one retained message of anybody's ended the command with an internal error."""
     found = leda._status(f'{{"connected": true, "timestamp": {status}}}'.encode())
-    assert found.evidence in ("connected since an unknown time", "connected since 9999-12-31T23:59:59.000Z")
+    assert found.evidence == "connected since an unknown time"
 
 
 def test_a_section_that_is_broken_costs_no_other(health: Health, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -436,3 +436,18 @@ def test_another_proof_finds_that_the_device_was_moved(kit: SimulatedKit, device
     assert isinstance(outcome, Done)
     assert device.settle(wanted) == ["try", "provide", "write", "prove"]
     assert device.at(OUTPUT).read_text().startswith(kit.hubs[1])
+
+
+def test_another_proof_that_is_refused_leaves_what_is_in_force(kit: SimulatedKit, device: Device) -> None:
+    """The assignment was dropped, and the same one by the service then counted as proven, though no hub was asked."""
+    wanted = registered(kit)
+    device.settle(wanted)
+    register, prove = proofs(asyncio.run(device.look(wanted)))
+    assert isinstance(asyncio.run(device.driver.perform(register, lambda *given: None)), Done)
+    kit.forget()
+    before = asyncio.run(device.look(wanted))
+    outcome = asyncio.run(device.driver.perform(prove, lambda *given: None))
+    assert isinstance(outcome, Failed)
+    assert "the hub does not let this device in" in outcome.message
+    assert asyncio.run(device.look(wanted)) == before
+    assert device.settle(wanted) == []

@@ -111,6 +111,17 @@ def test_a_pair_by_another_spelling_of_the_id_is_not_replaced(kit: SimulatedKit,
     assert device.names() == theirs
 
 
+def test_a_pair_of_ours_for_another_spelling_stays_where_the_kept_id_is_lost(device: Device) -> None:
+    """A program without `azure` may have shown it to a cloud."""
+    device.settle(changed(WANTED, device_id=DeviceId(DEVICE)))
+    ours, bare = device.names(), DEVICE.replace("-", "")
+    (device.at(FOLDER) / "deviceid").unlink()
+    other = changed(WANTED, device_id=DeviceId(bare))
+    assert f"ask for `deviceId.value: {DEVICE}`" in whys(device, other)
+    assert device.settle(other) == []
+    assert device.names() == ours
+
+
 # ── other modes ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
