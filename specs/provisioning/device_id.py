@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 
 from evenkeel.specs.provisioning.pair import MOST_NAME
 from evenkeel.specs.provisioning.provisioning import Spelling
@@ -50,8 +51,15 @@ def device_suggestion(text: str) -> str:
 
 def same_id(one: str, other: str) -> bool:
     """Whether two spellings mean the same device: the case of letters does not count, and in ids that are made of an address
-    or of a machine id dashes and colons do not either (provisioning.md §2.5). For words alone: clouds compare exactly."""
+    or of a machine id dashes and colons do not either (provisioning.md §2.5). Clouds compare exactly."""
     return _bare(one) == _bare(other)
+
+
+def spelt_as(identity: str, known: Iterable[str]) -> str:
+    """An id that was made of an address or of a machine id, in the spelling of the first of the `known` names that means the
+    same; any other id as it is."""
+    is_made = _MADE.fullmatch(_bare(identity)) is not None
+    return next((each for each in known if is_made and same_id(each, identity)), identity)
 
 
 def _bare(text: str) -> str:

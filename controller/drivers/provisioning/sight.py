@@ -28,6 +28,7 @@ from evenkeel.controller.process.replacing import stamp
 from evenkeel.controller.process.rights import rights_of_all
 from evenkeel.controller.settings.provided import Provided
 from evenkeel.specs.codec import changed
+from evenkeel.specs.provisioning.device_id import spelt_as
 from evenkeel.specs.provisioning.observed import AzureSeen, IdSeen, Pairs, ProvisionedSeen
 from evenkeel.specs.provisioning.pair import AuthoritySeen
 from evenkeel.specs.provisioning.provisioning import ANNOUNCED, Provisioning
@@ -123,12 +124,14 @@ class Sight:
         pairs, sources = self._pairs_or_why(wanted, ids.id), None
         authority = self._authority(wanted, pairs)
         azure = AzureSeen()
-        if wanted.azure is not None:
-            try:
-                sources = sources_of(wanted.azure, self.host, ids.id)
-                azure = self._azure(wanted, sources, ids.id)
-            except Lack as lack:
-                azure = AzureSeen(why=str(lack))
+        try:
+            sources = sources_of(wanted.azure, self.host, ids.id) if wanted.azure is not None else None
+        except Lack as lack:
+            azure = AzureSeen(why=str(lack))
+        if not ids.kept and not wanted.device_id.value:
+            ids = _as_known(ids, pairs, sources)
+        if sources is not None:
+            azure = self._azure(wanted, sources, ids.id)
         values = self.values(wanted, ids, pairs, azure, sources)
         held = self.provided.all().get(wanted.name)
         key = azure.key(pairs.current)
@@ -321,6 +324,14 @@ class Sight:
         if one is not None and one.gateway:
             parts.append(f"GatewayHostName={one.gateway}")
         return ";".join(parts)
+
+
+def _as_known(ids: IdSeen, pairs: Pairs, sources: Sources | None) -> IdSeen:
+    """The id in the spelling by which a cloud may know the device: another slot may have made it (provisioning.md §2.5)."""
+    current, connection = pairs.of(pairs.current), sources.connection if sources is not None else None
+    known = [current.name] if current is not None and not current.fault else []
+    known += [connection.device] if connection is not None else []
+    return changed(ids, id=spelt_as(ids.id, known))
 
 
 def _obstacle(found: ProvisionedSeen) -> str:

@@ -12,7 +12,7 @@ from tests.contract.provisioning_kits import SimulatedKit
 
 from evenkeel.controller.drivers.provisioning.ports import Pair
 from evenkeel.specs.codec import changed
-from evenkeel.specs.provisioning.provisioning import Certificate, DeviceId, Provisioning
+from evenkeel.specs.provisioning.provisioning import ANNOUNCED, Certificate, DeviceId, Provisioning
 
 from .device import FOLDER, Device
 from .openssl import DAY_S, DEVICE
@@ -109,6 +109,23 @@ def test_a_pair_by_another_spelling_of_the_id_is_not_replaced(kit: SimulatedKit,
     assert device.settle(other) == []
     device.settle(changed(WANTED, device_id=DeviceId(DEVICE)))
     assert device.names() == theirs
+
+
+@pytest.mark.parametrize("by", ["a certificate", "a connection string"])
+def test_the_id_has_the_spelling_that_a_cloud_knows(kit: SimulatedKit, device: Device, by: str) -> None:
+    """The other slot has made `/etc/deviceid` anew (provisioning.md §2.5), and no id is kept yet."""
+    device.put(ANNOUNCED, f"{DEVICE.replace('-', '')}\n")
+    wanted = WANTED
+    if by == "a certificate":
+        lay(device, theirs := kit.foreign(days=90))
+    else:
+        device.put("/data/connection", f"HostName={kit.hubs[0]};DeviceId={DEVICE};SharedAccessKey=a2V5")
+        kit.enter(key="a2V5")
+        wanted = changed(WANTED, certificate=None, azure=kit.way(connection_string="/data/connection"))
+    device.settle(wanted)
+    for file in (f"{FOLDER}/deviceid", ANNOUNCED):
+        assert device.at(file).read_text() == f"{DEVICE}\n"
+    assert by != "a certificate" or device.names() == theirs
 
 
 def test_a_pair_of_ours_for_another_spelling_stays_where_the_kept_id_is_lost(device: Device) -> None:
