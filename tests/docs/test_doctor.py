@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.controller.cli.command import Device, spec
-from tests.places import ROOT
+from tests.places import ROOT, let_all_in
 from tests.until import PATIENCE_S
 
 from evenkeel.controller.doctor.checks import CHECKS
@@ -48,6 +48,7 @@ def rewritten(folder: Path) -> str:
         "/tmp/report": str(folder / "report"),
     }
     etc.mkdir()
+    let_all_in(etc)
     for name in ("mqtt-password", "registry-password"):
         (etc / name).write_text("secret")
         (etc / name).chmod(0o644 if name.startswith("mqtt") else 0o600)

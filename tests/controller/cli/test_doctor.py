@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tests.engines.machine import free_port
-from tests.places import ROOT
+from tests.places import ROOT, let_all_in
 from tests.until import PATIENCE_S, until
 
 from evenkeel.controller.doctor.checks import CHECKS
@@ -123,6 +123,7 @@ def test_what_is_broken_is_told_with_its_remedy(device: Device, tmp_path: Path) 
     password = tmp_path / "password"
     password.write_text("hunter2")
     password.chmod(0o644)
+    let_all_in(tmp_path)
     device.settings(
         retries=1,
         mqtt={"enabled": True, "broker": "tcp://127.0.0.1:1", "username": "u", "passwordFile": str(password)},

@@ -15,6 +15,7 @@ from tests.controller.drivers.provisioning import openssl
 from tests.engines.identities import Authority, Issued, self_signed
 from tests.engines.machine import free_port
 from tests.engines.registry import Registry
+from tests.places import let_all_in
 
 from .command import Device
 from .test_doctor import examined
@@ -130,8 +131,7 @@ def test_every_secret_that_anything_names_is_looked_at(lab: Lab) -> None:
         outputs=[{"path": out, "template": "x"}],
     )
     lab.identity("by-group", None, azure={"dps": {**dps, "groupKey": secrets["group"]}})
-    for folder in (lab.folder, *lab.folder.parents):  # else nobody else could reach them
-        folder.chmod(folder.stat().st_mode | 0o001)
+    let_all_in(lab.folder)
     closed = Path(lab.file("closed/key"))
     closed.parent.chmod(0o700)
     keyless = lab.file("keyless", f"HostName=h.azure-devices.net;DeviceId={ID}".encode())

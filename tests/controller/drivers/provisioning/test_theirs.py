@@ -115,9 +115,9 @@ def test_a_pair_by_another_spelling_of_the_id_is_not_replaced(kit: SimulatedKit,
 def test_the_id_has_the_spelling_that_a_cloud_knows(kit: SimulatedKit, device: Device, by: str) -> None:
     """The other slot has made `/etc/deviceid` anew (provisioning.md §2.5), and no id is kept yet."""
     device.put(ANNOUNCED, f"{DEVICE.replace('-', '')}\n")
-    wanted = WANTED
+    wanted, theirs = WANTED, kit.foreign(days=90)
     if by == "a certificate":
-        lay(device, theirs := kit.foreign(days=90))
+        lay(device, theirs)
     else:
         device.put("/data/connection", f"HostName={kit.hubs[0]};DeviceId={DEVICE};SharedAccessKey=a2V5")
         kit.enter(key="a2V5")
