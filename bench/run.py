@@ -24,6 +24,7 @@ SECTIONS = {
     "operations": "Update manager",
     "slots": "Operating systems with RAUC",
     "registries": "Registries",
+    "provisioning": "Identities",
     "doctor": f"Doctor, on {ENGINE}",
 }
 

@@ -28,7 +28,7 @@ def open_client(host: str, own: ssl.SSLContext, silence_s: float = 0.0) -> httpx
         transport=Ways(host, own),
         trust_env=False,
         follow_redirects=True,
-        timeout=silence_s or SILENCE_S,
+        timeout=httpx.Timeout(silence_s or SILENCE_S, connect=SILENCE_S),
         headers={"Accept-Encoding": "identity"},
     )
 

@@ -44,6 +44,10 @@ class Unreached(Failure):
     """Nothing came of it: the connection failed, or stayed silent."""
 
 
+class Silent(Unreached):
+    """There was a connection, and no answer in time."""
+
+
 class AtProxy(Failure):
     """The proxy on the way does not connect to it, or is not there."""
 
@@ -82,6 +86,8 @@ def failures() -> Iterator[None]:
 
     try:
         yield
+    except httpx.ReadTimeout as error:
+        raise Silent(LATE, "late") from error
     except (httpx.TimeoutException, TimeoutError) as error:
         raise Unreached(LATE, "late") from error
     except httpx.TransportError as error:

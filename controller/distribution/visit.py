@@ -14,6 +14,7 @@ from evenkeel.controller.distribution.failures import (
     Answer,
     AtProxy,
     Failure,
+    Silent,
     Unreached,
     failures,
     of_status,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 _PING = "/v2/"
+_PATIENCE_S = 20.0
+"""For the answer before an engine gets credentials. An engine is patient, too."""
 
 
 class Visit:
@@ -107,6 +110,8 @@ class Visit:
                     assert self._client is not None
                     url = f"{scheme}://{self._site.host}{path}"
                     answer = await fetch(self._client, "GET", url, has_body=has_body, headers=headers)
+            except Silent:
+                raise  # it speaks this way
             except Failure as failure:
                 if not isinstance(failure, Unreached | AtProxy) or len(self._schemes) == 1:
                     raise
@@ -121,14 +126,16 @@ async def check_realm(registry: str, credentials: Credentials, certificates: Seq
     when they may not go there, and when it could not be asked for a reason that is not the registry's: a certificate that
     cannot be read, or a proxy.
 
-    Where the connection failed, or stayed silent, nothing is forbidden: an engine has its own way to a registry, also by
-    mirrors. The server need not prove who it is, because nothing is sent, and an answer can only forbid. It is shown the
-    certificate that engines show; `certificates`: further folders like `certs.d`."""
+    Where no connection came about, nothing is forbidden: an engine has its own way to a registry, also by mirrors. A registry
+    that is slow is waited for as long as an engine waits. The server need not prove who it is, because nothing is sent, and an
+    answer can only forbid. It is shown the certificate that engines show; `certificates`: further folders like `certs.d`."""
     own = Papers(pairs=pairs_of(registry, certificates))
-    site = site_for(registry, lambda: own, Terms(credentials.realms or (), insecure=True))
+    site = site_for(registry, lambda: own, Terms(credentials.realms or (), insecure=True), silence_s=_PATIENCE_S)
     try:
         async with Visit(site, None) as visit:
             knocked, is_encrypted = await visit.head(), visit.is_encrypted
+    except Silent:
+        raise  # it may answer the engine, and send it anywhere
     except Unreached:
         return
     if knocked.status == 401 and (of_tokens := bearers(challenges_of(knocked))):

@@ -12,6 +12,7 @@ import re
 import signal
 import sqlite3
 import stat
+import tarfile
 import threading
 import time
 from collections.abc import Iterator
@@ -41,6 +42,8 @@ PRINTED = (
     ("get", "identities", "-o", "wide"),
     ("get", "identities", "-o", "json"),
     ("provision",),
+    ("doctor",),
+    ("doctor", "-o", "json"),
 )
 
 FAILING = ("\n{{ {}[connectionString] }}", "\n{% include connectionString %}", "\n{{ '{:d}'.format(sharedAccessKey) }}")
@@ -158,6 +161,11 @@ def test_no_output_has_a_secret_of_an_identity(device: Device, tmp_path: Path) -
         hear(*command)
     for command in PRINTED:
         hear(*command)
+    hear("doctor", "--bundle", str(tmp_path / "bundle.tgz"))
+    with tarfile.open(tmp_path / "bundle.tgz") as bundle:
+        members = [read.read().decode() for each in bundle if (read := bundle.extractfile(each)) is not None]
+    assert "of the template" in "".join(members), "what is wrong is in it"
+    said += members
     with closing(sqlite3.connect(device.state / "journal.sqlite")) as journal:
         dump = "\n".join(journal.iterdump())
     said += [log.read_text()]

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 10.0
 """The time limit for one image. The time before the image has one of the places does not count."""
+_REALM_S = 30.0
+"""The time limit for the question before an engine gets credentials."""
 _AT_ONCE = 4
 """Places of their own, so that a slow registry takes none from the looks."""
 _PATIENCE_S = 15.0
@@ -200,15 +202,15 @@ class Registries:
 
 
 async def _check_realm(registry: str, credentials: Credentials, certificates: Sequence[Path]) -> None:
-    from evenkeel.controller.distribution.failures import Failure, error_of
+    from evenkeel.controller.distribution.failures import LATE, Failure, error_of
     from evenkeel.controller.distribution.visit import check_realm
 
     try:
-        async with asyncio.timeout(_TIMEOUT_S):
+        async with asyncio.timeout(_REALM_S):
             with waiting_for(f"the registry {registry}"):
                 await check_realm(registry, credentials, certificates)
     except TimeoutError:
-        return  # as any other answer that is none
+        raise TimedOut(f"registry:{registry}", f"the registry {registry} cannot be asked: {LATE}") from None
     except Failure as failure:
         raise error_of(failure, registry, registry) from None
 

@@ -430,6 +430,26 @@ async def test_an_answer_that_nobody_understands_lets_no_credentials_through(rea
             await checked(server, folder)
 
 
+async def test_a_registry_that_is_slow_lets_no_credentials_through(
+    realmed: tuple[Web, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine waits for its answer, which may name any realm."""
+    server, folder = realmed
+    over = Event()
+
+    def late(asked: Asked) -> Reply:
+        over.wait(60)
+        return Reply(401, {"WWW-Authenticate": 'Bearer realm="http://elsewhere.example/"'})
+
+    server.reply = late  # type: ignore[method-assign]
+    monkeypatch.setattr("evenkeel.controller.distribution.visit._PATIENCE_S", 0.5)
+    try:
+        with pytest.raises(Failure, match="did not answer in time"):
+            await checked(server, folder)
+    finally:
+        over.set()
+
+
 async def test_a_registry_that_is_away_forbids_nothing(tmp_path: Path) -> None:
     """An engine may have a mirror."""
     host = f"localhost:{free_port()}"

@@ -254,6 +254,18 @@ async def test_a_server_that_nobody_vouches_for_is_not_trusted(
     assert azure.visits == []
 
 
+@both
+async def test_authorities_of_the_system_are_trusted(
+    device: Device, azure: Azure, pair: Issued, transport: Transport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A document names none for the public cloud."""
+    (tmp_path / "system.crt").write_bytes(azure.authority.certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.crt"))
+    azure.enrol(DEVICE)
+    access = Access(Pair(pair.certificate, pair.key), name=DEVICE)
+    assert await device.register(transport, access) == Assignment(azure.hub, DEVICE)
+
+
 async def test_a_token_that_cannot_be_sent_is_refused_without_being_told(device: Device, azure: Azure) -> None:
     token = f"SharedAccessSignature sr=x&sig={KEY}&se=1\r\nX: y"
     told = await refusal(device.register("https", device.access(token=token)))
