@@ -7,31 +7,42 @@ from pathlib import Path
 
 import pytest
 from tests.controller.cli.command import Device
+from tests.controller.drivers.provisioning import openssl
 from tests.places import ROOT
 
-from evenkeel.controller.drivers.provisioning.ports import Pair
+from evenkeel.controller.drivers.provisioning import memory
+from evenkeel.controller.drivers.provisioning.certificates import Certificates
+from evenkeel.controller.drivers.provisioning.ports import Maker, Pair
 from evenkeel.controller.drivers.provisioning.simulated import SimulatedMaker
 from evenkeel.specs.provisioning.pair import Subject
 from evenkeel.specs.provisioning.provisioning import DAY_S
 
 from .rewriting import Rewriter
 
+REQUESTS = "/data/var/requests"
+"""Where the page signs a request, beside the authority."""
 HOWTO = ROOT / "docs" / "howto"
 
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("name", ["provisioning", "renew-certificates", "migrate-from-leda"])
-def test_the_sessions_of_the_page_are_what_the_commands_say(name: str, tmp_path: Path) -> None:
+def test_the_sessions_of_the_page_are_what_the_commands_say(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name == "renew-certificates":
+        monkeypatch.setattr(memory, "RehearsalMaker", Certificates)  # OpenSSL signs no request that is made up
     assert rewritten(name, tmp_path) == (HOWTO / f"{name}.md").read_text()
 
 
 def rewritten(name: str, folder: Path) -> str:
     """The page with what its commands say now."""
     device = Device(folder)
-    rewriter = Rewriter(device)
+    rewriter = Rewriter(device, work=REQUESTS)
     if name == "renew-certificates":
         _put(rewriter.host / "etc/evenkeel/secrets/connection", b"HostName=hub.azure-devices.net;DeviceId=device-7\n")
-        _put_pair(rewriter.host / "etc/lab", _pair("device-7", ends_in=12.5 * DAY_S))
+        _put_pair(rewriter.host / "etc/lab", _pair("device-7", ends_in=12.5 * DAY_S, maker=Certificates()))
+        (rewriter.host / REQUESTS.lstrip("/")).mkdir(parents=True)
+        openssl.authority(rewriter.host / REQUESTS.lstrip("/"), "ca")
     elif name == "migrate-from-leda":
         _put_pair(rewriter.host / "data/var/certificates", _pair("525400123402", ends_in=364.5 * DAY_S))
         _put(rewriter.host / "data/var/certificates/azure.idscope", b"0ne00AB12CD\n")
@@ -43,9 +54,10 @@ def rewritten(name: str, folder: Path) -> str:
         device.close()
 
 
-def _pair(name: str, ends_in: float) -> Pair:
+def _pair(name: str, ends_in: float, maker: Maker | None = None) -> Pair:
     """A pair that has signed itself; `ends_in`: seconds from now."""
-    return SimulatedMaker().self_signed("rsa-2048", Subject(name, time.time() - DAY_S, time.time() + ends_in))
+    subject = Subject(name, time.time() - DAY_S, time.time() + ends_in)
+    return (maker or SimulatedMaker()).self_signed("rsa-2048", subject)
 
 
 def _put_pair(folder: Path, pair: Pair) -> None:
