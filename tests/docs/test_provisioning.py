@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from evenkeel.controller.drivers.provisioning import memory
 from evenkeel.controller.drivers.provisioning.certificates import Certificates
 from evenkeel.controller.drivers.provisioning.ports import Maker, Pair
 from evenkeel.controller.drivers.provisioning.simulated import SimulatedMaker
+from evenkeel.specs.containers.container import Container
+from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.provisioning.pair import Subject
-from evenkeel.specs.provisioning.provisioning import DAY_S
+from evenkeel.specs.provisioning.provisioning import DAY_S, Provisioning
 
 from .rewriting import Rewriter
 
@@ -32,6 +35,31 @@ def test_the_sessions_of_the_page_are_what_the_commands_say(
     if name == "renew-certificates":
         monkeypatch.setattr(memory, "RehearsalMaker", Certificates)  # OpenSSL signs no request that is made up
     assert rewritten(name, tmp_path) == (HOWTO / f"{name}.md").read_text()
+
+
+def test_the_cloud_connector_is_given_names_that_its_image_knows() -> None:
+    """The template of leda-utils had `CERT_PATH` and `KEY_PATH` below a folder that nothing is mounted at (provisioning.md
+    §2.4, §6)."""
+    page = (HOWTO / "migrate-from-leda.md").read_text()
+    (block,) = re.findall(r"^```yaml\n(.*?kind: Container\n.*?)^```", page, re.MULTILINE | re.DOTALL)
+    wanted = {each.name: each.wanted for each in decode_file(block.encode(), "cloud.yaml").documents}
+    identity, container = wanted["azure"], wanted["cloudconnector"]
+    assert isinstance(identity, Provisioning)
+    assert isinstance(container, Container)
+    env = dict(container.env)
+    assert {*env, *(each.variable for each in container.values_from or ())} <= {*KNOWN_TO_THE_IMAGE.split()}
+    places = {mount.destination: mount.source for mount in container.mounts}
+    for variable, name in (("CERT_FILE", "device.crt"), ("KEY_FILE", "device.key")):
+        folder, _, file = str(env[variable]).rpartition("/")
+        assert (places[folder], file) == (identity.folder, name)
+
+
+KNOWN_TO_THE_IMAGE = """
+CLOUD_CONNECTOR_CONFIG CONNECTION_STRING ID_SCOPE MESSAGE_MAPPER_CONFIG TENANT_ID SAS_TOKEN_VALIDITY
+LOCAL_ADDRESS LOCAL_USERNAME LOCAL_PASSWORD LOCAL_CA_CERT_FILE LOCAL_CERT_FILE LOCAL_KEY_FILE
+CA_CERT_PATH CERT_FILE KEY_FILE LOG_FILE LOG_LEVEL LOG_FILE_SIZE LOG_FILE_COUNT LOG_FILE_MAX_AGE
+"""
+"""The variables that the start script of the image turns into options, without those of a TPM and of pass-through (§6)."""
 
 
 def rewritten(name: str, folder: Path) -> str:
