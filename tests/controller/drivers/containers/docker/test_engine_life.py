@@ -530,7 +530,7 @@ async def test_a_registry_that_is_gone_changes_nothing(
     registry.freeze()
     try:
         with Proxy(tmp_path / "proxy.sock", clean_dockerd.socket) as proxy:
-            second = Rig(proxy.address, tmp_path, str(registry.docker_config))
+            second = Rig(proxy.address, tmp_path)  # with credentials the registry would be asked first
             await second.settle(wanted)
             await second.close()
     finally:
