@@ -76,7 +76,7 @@ machine: azure-sdk ## install what the tests need from Debian and of Azure's SDK
 	need podman podman; need nsenter util-linux; need newuidmap uidmap; need slirp4netns slirp4netns; \
 	for dns in netavark aardvark-dns; do [ -x /usr/lib/podman/$$dns ] || [ -x /usr/libexec/podman/$$dns ] || missing+=($$dns); done; \
 	need mosquitto_pub mosquitto-clients; need ip iproute2; need git git; \
-	need openssl openssl; need htpasswd apache2-utils; \
+	need openssl openssl; need htpasswd apache2-utils; need strace strace; \
 	need dbus-daemon dbus; need rauc rauc; need mksquashfs squashfs-tools; need grub-editenv grub-common; \
 	if ! b=$$(command -v busybox) || ldd "$$b" >/dev/null 2>&1; then missing+=(busybox-static); fi; \
 	if [ $${#missing[@]} -eq 0 ]; then echo "machine: dockerd, podman, registry, broker, RAUC and tools are all there"; exit 0; fi; \

@@ -135,6 +135,47 @@ class PodmanRegistriesKit:
         self.podman.forget_registries()
 
 
+_THEIRS: dict[str, dict[str, str]] = {
+    "daemon.json": {
+        "daemon.json": '{\n\t"log-level":   "warn",\n\t"insecure-registries": ["10.0.0.0/8",\n\t\t"theirs.example"],\n'
+        '\t"registry-mirrors":["https://theirs.example"] }\n'
+    },
+    "auth.json": {
+        "auth.json": '{\n\t"auths": {\n\t\t"theirs.example": {\n\t\t\t"auth": "dGhlaXJzOnNlY3JldA=="\n\t\t}\n\t},\n\n'
+        '\t"credHelpers": {"theirs.example:1": "pass"}\n}'
+    },
+    "drop-ins": {"90-theirs.conf": '[[registry]]\nlocation="theirs.example"\ninsecure=true\n'},
+    "certificates": {"{host}/theirs.crt": "theirs", "{host}/theirs.key": "theirs", "theirs.example/ca.crt": "theirs"},
+}
+
+
+def put_theirs(kit: RegistriesKit, host: str) -> Files:
+    """Files and entries of somebody else, also in the folder of a host's certificates; the files."""
+    for kind, top in kit.files.items():
+        for name, text in _THEIRS[kind].items():
+            path = top if top.name == name else top / name.format(host=host)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            path.chmod(0o604)
+            os.chown(path, 12, 34)
+    return {path: each for path, each in kit.shown().items() if not Path(path).is_relative_to(kit.state)}
+
+
+def half(kit: RegistriesKit, old: Files, new: Files) -> list[str]:
+    """The files that are neither as they were nor as they are to be; without the records of evenkeel's, and those that were
+    about to take the place of others."""
+    told = {
+        path: each
+        for path, each in kit.shown().items()
+        if not Path(path).is_relative_to(kit.state) or Path(path).name == "auth.json"
+    }
+    return [
+        path
+        for path, each in told.items()
+        if each not in (old.get(path), new.get(path)) and not Path(path).name.startswith(".")
+    ]
+
+
 def _engine(configuration: Configuration, state: Path) -> RegistriesEngine:
     """The driver, at registries that let everybody in: what is asked of them another test shows."""
     return RegistriesEngine(configuration, MemoryRegistries(), state / "key")

@@ -22,7 +22,14 @@ from evenkeel.specs.registries.actions import Admit, Withdraw
 from evenkeel.specs.registries.observed import Facet, RegistriesLook, RegistrySeen
 from evenkeel.specs.registries.registry import Registry
 
-from .registries_kits import DockerRegistriesKit, Files, MemoryRegistriesKit, PodmanRegistriesKit, RegistriesKit
+from .registries_kits import (
+    DockerRegistriesKit,
+    MemoryRegistriesKit,
+    PodmanRegistriesKit,
+    RegistriesKit,
+    half,
+    put_theirs,
+)
 
 HOST, PART, HUB = "registry.example:5000", "quay.example/org", "docker.io"
 PASSWORD, OTHER_PASSWORD = "correct horse: battery", "staple/7"
@@ -201,33 +208,8 @@ async def test_two_registries_do_not_touch_each_other(real: RegistriesKit, asked
         await withdraw(real, place)
 
 
-THEIRS: dict[str, dict[str, str]] = {
-    "daemon.json": {
-        "daemon.json": '{\n\t"log-level":   "warn",\n\t"insecure-registries": ["10.0.0.0/8",\n\t\t"theirs.example"],\n'
-        '\t"registry-mirrors":["https://theirs.example"] }\n'
-    },
-    "auth.json": {
-        "auth.json": '{\n\t"auths": {\n\t\t"theirs.example": {\n\t\t\t"auth": "dGhlaXJzOnNlY3JldA=="\n\t\t}\n\t},\n\n'
-        '\t"credHelpers": {"theirs.example:1": "pass"}\n}'
-    },
-    "drop-ins": {"90-theirs.conf": '[[registry]]\nlocation="theirs.example"\ninsecure=true\n'},
-    "certificates": {f"{HOST}/theirs.crt": "theirs", f"{HOST}/theirs.key": "theirs", "theirs.example/ca.crt": "theirs"},
-}
-
-
-def put_theirs(kit: RegistriesKit) -> Files:
-    for kind, top in kit.files.items():
-        for name, text in THEIRS[kind].items():
-            path = top if top.name == name else top / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-            path.chmod(0o604)
-            os.chown(path, 12, 34)
-    return {path: each for path, each in kit.shown().items() if not Path(path).is_relative_to(kit.state)}
-
-
 async def test_what_others_have_is_kept_letter_by_letter(real: RegistriesKit, asked: Registry) -> None:
-    before = put_theirs(real)
+    before = put_theirs(real, HOST)
     await put_in_force(real, asked, hub("https://a.example", "https://b.example"))
     for path in (str(real.files[kind]) for kind in _JSON if kind in real.files):
         found = os.lstat(path)
@@ -356,7 +338,7 @@ async def test_a_process_that_ends_anywhere(
     next process finishes."""
     asked = changed(asked, insecure=True)
     other = changed(asked, user="other", ca="", insecure=False)
-    put_theirs(real)
+    put_theirs(real, HOST)
 
     async def begin() -> None:
         await put_in_force(real, *([] if change == "made" else [asked]))
@@ -385,10 +367,7 @@ async def test_a_process_that_ends_anywhere(
         old = real.shown()
         with Kill(monkeypatch, at), pytest.raises(Killed):
             await act()
-        for path, each in real.shown().items():
-            is_told = not Path(path).is_relative_to(real.state) or Path(path).name == "auth.json"
-            if is_told and not Path(path).name.startswith("."):
-                assert each in (old.get(path), new.get(path)), f"half: {path}, killed at {at}"
+        assert half(real, old, new) == [], f"killed at {at}"
         real.begin_anew()
         assert isinstance(await act(), Done)
         wanted = {"made": asked, "changed": other}.get(change)

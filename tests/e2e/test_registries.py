@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.contract.registries_kits import Files, PodmanRegistriesKit, half, put_theirs
 from tests.controller.cli.command import ended, spec
 from tests.engines.dockerd import Dockerd
 from tests.engines.images import sleeper
@@ -87,6 +88,11 @@ def documents(device: DockerDevice, private: Registry, tag: str, *, insecure: bo
 def password(device: DockerDevice, text: str) -> None:
     (device.specs.parent / ".password").write_text(text)
     (device.specs.parent / ".password").replace(device.specs.parent / "password")
+
+
+def htpasswd(private: Registry, user: str, secret: str) -> None:
+    """Somebody is let in from now on."""
+    subprocess.run(["htpasswd", "-Bb", private.folder / "htpasswd", user, secret], check=True, capture_output=True)
 
 
 def web(dockerd: Dockerd | Podman) -> tuple[str, str]:
@@ -165,8 +171,7 @@ def test_run_with_rotation_and_a_wrong_password(device: DockerDevice, dockerd: D
     copies = device.state / "registries" / "auth.json"
     old = copies.read_bytes()
     private.password = "rotated/9"
-    command = ["htpasswd", "-Bb", private.folder / "htpasswd", private.user, private.password]
-    subprocess.run(command, check=True, capture_output=True)
+    htpasswd(private, private.user, private.password)
     password(device, private.password)
     until(lambda: copies.read_bytes() != old, what="the new password is in force")
     device.until_settled({"web": "running"})
@@ -186,7 +191,7 @@ def test_run_with_rotation_and_a_wrong_password(device: DockerDevice, dockerd: D
     before, good, newest = web(dockerd), copies.read_bytes(), device.newest()
     users = private.folder / "htpasswd"
     known = users.read_bytes()
-    subprocess.run(["htpasswd", "-Bb", users, "another", "another/1"], check=True, capture_output=True)
+    htpasswd(private, "another", "another/1")
     (device.specs.parent / "another").write_text("another/1")
     another = documents(device, private, "1", insecure=True)
     names = {f"user: {private.user}": "user: another", "/password}": "/another}"}
@@ -244,6 +249,80 @@ def test_kill_9_at_a_write_of_registries(
         assert _held(device, dockerd) == held
         assert web(dockerd)[0] == private.reference("e2e", "1")
     reset()
+
+
+def test_kill_9_at_a_write_of_podmans_files(clean_podman: Podman, registry: Registry, tmp_path: Path) -> None:
+    """auth.json, a drop-in of registries.conf.d and certs.d: each file is the old one or the new one, those of others are
+    theirs, and the next process finishes."""
+    device = PodmanDevice(tmp_path, clean_podman)
+    kit = PodmanRegistriesKit(device.state, clean_podman)
+    try:
+        with running("127.0.0.1") as private:
+            clean_podman.ground.reach(private.port)
+            killed_at_writes(device, kit, private)
+    finally:
+        device.write()
+        device.close()
+        kit.close()
+
+
+def killed_at_writes(device: DockerDevice, kit: PodmanRegistriesKit, private: Registry) -> None:
+    theirs = put_theirs(kit, "theirs.example:5000")
+    htpasswd(private, "another", "another/1")
+    (device.specs.parent / "another").write_text("another/1")
+    (device.specs.parent / "more.crt").write_bytes(private.ca.read_bytes() * 2)
+    password(device, private.password)
+    made = documents(device, private, "1")[0] + "  insecure: true\n"
+    names = {
+        f"user: {private.user}": "user: another",
+        "/password}": "/another}",
+        str(private.ca): str(device.specs.parent / "more.crt"),
+        "  insecure: true\n": "",
+    }
+    changed = re.sub("|".join(names), lambda found: names[found[0]], made)
+    alone = spec("web", "sleeper:1", QUICK)
+    steps = {
+        "made": ((alone,), (made, alone)),
+        "changed": ((made, alone), (changed, alone)),
+        "withdrawn": ((changed, alone), (alone,)),
+    }
+
+    def apply(*asked: str, code: int, **more: str) -> None:
+        """In a process that can be killed."""
+        device.write(*asked)
+        paths = f"{SABOTEUR}:{device.environment()['PYTHONPATH']}"
+        process = device.start("apply", "--yes", PYTHONPATH=paths, EVENKEEL_MOMENTS_OF="registries", **more)
+        found, said, errors = ended(process)
+        assert found == code, said + errors
+
+    def reach(*asked: str) -> None:
+        device.write(*asked)
+        device.run("apply", "--yes")
+
+    reach(alone)
+    running_since, written = web(kit.podman), set[str]()
+    for change, (before, after) in sampled(list(steps.items()), 2, "changes of registries of podman"):
+        moments = device.specs.parent / change
+        reach(*before)
+        apply(*after, code=0, EVENKEEL_MOMENTS=str(moments))
+        new, told = kit.shown(), moments.read_text().splitlines()
+        written |= {Path(line).name for line in told if str(kit.state) not in line}
+        for at in sampled(range(1, len(told) + 1), 1, f"registries of podman {change}"):
+            reach(*before)
+            old = kit.shown()
+            apply(*after, code=-signal.SIGKILL, EVENKEEL_KILL_AT=str(at))
+            assert half(kit, old, new) == [], f"{change}, killed at {told[at - 1]}"
+            reach(*after)
+            assert without_record(kit, kit.shown()) == without_record(kit, new), f"{change}, killed at {told[at - 1]}"
+    assert written == {"auth.json", "50-evenkeel.conf", "evenkeel.crt", "evenkeel.cert", "evenkeel.key"}
+    reach(alone)
+    assert {path: each for path, each in kit.shown().items() if not Path(path).is_relative_to(kit.state)} == theirs
+    assert web(kit.podman) == running_since
+
+
+def without_record(kit: PodmanRegistriesKit, files: Files) -> Files:
+    """Something may stay recorded that is not there any more."""
+    return {path: each for path, each in files.items() if path != str(kit.state / "podman.json")}
 
 
 def _held(device: DockerDevice, dockerd: Dockerd) -> tuple[str, str, list[str]]:

@@ -2,13 +2,16 @@
 
 Secrets are drawn with the seed of the run, and stand in files of passwords, on standard input, in Docker's and in Kanto's
 file; some change once. All of it is looked through: what commands print as text and for programs, logs, the file of events,
-the list of processes, and every file below the device's folder, with its mode.
+the list of processes, and every file below the device's folder, with its mode; and, of commands that take and give secrets, the
+arguments and the environment of each program that begins.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import os
+import shlex
 import signal
 import stat
 import subprocess
@@ -16,11 +19,15 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests.engines.dockerd import Dockerd
+from tests.engines.images import sleeper
+from tests.engines.registry import Registry
 from tests.sampling import SEED
 from tests.until import PATIENCE_S, until
 
 from .command import Device, ended, spec
 from .inside import run_inside
+from .started import Started, run_watched
 
 pytestmark = pytest.mark.e2e
 
@@ -51,7 +58,7 @@ def drawn(count: int) -> list[str]:
 
 def forms(secret: str) -> tuple[str, ...]:
     """A secret as texts may have it: itself, as JSON has it, and with each user in base64."""
-    coded = (base64.b64encode(f"{user}:{secret}".encode()).decode() for user in ("ci", "github"))
+    coded = (base64.b64encode(f"{user}:{secret}".encode()).decode() for user in ("ci", "github", "driver"))
     return secret, json.dumps(secret)[1:-1], *coded
 
 
@@ -180,3 +187,92 @@ def test_no_output_and_no_file_for_others_has_a_secret_of_a_registry(device: Dev
         if has or coded_:
             assert file in kept, file
             assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+
+
+HELPER = """#!/bin/sh
+echo "$@" >> {asked}
+cat >> {asked}
+echo >> {asked}
+cat {answer}
+"""
+
+
+def test_no_program_that_begins_is_given_a_secret_of_a_registry(
+    clean_dockerd: Dockerd, registry: Registry, tmp_path: Path
+) -> None:
+    """Also evenkeel itself, a credential helper, which gets the name of the registry on its standard input, and `systemctl`."""
+    device, programs, asked = Device(tmp_path), tmp_path / "bin", tmp_path / "asked"
+    imported, of_kanto, piped, argument = drawn(4)
+    registry.push("law", "1", sleeper("law-1"))
+    coded = base64.b64encode(f"ci:{imported}".encode()).decode()
+    auths = {"docker.example": {"auth": coded}}
+    answer = {"ServerURL": registry.host, "Username": registry.user, "Secret": registry.password}
+    for name, content in (
+        ("docker.json", json.dumps({"auths": auths, "credHelpers": {registry.host: "kept"}})),
+        ("kanto.json", kanto_file(of_kanto)),
+        ("answer", json.dumps(answer)),
+    ):
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o600)
+    programs.mkdir()
+    helper = HELPER.format(asked=asked, answer=tmp_path / "answer")
+    for name, script in (("docker-credential-kept", helper), ("systemctl", "#!/bin/sh\n")):
+        (programs / name).write_text(script)
+        (programs / name).chmod(0o755)
+    device.settings(
+        engine={"kind": "docker", "address": clean_dockerd.address},
+        log={"level": "debug"},
+        registries={"certificates": str(tmp_path / "certs.d")},
+    )
+    environment = device.environment(
+        PATH=f"{programs}:{os.environ['PATH']}", EVENKEEL_KANTO_CONFIG=str(tmp_path / "kanto.json")
+    )
+    began = list[Started]()
+    said = list[str]()
+
+    def hear(command: str, given: str = "") -> list[str]:
+        """The lines of the programs that began, beside the command's own."""
+        line = device.line(*shlex.split(command))
+        done, found = run_watched(line, environment, tmp_path / f"strace-{len(said)}", given)
+        assert done.returncode == 0, done.stdout + done.stderr
+        began.extend(found)
+        said.append(done.stdout + done.stderr)
+        lines = sorted(shlex.join(each.arguments) for each in found)
+        lines.remove(shlex.join(line))
+        return lines
+
+    assert hear("registry add ghcr.io --user ci --password-stdin --yes", piped) == []
+    for file in ("docker.json", "kanto.json"):
+        assert hear(f"registry import {tmp_path}/{file} --yes") == []
+    assert hear(f"registry add {registry.host} --ca {registry.ca} --yes") == []
+    question = ["cat", f"cat {tmp_path}/answer", "docker-credential-kept get"]
+    assert hear(f"registry test {registry.host}") == question
+    for form in ("docker", "podman", "kanto"):
+        assert hear(f"registry export --format {form} {tmp_path}/{form}-out.json") == []
+    assert imported_by(tmp_path / "docker-out.json") == {
+        "docker.example": imported,
+        "ghcr.io": piped,
+        "kanto.example": of_kanto,
+    }
+    (device.specs / "registries.yaml").write_text(
+        f"{document('kept', registry.host, 'helper: kept')}  tls: {{ca: {registry.ca}}}\n"
+    )
+    device.write(spec("web", registry.reference("law", "1"), "stop: {timeout: 1s}"))
+    assert set(hear("apply --yes --verbose")) == set(question)
+    assert clean_dockerd.containers() == {"web": "running"}
+    assert hear("compat sdv-kanto-ctl add-registry -h a.example -u ci -p -", argument) == [
+        "systemctl restart container-management"
+    ]
+    assert argument in (tmp_path / "kanto.json").read_text()
+    assert set(asked.read_text().splitlines()) == {"get", registry.host}
+    assert all(f"EVENKEEL_KANTO_CONFIG={tmp_path}/kanto.json" in each.environment for each in began)
+    told = (*said, *(text for each in began for text in (*each.arguments, *each.environment)))
+    for secret in (imported, of_kanto, piped, argument, registry.password):
+        assert [each for each in told if any(form in each for form in forms(secret))] == [], secret
+    clean_dockerd.api("DELETE", f"/images/{registry.reference('law', '1')}", force=1)
+
+
+def imported_by(file: Path) -> dict[str, str]:
+    """The passwords that a program with Docker's file has, by place."""
+    auths = json.loads(file.read_text())["auths"]
+    return {place: base64.b64decode(each["auth"]).decode().partition(":")[2] for place, each in auths.items()}

@@ -1,10 +1,12 @@
 """Kills its own process with SIGKILL right before the n-th thing that it makes durable: power loss, at a chosen moment.
 
 Python runs this file at its start when it lies on PYTHONPATH; the command under test is the real one and knows nothing of it.
-A moment is a transaction that the journal begins, a world that the memory engine is about to write, or a file of registries.
-Between two moments nothing happens that would outlive the process, so killing at each of them is killing anywhere.
+A moment is a transaction that the journal begins, a world that the memory engine is about to write, or a file of registries
+that is about to be replaced, made or removed. Between two moments nothing happens that would outlive the process, so killing at
+each of them is killing anywhere.
 
 EVENKEEL_MOMENTS is a file that gets a line for every moment; EVENKEEL_KILL_AT the number of the one that is not reached.
+EVENKEEL_MOMENTS_OF is the beginning of those that count: then what the journal has before does not matter.
 EVENKEEL_CLOCK is the time of day at its start, in seconds since the epoch: the device has no battery for its clock.
 """
 
@@ -22,12 +24,20 @@ if TYPE_CHECKING:
 _kill_at = int(os.environ.get("EVENKEEL_KILL_AT", "0"))
 _moments = os.environ.get("EVENKEEL_MOMENTS", "")
 _clock = os.environ.get("EVENKEEL_CLOCK", "")
-_OF_REGISTRIES = ("auth.json", "docker.json", "daemon.json", "evenkeel.crt", "evenkeel.cert")
+_kind = os.environ.get("EVENKEEL_MOMENTS_OF", "")
+_OF_REGISTRIES = (
+    *("auth.json", "docker.json", "daemon.json", "podman.json", "50-evenkeel.conf"),
+    *("evenkeel.crt", "evenkeel.cert", "evenkeel.key"),
+)
+_CHANGES = {"os.rename": 1, "os.symlink": 1, "os.remove": 0}
+"""The changes of a folder, with the place of the name that changes among the values of the event (Python's audit events)."""
 _count = 0
 
 
 def _moment(what: str) -> None:
     global _count
+    if not what.startswith(_kind):
+        return
     _count += 1
     if _count == _kill_at:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -45,8 +55,8 @@ def _traced(statement: str) -> None:
 def _watch(event: str, values: tuple[Any, ...]) -> None:
     if event == "os.rename" and str(values[1]).endswith("memory-engine.json"):
         _moment("world")
-    if event == "os.rename" and str(values[1]).rpartition("/")[2] in _OF_REGISTRIES:
-        _moment(f"registries: {values[1]}")
+    if event in _CHANGES and (path := str(values[_CHANGES[event]])).rpartition("/")[2] in _OF_REGISTRIES:
+        _moment(f"registries: {path}")
 
 
 def _connect(*values: Any, **more: Any) -> sqlite3.Connection:
