@@ -21,7 +21,7 @@ from tests.until import PATIENCE_S
 
 from evenkeel.controller.drivers.provisioning.memory import ROOT as HOST
 
-_BLOCK = re.compile(r"^( *)```(console|yaml|sh)\n(.*?)^\1```\n", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^( *)```(console|yaml|sh)\n(.*?)^\1```\n", re.MULTILINE | re.DOTALL)
 _SPECS = "/etc/evenkeel/specs"
 _OF_HOST = re.compile(r"(?<![\w/])/(?=etc/|data/)")
 
@@ -38,7 +38,7 @@ class Rewriter:
 
     def page(self, page: Path) -> str:
         """The page with what its commands say now."""
-        return _BLOCK.sub(self._block, page.read_text())
+        return BLOCK.sub(self._block, page.read_text())
 
     def _block(self, found: re.Match[str]) -> str:
         indent, language, body = found.groups()
