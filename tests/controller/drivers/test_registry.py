@@ -18,7 +18,7 @@ from tests.engines.images import ARCHITECTURE, MANIFEST, standard
 from tests.engines.registry import Registry
 from tests.sampling import SEED, THOROUGH
 
-from evenkeel.controller import wiring
+from evenkeel.controller import registries_wiring
 from evenkeel.controller.cycle.surroundings import look_around
 from evenkeel.controller.distribution import client, trust
 from evenkeel.controller.distribution.tokens import may_have_credentials
@@ -139,7 +139,7 @@ def in_force(tmp_path: Path, place: str, values: Values) -> Settings:
 async def sizes(settings: Settings, image: str) -> tuple[dict[str, RemoteImage], list[str]]:
     """The answers that a plan gets, and what is told."""
     told: list[str] = []
-    return await wiring._of_registries(settings)([image], told.append), told
+    return await registries_wiring.sizes_of_registries(settings)([image], told.append), told
 
 
 @pytest.mark.parametrize("how", ["an authority", "no encryption asked for"])
@@ -164,7 +164,9 @@ async def test_a_plan_that_opens_a_registry_tells_no_reason_of_before(
     registry.push("web", "1")
     image = registry.reference("web", "1")
     monkeypatch.setattr(trust, "CERTIFICATES", (tmp_path / "none",))
-    ask = wiring._of_registries(in_force(tmp_path, registry.host, Values(registry.user, registry.password)))
+    ask = registries_wiring.sizes_of_registries(
+        in_force(tmp_path, registry.host, Values(registry.user, registry.password))
+    )
     plan = Plan(
         "containers", stages=(Stage(Phase.DOWNLOAD, (Step("pull", "web", Phase.DOWNLOAD, Pull(image, "Always")),)),)
     )
