@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from evenkeel.controller.process.causes import chain_of, connection_cause
 from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
-from evenkeel.specs.reading.repeated import has_secret as has_secret
+from evenkeel.specs.reading.repeated import has_secret
 from evenkeel.specs.reading.sound import foreign_json
 from evenkeel.specs.visible import one_line, shortened
 

@@ -21,13 +21,13 @@ from evenkeel.controller.distribution.failures import (
     Failure,
     Misdirected,
     failures,
-    has_secret,
     of_status,
     words,
 )
 from evenkeel.controller.settings.credentials import Credentials
 from evenkeel.specs.codec import decode
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
+from evenkeel.specs.reading.repeated import has_secret
 from evenkeel.specs.registries.registry import HUB_HOST
 from evenkeel.specs.visible import shortened
 

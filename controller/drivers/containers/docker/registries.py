@@ -64,7 +64,7 @@ class Auth(NamedTuple):
     def words(self, text: str) -> str:
         """The engine's words to that question. It passes on those of the registry, which was told the secrets; words that
         repeat one are not shown."""
-        from evenkeel.controller.distribution.failures import has_secret
+        from evenkeel.specs.reading.repeated import has_secret
 
         return _NOT_SHOWN if has_secret(text, self.secrets) else text
 

@@ -25,7 +25,7 @@ from tests.engines.web import Asked, Reply, Web
 from tests.sampling import examples
 
 from evenkeel.controller.distribution import trust as trust_under_test
-from evenkeel.controller.distribution.failures import Failure, Misdirected, has_secret
+from evenkeel.controller.distribution.failures import Failure, Misdirected
 from evenkeel.controller.distribution.tokens import secrets_of
 from evenkeel.controller.distribution.trust import Papers, papers_of, trust
 from evenkeel.controller.distribution.visit import check_realm
@@ -37,6 +37,7 @@ from evenkeel.controller.drivers.registries.probe import probe
 from evenkeel.controller.drivers.registries.values import Values
 from evenkeel.controller.settings.credentials import Credentials
 from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
+from evenkeel.specs.reading.repeated import has_secret
 from evenkeel.specs.registries.registry import Registry
 
 USER, PASSWORD = "ci", "sesame: open/ä"
