@@ -201,7 +201,8 @@ def at_work(dockerd: Dockerd) -> tuple[str, str]:
 
 def table(page: str) -> list[tuple[str, str]]:
     """What `status` says, each with its meaning."""
-    lines = page.partition("|---|---|\n")[2].partition("\n\n")[0].splitlines()
+    section = page.partition("## When it does not work")[2]
+    lines = section.partition("|---|---|\n")[2].partition("\n\n")[0].splitlines()
     rows = [line.strip("| ").split(" | ") for line in lines]
     return [(said, meaning) for cell, meaning in rows for said in re.findall("`([^`]*)`", cell)]
 
