@@ -175,6 +175,7 @@ def test_the_page_is_what_happens(reader: Reader, dockerd: Dockerd, registry: Re
         "no such file": lambda: (file.unlink(), reader.evenkeel("retry")),
         "PATH": lambda: file.write_text(json.dumps({"credsStore": "nosuch"})),
         "cannot be read": lambda: file.write_text(good[:-4]),
+        "cannot be used": lambda: file.write_text(json.dumps({"auths": {registry.host: {"auth": "?"}}})),
         "no such host": lambda: (file.write_text(good), reader.asks(f"{NOWHERE}/web:1")),
         "connection refused": lambda: reader.asks(f"localhost:{free_port()}/web:1"),
         "x509": lambda: (reader.distrusts(), reader.asks(reader.registry.reference("big", "2"))),
