@@ -12,8 +12,8 @@ Purpose = Literal["secret", "certificate", "authorities"]
 
 
 class NamedFile(NamedTuple):
-    """`name`: the setting or the document that names it. `must`: it has to be there; a file that evenkeel makes may come
-    later."""
+    """`name`: the setting or the document that names it. `path`: "" for a field that names no file, which is left out.
+    `must`: it has to be there; a file that evenkeel makes may come later."""
 
     name: str
     path: str

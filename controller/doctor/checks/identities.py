@@ -51,8 +51,7 @@ def _period(there: ProvisionedSeen, now: float) -> list[Detail]:
 
 
 def _asked(device: Device) -> tuple[Provisioning, ...]:
-    domain = next(each for each in device.domains if each.name == _DOMAIN)
-    return tuple(domain.reconciler.select(device.facts.state).subjects.values())
+    return tuple(device.documents(_DOMAIN).values())
 
 
 async def hosts(device: Device) -> list[tuple[str, int]]:
@@ -85,7 +84,7 @@ def files(device: Device) -> Iterator[NamedFile]:
         if azure is not None:
             authorities.append(azure.ca)
         yield from (NamedFile(name, path, "secret", is_real) for path in wanted.secrets if _has_secret(wanted, path))
-        yield from (NamedFile(name, path, "authorities", is_real) for path in authorities if path)
+        yield from (NamedFile(name, path, "authorities", is_real) for path in authorities)
         if is_real:
             yield from (NamedFile(name, path, "secret", False) for path in _made(wanted))
 

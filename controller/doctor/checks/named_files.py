@@ -18,10 +18,10 @@ SOURCES: tuple[Files, ...] = (
 
 
 def named_files(device: Device) -> Iterator[NamedFile]:
-    """All of them, each path and purpose once."""
+    """All files that are named, each path and purpose once."""
     known = set[tuple[str, str]]()
     for source in SOURCES:
         for each in source(device):
-            if (each.path, each.purpose) not in known:
+            if each.path and (each.path, each.purpose) not in known:
                 known.add((each.path, each.purpose))
                 yield each
