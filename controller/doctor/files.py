@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from typing import Literal, NamedTuple
 
 from evenkeel.controller.doctor.device import Device
@@ -21,5 +21,5 @@ class NamedFile(NamedTuple):
     must: bool = True
 
 
-Files = Callable[[Device], Iterable[NamedFile]]
+Files = Callable[[Device], AsyncIterator[NamedFile]]
 """The files of one part of evenkeel. May raise EvenkeelError where that cannot be known."""

@@ -97,6 +97,14 @@ class AzureSeen(Struct, frozen=True):
         return sha256 if self.by == "certificate" else ""
 
 
+def secret_files(wanted: Provisioning, azure: AzureSeen) -> tuple[str, ...]:
+    """The files with secrets that a document names. A connection string without a key and without a token is none; one that
+    could not be read counts as one."""
+    if azure.why or azure.by != "certificate" or wanted.azure is None:
+        return wanted.secrets
+    return tuple(path for path in wanted.secrets if path != wanted.azure.connection_string)
+
+
 class OutputSeen(Struct, frozen=True):
     """One file that is made of the values. `asked`: the print of its content, owner and permissions; "" while the values for
     it are not all there. `held`: the print of those of the file that is there, "" for none. `why`: not "", the reason why it

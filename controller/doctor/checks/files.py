@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from evenkeel.controller.doctor.device import Device
 from evenkeel.controller.doctor.files import NamedFile
@@ -11,7 +11,7 @@ from evenkeel.specs.files.file import File
 _DOMAIN = "files"
 
 
-def files(device: Device) -> Iterator[NamedFile]:
+async def files(device: Device) -> AsyncIterator[NamedFile]:
     """The sources. Of a copy the mode is asked for, and another one is a difference."""
     asked: Mapping[str, File] = device.documents(_DOMAIN)
     for each in asked.values():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from evenkeel.controller.doctor.check import NotApplicable
 from evenkeel.controller.doctor.device import Device
@@ -59,7 +59,7 @@ def hosts(device: Device) -> Iterator[tuple[str, int]]:
             yield parts.hostname, parts.port or 443
 
 
-def files(device: Device) -> Iterator[NamedFile]:
+async def files(device: Device) -> AsyncIterator[NamedFile]:
     """The files that the documents name. A file of another program is that program's; what it holds is a secret all the
     same."""
     for each in asked_registries(device):

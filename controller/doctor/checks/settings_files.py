@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 from evenkeel.controller.doctor.device import Device
 from evenkeel.controller.doctor.files import NamedFile
 
 
-def files(device: Device) -> Iterator[NamedFile]:
+async def files(device: Device) -> AsyncIterator[NamedFile]:
     """A setting that names no file has an empty path."""
     mqtt = device.settings.mqtt
     yield NamedFile("mqtt.usernameFile", mqtt.username_file, "secret")

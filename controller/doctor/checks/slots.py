@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 from evenkeel.controller.doctor.check import NotApplicable
 from evenkeel.controller.doctor.device import Device
@@ -57,7 +57,7 @@ def hosts(device: Device) -> Iterator[tuple[str, int]]:
             yield parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def files(device: Device) -> Iterator[NamedFile]:
+async def files(device: Device) -> AsyncIterator[NamedFile]:
     """The files for the server of a bundle."""
     asked: Mapping[str, OperatingSystem] = device.documents(_DOMAIN)
     for each in asked.values():
