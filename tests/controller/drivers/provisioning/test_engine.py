@@ -424,7 +424,9 @@ def test_a_key_that_everybody_may_read_is_told(
     device.at("/given.key").chmod(0o640)
     assert told() == ""
     device.put("/data/connection", "HostName=h;SharedAccessKey=a2V5")
-    assert told() == "has a secret that everybody on this device may read; `chmod o-r /data/connection`", "it may have one"
+    assert told() == "has a secret that everybody on this device may read; `chmod o-r /data/connection`", (
+        "it may have one"
+    )
 
 
 def test_another_proof_finds_that_the_device_was_moved(kit: SimulatedKit, device: Device) -> None:
