@@ -261,7 +261,10 @@ class Sight:
         if sources.connection is not None:
             one = sources.connection
             asked = self.printer.of("connection", one.host, one.device, one.key, one.token, one.gateway)
-            return AzureSeen(asked, by=sources.by, hub=one.host, device=one.device, service=one.host, ends_s=one.ends_s)
+            seen = AzureSeen(asked, by=sources.by, hub=one.host, device=one.device, service=one.host)
+            if not one.token:
+                return seen
+            return changed(seen, ends_s=one.ends_s, written_s=self.host.written_s(azure.connection_string))
         registration = azure.registration or device
         asked = self.printer.of("registration", azure.host, sources.id_scope, registration, sources.key)
         service = f"{azure.host} (id scope {sources.id_scope})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import pwd
 import time
 from collections.abc import Iterator
@@ -376,6 +377,7 @@ def test_a_token_that_ends_is_told(kit: SimulatedKit, device: Device) -> None:
     ends_s = int(time.time()) + 10 * DAY_S
     way = f"HostName={kit.hubs[0]};DeviceId={DEVICE};SharedAccessSignature=SharedAccessSignature sr=h&sig=s&se={ends_s:.0f}"
     device.put("/data/connection", way)
+    os.utime(device.at("/data/connection"), (0, ends_s - 365 * DAY_S))
     kit.enter()
     wanted = registered(kit, certificate=None, azure=kit.way(connection_string="/data/connection"), outputs=())
     device.settle(wanted)
@@ -391,6 +393,8 @@ def test_a_token_that_ends_is_told(kit: SimulatedKit, device: Device) -> None:
     assert told() == ("", ["ok"])
     kit.later_s = 8.5 * DAY_S
     assert told() == ("", ["warning", "ok"])
+    os.utime(device.at("/data/connection"), (0, ends_s - 3 * DAY_S))
+    assert told() == ("", ["ok"]), "it was written for three days, and half of them are left"
     kit.later_s = 11 * DAY_S
     assert told() == (f"has a token that ended; {remedy}", ["failed", "ok"])
     assert asyncio.run(device.plan(wanted)).differences == (), "it holds nothing else up"
