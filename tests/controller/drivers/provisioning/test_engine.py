@@ -6,8 +6,6 @@ import asyncio
 import os
 import pwd
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,18 +27,6 @@ from .openssl import DAY_S, DEVICE
 
 OUTPUT, REQUEST, CHAIN = "/etc/connector/config.json", "/data/device.csr", "/data/signed.crt"
 TEMPLATE = "{{ hub }} {{ thumbprint }}"
-
-
-@pytest.fixture
-def kit(tmp_path: Path) -> SimulatedKit:
-    return SimulatedKit(tmp_path)
-
-
-@pytest.fixture
-def device(kit: SimulatedKit) -> Iterator[Device]:
-    it = Device(kit.root, kit.driver)
-    yield it
-    asyncio.run(it.driver.close())
 
 
 def registered(kit: SimulatedKit, **fields: Any) -> Provisioning:
