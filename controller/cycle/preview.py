@@ -214,9 +214,9 @@ def _with_held(
 
 
 def _provided(plans: Sequence[DomainPlan]) -> frozenset[str]:
-    """Paths of the host that these plans provide."""
-    steps = [step for each in plans for stage in each.plan.stages for step in stage.steps]
-    return frozenset(step.action.traits.provides for step in steps) - {""}
+    """Paths of the host that these plans provide, and places that they open."""
+    traits = [step.action.traits for each in plans for stage in each.plan.stages for step in stage.steps]
+    return frozenset(text for each in traits for text in (each.provides, each.opens)) - {""}
 
 
 def revision_notes(journal: Journal, domains: Sequence[str], desired: DesiredState) -> tuple[str, ...]:

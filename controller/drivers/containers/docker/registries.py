@@ -248,7 +248,7 @@ def _auth(credentials: Credentials) -> Auth:
     fields = {"serveraddress": credentials.server}
     if credentials.identity_token:
         fields["identitytoken"] = credentials.identity_token
-    else:
+    if credentials.password or not credentials.identity_token:
         fields |= {"username": credentials.username, "password": credentials.password}
     header = base64.urlsafe_b64encode(json.dumps(fields).encode()).decode()
     return Auth({"X-Registry-Auth": header}, (*secrets_of(credentials), header))
