@@ -1,16 +1,20 @@
-"""The drivers' parts that commands about registries need: the steps of a test, and the secret of a registry for an export.
+"""The parts about registries: the access of an engine that pulls, the sizes of images, and those that commands need, the steps
+of a test and the secret of a registry for an export.
 
-Commands name no driver (`controller.wiring` is for the others). Everything is imported when it is asked for.
+Commands name no driver (`controller.wiring` has the other parts). Everything is imported when it is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from evenkeel.controller.cycle.surroundings import Sizes
+    from evenkeel.controller.drivers.containers.docker.registries import PullAccess
     from evenkeel.controller.drivers.registries.probe import Step as Step
+    from evenkeel.specs.containers.observed import RemoteImage
     from evenkeel.specs.registries.entry import Entry
     from evenkeel.specs.registries.registry import Registry
     from evenkeel.specs.settings.settings import Settings
@@ -19,6 +23,30 @@ ACCESS = "registries"
 """The folder of what lets this device in, and of the key of its prints."""
 ADMITTED = "auth.json"
 """The file in it with the credentials that are in force."""
+
+
+def pull_access(settings: Settings) -> PullAccess:
+    """How an engine that pulls is let in."""
+    from evenkeel.controller.drivers.containers.docker.registries import PullAccess
+    from evenkeel.controller.drivers.registries.choice import certificates_folder
+
+    engine, admitted = settings.engine, Path(settings.state) / ACCESS / ADMITTED
+    folders = [certificates_folder(engine.kind, settings.registries)]
+    return PullAccess(engine.docker_config, admitted, engine.token_realms, folders, sizes_of_registries(settings))
+
+
+def sizes_of_registries(settings: Settings) -> Sizes:
+    """The answers of registries, without an engine between."""
+
+    async def ask(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
+        from evenkeel.controller.drivers.registries.choice import certificates_folder
+        from evenkeel.controller.drivers.registry import look_up
+
+        engine, admitted = settings.engine, Path(settings.state) / ACCESS / ADMITTED
+        folders = [certificates_folder(engine.kind, settings.registries)]
+        return await look_up(images, engine.docker_config, engine.token_realms, refused, admitted, folders)
+
+    return ask
 
 
 def probe_registry(settings: Settings, registry: Registry, image: str = "") -> AsyncIterator[Step]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evenkeel.controller.process.clock import Now, system_now
-from evenkeel.controller.registries_wiring import ACCESS, ADMITTED
+from evenkeel.controller.registries_wiring import ACCESS, pull_access, sizes_of_registries
 from evenkeel.specs.containers.observed import ContainersLook, ContainersSeen, RemoteImage
 from evenkeel.specs.feedback import Feedback
 
@@ -66,19 +66,15 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
             return copy
         case "docker" | "podman":
             from evenkeel.controller.drivers.containers.docker import DockerEngine
-            from evenkeel.controller.drivers.registries.choice import certificates_folder
             from evenkeel.controller.settings.sockets import advice, with_socket
 
             settings = with_socket(settings)
             return DockerEngine(
                 address=settings.engine.address,
                 network=settings.engine.network,
-                docker_config=settings.engine.docker_config,
+                access=pull_access(settings),
                 owner=settings.engine.owner or os.path.realpath(settings.state),
                 advice=advice(settings.engine),
-                ask_registries=_of_registries(settings),
-                admitted=Path(settings.state) / ACCESS / ADMITTED,
-                certificates=[certificates_folder(settings.engine.kind, settings.registries)],
                 provided=provided,
             )
 
@@ -177,20 +173,6 @@ def _containers(
     return Domain(reconciler(settings), engine, foresee)
 
 
-def _of_registries(settings: Settings) -> Sizes:
-    """The answers of registries, without an engine between."""
-
-    async def ask(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
-        from evenkeel.controller.drivers.registries.choice import certificates_folder
-        from evenkeel.controller.drivers.registry import look_up
-
-        engine, admitted = settings.engine, Path(settings.state) / ACCESS / ADMITTED
-        folders = [certificates_folder(engine.kind, settings.registries)]
-        return await look_up(images, engine.docker_config, engine.token_realms, refused, admitted, folders)
-
-    return ask
-
-
 def _image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
     """The sizes of pulls. Docker does not tell them, so its registries are asked; the memory engine knows them."""
 
@@ -200,7 +182,7 @@ def _image_sizes(settings: Settings, driver: Driver[ContainersSeen]) -> Sizes:
             refused(f"the registry of {image} did not tell its size: {why}")
         return seen.remote
 
-    return of_engine if settings.engine.kind == "memory" else _of_registries(settings)
+    return of_engine if settings.engine.kind == "memory" else sizes_of_registries(settings)
 
 
 def _surroundings(settings: Settings, driver: Driver[ContainersSeen]) -> Surroundings:

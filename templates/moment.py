@@ -14,6 +14,12 @@ def iso_text(at: float) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def clock_text(now: float) -> str:
+    """The time of day as a clock says it, in seconds since the epoch. One before 1970 is not given a date: `iso_text` would
+    give it the wrong one."""
+    return iso_text(now) if now >= 0 else "a time before 1970"
+
+
 def iso_value(at: float) -> str | None:
     """The same; `None` where 0 stands for no moment at all."""
     return iso_text(at) if at else None

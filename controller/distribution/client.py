@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from evenkeel.controller.distribution.failures import Answer, Failure, Unreached, failures
+from evenkeel.controller.distribution.failures import Answer, Failure, failures
 
 if TYPE_CHECKING:
     import httpx
@@ -17,9 +17,10 @@ _MOST_BYTES = 4 * 1024**2
 """The largest answer; registries take no larger manifest."""
 
 
-def open_client(host: str, own: ssl.SSLContext, silence_s: float = 0.0) -> httpx.AsyncClient:
+def open_client(host: str, own: ssl.SSLContext, silence_s: float = 0.0, connecting_s: float = 0.0) -> httpx.AsyncClient:
     """A client for one host, to be used as a context. `own` is the trust in this host, and in no other, also after a
-    redirection, which takes no credentials elsewhere. A proxy of the environment is used."""
+    redirection, which takes no credentials elsewhere. A proxy of the environment is used. `silence_s`, `connecting_s`: how long
+    an answer and a connection may take, 0 for what is usual."""
     import httpx
 
     from evenkeel.controller.distribution.ways import Ways
@@ -28,7 +29,7 @@ def open_client(host: str, own: ssl.SSLContext, silence_s: float = 0.0) -> httpx
         transport=Ways(host, own),
         trust_env=False,
         follow_redirects=True,
-        timeout=httpx.Timeout(silence_s or SILENCE_S, connect=SILENCE_S),
+        timeout=httpx.Timeout(silence_s or SILENCE_S, connect=connecting_s or SILENCE_S),
         headers={"Accept-Encoding": "identity"},
     )
 
@@ -52,6 +53,6 @@ async def _body(answer: httpx.Response) -> bytes:
                 body += piece
                 if len(body) > _MOST_BYTES:
                     raise Failure("its answer is too long")
-    except Unreached as failure:
+    except Failure as failure:
         raise Failure(failure.why, failure.how, failure.remedy) from None  # it has answered
     return body

@@ -41,11 +41,15 @@ class Failure(Exception):
 
 
 class Unreached(Failure):
-    """Nothing came of it: the connection failed, or stayed silent."""
+    """No connection came about."""
 
 
-class Silent(Unreached):
-    """There was a connection, and no answer in time."""
+class CutOff(Failure):
+    """A connection came about, and ended before an answer, also because no encryption was agreed on."""
+
+
+class Silent(Failure):
+    """A connection came about, and there was no answer in time."""
 
 
 class AtProxy(Failure):
@@ -55,18 +59,21 @@ class AtProxy(Failure):
 class Misdirected(Failure):
     """A registry wants its credentials sent to a host that may not have them, and they were not."""
 
-    def __init__(self, realm: str, why: str) -> None:
-        super().__init__(why, "no", f"if that is right, add {realm} to `tokenRealms`")
+    def __init__(self, realm: str, where: str = "tokenRealms") -> None:
+        """`where`: the key that lists hosts that may have them."""
+        why = f"it wants its credentials sent to {realm}, and they were not"
+        super().__init__(why, "no", f"if that is right, add {realm} to `{where}`")
         self.realm = realm
 
 
-def error_of(failure: Failure, host: str, place: str) -> DriverError:
-    """The error that a failed question to a registry is. `place`: what the question is about."""
+def error_of(failure: Failure, host: str, place: str, whom: str = "") -> DriverError:
+    """The error that a failed question to a registry is. `place`: what the question is about; `whom`: who was asked, where that
+    is not the registry itself."""
     element, remedy = f"registry:{place}", f"; {failure.remedy}" if failure.remedy else ""
     if failure.how == "denied":
         return Refused(element, f"{host} refuses the login: {failure.why}")
     kind = {"no": Refused, "late": TimedOut}.get(failure.how, Unavailable)
-    return kind(element, f"the registry {host} cannot be asked: {failure.why}{remedy}")
+    return kind(element, f"{whom or f'the registry {host}'} cannot be asked: {failure.why}{remedy}")
 
 
 class Answer(NamedTuple):
@@ -86,23 +93,24 @@ def failures() -> Iterator[None]:
 
     try:
         yield
-    except httpx.ReadTimeout as error:
-        raise Silent(LATE, "late") from error
-    except (httpx.TimeoutException, TimeoutError) as error:
+    except (httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise Unreached(LATE, "late") from error
+    except (httpx.TimeoutException, TimeoutError) as error:
+        raise Silent(LATE, "late") from error
+    except httpx.ConnectError as error:
+        raise of_connection(error, Unreached) from error
     except httpx.TransportError as error:
-        kind = Unreached if isinstance(error, httpx.NetworkError) or _ENDED in str(error) else Failure
-        raise _of_connection(error, kind) from error
-    except (OSError, ExceptionGroup) as error:
+        is_cut = isinstance(error, httpx.NetworkError) or _ENDED in str(error)
+        raise of_connection(error, CutOff if is_cut else Failure) from error
+    except (httpx.HTTPError, OSError, ExceptionGroup) as error:
         # anyio groups what it does not expect, as a port of 99999
-        raise _of_connection(error, Unreached) from error
-    except httpx.HTTPError as error:
-        raise _of_connection(error, Failure) from error
+        raise of_connection(error, Failure) from error
     except (ValueError, LookupError, TypeError, ArithmeticError, httpx.InvalidURL) as error:
         raise Failure(NO_ANSWER) from error
 
 
-def _of_connection(error: BaseException, kind: type[Failure]) -> Failure:
+def of_connection(error: BaseException, kind: type[Failure]) -> Failure:
+    """The failure of a connection: of this kind, unless a certificate is the reason."""
     why = connection_cause(error, "the connection to it failed")
     for each in chain_of(error):
         if isinstance(each, ssl.SSLCertVerificationError):

@@ -36,13 +36,15 @@ _REALMS = {"registry-1.docker.io": "auth.docker.io", "registry.gitlab.com": "git
 _CLIENT = "evenkeel"
 _REFUSALS = (400, 401, 403)
 _LONGEST = 80
+UNENCRYPTED = "it wants credentials sent to a place without encryption"
 _OTHER_KINDS = "it needs Basic, or a server that gives tokens (Bearer)"
 
 
 class Site(NamedTuple):
     """A registry as it is asked. `registry`: its name in images. `own`: the trust in it; `of_realm`: in a host (with its port)
     that gives tokens for it. `realms`: hosts that may have its credentials, beside those that may anyway. `insecure`: it may be
-    asked without encryption. `silence_s`: how long it may say nothing, 0 for the time that is usual."""
+    asked without encryption. `silence_s`: how long it may say nothing, `connecting_s`: how long a connection may take; 0 as
+    usual."""
 
     registry: str
     own: Callable[[], ssl.SSLContext]
@@ -50,6 +52,7 @@ class Site(NamedTuple):
     realms: Sequence[str] = ()
     insecure: bool = False
     silence_s: float = 0.0
+    connecting_s: float = 0.0
 
     @property
     def host(self) -> str:
@@ -91,10 +94,9 @@ def _realm_of(challenge: Challenge, site: Site, credentials: Credentials | None)
             raise Failure(NO_ANSWER)
         is_own = name_of(realm.netloc.decode()) == name_of(site.host)
         if realm.scheme != "https" and not (realm.scheme == "http" and site.insecure and is_own):
-            remedy = "a token server needs https, or tokens are no secret"
-            raise Failure("it wants credentials sent to a place without encryption", "no", remedy)
+            raise Failure(UNENCRYPTED, "no", "a token server needs https, or tokens are no secret")
         if credentials is not None and not may_have_credentials(realm.host, site.host, site.realms):
-            raise Misdirected(realm.host, f"it wants its credentials sent to {realm.host}, and they were not")
+            raise Misdirected(realm.host)
         if not realm.host:
             raise Failure(NO_ANSWER)
         return realm.netloc.decode()
@@ -116,7 +118,7 @@ async def authorisation(challenges: Sequence[Challenge], site: Site, credentials
     place, challenge = realm_of(of_tokens, site, credentials), of_tokens[0]
     with failures():
         trust = site.own() if place == site.host else site.of_realm(place)
-        async with open_client(place, trust, site.silence_s) as client:
+        async with open_client(place, trust, site.silence_s, site.connecting_s) as client:
             if credentials is not None and credentials.identity_token:
                 answer = await _by_identity(client, challenge, credentials)
             else:

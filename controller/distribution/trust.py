@@ -22,6 +22,11 @@ CERTIFICATES = (Path("/etc/docker/certs.d"), Path("/etc/containers/certs.d"))
 this device is."""
 OF_DOCUMENTS = "evenkeel.crt"
 """The file there with the authorities that a document names."""
+_OF_ENGINES = "DEFAULT"
+"""The ciphers of OpenSSL. Engines speak them; Python's own choice lacks some."""
+_ANY = "ALL:@SECLEVEL=0"
+_OP_LEGACY_SERVER_CONNECT = 0x4
+"""Engines take servers without secure renegotiation (RFC 5746). Python names this from 3.12 on."""
 _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 _REMEDY = "correct that file, or take the certificate and its key away"
 
@@ -45,6 +50,7 @@ def trust(papers: Papers = NONE, *, proves: bool = True) -> ssl.SSLContext:
     """The system's authorities and these, with these certificates of this device. Without `proves` everybody is trusted.
     Raises ssl.SSLError, OSError or ValueError."""
     context = ssl.create_default_context()
+    context.set_ciphers(_OF_ENGINES)
     if papers.ca:
         context.load_verify_locations(cadata=papers.ca.decode("ascii", "replace"))
     for certificate, key in papers.pairs:
@@ -52,6 +58,19 @@ def trust(papers: Papers = NONE, *, proves: bool = True) -> ssl.SSLContext:
     if not proves:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def no_trust(pairs: Sequence[tuple[bytes, bytes]]) -> ssl.SSLContext:
+    """A context that speaks with everybody, however weak the encryption is, for a question that proves nothing and tells no
+    secret. Raises as `trust` does."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_ciphers(_ANY)
+    context.options |= _OP_LEGACY_SERVER_CONNECT
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    for certificate, key in pairs:
+        show(context, certificate, key)
     return context
 
 

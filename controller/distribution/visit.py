@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,17 +14,27 @@ from evenkeel.controller.distribution.failures import (
     NO_ANSWER,
     Answer,
     AtProxy,
+    CutOff,
     Failure,
-    Silent,
+    Misdirected,
     Unreached,
     failures,
     of_status,
     words,
 )
-from evenkeel.controller.distribution.sites import site_for
-from evenkeel.controller.distribution.tokens import Site, authorisation, bearers, realm_of, secrets_of
-from evenkeel.controller.distribution.trust import Papers, pairs_of
-from evenkeel.controller.settings.credentials import Credentials, Terms
+from evenkeel.controller.distribution.tokens import (
+    UNENCRYPTED,
+    Site,
+    authorisation,
+    bearers,
+    may_have_credentials,
+    name_of,
+    realm_of,
+    secrets_of,
+)
+from evenkeel.controller.distribution.trust import no_trust, pairs_of
+from evenkeel.controller.settings.credentials import Credentials
+from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 
 if TYPE_CHECKING:
     import httpx
@@ -31,23 +42,27 @@ if TYPE_CHECKING:
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 _PING = "/v2/"
-_PATIENCE_S = 20.0
-"""For the answer before an engine gets credentials. An engine is patient, too."""
+_PATIENCE_S, _CONNECTING_S = 20.0, 10.0
+"""For the answer, and for a connection, before an engine gets credentials. An engine is patient, too."""
 
 
 class Visit:
-    """A context in which one registry is asked, with these credentials alone. Questions raise Failure."""
+    """A context in which one registry is asked, with these credentials alone. Questions raise Failure. `schemes`: the ways
+    in which it is spoken to, in this order, where that is not for the site to say."""
 
-    def __init__(self, site: Site, credentials: Credentials | None) -> None:
+    def __init__(self, site: Site, credentials: Credentials | None, schemes: tuple[str, ...] = ()) -> None:
         self._site, self._credentials = site, credentials
-        self._schemes = ("https", "http") if site.insecure else ("https",)
+        self._schemes = schemes or (("https", "http") if site.insecure else ("https",))
+        self._cut: CutOff | AtProxy | None = None
+        """Why it was not asked in the first of these ways, where something was there."""
         self._authorization = ""
         self._stack = contextlib.AsyncExitStack()
         self._client: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Visit:
+        site = self._site
         with failures():
-            client = open_client(self._site.host, self._site.own(), self._site.silence_s)
+            client = open_client(site.host, site.own(), site.silence_s, site.connecting_s)
             self._client = await self._stack.enter_async_context(client)
         return self
 
@@ -110,33 +125,69 @@ class Visit:
                     assert self._client is not None
                     url = f"{scheme}://{self._site.host}{path}"
                     answer = await fetch(self._client, "GET", url, has_body=has_body, headers=headers)
-            except Silent:
-                raise  # it speaks this way
-            except Failure as failure:
-                if not isinstance(failure, Unreached | AtProxy) or len(self._schemes) == 1:
-                    raise
+            except (Unreached, CutOff, AtProxy) as failure:
+                if len(self._schemes) == 1:
+                    raise self._cut or failure from None
+                self._cut = None if isinstance(failure, Unreached) else failure
                 self._schemes = self._schemes[1:]  # as engines do: it may have no encryption at all
             else:
+                if self._cut is not None and answer.status == 400:
+                    raise self._cut  # so answers a server that speaks with encryption alone
                 self._schemes = (scheme,)
                 return answer
 
 
 async def check_realm(registry: str, credentials: Credentials, certificates: Sequence[Path] = ()) -> None:
     """Ask a registry, with no credentials, where it wants these sent, before somebody else takes them there. Raises Failure
-    when they may not go there, and when it could not be asked for a reason that is not the registry's: a certificate that
-    cannot be read, or a proxy.
+    when they may not go there, and when that did not come out for a reason that an engine may not have: a certificate that
+    cannot be read, a proxy, a handshake that evenkeel alone cannot do.
 
     Where no connection came about, nothing is forbidden: an engine has its own way to a registry, also by mirrors. A registry
     that is slow is waited for as long as an engine waits. The server need not prove who it is, because nothing is sent, and an
-    answer can only forbid. It is shown the certificate that engines show; `certificates`: further folders like `certs.d`."""
-    own = Papers(pairs=pairs_of(registry, certificates))
-    site = site_for(registry, lambda: own, Terms(credentials.realms or (), insecure=True), silence_s=_PATIENCE_S)
+    answer can only forbid. It is shown the certificate that engines show; `certificates`: further folders like `certs.d`.
+
+    Engines look at the same answer alone (`GET /v2/`) for whom they give credentials."""
+    site = _open(registry, credentials, certificates)
     try:
-        async with Visit(site, None) as visit:
+        async with Visit(site, None, ("https", "http")) as visit:
             knocked, is_encrypted = await visit.head(), visit.is_encrypted
-    except Silent:
-        raise  # it may answer the engine, and send it anywhere
     except Unreached:
         return
     if knocked.status == 401 and (of_tokens := bearers(challenges_of(knocked))):
         realm_of(of_tokens, site._replace(insecure=not is_encrypted), credentials)
+    elif knocked.status != 401 and not is_encrypted and not 200 <= knocked.status < 300:
+        raise visit.failure(knocked)  # it says nothing about what is there behind encryption
+
+
+async def check_mirror(address: str, credentials: Credentials, certificates: Sequence[Path] = ()) -> None:
+    """Ask a mirror of Docker Hub whether it wants credentials, before Docker gives it these, which are Docker Hub's. Raises
+    Failure, as `check_realm` does, when it or its token realm may not have them: they are for Docker Hub, for its organisation,
+    and for hosts that a document lists, with encryption. `address`: with its scheme."""
+    scheme, _, host = address.partition("://")
+    site = _open(host.rstrip("/"), credentials, certificates)
+    try:
+        async with Visit(site, None, (scheme,)) as visit:
+            knocked = await visit.head()
+    except Unreached:
+        return
+    if knocked.status != 401:
+        return
+    hub, challenges = site._replace(registry=DEFAULT_REGISTRY), challenges_of(knocked)
+    if of_tokens := bearers(challenges):
+        realm_of(of_tokens, hub, credentials)
+    if len(of_tokens) < len(challenges) or not challenges:
+        name = name_of(site.host)
+        if scheme != "https":
+            raise Failure(UNENCRYPTED, "no", "name a mirror with https, or one that asks for none")
+        if not may_have_credentials(name, hub.host, hub.realms):
+            raise Misdirected(name)
+
+
+def _open(registry: str, credentials: Credentials, certificates: Sequence[Path]) -> Site:
+    """The site of a question that proves nothing, and tells nothing but the certificate of this device."""
+
+    def own() -> ssl.SSLContext:
+        return no_trust(pairs_of(registry, certificates))
+
+    realms = credentials.realms or ()
+    return Site(registry, own, lambda host: own(), realms, silence_s=_PATIENCE_S, connecting_s=_CONNECTING_S)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from evenkeel.specs.doctor.finding import Detail
 from evenkeel.templates.ago import FIRST_S, ago_text
-from evenkeel.templates.moment import iso_text
+from evenkeel.templates.moment import clock_text, iso_text
 
 _JITTER_S = 60.0
 """Clocks are corrected by so much all the time."""
@@ -20,7 +20,7 @@ def of_clock(now: float, newest: float) -> Iterator[Detail]:
     if now > _LAST_S:
         yield Detail("time", "failed", f"it is {iso_text(now)} here, which cannot be", _SET_IT)
     elif now < FIRST_S:
-        yield Detail("time", "failed", f"it is {iso_text(now)} here, before there was any evenkeel", _SET_IT)
+        yield Detail("time", "failed", f"it is {clock_text(now)} here, before there was any evenkeel", _SET_IT)
     elif newest > now + _JITTER_S:
         told = f"it is {iso_text(now)} here, and the newest entry of the journal is from {ago_text(newest - now)} later"
         yield Detail("time", "warning", told, f"one of them was written with a wrong clock: {_SET_IT}")

@@ -73,6 +73,13 @@ class Judge(NamedTuple):
             return "its certificate has signed itself, and `csr` is asked for"
         return self.refused.get(pair.sha256, "")
 
+    def too_early(self, pair: PairSeen) -> str:
+        """The reason why a certificate that was signed cannot be tried yet; "" when it can. Either its authority's clock or
+        that of this device is wrong, or it is meant for later."""
+        if not self.is_timed or self.now_s >= pair.starts_s:
+            return ""
+        return f"its certificate is not valid before {iso_text(pair.starts_s)}, if the clock is right"
+
     def is_spelt_otherwise(self, pair: PairSeen) -> bool:
         """Whether a pair without a fault is for this device, by another spelling of its id."""
         return not pair.fault and pair.name != self.id and same_id(pair.name, self.id)
@@ -133,7 +140,7 @@ def _chosen(there: ProvisionedSeen, certificate: Certificate, judge: Judge, cloc
     second = _needs_second(there, judge) and not clock_why
     if not why and pairs.signed is not None and pairs.signed.sha256 == pairs.current:
         return Choice(pairs.current, "take", "its file has further certificates now")
-    if not why and certificate.mode == "csr" and (pairs.request or pairs.signed is not None):
+    if not why and not clock_why and certificate.mode == "csr" and (pairs.request or pairs.signed is not None):
         return _by_request(there, judge, "another one was requested", has_current=True)
     if not why:
         return Choice(pairs.current, second=second)
@@ -199,11 +206,13 @@ def _by_request(there: ProvisionedSeen, judge: Judge, why: str, *, has_current: 
     """The way over a request that somebody signs. While a good pair is in force, nothing has to wait for that."""
     pairs = there.pairs
     signed = pairs.signed
-    if signed is not None and not judge.unfit(signed) and not judge.is_due(signed):
-        return Choice(signed.sha256, "take", why)
+    trouble = pairs.signed_why
+    if signed is not None:
+        trouble = judge.unfit(signed) or judge.too_early(signed) or ("it ends too soon" if judge.is_due(signed) else "")
+        if not trouble:
+            return Choice(signed.sha256, "take", why)
     if not pairs.request:
         return Choice(step="request", why=why)
-    trouble = (judge.unfit(signed) or "it ends too soon") if signed is not None else pairs.signed_why
     if has_current:
         return Choice(pairs.current, why=trouble)
     return Choice(step="wait", why=trouble or why)

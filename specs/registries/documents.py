@@ -121,13 +121,13 @@ def _mirror_flaws(mirrors: tuple[str, ...], *, has_credentials: bool) -> Iterato
         ):
             yield Flaw(path, "expected an address with https or http", "write for example `https://mirror.example`")
         elif parts.username or parts.password:
-            hint = "Podman takes a document of this kind for the mirror; Docker sends it those of Docker Hub"
+            hint = "Podman takes a document of this kind for the mirror; Docker has none for mirrors"
             yield Flaw(path, "an address is no place for a user and a password", hint)
         elif parts.query or parts.fragment:
             yield Flaw(path, "expected an address without `?` and `#`")
         elif has_credentials and parts.scheme == "http":
             message = (
-                "Docker sends the credentials to a mirror that asks, and anybody on the way to this one reads them"
+                "while this mirror asks for credentials, nothing can be pulled with these: Docker would send it them"
             )
             yield Flaw(path, message, "name a mirror with https, or leave the credentials out", warning=True)
 

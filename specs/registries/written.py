@@ -78,9 +78,10 @@ class RegistrySpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
     mirrors: Annotated[
         tuple[Text, ...],
         Meta(
-            description="Addresses that are asked before it, in this order, as `https://mirror.example`. Docker sends the "
-            "credentials of Docker Hub to a mirror that asks for some, and to the host that this one names for tokens; without "
-            "encryption, where a mirror has none. Podman sends a mirror those that there are for the mirror's own host."
+            description="Addresses that are asked before it, in this order, as `https://mirror.example`. Docker would "
+            "send the credentials of Docker Hub to a mirror that asks for some: before each pull with credentials it is asked "
+            "whether it does, and Docker is given none while it does and is not, with https, in `tokenRealms`. Podman sends a "
+            "mirror those that there are for the mirror's own host."
         ),
     ] = ()
     token_realms: Annotated[
@@ -89,6 +90,6 @@ class RegistrySpec(Struct, frozen=True, forbid_unknown_fields=True, rename="came
             description="Further hosts that may have its credentials, because they give tokens for it. Its own host, hosts "
             "below it, and those that are known to be of the same organisation may have them anyway. An engine that pulls "
             "knows no such list: before each pull the registry is asked which host it names, and the engine is given no "
-            "credentials while that is another one. What mirrors name is not looked at."
+            "credentials while that is another one."
         ),
     ] = ()

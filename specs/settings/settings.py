@@ -151,8 +151,8 @@ class EngineSettings(Struct, frozen=True):
     """Path of a `config.json` with credentials. Default "": `$DOCKER_CONFIG` or `~/.docker`, resolved at use, because the
     daemon's environment is not known here."""
     token_realms: tuple[str, ...] = ()
-    """The registry's own host, hosts below it, and those of Docker Hub and GitLab need not be listed. It is about what `plan`
-    asks itself; the engine decides where a pull sends them."""
+    """The registry's own host, hosts below it, and those of Docker Hub and GitLab need not be listed. An
+    engine sends them wherever a registry says: it is given none while that is another host."""
     owner: str = ""
     """A name for this evenkeel, in the labels of its containers. Default "": the real path of the state directory stands
     there. Two evenkeels on one engine whose state directories have the same path, each in a container of its own, need one."""

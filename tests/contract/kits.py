@@ -20,6 +20,7 @@ from tests.engines.podman import Podman
 from tests.engines.registry import Registry
 
 from evenkeel.controller.drivers.containers.docker import DockerEngine
+from evenkeel.controller.drivers.containers.docker.registries import PullAccess
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, foreign_id
 from evenkeel.controller.drivers.containers.memory.volumes import Volume, without_names
 from evenkeel.controller.drivers.registry import look_up
@@ -220,8 +221,7 @@ class DockerKit:
         config = str(registry.docker_config)
         self.driver: Logged[ContainersSeen] = DockerEngine(
             dockerd.address,
-            docker_config=config,
-            ask_registries=lambda images, why: look_up(images, config, (), why),
+            access=PullAccess(config, directly=lambda images, why: look_up(images, config, (), why)),
             provided=provided,
         )
         self.detaches = isinstance(dockerd, Podman)

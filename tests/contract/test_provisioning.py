@@ -310,6 +310,8 @@ def test_a_device_that_was_assigned_to_another_hub_follows_it(kit: ProvisioningK
     assert device.settle(more) == ["register", "try", "provide", "write", "prove"]
     assert device.at(OUTPUT).read_text() == kit.hubs[1]
     assert device.names() == pair
+    kept = kit.state / "provisioning/assignments.json"
+    assert (stat.S_IMODE(kept.stat().st_mode), kit.hubs[0] in kept.read_text()) == (0o600, False)
     check_settled(kit, device, more)
 
 

@@ -22,6 +22,7 @@ from tests.engines.registry import Registry as RealRegistry
 from tests.engines.web import Asked, Reply, Web
 
 from evenkeel.controller.drivers.containers.docker import DockerEngine
+from evenkeel.controller.drivers.containers.docker.registries import PullAccess
 from evenkeel.controller.drivers.registries.access import Around, HttpAccess
 from evenkeel.controller.drivers.registries.engine import RegistriesEngine
 from evenkeel.specs.codec import changed
@@ -96,7 +97,7 @@ async def device(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     folders, admitted = [kit.files["certificates"]], kit.state / "auth.json"
     logins = HttpAccess(Around(tuple(folders), admitted))
     engine = RegistriesEngine(kit.engine.configuration, logins, kit.state / "key")
-    containers = DockerEngine(real.address, admitted=admitted, certificates=folders)
+    containers = DockerEngine(real.address, access=PullAccess(admitted=admitted, certificates=folders))
     yield Device(real, engine, containers, kit.files["certificates"])
     await containers.close()
     kit.close()
@@ -237,6 +238,7 @@ class Doubles:
 
     def __init__(self, device: Device, certificates: Path, image: Image) -> None:
         self._device, self._all, self._image, self.challenge = device, list[Web](), image, BY_ITSELF
+        self.certificates = certificates
         self.packed, self.denial = False, ""
         self.password, self.repository = BASIC, f"library/{image.name.partition(':')[0]}"
         self.registry, self.tokens = self._web(certificates, "localhost"), self._web(certificates, "127.0.0.1")
@@ -411,25 +413,56 @@ async def test_credentials_go_to_the_registry_and_to_hosts_that_may_have_them(
 async def test_a_mirror_that_wants_credentials(
     device: Device, doubles: Callable[[str], Doubles], tmp_path: Path
 ) -> None:
-    """Docker sends it, and the host that it names, those of Docker Hub. Podman does not, and the mirror is of no use."""
+    """Docker would send it, and the host that it names, those of Docker Hub: it is given none. Podman sends it none."""
     its, password = doubles("mirrored-in"), tmp_path / "password"
     image = its.name("docker.io")
     password.write_text(PASSWORD)
-    address = (f"http://{its.mirror.host}",)
-    asked = Registry("hub", "docker.io", user=USER, password_file=str(password), mirrors=address)
-    assert isinstance(await device.do(Admit, asked), Done)
-    for realm in (None, its.plain):
+    hub = Registry("hub", "docker.io", user=USER, password_file=str(password))
+    await device.admit(Registry("mirror", its.registry.host, ca=str(its.certificates / "ca.crt")))
+    is_docker = isinstance(device.real, Dockerd)
+    for mirror, realm, why in (
+        (its.mirror, None, "it wants credentials sent to a place without encryption"),
+        (its.mirror, its.plain, "it wants credentials sent to a place without encryption"),
+        (its.registry, its.tokens, "it wants its credentials sent to 127.0.0.1, and they were not"),
+        (its.registry, None, "it wants its credentials sent to localhost, and they were not"),
+    ):
         its.forget()
+        its.challenge = BY_ITSELF
         if realm is not None:
             its.names(realm)
+        assert isinstance(await device.do(Admit, changed(hub, mirrors=(mirror.url,))), Done)
         outcome = await device.pull(image)
-        assert its.mirror.asked
-        reached = {BASIC} & {*shown(its.mirror), *shown(its.plain)}
-        if isinstance(device.real, Dockerd):
-            assert (type(outcome), reached) == (Done, {BASIC})
-            assert shown(realm or its.mirror) == {BASIC}
+        assert mirror.asked
+        assert {BASIC, TOKEN}.isdisjoint({*shown(mirror), *shown(its.plain), *shown(its.tokens)})
+        if is_docker:
+            said = f"the mirror {mirror.url} of docker.io cannot be asked: {why}"
+            assert (type(outcome), outcome.message[: len(said)]) == (Failed, said)
         else:
-            assert (isinstance(outcome, Done), reached) == (False, set())
-            words = "unauthorized: not you" if realm is None else "unable to retrieve auth token"
-            assert words in outcome.message
+            assert not isinstance(outcome, Done)
+    if is_docker:
+        listed = changed(hub, mirrors=(its.registry.url,), realms=("localhost",))
+        assert isinstance(await device.do(Admit, listed), Done)
+        assert isinstance(await device.pull(image), Done)
+        assert shown(its.registry) == {BASIC}
     await device.act(Withdraw("docker.io"))
+    await device.act(Withdraw(its.registry.host))
+
+
+async def test_a_file_of_others_says_nothing_about_other_hosts(
+    device: Device, doubles: Callable[[str], Doubles], tmp_path: Path
+) -> None:
+    """What `engine.dockerConfig` names goes where `engine.tokenRealms` lets it."""
+    its, config = doubles("of-others"), tmp_path / "config.json"
+    its.names(its.tokens)
+    config.write_text(json.dumps({"auths": {its.registry.host: {"auth": BASIC.removeprefix("Basic ")}}}))
+    await device.admit(Registry("its", its.registry.host, ca=str(its.certificates / "ca.crt")))
+    for realms in ((), ("127.0.0.1",)):
+        engine = DockerEngine(device.real.address, access=PullAccess(str(config), realms=realms))
+        outcome = await device._replace(containers=engine).pull(its.name(its.registry.host))
+        await engine.close()
+        if realms:
+            assert isinstance(outcome, Done)
+        else:
+            assert "if that is right, add 127.0.0.1 to `engine.tokenRealms`" in outcome.message
+            assert (shown(its.registry), its.tokens.asked) == (set(), [])
+    await device.act(Withdraw(its.registry.host))

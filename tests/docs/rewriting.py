@@ -2,6 +2,7 @@
 
 A block of YAML whose first line names a file below /etc/evenkeel/specs is written there when the page comes to it. Commands
 of evenkeel run; other lines of a session, and what stands behind `|`, are of a shell, with the places of the simulated host.
+Blocks of `sh` are executed in the folder that the test names, and stay as they are.
 Thumbprints and times are the same in each run.
 """
 
@@ -20,17 +21,18 @@ from tests.until import PATIENCE_S
 
 from evenkeel.controller.drivers.provisioning.memory import ROOT as HOST
 
-_BLOCK = re.compile(r"^( *)```(console|yaml)\n(.*?)^\1```\n", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^( *)```(console|yaml|sh)\n(.*?)^\1```\n", re.MULTILINE | re.DOTALL)
 _SPECS = "/etc/evenkeel/specs"
 _OF_HOST = re.compile(r"(?<![\w/])/(?=etc/|data/)")
 
 
 class Rewriter:
-    """One page on one device."""
+    """One page on one device. `work`: the folder on the simulated host in which blocks of `sh` are executed."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, work: str = "/data") -> None:
         self._device = device
         self.host = device.state / HOST
+        self._work = self.host / work.lstrip("/")
         self._places = {str(device.specs): _SPECS, str(device.state): "/var/lib/evenkeel"}
         self._marks: dict[str, str] = {}
 
@@ -45,6 +47,9 @@ class Rewriter:
             if head.startswith(_SPECS):
                 (self._device.specs / Path(head).name).write_text(body)
             return found[0]
+        if language == "sh":
+            self._shell(f"set -e\n{body}", at=self._work)
+            return found[0]
         lines = (line.removeprefix(indent) for line in body.splitlines() if line.startswith(f"{indent}$ "))
         said = "".join(f"{line}\n{self._run(line[2:])}" for line in lines)
         return f"{indent}```console\n" + re.sub("^(?=.)", indent, said, flags=re.MULTILINE) + f"{indent}```\n"
@@ -57,16 +62,7 @@ class Rewriter:
             assert done.returncode in (0, 2), done.stderr  # 2: a plan has something to do
             said = done.stdout
         if rest:
-            shell = ["sh", "-c", _OF_HOST.sub(f"{self.host}/", rest)]
-            said = subprocess.run(
-                shell,
-                input=said,
-                text=True,
-                stdout=subprocess.PIPE,
-                timeout=PATIENCE_S,
-                check=True,
-                env={**os.environ, "LC_ALL": "C.UTF-8"},
-            ).stdout
+            said = self._shell(rest, said)
         said = said.replace(f"{self.host}/", "/")
         for there, shown in self._places.items():
             said = said.replace(there, shown)
@@ -75,14 +71,27 @@ class Rewriter:
         said = re.sub(r"\b20\d\d-\d\d-\d\d(?=  )", "2027-11-28", said)
         return re.sub(r" \(\d+\.\d s\)", "", re.sub(r" +$", "", said, flags=re.MULTILINE))
 
+    def _shell(self, text: str, given: str = "", at: Path | None = None) -> str:
+        """What a shell says to its input, with the places of the simulated host. Its end has to be a good one."""
+        done = subprocess.run(
+            ["sh", "-c", _OF_HOST.sub(f"{self.host}/", text)],
+            cwd=at,
+            input=given,
+            text=True,
+            capture_output=True,
+            timeout=PATIENCE_S,
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+        )
+        assert done.returncode == 0, f"{text}\n{done.stderr}"
+        return done.stdout
+
     def _mark(self, found: re.Match[str]) -> str:
-        """The same digits in each run for the thumbprint that comes next."""
-        length = len(found[0])
-        known = next((shown for there, shown in self._marks.items() if there[:length] == found[0]), "")
-        if not known:
-            known = hashlib.sha512(f"{len(self._marks)}".encode()).hexdigest().upper()[:length]
-            self._marks[found[0]] = known
-        return known[:length]
+        """The same digits in each run for the thumbprint that comes next; a part of one belongs to the whole."""
+        digits = found[0]
+        known = (shown for there, shown in self._marks.items() if there.startswith(digits) or digits.startswith(there))
+        shown = next(known, "") or hashlib.sha512(f"{len({*self._marks.values()})}".encode()).hexdigest().upper()
+        self._marks.setdefault(digits, shown)
+        return shown[: len(digits)]
 
 
 def _moment(found: re.Match[str]) -> str:

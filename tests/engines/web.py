@@ -33,9 +33,12 @@ class Reply(NamedTuple):
 
 class Web:
     """`reply` makes each answer. `asked`: the requests so far. With `certificates`, a folder of `tests.engines.certificates` or
-    of a registry, it speaks TLS. `name`: `localhost`, or 127.0.0.1, for which the certificate of a registry is, too."""
+    of a registry, it speaks TLS; with `ciphers` TLS 1.2 and these alone. `name`: `localhost`, or 127.0.0.1, for which the
+    certificate of a registry is, too."""
 
-    def __init__(self, certificates: Path | None = None, name: str = "localhost", *, asks_back: bool = False) -> None:
+    def __init__(
+        self, certificates: Path | None = None, name: str = "localhost", *, asks_back: bool = False, ciphers: str = ""
+    ) -> None:
         web = self
         self.asked: list[Asked] = []
         self.reply: Callable[[Asked], Reply] = lambda asked: Reply()
@@ -72,6 +75,9 @@ class Web:
         if certificates is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificates / "server.crt", certificates / "server.key")
+            if ciphers:
+                context.maximum_version = ssl.TLSVersion.TLSv1_2
+                context.set_ciphers(ciphers)
             if asks_back:
                 context.load_verify_locations(certificates / "ca.crt")
                 context.verify_mode = ssl.CERT_REQUIRED

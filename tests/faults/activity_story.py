@@ -17,6 +17,7 @@ from tests.until import PATIENCE_S
 
 from evenkeel.controller.cycle.endings import Settled
 from evenkeel.controller.drivers.containers.docker import DockerEngine
+from evenkeel.controller.drivers.containers.docker.registries import PullAccess
 
 from .account import Account
 from .bench import CALL_TIMEOUT_S, STRANGER, SUBJECT
@@ -33,7 +34,7 @@ class Activity:
 
     def __init__(self, dockerd: Dockerd, proxy: Proxy, images: tuple[str, str, str], docker_config: str) -> None:
         self._dockerd, self._proxy, self._images, self._turn = dockerd, proxy, images, 0
-        self._engine = DockerEngine(proxy.address, docker_config=docker_config, call_timeout_s=CALL_TIMEOUT_S)
+        self._engine = DockerEngine(proxy.address, access=PullAccess(docker_config), call_timeout_s=CALL_TIMEOUT_S)
         self._device = Device(driver=Hasty(self._engine), clock=time.time)
 
     async def begin(self) -> None:

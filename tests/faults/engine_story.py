@@ -22,6 +22,7 @@ from tests.until import PATIENCE_S
 from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.endings import Settled, Stalled
 from evenkeel.controller.drivers.containers.docker import DockerEngine
+from evenkeel.controller.drivers.containers.docker.registries import PullAccess
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.container import Container, Health, HttpProbe, Resources
 
@@ -55,7 +56,7 @@ class _Updates:
     def __init__(self, proxy: Proxy, folder: Path, docker_config: str = "") -> None:
         self._proxy, self._last_seq = proxy, 0
         self._rig = Rig(proxy.address, folder)
-        self._rig.engine = DockerEngine(proxy.address, docker_config=docker_config, call_timeout_s=CALL_TIMEOUT_S)
+        self._rig.engine = DockerEngine(proxy.address, access=PullAccess(docker_config), call_timeout_s=CALL_TIMEOUT_S)
         self._rig.cycles = Cycles(Containers(), self._rig.engine, self._rig.journal, self._rig._say)
 
     async def converge(self, *wanted: Container) -> None:

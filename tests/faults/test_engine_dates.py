@@ -18,6 +18,7 @@ from tests.engines.dockerd import Dockerd
 from tests.engines.registry import Registry
 
 from evenkeel.controller.drivers.containers.docker import DockerEngine
+from evenkeel.controller.drivers.containers.docker.registries import PullAccess
 
 AHEAD = "2036-06-01T00:00:00.000000001Z"
 
@@ -26,7 +27,7 @@ AHEAD = "2036-06-01T00:00:00.000000001Z"
 def device(clean_dockerd: Dockerd, registry: Registry) -> Iterator[Device]:
     for tag in ("1", "2"):
         registry.push("sleeper", tag)
-    driver = DockerEngine(clean_dockerd.address, docker_config=str(registry.docker_config), owner="messages")
+    driver = DockerEngine(clean_dockerd.address, access=PullAccess(str(registry.docker_config)), owner="messages")
     yield Device(driver=Hasty(driver), clock=time.time)
     while DEVICES:
         DEVICES.pop().scrap()

@@ -20,6 +20,7 @@ from tests.engines.registry import Registry
 from tests.virtual import run
 
 from evenkeel.controller.drivers.containers.docker import DockerEngine
+from evenkeel.controller.drivers.containers.docker.registries import PullAccess
 
 from .bench import conduct_of, play_in_memory, settings_of
 from .differences import difference
@@ -64,7 +65,7 @@ def test_docker_says_what_memory_says(name: str, clean_dockerd: Dockerd, _pushed
     recording = recordings()[name]
 
     async def play() -> Transcript:
-        engine = DockerEngine(clean_dockerd.address, docker_config=str(_pushed.docker_config))
+        engine = DockerEngine(clean_dockerd.address, access=PullAccess(str(_pushed.docker_config)))
         try:
             device = Device(
                 settings=settings_of(recording),

@@ -15,6 +15,7 @@ from evenkeel.controller import provisioning_wiring
 from evenkeel.controller.drivers.provisioning import maker
 from evenkeel.controller.drivers.provisioning.certificates import Certificates
 from evenkeel.controller.drivers.provisioning.host import Host
+from evenkeel.specs.provisioning.provisioning import Azure
 
 from .command import Device
 from .inside import run_inside
@@ -129,6 +130,30 @@ def test_both_files_of_the_original_are_told_and_the_connection_string_counts(de
     azure = documents(device)["device"].azure
     assert azure is not None
     assert (azure.connection_string, azure.id_scope_file) == (path, "")
+
+
+def test_an_answer_is_text_and_needs_no_manifest(device: Device, root: Path) -> None:
+    """The original edits one by a program made of the answer, and looks for the answer as for a pattern (provisioning.md §2.4).
+    Today's images have no manifest of that name."""
+    put(root, "/etc/deviceid", "a.b\n")
+    key = "+/+/c2VjcmV0IGtleQ=="
+    text = f"HostName={HUB};DeviceId=a.b;SharedAccessKey={key}"
+    env = [f"CONNECTION_STRING={text.replace('a.b', 'aXb')}", f"ID_SCOPE={SCOPE}1"]
+    disabled = put(root, f"{MANIFEST}.disabled", json.dumps({"config": {"env": env}}))
+    before = disabled.read_bytes()
+    run = Run(device, "d", f'{SCOPE}" | halt_error | "', f"  {SCOPE} ")
+    assert "- Neither Id Scope file nor ConnectionString found, needs manual configuration" in run.lines
+    assert documents(device)["device"].azure == Azure(id_scope=SCOPE)
+    (device.specs / "provisioning.yaml").unlink()
+    run = Run(device, "h", f"\t{text}  ")
+    assert key not in "\n".join((*run.lines, *run.errors))
+    assert secret(device).read_text() == f"{text}\n"
+    assert f"- ConnectionString file found: {secret(device)}" in Run(device).lines
+    device.run("provision", "--yes")
+    assert shown(device)["proven"]
+    assert json.dumps(text) in (device.state / "provisioning/values.json").read_text()
+    assert [each.name for each in disabled.parent.iterdir()] == [disabled.name]
+    assert disabled.read_bytes() == before
 
 
 def test_of_several_identities_it_is_about_the_first(device: Device) -> None:

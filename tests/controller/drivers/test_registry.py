@@ -18,7 +18,7 @@ from tests.engines.images import ARCHITECTURE, MANIFEST, standard
 from tests.engines.registry import Registry
 from tests.sampling import SEED, THOROUGH
 
-from evenkeel.controller import wiring
+from evenkeel.controller import registries_wiring
 from evenkeel.controller.distribution import client, trust
 from evenkeel.controller.distribution.tokens import may_have_credentials
 from evenkeel.controller.drivers.registries.docker import DockerConfiguration
@@ -135,7 +135,7 @@ def in_force(tmp_path: Path, place: str, values: Values) -> Settings:
 async def sizes(settings: Settings, image: str) -> tuple[dict[str, RemoteImage], list[str]]:
     """The answers that a plan gets, and what is told."""
     told: list[str] = []
-    return await wiring._of_registries(settings)([image], told.append), told
+    return await registries_wiring.sizes_of_registries(settings)([image], told.append), told
 
 
 @pytest.mark.parametrize("how", ["an authority", "no encryption asked for"])

@@ -340,7 +340,7 @@ def test_the_renewal_of_a_requested_certificate_holds_nothing_up(device: Device)
     run(work())
 
 
-def _sign(device: Device) -> None:
+def _sign(device: Device, starts_s: float = 0.0) -> None:
     """The authority of a lab signs the request."""
     import json
 
@@ -351,7 +351,7 @@ def _sign(device: Device) -> None:
         "issuer": "Lab",
         "kind": "ec-p256",
         "key": request["key"],
-        "starts_s": 0.0,
+        "starts_s": starts_s,
         "ends_s": ends,
     }
     text = f"-----BEGIN SIMULATED CERTIFICATE-----\n{json.dumps(value)}\n-----END SIMULATED CERTIFICATE-----\n"
@@ -373,6 +373,60 @@ def test_a_clock_that_cannot_be_right_decides_nothing(device: Device) -> None:
         await device.play(300)
         assert (await device.seen()).pairs == before.pairs
         assert "azure may have a certificate that is not valid: the clock says 1970" in device.reason("Healthy")
+
+    run(work())
+
+
+def test_a_clock_before_1970_or_before_the_certificate_gives_nothing_up(device: Device) -> None:
+    async def work() -> None:
+        await device.settle()
+        before = (await device.seen()).pairs, device.names(), device.output()
+        current = before[0].of(before[0].current)
+        assert current is not None
+        for clock_s, told in (
+            (
+                -5 * DAY_S,
+                "may have a certificate that is not valid: the clock says a time before 1970, which cannot be",
+            ),
+            (current.starts_s - 5 * DAY_S, "has a certificate that is not valid yet, if the clock is right"),
+        ):
+            device.later_s = clock_s - now()
+            device.ask()
+            await device.play(300)
+            assert device.reason("Healthy") == f"azure {told}"
+            assert device.power.done == []
+            assert ((await device.seen()).pairs, device.names(), device.output()) == before
+            device.start()
+        device.later_s = 0.0
+        device.ask()
+        await device.play(300)
+        assert device.reason("Healthy") == ""
+        assert device.outcome() == ([WEB_1], True, "Converged")
+
+    run(work())
+
+
+def test_a_device_at_a_clock_before_1970_makes_no_certificate(device: Device) -> None:
+    async def work() -> None:
+        device.later_s = -5 * DAY_S - now()
+        device.ask()
+        await device.play(300)
+        assert "no certificate can be made: the clock says a time before 1970, which cannot be" in device.reason()
+        assert device.done() == []
+
+    run(work())
+
+
+def test_a_signed_certificate_waits_for_its_start(device: Device) -> None:
+    async def work() -> None:
+        asked: dict[str, Any] = {"certificate": Certificate("csr", request="/data/device.csr", chain=CHAIN)}
+        device.ask(**asked)
+        told = list[str]()
+        device.at(100, _sign, device, now() + 1000)
+        device.at(900, lambda: told.append(device.reason()))
+        await device.play(2000)
+        assert "(its certificate is not valid before 2027-01-15T08:16:40.000Z, if the clock is right)" in told[0]
+        assert device.outcome() == ([WEB_1], True, "Converged")
 
     run(work())
 

@@ -36,6 +36,7 @@ def settings(**given: Any) -> Settings:
     ("now", "newest", "state"),
     [
         (0.0, 0.0, "failed"),
+        (-5 * DAY_S, 0.0, "failed"),
         (NOW, 0.0, "ok"),
         (NOW, NOW + 30, "ok"),
         (NOW, NOW + 3600, "warning"),

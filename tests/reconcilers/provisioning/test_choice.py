@@ -18,19 +18,21 @@ NOW_S = 1_900_000_000.0
 CLOCK = "the clock says 1970-01-01 00:00:00, which cannot be"
 REFUSED = "the hub does not let this device in: not authorized"
 ENDS_SOON, NONE = "its certificate ends soon", "there is none"
+TOO_EARLY = "its certificate is not valid before 2030-03-18T17:46:40.000Z, if the clock is right"
 FAULT = "the key is not that of the certificate"
 
 
 def pair(name: str) -> PairSeen:
-    """A pair by the words of its name: `old` ends soon, `gone` has expired, `lab` was signed by an authority; the rest tells
-    it from others."""
+    """A pair by the words of its name: `old` ends soon, `gone` has expired, `early` begins tomorrow, `lab` was signed by an
+    authority; the rest tells it from others."""
     words = name.split()
     days = 20 if "old" in words else -1 if "gone" in words else 300
     issuer = LAB if "lab" in words else "Foreign" if "foreign" in words else DEVICE
     called = "another-device" if "other" in words else DEVICE
     issuer = called if issuer == DEVICE else issuer
     fault = FAULT if "faulty" in words else ""
-    return PairSeen(name, name, called, issuer, 0.0, NOW_S + days * DAY_S + len(name), "ec-p256", fault=fault)
+    starts_s = NOW_S + DAY_S if "early" in words else 0.0
+    return PairSeen(name, name, called, issuer, starts_s, NOW_S + days * DAY_S + len(name), "ec-p256", fault=fault)
 
 
 class Case(NamedTuple):
@@ -108,6 +110,10 @@ CASES: dict[str, Case] = {
         Choice(blocked=f"no certificate can be made: {CLOCK}"), clock_why=CLOCK
     ),
     "and gives none up": Case(Choice("gone", holds=True), current="gone", clock_why=CLOCK),
+    "nor takes one in": Case(
+        Choice("lab", holds=True), mode="csr", current="lab", request="asked", signed="lab x", clock_why=CLOCK
+    ),
+    "one in force that is not valid yet stays": Case(Choice("early", holds=True), current="early"),
     "an authority signs": Case(MAKE_FIRST, mode="caSigned"),
     "one of another authority is replaced": Case(
         Choice(step="make", why=f"its certificate was signed by Foreign, and not by {LAB}"),
@@ -159,6 +165,12 @@ CASES: dict[str, Case] = {
         mode="csr",
         request="asked",
         signed="lab other",
+    ),
+    "one that is not valid yet is waited for": Case(
+        Choice(step="wait", why=TOO_EARLY), mode="csr", request="asked", signed="lab early"
+    ),
+    "and takes the place of none": Case(
+        Choice("lab", why=TOO_EARLY, holds=True), mode="csr", current="lab", request="asked", signed="lab early"
     ),
     "the renewal of a request holds nothing up": Case(
         Choice("lab old", why="", holds=True), mode="csr", current="lab old", request="asked"

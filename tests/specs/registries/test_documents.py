@@ -52,9 +52,9 @@ def test_a_path_that_is_none_is_told_with_the_one_that_is_meant() -> None:
 
 
 def test_credentials_beside_a_mirror_without_encryption_are_doubtful() -> None:
-    """Docker sends them there (tests/contract/test_registries_pulls.py)."""
+    """Docker would send them there (tests/contract/test_registries_pulls.py)."""
     mirrors = "  host: docker.io\n  mirrors:\n    - https://a.example\n    - http://b.example\n"
     (found,) = problems(f"{mirrors}{LOGIN}")
     assert (found.severity, found.path, found.place.line) == ("warning", "spec.mirrors[1]", 8)
-    assert "anybody on the way to this one reads them" in found.message
+    assert "nothing can be pulled with these" in found.message
     assert problems(mirrors) == ()

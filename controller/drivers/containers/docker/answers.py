@@ -225,6 +225,10 @@ class Version(TypedDict):
     Components: NotRequired[list[Component] | None]
 
 
+class RegistryConfig(TypedDict):
+    Mirrors: NotRequired[list[str] | None]
+
+
 class SystemAnswer(TypedDict):
     """GET /info."""
 
@@ -236,6 +240,7 @@ class SystemAnswer(TypedDict):
     Rootless: NotRequired[bool]
     """Podman's word. Docker's is `name=rootless` among the security options."""
     SecurityOptions: NotRequired[list[str] | None]
+    RegistryConfig: NotRequired[RegistryConfig | None]
 
 
 class Descriptor(TypedDict):

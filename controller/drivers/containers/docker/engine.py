@@ -14,7 +14,6 @@ import math
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from pathlib import Path
 
 from evenkeel.controller.drivers.containers.docker import holding, volumes
 from evenkeel.controller.drivers.containers.docker.answers import Updated
@@ -33,7 +32,7 @@ from evenkeel.controller.drivers.containers.docker.refusals import (
     outcome,
     without_values,
 )
-from evenkeel.controller.drivers.containers.docker.registries import AskRegistries, Registries
+from evenkeel.controller.drivers.containers.docker.registries import NO_ACCESS, PullAccess, Registries
 from evenkeel.controller.drivers.containers.docker.render import create_body, endpoint_body, update_body
 from evenkeel.controller.drivers.containers.values import NOTHING, Filled, HandedOut
 from evenkeel.controller.drivers.containers.verify import watch_until_proven
@@ -73,30 +72,22 @@ class DockerEngine:
         self,
         address: str,
         network: str = "evenkeel",
-        docker_config: str = "",
+        access: PullAccess = NO_ACCESS,
         owner: str = "",
         call_timeout_s: float = CALL_TIMEOUT_S,
         look_timeout_s: float = LOOK_TIMEOUT_S,
         advice: str = "",
-        ask_registries: AskRegistries | None = None,
-        admitted: Path | None = None,
-        certificates: Sequence[Path] = (),
         provided: Provided | None = None,
     ) -> None:
-        """`network`: the user-defined network that stands for mode bridge. `docker_config`: registry credentials.
-        `owner`: the name of this evenkeel among those that share the engine; it leaves the containers of the others
-        alone. `call_timeout_s`: the time limit of an answer; `look_timeout_s`: that of all answers of one look.
-        `advice`: the remedy when nobody listens at `address`.
-        `ask_registries` asks registries without the engine, for an engine that asks none for others, as Podman.
-        `admitted`: the file with the credentials that the registries domain has in force; they come before `docker_config`.
-        `certificates`: folders like `certs.d`. `provided`: the values that identities hand out to containers."""
+        """`network`: the user-defined network that stands for mode bridge. `access`: how registries let it in. `owner`: the
+        name of this evenkeel among those that share the engine; it leaves the containers of the others alone.
+        `call_timeout_s`: the time limit of an answer; `look_timeout_s`: that of all answers of one look. `advice`: the remedy
+        when nobody listens at `address`. `provided`: the values that identities hand out to containers."""
         self._client = EngineClient(address, limit=_AT_ONCE, timeout_s=call_timeout_s, advice=advice)
         self._network, self._owner = network, owner
         self._networks, self._nudged = Networks(self._client, network), asyncio.Event()
         self._handed = HandedOut(provided)
-        self._registries = Registries(
-            self._client, docker_config, self._nudged.set, ask_registries, admitted, certificates
-        )
+        self._registries = Registries(self._client, access, self._nudged.set)
         self._observer = Observer(
             self._client, self._registries, self._networks, owner, self._nudged.set, look_timeout_s
         )

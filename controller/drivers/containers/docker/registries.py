@@ -17,10 +17,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from evenkeel.controller.drivers.containers.docker.answers import Distribution
+from evenkeel.controller.drivers.containers.docker.answers import Distribution, SystemAnswer
 from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, EngineClient
 from evenkeel.controller.process.waiting import waiting_for
-from evenkeel.specs.containers.image import DIGEST_PATTERN, parse_image
+from evenkeel.specs.containers.image import DEFAULT_REGISTRY, DIGEST_PATTERN, parse_image
 from evenkeel.specs.containers.observed import RemoteImage
 from evenkeel.specs.errors import DriverError, TimedOut, Unavailable
 from evenkeel.specs.reading.secrecy import shown_address
@@ -69,24 +69,28 @@ class Auth(NamedTuple):
         return _NOT_SHOWN if has_secret(text, self.secrets) else text
 
 
+class PullAccess(NamedTuple):
+    """How registries let in an engine that pulls. `admitted`: the file with the credentials that the registries domain has in
+    force; they come before those in `docker_config`. `realms`: hosts that may have the credentials of any registry.
+    `certificates`: folders like `certs.d` in which the engine looks. `directly` asks a registry without the engine, where the
+    engine does not ask for others, as Podman."""
+
+    docker_config: str = ""
+    admitted: Path | None = None
+    realms: Sequence[str] = ()
+    certificates: Sequence[Path] = ()
+    directly: AskRegistries | None = None
+
+
+NO_ACCESS = PullAccess()
+
+
 class Registries:
     """All registries, behind one engine."""
 
-    def __init__(
-        self,
-        client: EngineClient,
-        docker_config: str,
-        answered: Callable[[], None],
-        directly: AskRegistries | None = None,
-        admitted: Path | None = None,
-        certificates: Sequence[Path] = (),
-    ) -> None:
-        """`admitted`, the file of what the registries domain has in force, and `docker_config` have the credentials.
-        `answered` is called when an answer has come for which no look waited. `directly` asks a registry without the engine,
-        where the engine does not ask for others. `certificates`: folders like `certs.d` in which the engine looks."""
-        self._directly = directly
-        self._client, self._docker_config, self._answered = client, docker_config, answered
-        self._admitted, self._certificates = admitted, certificates
+    def __init__(self, client: EngineClient, access: PullAccess, answered: Callable[[], None]) -> None:
+        """`answered` is called when an answer has come for which no look waited."""
+        self._client, self._access, self._answered = client, access, answered
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._known: dict[str, tuple[float, RemoteImage | None]] = {}
         self._silent: dict[str, float] = {}
@@ -169,10 +173,11 @@ class Registries:
         try:
             return await self._client.get(path, Distribution, headers=auth.headers, timeout_s=_TIMEOUT_S, queues=False)
         except EngineAnswer as answer:
-            if self._directly is None or answer.status != 404 or answer.message != "Not Found":
+            directly = self._access.directly
+            if directly is None or answer.status != 404 or answer.message != "Not Found":
                 raise EngineAnswer(answer.element, answer.status, auth.words(answer.message), answer.request) from None
         whys: list[str] = []
-        found = await self._directly([image], whys.append)
+        found = await directly([image], whys.append)
         if image not in found:
             raise Unavailable(f"registry:{parse_image(image).registry}", "; ".join(whys))
         return {"Descriptor": {"digest": found[image].digest}}
@@ -190,29 +195,50 @@ class Registries:
         self._whys.pop(image, None)
 
     async def auth(self, place: str) -> Auth:
-        """The credentials for an image, by its registry and repository, if there are any. An engine sends them
-        to whatever host the registry names; so those of a document go to no engine while the registry names a host that may not
+        """The credentials for an image, by its registry and repository, if there are any. An engine sends them to whatever
+        host the registry names, and Docker to mirrors, too; so it is given none while one of these asks for them that may not
         have them. Raises DriverError."""
         from evenkeel.controller.settings.credentials import credentials_of_pull
 
-        found = await credentials_of_pull(place, self._docker_config, self._admitted)
-        if found is not None and found.realms is not None:
-            await _check_realm(place.partition("/")[0], found, self._certificates)
-        return Auth() if found is None else _auth(found)
+        access, registry = self._access, place.partition("/")[0]
+        found = await credentials_of_pull(place, access.docker_config, access.admitted)
+        if found is None:
+            return Auth()
+        asked = found._replace(realms=(*access.realms, *(found.realms or ())))
+        where = "engine.tokenRealms" if found.realms is None else "tokenRealms"
+        await _check(registry, "", asked, access.certificates, where)
+        for mirror in await self._mirrors() if registry == DEFAULT_REGISTRY else ():
+            await _check(registry, mirror, asked, access.certificates, where)
+        return _auth(found)
+
+    async def _mirrors(self) -> list[str]:
+        """The addresses of those that Docker asks before Docker Hub. Podman has none here: it sends them what is theirs."""
+        found = (await self._client.get("/info", SystemAnswer)).get("RegistryConfig") or {}
+        return [each.rstrip("/") for each in found.get("Mirrors") or ()]
 
 
-async def _check_realm(registry: str, credentials: Credentials, certificates: Sequence[Path]) -> None:
-    from evenkeel.controller.distribution.failures import LATE, Failure, error_of
-    from evenkeel.controller.distribution.visit import check_realm
+async def _check(
+    registry: str, mirror: str, credentials: Credentials, certificates: Sequence[Path], where: str
+) -> None:
+    """Ask a registry, or a mirror of it by its address, where it wants these credentials sent. `where`: the key that lists
+    hosts that may have them."""
+    from evenkeel.controller.distribution.failures import LATE, Failure, Misdirected, error_of
+    from evenkeel.controller.distribution.visit import check_mirror, check_realm
 
+    whom = f"the mirror {mirror} of {registry}" if mirror else f"the registry {registry}"
     try:
         async with asyncio.timeout(_REALM_S):
-            with waiting_for(f"the registry {registry}"):
-                await check_realm(registry, credentials, certificates)
+            with waiting_for(whom):
+                if mirror:
+                    await check_mirror(mirror, credentials, certificates)
+                else:
+                    await check_realm(registry, credentials, certificates)
     except TimeoutError:
-        raise TimedOut(f"registry:{registry}", f"the registry {registry} cannot be asked: {LATE}") from None
+        raise TimedOut(f"registry:{registry}", f"{whom} cannot be asked: {LATE}") from None
+    except Misdirected as failure:
+        raise error_of(Misdirected(failure.realm, where), registry, registry, whom) from None
     except Failure as failure:
-        raise error_of(failure, registry, registry) from None
+        raise error_of(failure, registry, registry, whom) from None
 
 
 def _auth(credentials: Credentials) -> Auth:

@@ -9,7 +9,8 @@ import json
 import os
 import ssl
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from threading import Event
 from urllib.parse import parse_qs, urlsplit
@@ -28,7 +29,7 @@ from evenkeel.controller.distribution.failures import Failure, Misdirected
 from evenkeel.controller.distribution.trust import Papers, papers_of, trust
 from evenkeel.controller.distribution.visit import check_realm
 from evenkeel.controller.drivers.containers.docker.client import EngineClient
-from evenkeel.controller.drivers.containers.docker.registries import Registries
+from evenkeel.controller.drivers.containers.docker.registries import PullAccess, Registries
 from evenkeel.controller.drivers.registries import access as under_test
 from evenkeel.controller.drivers.registries.access import Around, HttpAccess, site_of
 from evenkeel.controller.drivers.registries.probe import probe
@@ -219,7 +220,7 @@ async def test_the_check_before_a_pull_shows_the_certificate_that_the_engine_sho
         coded = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         (tmp_path / "auth.json").write_text(json.dumps({"auths": {server.host: {"auth": coded}}}))
         client = EngineClient("unix:///nowhere")
-        pulls = Registries(client, "", lambda: None, None, tmp_path / "auth.json", folders)
+        pulls = Registries(client, PullAccess("", tmp_path / "auth.json", certificates=folders), lambda: None)
         with pytest.raises(Refused, match=r"sent to stranger\.example, and they were not"):
             await pulls.auth(f"{server.host}/web")
         await pulls.close()
@@ -448,6 +449,82 @@ async def test_a_registry_that_is_slow_lets_no_credentials_through(
             await checked(server, folder)
     finally:
         over.set()
+
+
+async def test_encryption_that_engines_have_is_no_way_past_the_check(
+    mine: Values, registry: RealRegistry, tmp_path: Path
+) -> None:
+    """It could not be asked, which let the credentials through."""
+    server = Web(registry.folder, ciphers="ECDHE-ECDSA-AES128-SHA")
+    try:
+        asks_for_tokens(server, "https://stranger.example/token")
+        with pytest.raises(Misdirected, match=r"sent to stranger\.example, and they were not"):
+            await checked(server, tmp_path)
+        assert "sent to stranger.example, and they were not" in await refusal(at(server.host), mine)
+    finally:
+        server.close()
+
+
+@asynccontextmanager
+async def answering(encrypted: bytes | None, plain: bytes) -> AsyncIterator[str]:
+    """The address of a server that answers by the first byte that it is told. With `None` it says nothing to who speaks TLS."""
+    serving = list[asyncio.Task[None] | None]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.append(asyncio.current_task())
+        is_encrypted = await reader.read(1) == b"\x16"
+        await reader.read(4096)
+        if is_encrypted and encrypted is None:
+            await reader.read()  # until the other end goes
+        writer.write((encrypted or b"") if is_encrypted else plain)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await asyncio.gather(*filter(None, serving))
+
+
+ALERT = bytes.fromhex("15030300020228")
+"""Of TLS: the handshake failed."""
+BAD = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+STRANGER = (
+    b"""HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm="https://stranger.example/"\r\nContent-Length: 0\r\n\r\n"""
+)
+
+
+@pytest.mark.parametrize(
+    ("encrypted", "plain", "why"),
+    [
+        (ALERT, BAD, "does not speak TLS"),
+        (ALERT, b"", "does not speak TLS"),
+        (b"", BAD, ""),
+        (b"", b"", ""),
+        (None, b"", "did not answer in time"),
+        (BAD, NOT_FOUND, "it answered 404 Not Found"),
+        (BAD, STRANGER, "sent to stranger.example"),
+        (BAD, GOOD, None),
+    ],
+)
+async def test_a_connection_without_an_understood_answer_lets_no_credentials_through(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, encrypted: bytes | None, plain: bytes, why: str | None
+) -> None:
+    """An engine may understand it. All but the last two let the credentials through."""
+    monkeypatch.setattr("evenkeel.controller.distribution.visit._CONNECTING_S", 0.3)
+    async with answering(encrypted, plain) as host:
+        question = check_realm(host, Credentials(host, USER, PASSWORD, realms=()), (tmp_path,))
+        if why is None:
+            await question
+        else:
+            with pytest.raises(Failure) as caught:
+                await question
+            assert why in caught.value.why
 
 
 async def test_a_registry_that_is_away_forbids_nothing(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tests.until import PATIENCE_S
 from evenkeel.controller.cycle.cycle import Cycles
 from evenkeel.controller.cycle.endings import Ending, Progressed, Retrying, Settled, Stalled, Waiting
 from evenkeel.controller.drivers.containers.docker import DockerEngine
+from evenkeel.controller.drivers.containers.docker.registries import PullAccess
 from evenkeel.controller.journal.journal import open_journal
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.specs.containers.container import Container, Stop
@@ -38,7 +39,7 @@ class Rig:
     """An engine, a journal and the cycles between them."""
 
     def __init__(self, address: str, folder: Path, docker_config: str = "", owner: str = "") -> None:
-        self.engine = DockerEngine(address, docker_config=docker_config, owner=owner)
+        self.engine = DockerEngine(address, access=PullAccess(docker_config), owner=owner)
         self.journal = open_journal(folder / "state")
         self.said: list[Feedback] = []
         self.cycles = Cycles(Containers(), self.engine, self.journal, self._say)

@@ -28,6 +28,7 @@ from evenkeel.controller.cycle.endings import Retrying, Settled, Stalled
 from evenkeel.controller.drivers.containers.docker import DockerEngine, fetch, registries
 from evenkeel.controller.drivers.containers.docker.client import CALL_TIMEOUT_S
 from evenkeel.controller.drivers.containers.docker.observer import LOOK_TIMEOUT_S
+from evenkeel.controller.drivers.containers.docker.registries import PullAccess
 from evenkeel.controller.loop import liveness
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Pull, Start
@@ -376,7 +377,7 @@ async def test_a_pull_with_a_password_counts_bytes(clean_dockerd: Dockerd, regis
     image = build("heavy:1", ["/bin/sleep", "1"], size=9_000_000)
     registry.push("heavy", "1", image)
     size = json.loads(image.manifest())["layers"][-1]["size"]
-    docker = DockerEngine(clean_dockerd.address, docker_config=str(registry.docker_config))
+    docker = DockerEngine(clean_dockerd.address, access=PullAccess(str(registry.docker_config)))
     try:
         outcome, progress = await pulled(docker, registry.reference("heavy", "1"))
         assert isinstance(outcome, Done)
@@ -395,7 +396,7 @@ async def test_pulls_that_fail(clean_dockerd: Dockerd, registry: Registry, tmp_p
     config = tmp_path / "config.json"
     basic = base64.b64encode(b"driver:wrong").decode()
     config.write_text(json.dumps({"auths": {registry.host: {"auth": basic}}}))
-    wrong = DockerEngine(clean_dockerd.address, docker_config=str(config))
+    wrong = DockerEngine(clean_dockerd.address, access=PullAccess(str(config)))
     outcome, _ = await pulled(wrong, registry.reference("web", "1"))
     assert isinstance(outcome, Failed)
     assert "unauthorized" in outcome.message
@@ -405,7 +406,7 @@ async def test_pulls_that_fail(clean_dockerd: Dockerd, registry: Registry, tmp_p
     assert isinstance(outcome, Retry)
     assert "config.json cannot be read: it is no JSON" in outcome.message
     await wrong.close()
-    right = DockerEngine(clean_dockerd.address, docker_config=str(registry.docker_config))
+    right = DockerEngine(clean_dockerd.address, access=PullAccess(str(registry.docker_config)))
     outcome, _ = await pulled(right, registry.reference("nosuch", "1"))
     assert isinstance(outcome, Failed)
     outcome, _ = await pulled(right, "localhost:1/web:1")
@@ -421,7 +422,7 @@ async def test_a_registry_that_hangs_is_tried_again_later(
     monkeypatch.setattr(fetch, "_PULL_SILENCE_S", 1.0)
     with Gate(registry.port, 6_000_000) as gate:
         reference = f"localhost:{gate.port}/slow:1"
-        docker = DockerEngine(clean_dockerd.address, docker_config=gated(clean_dockerd, registry, gate))
+        docker = DockerEngine(clean_dockerd.address, access=PullAccess(gated(clean_dockerd, registry, gate)))
         try:
             outcome, progress = await pulled(docker, reference)
             assert isinstance(outcome, Retry)
@@ -445,7 +446,7 @@ async def test_a_connection_that_is_cut_costs_no_layer_that_has_come(
     _, first, second = (each["digest"] for each in json.loads(image.manifest())["layers"])
     with Gate(registry.port, 6_000_000) as gate:
         reference = f"localhost:{gate.port}/resumed:1"
-        docker = DockerEngine(clean_dockerd.address, docker_config=gated(clean_dockerd, registry, gate))
+        docker = DockerEngine(clean_dockerd.address, access=PullAccess(gated(clean_dockerd, registry, gate)))
         try:
             pulling = asyncio.ensure_future(pulled(docker, reference))
             await asyncio.to_thread(gate.until_full)
@@ -529,7 +530,7 @@ async def test_a_registry_that_is_gone_changes_nothing(
     registry.freeze()
     try:
         with Proxy(tmp_path / "proxy.sock", clean_dockerd.socket) as proxy:
-            second = Rig(proxy.address, tmp_path, str(registry.docker_config))
+            second = Rig(proxy.address, tmp_path)  # with credentials the registry would be asked first
             await second.settle(wanted)
             await second.close()
     finally:

@@ -15,7 +15,7 @@ from tests.virtual import run
 from evenkeel.controller.drivers.containers.docker import registries
 from evenkeel.controller.drivers.containers.docker.client import EngineClient
 from evenkeel.controller.drivers.containers.docker.fetch import fetch
-from evenkeel.controller.drivers.containers.docker.registries import Registries
+from evenkeel.controller.drivers.containers.docker.registries import PullAccess, Registries
 from evenkeel.specs.containers.actions import Pull
 from evenkeel.specs.containers.observed import RemoteImage
 from evenkeel.specs.plan import Failed
@@ -32,7 +32,7 @@ class Held:
         self.server.reply = self._reply
         self.client = EngineClient(self.server.address, limit=2)
         self.late = asyncio.Event()
-        self.registries = Registries(self.client, str(folder / "config.json"), self.late.set)
+        self.registries = Registries(self.client, PullAccess(str(folder / "config.json")), self.late.set)
         self.open, self.silent, self.refusal, self.digest = asyncio.Event(), "", "", DIGEST
         (folder / "config.json").write_text("{}")
 
@@ -166,7 +166,7 @@ async def test_the_engine_gets_what_is_in_force_for_the_image(tmp_path: Path) ->
     admitted.write_text(json.dumps({"auths": {"a.io": coded("host"), "a.io/org": coded("org")}}))
     server = Server(tmp_path / "engine.sock")
     client = EngineClient(server.address, limit=1)
-    registries = Registries(client, str(config), lambda: None, None, admitted)
+    registries = Registries(client, PullAccess(str(config), admitted), lambda: None)
     try:
         for place, user in (("a.io/org/img", "org"), ("a.io/img", "host"), ("b.io/img", "docker")):
             header = (await registries.auth(place)).headers["X-Registry-Auth"]

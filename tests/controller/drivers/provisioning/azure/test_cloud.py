@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from tests.engines.azure_double import PORT, SCOPE, Azure
+from tests.engines.azure_double import PORT, SCOPE, Azure, Visit
 from tests.engines.identities import Authority, Issued, self_signed
 from tests.engines.machine import free_port
 from tests.until import soon
@@ -85,7 +85,7 @@ async def test_a_certificate_registers_and_is_let_in_where_it_was_assigned(
     assert (azure.hasty, azure.ahead_s) == (0, 9)
     told = await device.connect(device.access(pair), host=assignment.hub)
     assert told == f"{azure.hub} lets the device {DEVICE} in by its certificate"
-    assert azure.visits[-1].host == azure.hub
+    assert azure.visits[-1] == Visit(azure.hub, DEVICE, f"{azure.hub}/{DEVICE}/?api-version=2021-04-12")
     await soon(lambda: azure.farewells == azure.visits, what="DISCONNECT on each connection")
 
 
