@@ -22,7 +22,7 @@ class Foreseen(NamedTuple, Generic[AnySeen]):
 
 Foresee = Callable[[Plan, AnySeen, Collection[str]], Awaitable[Foreseen[AnySeen]]]
 """Checks the surroundings of a plan, beside the engine. The last argument: paths of the host that other domains will
-provide."""
+provide, and places that they will open (`Traits`)."""
 
 
 async def _nothing(plan: Plan, seen: AnySeen, provided: Collection[str]) -> Foreseen[AnySeen]:

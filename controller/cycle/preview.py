@@ -7,6 +7,7 @@ each engine.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from evenkeel.controller.cycle.domain import AnyDomain
@@ -214,9 +215,11 @@ def _with_held(
 
 
 def _provided(plans: Sequence[DomainPlan]) -> frozenset[str]:
-    """Paths of the host that these plans provide."""
-    steps = [step for each in plans for stage in each.plan.stages for step in stage.steps]
-    return frozenset(step.action.traits.provides for step in steps) - {""}
+    """Paths of the host that these plans provide, with the folders that lead to them, and places that they open."""
+    traits = [step.action.traits for each in plans for stage in each.plan.stages for step in stage.steps]
+    paths = [PurePosixPath(path) for each in traits for path in each.provides]
+    places = {each.opens for each in traits if each.opens}
+    return frozenset({str(found) for path in paths for found in (path, *path.parents)} | places)
 
 
 def revision_notes(journal: Journal, domains: Sequence[str], desired: DesiredState) -> tuple[str, ...]:

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from evenkeel.controller.cycle.domain import Foreseen
 from evenkeel.reconcilers.containers.foresight import Host, foreseen, lessened, paths_of, starting
+from evenkeel.reconcilers.counted import listed
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.difference import pulls
 from evenkeel.specs.containers.observed import ContainersSeen, RemoteImage, image_size
-from evenkeel.specs.plan import Plan
+from evenkeel.specs.plan import Plan, is_fetched_from
 
 Sizes = Callable[[Sequence[str], Callable[[str], None]], Awaitable[dict[str, RemoteImage]]]
 """The sizes of images, from their registries; images without an answer are absent. The second argument is called with
@@ -24,10 +25,15 @@ Surroundings = Callable[[Sequence[str]], Host]
 async def look_around(
     sizes: Sizes, surroundings: Surroundings, plan: Plan, seen: ContainersSeen, provided: Collection[str]
 ) -> Foreseen[ContainersSeen]:
-    """`Domain.foresee` of the containers domain."""
+    """`Domain.foresee` of the containers domain. A registry that is about to be opened is asked with what is in force now.
+    Where that does not let this device in, the reason says nothing of what is asked for, and is not told."""
     unknown = [image for image in pulls(plan) if not image_size(image, seen)]
-    refused: list[str] = []
-    if unknown:
-        seen = changed(seen, remote={**seen.remote, **await sizes(unknown, refused.append)})
+    opened = [image for image in unknown if any(is_fetched_from(image, place) for place in provided)]
+    refused, untold = list[str](), list[str]()
+    for images, tell in (([each for each in unknown if each not in opened], refused.append), (opened, untold.append)):
+        if images:
+            seen = changed(seen, remote={**seen.remote, **await sizes(images, tell)})
+    if silent := [image for image in opened if image not in seen.remote]:
+        refused.append(f"the size of {listed(silent)} is not known before this plan has put its registry in force")
     paths = [path for path in paths_of(starting(plan)) if path not in provided]
     return Foreseen(seen, foreseen(plan, seen, surroundings(paths)), (*refused, *lessened(plan, seen)))

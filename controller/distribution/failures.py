@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
-from urllib.parse import quote
 
 from evenkeel.controller.process.causes import chain_of, connection_cause
 from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
+from evenkeel.specs.reading.repeated import has_secret
 from evenkeel.specs.reading.sound import foreign_json
 from evenkeel.specs.visible import one_line, shortened
 
@@ -142,18 +141,6 @@ def words(answer: Answer, secrets: Sequence[str] = ()) -> str:
     if has_secret(text, secrets):
         return f"{answer.status}, and words that are not shown, for they have a secret in them"
     return f"{shortened(text, _LONGEST_WORDS)} ({answer.status})" if text else status_of(answer, secrets)
-
-
-def has_secret(text: str, secrets: Sequence[str]) -> bool:
-    """Whether a text repeats one of these, in a form that texts on the way may have."""
-    folded = text.casefold()
-    forms = ((each, one_line(each), quote(each), quote(each, safe=""), _in_quotes(each)) for each in secrets if each)
-    return any(form.casefold() in folded for each in forms for form in each)
-
-
-def _in_quotes(text: str) -> str:
-    """As JSON has it, and programs in Go, engines among them."""
-    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def _messages(body: bytes) -> list[str]:

@@ -21,13 +21,13 @@ from evenkeel.controller.distribution.failures import (
     Failure,
     Misdirected,
     failures,
-    has_secret,
     of_status,
     words,
 )
 from evenkeel.controller.settings.credentials import Credentials
 from evenkeel.specs.codec import decode
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
+from evenkeel.specs.reading.repeated import has_secret
 from evenkeel.specs.registries.registry import HUB_HOST
 from evenkeel.specs.visible import shortened
 
@@ -69,7 +69,8 @@ def secrets_of(credentials: Credentials | None) -> tuple[str, ...]:
     """The texts of these credentials that are shown nowhere."""
     if credentials is None:
         return ()
-    return tuple(filter(None, (credentials.password, credentials.identity_token, _coded(credentials))))
+    coded = _coded(credentials).rstrip("=") if credentials.password else ""
+    return tuple(filter(None, (credentials.password, credentials.identity_token, coded)))
 
 
 def bearers(challenges: Sequence[Challenge]) -> tuple[Challenge, ...]:
@@ -111,7 +112,7 @@ async def authorisation(challenges: Sequence[Challenge], site: Site, credentials
     if not of_tokens:
         if credentials is None:
             raise Failure("it wants credentials, and there are none for it", "no", "name them in `credentials`")
-        if credentials.identity_token:
+        if not credentials.password and credentials.identity_token:
             remedy = "name a user and a password in `credentials`"
             raise Failure("it takes no identity token, which is all that there is for it", "no", remedy)
         return f"Basic {_coded(credentials)}"

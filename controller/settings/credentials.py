@@ -1,30 +1,42 @@
-"""Registry credentials from files: `auths`, `credHelpers` and `credsStore` of Docker's config.json and Podman's auth.json, the
-registries of Kanto's config.json, and what the registries domain has in force.
+"""Registry credentials from files (`credential_files`), from helpers, and from what the registries domain has in force.
 
 Read anew for every pull, so that a changed file counts at once and no secret stays in memory. A secret goes into one header
 of one request and nowhere else; a helper program gets the registry's name on its standard input.
-Formats: registries.md §1.2, §3.1, §3.3. The file in force has Docker's form, and `references`: for a place, `helper NAME` or
-`config PATH`; `realms`: for a place, hosts that may have its credentials beside the registry; and a list of places, `insecure`.
+The file in force has Docker's form, and `references`: for a place, `helper NAME` or `config PATH`; `realms`: for a place, hosts
+that may have its credentials beside the registry; and a list of places, `insecure`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
+import logging
 import os
 import signal
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from evenkeel.controller.process.bounded import read_regular
 from evenkeel.controller.process.waiting import waiting_for
-from evenkeel.specs.containers.image import DEFAULT_REGISTRY
+from evenkeel.controller.settings.credential_files import Credentials as Credentials
+from evenkeel.controller.settings.credential_files import (
+    covering,
+    kept_for,
+    mapping,
+    read,
+    server_of,
+    stored_in,
+    text_at,
+)
 from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.reading.sound import foreign_json
-from evenkeel.specs.reading.walk import type_words
-from evenkeel.specs.registries.registry import HUB_KEY, covers, place_of_key
+from evenkeel.specs.registries.login import user_fault
+from evenkeel.specs.registries.registry import place_of_key
 
+log = logging.getLogger(__name__)
+
+_NOT_FOUND = b"credentials not found in native keychain"
+"""The words of a helper that has none for a registry (docker-credential-helpers, `credentials/error.go`); with others it could
+not look."""
 _PROGRAM_TIMEOUT_S = 20
 _MOST_BYTES = 64 * 1024
 """The bound of a helper's answer, which holds one user and one secret."""
@@ -44,53 +56,39 @@ def config_path(configured: str) -> Path:
     return (Path(folder) if folder else Path.home() / ".docker") / "config.json"
 
 
-class Credentials(NamedTuple):
-    """The credentials for a registry: a user with a password, or an identity token. The text form shows nothing. `realms`: the
-    hosts that a document lets have them beside the registry; `None` where no document is about them."""
-
-    server: str
-    username: str = ""
-    password: str = ""
-    identity_token: str = ""
-    realms: tuple[str, ...] | None = None
-
-    def __repr__(self) -> str:
-        return f"Credentials(server={self.server!r}, …)"
-
-
-class KeptCredentials(NamedTuple):
-    """A file's own part about a place, for which no program was asked. `helper`: the program that is asked first, `named_by`
-    that key of the file; "" for none. The text form shows no secret."""
-
-    credentials: Credentials | None = None
-    helper: str = ""
-    named_by: str = ""
-
-
-def kept_for(place: str, path: Path) -> KeptCredentials:
-    """The part of one file about a place. Of several keys that cover it the longest counts. Raises Unavailable when the file
-    cannot be read."""
-    config, server = _read(path), _server(place)
-    helpers = _mapping(config, "credHelpers")
-    stored = _stored(config, place, server, path)
-    for name in _covering(helpers, place, server):
-        if (helper := _text(helpers, name, path, "credHelpers")) and len(place_of_key(name)) >= stored.reach:
-            return KeptCredentials(stored.credentials, helper, f"`credHelpers.{name}` of {path}")
-    if (helper := _text(config, "credsStore", path)) and stored.reach <= len(place_of_key(server)):
-        return KeptCredentials(stored.credentials, helper, f"`credsStore` of {path}")
-    return KeptCredentials(stored.credentials)
-
-
 async def credentials_for(place: str, path: Path) -> Credentials | None:
     """The credentials in one file for a place: a registry, or an image's registry and repository. Of several keys that
     cover it the longest counts; `None` when there are none.
+
+    Credentials beside a helper count where the helper cannot be asked, as for Docker. One that knows none leaves it to them
+    under `credsStore`, a key that Podman does not know, and not under `credHelpers`.
 
     Raises Unavailable when the file or a helper cannot be read: a pull without its credentials would fail for a
     misleading reason.
     """
     kept = kept_for(place, path)
-    found = await _ask_program(kept.helper, _server(place), kept.named_by) if kept.helper else None
+    if not kept.helper:
+        _tell(*kept.doubts)
+        return kept.credentials
+    try:
+        found = await _ask_program(kept.helper, server_of(place), kept.named_by)
+    except Unavailable as error:
+        if kept.credentials is None and not isinstance(error, _Failed):
+            raise
+        if kept.credentials is not None:
+            _tell(f"{error.message}; {kept.at} counts")
+            _tell(*kept.doubts)
+        return kept.credentials
+    if kept.credentials is not None and (found is not None or kept.is_only):
+        _tell(f"{kept.at}: {kept.named_by} counts, and not this")
+        return found
+    _tell(*kept.doubts)
     return found or kept.credentials
+
+
+def _tell(*doubts: str) -> None:
+    for each in doubts:
+        log.info("credentials in a file do not count", extra={"fields": {"why": each}})
 
 
 async def credentials_of(reference: str, place: str) -> Credentials:
@@ -98,8 +96,11 @@ async def credentials_of(reference: str, place: str) -> Credentials:
     Unavailable when it leads to none."""
     kind, _, target = reference.partition(" ")
     if kind == "helper":
-        whose = f"`credentials.helper` of the registry {place}"
-        found, where = await _ask_program(target, _server(place), whose), f"docker-credential-{target}"
+        whose, where = f"`credentials.helper` of the registry {place}", f"docker-credential-{target}"
+        try:
+            found = await _ask_program(target, server_of(place), whose)
+        except _Failed:
+            found = None
     else:
         found, where = await credentials_for(place, Path(target)), target
     if found is None:
@@ -111,11 +112,11 @@ async def credentials_of_pull(place: str, configured: str, admitted: Path | None
     """The credentials of a pull: by `admitted`, the file of what the registries domain has in force, else by
     `engine.dockerConfig` (see `config_path`). Raises Unavailable."""
     if admitted is not None:
-        in_force, server = _read(admitted), _server(place)
-        references, stored = _mapping(in_force, "references"), _stored(in_force, place, server, admitted)
-        for name in _covering(references, place, server):
+        in_force, server = read(admitted), server_of(place)
+        references, stored = mapping(in_force, "references"), stored_in(in_force, place, server, admitted)
+        for name in covering(references, place, server):
             if len(place_of_key(name)) >= stored.reach:
-                found = await credentials_of(_text(references, name, admitted, "references"), place)
+                found = await credentials_of(text_at(references, name, admitted, "references"), place)
                 return found._replace(realms=_realms(in_force, name))
         if stored.credentials is not None:
             return stored.credentials._replace(realms=_realms(in_force, stored.name))
@@ -135,17 +136,17 @@ def terms_of_pull(place: str, admitted: Path | None) -> Terms:
     those count that are for the same place. Raises Unavailable."""
     if admitted is None:
         return Terms()
-    in_force = _read(admitted)
-    realms = _mapping(in_force, "realms")
-    known = {**_mapping(in_force, "auths"), **_mapping(in_force, "references"), **realms}
-    nearest = next(iter(_covering(known, place, _server(place))), "")
+    in_force = read(admitted)
+    realms = mapping(in_force, "realms")
+    known = {**mapping(in_force, "auths"), **mapping(in_force, "references"), **realms}
+    nearest = next(iter(covering(known, place, server_of(place))), "")
     insecure = dict.fromkeys(_texts(in_force.get("insecure")))
-    return Terms(_realms(in_force, nearest), bool(_covering(insecure, place, _server(place))))
+    return Terms(_realms(in_force, nearest), bool(covering(insecure, place, server_of(place))))
 
 
 def _realms(in_force: dict[str, Any], name: str) -> tuple[str, ...]:
     """The further hosts that may have the credentials of a key."""
-    realms = _mapping(in_force, "realms")
+    realms = mapping(in_force, "realms")
     return next((_texts(each) for key, each in realms.items() if place_of_key(key) == place_of_key(name)), ())
 
 
@@ -153,87 +154,8 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        config = foreign_json(read_regular(path))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
-        raise Unavailable(f"file:{path}", f"registry credentials in {path} cannot be read: {reason}") from None
-    return config if isinstance(config, dict) else {}
-
-
-def _mapping(config: dict[str, Any], key: str) -> dict[str, Any]:
-    found = config.get(key)
-    return found if isinstance(found, dict) else {}
-
-
-def _text(fields: dict[str, Any], key: str, path: Path, *above: str) -> str:
-    """The text at a key, "" when there is none. Raises Unavailable for another type: its Python form would become the
-    name of a program, or a password."""
-    value = fields.get(key)
-    if value is None or isinstance(value, str):
-        return value or ""
-    what = f"expected a text at `{'.'.join((*above, key))}`, got {type_words(value)}"
-    raise Unavailable(f"file:{path}", f"registry credentials in {path} cannot be read: {what}")
-
-
-def _server(place: str) -> str:
-    """The name by which Docker's helpers know a registry."""
-    host = place_of_key(place).partition("/")[0]
-    return HUB_KEY if host == DEFAULT_REGISTRY else host
-
-
-def _covering(fields: dict[str, Any], place: str, server: str) -> list[str]:
-    """The keys that cover a place, the longest first; of equal ones the usual form."""
-    wanted = place_of_key(place)
-    found = [name for name in fields if covers(place_of_key(name), wanted)]
-    return sorted(found, key=lambda name: (-len(place_of_key(name)), name not in (server, place_of_key(name)), name))
-
-
-class _Stored(NamedTuple):
-    """Credentials that are in a file itself. `reach`: the length of their place, 0 without any; `name`: its key."""
-
-    credentials: Credentials | None = None
-    reach: int = 0
-    name: str = ""
-
-
-def _stored(config: dict[str, Any], place: str, server: str, path: Path) -> _Stored:
-    auths = _mapping(config, "auths")
-    kanto = _mapping(_mapping(config, "containers"), "registry_configurations")
-    for name in _covering({**kanto, **auths}, place, server):
-        found = _entry(auths, name, server, path) or _entry_of_kanto(kanto, name, server, path)
-        if found is not None:
-            return _Stored(found, len(place_of_key(name)), name)
-    return _Stored()
-
-
-def _entry(auths: dict[str, Any], name: str, server: str, path: Path) -> Credentials | None:
-    entry, above = auths.get(name), ("auths", name)
-    if not isinstance(entry, dict):
-        return None
-    if token := _text(entry, "identitytoken", path, *above):
-        return Credentials(server, identity_token=token)
-    if coded := _text(entry, "auth", path, *above):
-        try:
-            user, _, password = base64.b64decode(coded).decode().partition(":")
-        except ValueError:
-            raise Unavailable(f"registry:{place_of_key(name)}", "its credentials are no base64 text") from None
-        return Credentials(server, user, password.rstrip("\0"))
-    if user := _text(entry, "username", path, *above):
-        return Credentials(server, user, _text(entry, "password", path, *above))
-    return None
-
-
-def _entry_of_kanto(kanto: dict[str, Any], name: str, server: str, path: Path) -> Credentials | None:
-    """An entry of Kanto's container-management (registries.md §1.2)."""
-    entry, above = kanto.get(name), ("containers", "registry_configurations", name, "credentials")
-    fields = _mapping(entry, "credentials") if isinstance(entry, dict) else {}
-    if user := _text(fields, "user_id", path, *above):
-        return Credentials(server, user, _text(fields, "password", path, *above))
-    return None
+class _Failed(Unavailable):
+    """A helper ended with another failure than that it knows no credentials."""
 
 
 async def _ask_program(suffix: str, server: str, named_by: str) -> Credentials | None:
@@ -261,6 +183,8 @@ async def _ask_program(suffix: str, server: str, named_by: str) -> Credentials |
     if len(answer) > _MOST_BYTES:
         why = f"printed more than {_MOST_BYTES // 1024} KiB and was ended"
         raise Unavailable(element, f"{whose}, {why}")
+    if code != 0 and _NOT_FOUND not in answer:
+        raise _Failed(element, f"{whose}, failed ({code})")
     if code != 0:
         return None
     try:
@@ -272,6 +196,8 @@ async def _ask_program(suffix: str, server: str, named_by: str) -> Credentials |
     user, secret = found.get("Username", ""), found.get("Secret", "")
     if not isinstance(user, str) or not isinstance(secret, str):
         raise Unavailable(element, f"{whose}, did not answer with texts as `Username` and `Secret`")
+    if fault := user_fault(user):
+        raise Unavailable(element, f"{whose}, answered with a user that is none: {fault}")
     return Credentials(server, identity_token=secret) if user == "<token>" else Credentials(server, user, secret)
 
 

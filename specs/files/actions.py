@@ -62,7 +62,7 @@ class Switch(Struct, frozen=True, tag="switch"):
     @property
     def traits(self) -> Traits:
         facts = {"action": "switch", "path": self.path}
-        return Traits(f"put {self.path} in place", facts, provides=self.path)
+        return Traits(f"put {self.path} in place", facts, provides=(self.path,))
 
 
 class Adjust(Struct, frozen=True, tag="adjust"):

@@ -224,7 +224,8 @@ def masked(value: Value, key: str = "") -> Value:
 def said_values(line: Line) -> dict[str, str]:
     """The values of a line, as they may be repeated. Raises ValueError for a key that is no path."""
     said = {key: shown_host(value) for key, value in line.values.items() if key == "hostname"}
-    said |= {key: value for key, value in line.values.items() if key == "username"}
+    user = line.values.get("username", "")
+    said |= {"username": HIDDEN if ":" in user else user} if user else {}
     if key := line.values.get("key", ""):
         path = key_path(key)
         said["key"] = key if "@" not in key else path_text([shown_host(str(part)) for part in path])

@@ -19,6 +19,7 @@ from evenkeel.specs.reading.text import read_trees
 from evenkeel.specs.reading.tree import Tree, Value, nearest_position
 from evenkeel.specs.reading.walk import type_words
 from evenkeel.specs.registries.entry import Entry, shown_keys, subject_names, unsaid_beyond
+from evenkeel.specs.registries.login import user_fault
 from evenkeel.specs.registries.registry import Registry, normal_place
 
 HOSTS = ("containers", "registry_configurations")
@@ -217,6 +218,9 @@ def _entry(place: str, configuration: Value, path: Path, flaws: list[Flaw]) -> E
         flaws.append(
             Flaw((*path, "credentials"), f"`{lacks}` is missing, so it is asked without credentials", warning=True)
         )
+        user = password = ""
+    if fault := user_fault(user):
+        flaws.append(Flaw((*path, "credentials", "user_id"), fault, "correct it there"))
         user = password = ""
     files = {name: _text(transport, name, (*path, "transport"), flaws) for name in _TRANSPORT}
     for name, file in files.items():

@@ -1,4 +1,7 @@
-"""The actions of a driver of provisioning. No action and none of its facts has a secret."""
+"""The actions of a driver of provisioning. No action and none of its facts has a secret.
+
+A plan has those actions alone that are known before the first one is done. So each one on the way provides all that is there
+at the end of it (`Traits.provides`)."""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ class KeepId(Struct, frozen=True, tag="keep-id"):
     @property
     def traits(self) -> Traits:
         facts = {"action": "keep-id", "id": self.id}
-        return Traits(f"keep the device id {self.id}", facts)
+        return Traits(f"keep the device id {self.id}", facts, provides=self.wanted.places)
 
 
 class Make(Struct, frozen=True, tag="make"):
@@ -44,7 +47,8 @@ class Make(Struct, frozen=True, tag="make"):
     @property
     def traits(self) -> Traits:
         which = "a second key and certificate" if self.role == "second" else "a key and a certificate"
-        return Traits(f"make {which} for {self.subject.name}", {"action": "make", "role": self.role}, own_s=30.0)
+        facts = {"action": "make", "role": self.role}
+        return Traits(f"make {which} for {self.subject.name}", facts, own_s=30.0, provides=self.wanted.places)
 
 
 class Follow(Struct, frozen=True, tag="follow-pair"):
@@ -93,7 +97,8 @@ class Take(Struct, frozen=True, tag="take"):
     @property
     def traits(self) -> Traits:
         text = "take in the key and the certificate that are there" if self.plain else "take in the signed certificate"
-        return Traits(text, {"action": "take", "thumbprint": self.sha256})
+        facts = {"action": "take", "thumbprint": self.sha256}
+        return Traits(text, facts, provides=self.wanted.places)
 
 
 class Register(Struct, frozen=True, tag="register"):
@@ -111,7 +116,8 @@ class Register(Struct, frozen=True, tag="register"):
     def traits(self) -> Traits:
         facts = {"action": "register", "service": self.service}
         text = f"register at {self.service}"
-        return Traits(text, facts, own_s=CLOUD_S, source=self.service, by=self.service, may_be_cut=True)
+        service, places = self.service, self.wanted.places
+        return Traits(text, facts, own_s=CLOUD_S, source=service, by=service, may_be_cut=True, provides=places)
 
 
 class Try(Struct, frozen=True, tag="try-hub"):
@@ -130,7 +136,8 @@ class Try(Struct, frozen=True, tag="try-hub"):
     def traits(self) -> Traits:
         facts = {"action": "try", "hub": self.hub}
         text = f"connect to {self.hub} as {self.device}, before it is in force"
-        return Traits(text, facts, own_s=CLOUD_S, source=self.hub, by="the hub", may_be_cut=True)
+        places = self.wanted.places
+        return Traits(text, facts, own_s=CLOUD_S, source=self.hub, by="the hub", may_be_cut=True, provides=places)
 
 
 class Switch(Struct, frozen=True, tag="switch-pair"):
@@ -142,7 +149,7 @@ class Switch(Struct, frozen=True, tag="switch-pair"):
     @property
     def traits(self) -> Traits:
         facts = {"action": "switch", "thumbprint": self.sha256}
-        return Traits(f"put the certificate {self.sha256[:16]}… in force", facts)
+        return Traits(f"put the certificate {self.sha256[:16]}… in force", facts, provides=self.wanted.places)
 
 
 class Provide(Struct, frozen=True, tag="provide"):
@@ -167,7 +174,7 @@ class Write(Struct, frozen=True, tag="write-output"):
 
     @property
     def traits(self) -> Traits:
-        return Traits(f"write {self.path}", {"action": "write", "path": self.path}, provides=self.path)
+        return Traits(f"write {self.path}", {"action": "write", "path": self.path}, provides=self.wanted.places)
 
 
 class Prove(Struct, frozen=True, tag="prove"):

@@ -26,6 +26,9 @@ Mode = Literal["selfSigned", "caSigned", "csr", "files"]
 Transport = Literal["mqtt", "https"]
 ANNOUNCED = "/etc/deviceid"
 """Where other programs read the id (provisioning.md §1)."""
+CERTIFICATE, KEY = "device.crt", "device.key"
+SECOND_CERTIFICATE, SECOND_KEY = "device2.crt", "device2.key"
+"""Names in the folder of an identity (provisioning.md §1)."""
 
 
 class DeviceId(Struct, frozen=True):
@@ -121,6 +124,14 @@ class Provisioning(Struct, frozen=True, tag="Provisioning"):
     def supply(self) -> object:
         """The part of which its values are made (`specs.desired.Supplying`)."""
         return replace(self, outputs=(), notify=(), units=())
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The paths of the host that are there once it is in force."""
+        one, names = self.certificate, list[str]()
+        if one is not None and one.mode != "files":
+            names += (CERTIFICATE, KEY, *((SECOND_CERTIFICATE, SECOND_KEY) if one.second else ()))
+        return (self.folder, *(f"{self.folder}/{name}" for name in names), *(each.path for each in self.outputs))
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 _HALF = re.compile("[\ud800-\udfff]")
@@ -36,6 +37,26 @@ def sound(value: Any) -> Any:
             return {sound_text(key) if isinstance(key, str) else key: sound(item) for key, item in value.items()}
         case _:
             return value
+
+
+def unsound_paths(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The paths, in plain values, of the texts that `sound` changes; a key that it changes is the end of one. The paths
+    themselves are sound."""
+    match value:
+        case str():
+            if not is_sound_text(value):
+                yield path
+        case list() | tuple():
+            for index, item in enumerate(value):
+                yield from unsound_paths(item, (*path, index))
+        case dict():
+            for key, item in value.items():
+                inner = (*path, sound_text(str(key)))
+                if isinstance(key, str) and not is_sound_text(key):
+                    yield inner
+                yield from unsound_paths(item, inner)
+        case _:
+            pass
 
 
 def foreign_json(content: bytes) -> Any:

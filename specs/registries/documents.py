@@ -12,13 +12,13 @@ from evenkeel.specs.documents.on_host import path_flaws
 from evenkeel.specs.documents.reference import Claim
 from evenkeel.specs.documents.written import MetadataSpec
 from evenkeel.specs.problem import Flaw, Path
-from evenkeel.specs.registries.registry import Registry, WebPage, written_place
+from evenkeel.specs.registries.login import NO_PROGRAM, is_program, user_fault
+from evenkeel.specs.registries.registry import Registry, WebPage, port_fault, written_place
 from evenkeel.specs.registries.written import CredentialsSpec, RegistrySpec
 
 Flaws = list[Flaw]
 
-_HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_REALM = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?")
+_REALM = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::([^/@]*))?")
 _MOST_MIRRORS = 20
 _LONGEST_ADDRESS = 2000
 
@@ -48,8 +48,11 @@ def registry(metadata: MetadataSpec, spec: RegistrySpec, flaws: Flaws) -> Regist
         flaws.extend(path_flaws(("tls", name), path) if path else ())
     flaws.extend(_mirror_flaws(spec.mirrors, has_credentials=not isinstance(spec.credentials, UnsetType)))
     for index, realm in enumerate(spec.token_realms):
-        if not _REALM.fullmatch(realm):
-            flaws.append(Flaw(("tokenRealms", index), "expected a host, without a scheme and a path"))
+        if (parts := _REALM.fullmatch(realm)) is None:
+            hint = "write for example `tokens.example`"
+            flaws.append(Flaw(("tokenRealms", index), "expected a host, without a scheme and a path", hint))
+        elif parts[2] is not None and (fault := port_fault(parts[2])):
+            flaws.append(Flaw(("tokenRealms", index), fault, f"write `{parts[1]}`, whose port does not count"))
     if spec.insecure and (ca or certificate):
         message = "has no effect with `insecure`, which trusts anybody"
         flaws.append(Flaw(("tls",), message, "leave one of them out", warning=True))
@@ -93,11 +96,11 @@ def _credentials_flaws(spec: CredentialsSpec) -> Iterator[Flaw]:
         yield Flaw(("credentials", named[1] if named else "passwordFile"), message, lacks=() if named else tuple(users))
     if given != ["passwordFile"] and named:
         yield Flaw(("credentials", named[0]), f"`{given[0]}` has the user, too", "leave it out")
-    if ":" in (user := _text(spec.user)) or any(letter < " " for letter in user):
-        yield Flaw(("credentials", "user"), "expected a user without a colon and control characters")
-    if (helper := _text(spec.helper)) and not _HELPER.fullmatch(helper):
+    if fault := user_fault(_text(spec.user)):
+        yield Flaw(("credentials", "user"), fault, "give the user alone; `passwordFile` has the password")
+    if (helper := _text(spec.helper)) and not is_program(helper):
         hint = "write `pass` for the program `docker-credential-pass`"
-        yield Flaw(("credentials", "helper"), "expected the end of the name of a program", hint)
+        yield Flaw(("credentials", "helper"), NO_PROGRAM, hint)
     for key, text in (("userFile", spec.user_file), ("passwordFile", spec.password_file), ("config", spec.config)):
         if not isinstance(text, UnsetType):
             yield from path_flaws(("credentials", key), text)
@@ -110,19 +113,20 @@ def _mirror_flaws(mirrors: tuple[str, ...], *, has_credentials: bool) -> Iterato
         path: Path = ("mirrors", index)
         try:
             parts = urlsplit(mirror)
-            is_sound = parts.port is None or parts.port > 0
         except ValueError:
-            parts, is_sound = urlsplit(""), False
+            parts = urlsplit("")
         if (
-            not is_sound
-            or parts.scheme not in ("https", "http")
+            parts.scheme not in ("https", "http")
             or not parts.hostname
             or len(mirror) > _LONGEST_ADDRESS
+            or any(letter <= " " for letter in mirror)
         ):
             yield Flaw(path, "expected an address with https or http", "write for example `https://mirror.example`")
         elif parts.username or parts.password:
             hint = "Podman takes a document of this kind for the mirror; Docker has none for mirrors"
             yield Flaw(path, "an address is no place for a user and a password", hint)
+        elif fault := _port_fault(parts.netloc):
+            yield Flaw(path, fault, "write for example `https://mirror.example:5000`, or leave the port out")
         elif parts.query or parts.fragment:
             yield Flaw(path, "expected an address without `?` and `#`")
         elif has_credentials and parts.scheme == "http":
@@ -130,6 +134,12 @@ def _mirror_flaws(mirrors: tuple[str, ...], *, has_credentials: bool) -> Iterato
                 "while this mirror asks for credentials, nothing can be pulled with these: Docker would send it them"
             )
             yield Flaw(path, message, "name a mirror with https, or leave the credentials out", warning=True)
+
+
+def _port_fault(netloc: str) -> str:
+    """The fault of the port in the part of an address that has the host; "" without a port."""
+    _, colon, port = netloc.rpartition("]")[2].rpartition(":")
+    return port_fault(port) if colon else ""
 
 
 def _text(value: str | UnsetType) -> str:

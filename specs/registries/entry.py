@@ -17,6 +17,7 @@ from evenkeel.specs.reading.json_edit import object_text, with_value, without
 from evenkeel.specs.reading.secrecy import HIDDEN, shown_host, shown_path
 from evenkeel.specs.reading.tree import Value
 from evenkeel.specs.reading.walk import type_words
+from evenkeel.specs.registries.login import NO_PROGRAM, is_program, login_of, user_fault
 from evenkeel.specs.registries.registry import docker_key, normal_place, place_of_key
 
 Form = Literal["docker", "podman", "kanto"]
@@ -27,6 +28,7 @@ _KEYS = ("identitytoken", "username", "password", "auth", "registrytoken")
 _WHOLE = "/"
 """A place with a path has it; a helper is for a whole host."""
 _SECTIONS = ("auths", "credHelpers")
+_STAYS = "with `--reference` both stay in the file"
 _CREDENTIALS = "its credentials are left out; ask for the whole host in a document of its own"
 
 
@@ -51,11 +53,6 @@ class Entry(NamedTuple):
         return f"Entry({self.place!r}, …)"
 
 
-def is_password(text: str) -> bool:
-    """Whether a login can express a password: one line, without control characters."""
-    return bool(text) and not any(letter < " " or letter == "\x7f" for letter in text)
-
-
 def form_of(value: Value) -> Form | None:
     """The form of a file by its keys; `None` when it is none of them. The forms of Docker and Podman are one."""
     if not isinstance(value, dict):
@@ -75,17 +72,21 @@ def shown_keys(path: Path) -> Path:
     return tuple(shown)
 
 
-def docker_entries(value: Value, flaws: list[Flaw]) -> tuple[Entry, ...]:
-    """The places that have credentials, or a helper. `flaws` receives the others; no flaw repeats a value."""
+def docker_entries(value: Value, flaws: list[Flaw], *, copies: bool = True) -> tuple[Entry, ...]:
+    """The places that have credentials, or a helper. `flaws` receives the others; no flaw repeats a value.
+
+    `copies`: one source of credentials is taken out of the file for each place, and others beside it are flaws. Otherwise they
+    stay in the file, where each counts at its turn, and an entry of `auths` comes as it is written."""
     fields = value if isinstance(value, dict) else {}
     found: dict[str, _At] = {}
     helpers: dict[str, _At] = {}
-    store = _said(fields, "credsStore", (), flaws)
+    store = _program(_said(fields, "credsStore", (), flaws), ("credsStore",), flaws)
     for key, suffix in _mapping(fields, "credHelpers", flaws).items():
         path: Path = ("credHelpers", key)
         place = _place(key, path, flaws)
         if place and isinstance(suffix, str) and suffix:
-            _keep(helpers, _At(Entry(place, helper=suffix), path), flaws)
+            if helper := _program(suffix, path, flaws):
+                _keep(helpers, _At(Entry(place, helper=helper), path), flaws)
         elif place:
             flaws.append(Flaw(path, f"expected the name of a helper, got {type_words(suffix)}"))
     for key, entry in _mapping(fields, "auths", flaws).items():
@@ -93,7 +94,7 @@ def docker_entries(value: Value, flaws: list[Flaw]) -> tuple[Entry, ...]:
         place = _place(key, path, flaws)
         if place in helpers and entry == {}:
             continue  # as Docker writes it for a host whose credentials a helper has
-        if place and (one := _auth(place, entry, path, flaws, store)) is not None:
+        if place and (one := _auth(place, entry, path, flaws, store, copies=copies)) is not None:
             _keep(found, _At(one, path), flaws)
             if place in helpers:
                 message = f"{path_text(shown_keys(helpers[place].path))} counts, and not this entry"
@@ -235,31 +236,54 @@ def _place(key: str, path: Path, flaws: list[Flaw]) -> str:
         return ""
 
 
-def _auth(place: str, entry: Value, path: Path, flaws: list[Flaw], store: str) -> Entry | None:
+def _auth(place: str, entry: Value, path: Path, flaws: list[Flaw], store: str, *, copies: bool) -> Entry | None:
     if not isinstance(entry, dict):
         flaws.append(Flaw(path, f"expected an object, got {type_words(entry)}"))
         return None
     before = len(flaws)
     token, user, password, coded, foreign = (_said(entry, key, path, flaws) for key in _KEYS)
-    if len(flaws) > before:
+    if coded:
+        written = (("username", user), ("password", password))
+        try:
+            user, password = login_of(coded)
+        except ValueError as error:
+            flaws.append(Flaw((*path, "auth"), str(error)))
+        for (key, text), counts in zip(written, (user, password), strict=True):
+            if text not in ("", counts):
+                flaws.append(Flaw((*path, key), "`auth` counts, and not this", "it is left out", warning=True))
+    elif fault := user_fault(user):
+        flaws.append(Flaw((*path, "username"), fault, "correct it there"))
+    if any(not flaw.warning for flaw in flaws[before:]):
         return None
     if foreign:
         message = "evenkeel asks with a password or an identity token, and not with a bearer token"
         flaws.append(Flaw((*path, "registrytoken"), message, "it is left out", warning=True))
+    if (token or (user and password)) and store and copies and _WHOLE not in place:
+        hint = f"it is left out; {_STAYS}, and without `credsStore` this entry is taken"
+        flaws.append(
+            Flaw(path, f"Docker asks `credsStore`, the helper {store}, and not this entry", hint, warning=True)
+        )
+        return Entry(place, helper=store)
     if token:
+        if copies and user and password:
+            key, hint = "auth" if coded else "password", f"it is left out; {_STAYS}"
+            message = "`identitytoken` counts before it, where the registry gives tokens"
+            flaws.append(Flaw((*path, key), message, hint, warning=True))
         return Entry(place, password=token, token=True)
-    if coded:
-        try:
-            user, _, password = base64.b64decode(coded, validate=True).decode().partition(":")
-        except ValueError:
-            flaws.append(Flaw((*path, "auth"), "expected a user and a password in base64"))
-            return None
-    if user and (password := password.rstrip("\0")):
+    if user and password:
         return Entry(place, user, password)
     if user or password or not (store or foreign):
         lacks = "password" if user else "user" if password else "user and no password"
         flaws.append(Flaw(path, f"it has no {lacks}", "it is left out", warning=True))
     return Entry(place, helper=store) if store and not (user or password or foreign) else None
+
+
+def _program(name: str, path: Path, flaws: list[Flaw]) -> str:
+    """The name of a helper, "" where it is none."""
+    if name and not is_program(name):
+        flaws.append(Flaw(path, NO_PROGRAM, "write `pass` for the program `docker-credential-pass`"))
+        return ""
+    return name
 
 
 def _said(fields: dict[str, Value], key: str, above: Path, flaws: list[Flaw]) -> str:

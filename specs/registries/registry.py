@@ -75,11 +75,19 @@ def normal_place(text: str) -> str:
     except ValueError as error:
         raise ValueError(str(error)) from None
     port = host.rpartition(":")[2]
-    if port.isdecimal() and not 0 < int(port) <= _LAST_PORT:
-        raise ValueError(f"expected a port from 1 to {_LAST_PORT}, got {port}")
+    if port.isdecimal() and (fault := port_fault(port)):
+        raise ValueError(fault)
     if path.rpartition("/")[2].find(":") >= 0 or "@" in path:
         raise ValueError("expected a host and the beginning of a path, without a tag")
     return f"{host}/{path}" if path else host
+
+
+def port_fault(port: str) -> str:
+    """Why a text is no port, as a sentence that repeats a number alone; "" when it is one."""
+    wanted = f"expected a port from 1 to {_LAST_PORT}"
+    if not (port.isascii() and port.isdecimal() and len(port) <= len(str(_LAST_PORT))):
+        return wanted
+    return "" if 0 < int(port) <= _LAST_PORT else f"{wanted}, got {port}"
 
 
 class WebPage(ValueError):

@@ -135,6 +135,8 @@ def let_in_at_last(device: DockerDevice, engine: Dockerd | Podman, private: Regi
     password(device, WRONG)
     device.write(*documents(device, private, "1"))
     planned = device.run("plan", ok=2)
+    assert "not trusted" not in planned.stdout, "a document gives the authority, and it is not in force yet"
+    assert "is not known before this plan has put its registry in force" in planned.stdout
     failed = device.run("apply", "--yes", ok=1)
     assert f"{private.host} refuses the login" in failed.stderr
     assert "authentication required" in failed.stderr

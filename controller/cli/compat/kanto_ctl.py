@@ -109,10 +109,14 @@ def _carry_out(line: Line) -> int:
 def _change(file: Path, text: str, line: Line) -> int:
     from evenkeel.controller.process.replacing import replace_private
     from evenkeel.specs.kanto.ctl import changed_text, said_values
+    from evenkeel.specs.registries.login import user_fault
 
     if line.values.get("password") == "-":
         line = line._replace(values={**line.values, "password": _from_stdin()})
-    _check_host(line.values.get("hostname", ""), adds=line.command == "add-registry")
+    adds = line.command == "add-registry"
+    _check_host(line.values.get("hostname", ""), adds=adds)
+    if adds and (fault := user_fault(line.values.get("username", ""))):
+        raise ValueError(f"-u: {fault}")
     echo(_SAID[line.command].format(**said_values(line)))
     after = changed_text(text, line)
     if after == text or (not text.strip() and after == changed_text("", line._replace(command=""))):

@@ -197,6 +197,10 @@ def remove(options: Options, name: str, yes: bool, output: str) -> int:
 
 
 def _check_sources(given: RegistryOptions, *, password_stdin: bool) -> None:
+    from evenkeel.specs.registries.login import user_fault
+
+    if fault := user_fault(given.user):
+        raise click.UsageError(f"--user: {fault}; give the user alone, the password is asked for")
     options = {"--password-stdin": password_stdin, "--password-file": bool(given.password_file)}
     options |= {"--helper": bool(given.helper), "--config-json": bool(given.config_json)}
     named = [option for option, is_given in options.items() if is_given]
@@ -320,7 +324,7 @@ def _with(registry: Registry, **values: Any) -> Registry:
 
 def _password(user: str, *, from_stdin: bool) -> bytes:
     """The password, in one line. UsageError for what no password can be."""
-    from evenkeel.specs.registries.entry import is_password
+    from evenkeel.specs.registries.login import is_password
 
     if from_stdin:
         content = sys.stdin.buffer.read(_MOST_SECRET + 1)

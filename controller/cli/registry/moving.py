@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from evenkeel.specs.settings.settings import Settings
 
 _FILE = click.Path(dir_okay=False)
+_SECTIONS = ("auths", "credHelpers", "credsStore", "containers")
+"""Keys below which a file of another program has registries."""
 
 
 @click.command("import")
@@ -43,7 +45,8 @@ def import_command(
 
     FILE is a config.json of Docker, an auth.json of Podman, or the config.json of Kanto's container-management; which one it is
     shows from its keys. Each password goes into a file of its own that only its owner may read. With --reference it stays in
-    FILE. Entries that let nobody in, and tokens, are named on standard error and left out.
+    FILE. Entries that let nobody in, tokens, and what does not count beside another source of credentials are named on standard
+    error and left out.
 
     Kanto's file can also be named in the settings (`registries.kanto`): then what changes there is followed.
 
@@ -56,7 +59,7 @@ def import_command(
     settings = options.settings()
     path = Path(source).absolute()
     flaws: list[Flaw] = []
-    entries = _entries(path, flaws)
+    entries = _entries(path, flaws, copies=not reference)
     _say(path, flaws)
     found = registries(read_state(settings))
     change = _imported(settings, path, entries, found, file, reference=reference, replace=replace)
@@ -142,9 +145,9 @@ def _by_place(text: str, form: Form) -> dict[str, Entry]:
     from evenkeel.specs.reading.sound import foreign_json
     from evenkeel.specs.registries.entry import docker_entries
 
-    read = kanto_entries if form == "kanto" else docker_entries
     value = foreign_json(text.encode()) if text.strip() else {}
-    return {each.place: each for each in read(value, [])}
+    found = kanto_entries(value, []) if form == "kanto" else docker_entries(value, [], copies=False)
+    return {each.place: each for each in found}
 
 
 def _text(before: str, form: Form, entries: Sequence[Entry], flaws: list[Flaw], name: str) -> str:
@@ -186,26 +189,35 @@ def _say(path: Path | None, flaws: Sequence[Flaw]) -> None:
         echo(problem_text(problem), err=True)
 
 
-def _entries(path: Path, flaws: list[Flaw]) -> tuple[Entry, ...]:
+def _entries(path: Path, flaws: list[Flaw], *, copies: bool) -> tuple[Entry, ...]:
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.kanto.registries import kanto_entries
+    from evenkeel.specs.problem import Flaw
+    from evenkeel.specs.reading.sound import sound, unsound_paths
     from evenkeel.specs.registries.entry import docker_entries, form_of
 
-    value = _json(path)
+    written = _json(path)
+    value: Value = sound(written)
     form = form_of(value)
     if form is None:
         hint = "expected `auths`, `credHelpers` or `credsStore` (Docker, Podman), or `containers` (Kanto)"
         raise EvenkeelError(f"file:{path}", f"no registries are in it: {hint}")
-    return kanto_entries(value, flaws) if form == "kanto" else docker_entries(value, flaws)
+    for each in unsound_paths(written):
+        if each[0] in _SECTIONS:
+            message = "it has half of a character, which no text can have; U+FFFD is taken in its place, as Docker does"
+            flaws.append(Flaw(each, message, "correct it there", warning=True))
+    return kanto_entries(value, flaws) if form == "kanto" else docker_entries(value, flaws, copies=copies)
 
 
 def _json(path: Path) -> Value:
+    """The plain values of a file, with halves of characters where it has some. EvenkeelError where it is no JSON."""
+    import json
+
     from evenkeel.controller.process.bounded import read_bounded
     from evenkeel.specs.errors import EvenkeelError
-    from evenkeel.specs.reading.sound import foreign_json
 
     try:
-        value: Value = foreign_json(read_bounded(path))
+        value: Value = json.loads(read_bounded(path).decode())
     except FileNotFoundError:
         raise EvenkeelError(f"file:{path}", "there is no such file") from None
     except (ValueError, RecursionError):
@@ -227,7 +239,8 @@ def _imported(
     from evenkeel.specs.errors import EvenkeelError
     from evenkeel.specs.problem import place_text
     from evenkeel.specs.registries.document_text import with_document, written_spec
-    from evenkeel.specs.registries.entry import is_password, subject_names
+    from evenkeel.specs.registries.entry import subject_names
+    from evenkeel.specs.registries.login import is_password
 
     target = spec_file(settings, file)
     known = {each.registry.place: each for each in found}

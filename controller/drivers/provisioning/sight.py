@@ -32,11 +32,16 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.provisioning.device_id import spelt_as
 from evenkeel.specs.provisioning.observed import AzureSeen, IdSeen, Pairs, ProvisionedSeen
 from evenkeel.specs.provisioning.pair import AuthoritySeen
-from evenkeel.specs.provisioning.provisioning import ANNOUNCED, Provisioning
+from evenkeel.specs.provisioning.provisioning import (
+    ANNOUNCED,
+    CERTIFICATE,
+    KEY,
+    SECOND_CERTIFICATE,
+    SECOND_KEY,
+    Provisioning,
+)
 from evenkeel.specs.provisioning.sas import derived_key
 
-CERTIFICATE, KEY = "device.crt", "device.key"
-SECOND_CERTIFICATE, SECOND_KEY = "device2.crt", "device2.key"
 _NAMES = (
     "/deviceid",
     *(f"/{place}/device.{end}" for place in ("current", "second", "next") for end in ("crt", "key")),

@@ -116,7 +116,9 @@ def site_of(registry: Registry, values: Values, around: Around = NOWHERE) -> Sit
 
 
 def of_place(failure: Failure, registry: Registry) -> Failure:
-    """A failure with a remedy for this place: certificates are written into a document about a whole host."""
+    """A failure with a remedy for this place: certificates are written into a document about a whole host. One that is there
+    may not be in force, because the registry refuses its login."""
     if "/" in registry.place and "`tls." in failure.remedy:
-        return Failure(failure.why, failure.how, f"{failure.remedy} of a document for {registry.host}")
+        remedy = f"{failure.remedy} of a document for {registry.host}, or look why a document that does is not in force"
+        return Failure(failure.why, failure.how, remedy)
     return failure

@@ -112,8 +112,9 @@ class _Run:
         self._credentials = await credentials_now(self._registry, self._values)
         if self._credentials is None:
             return "none"
-        user = self._credentials.username
-        return f"user {user}, and a password" if user else "an identity token"
+        user, token = self._credentials.username, self._credentials.identity_token
+        named = f"user {user}, and a password" if user else ""
+        return ", and ".join(filter(None, (named, token and "an identity token")))
 
     async def name(self) -> str:
         if self._ports == [0]:

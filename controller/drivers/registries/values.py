@@ -10,8 +10,9 @@ from typing import NamedTuple
 from evenkeel.controller.distribution.trust import show
 from evenkeel.controller.process import prints
 from evenkeel.controller.process.bounded import read_regular
-from evenkeel.controller.settings.credentials import Credentials, KeptCredentials, kept_for
+from evenkeel.controller.settings.credential_files import Credentials, KeptCredentials, kept_for
 from evenkeel.specs.errors import Unavailable
+from evenkeel.specs.registries.login import user_fault
 from evenkeel.specs.registries.observed import FACETS, Facet, Prints
 from evenkeel.specs.registries.registry import Registry
 
@@ -89,10 +90,8 @@ def values_of(registry: Registry, *, simulates: bool = False) -> Values:
         user = _line(registry.user_file, "the user", simulates=simulates)
     if registry.password_file:
         password = _line(registry.password_file, "the password", simulates=simulates)
-        if ":" in user:
-            raise Missing(
-                "credentials", f"the user in {registry.user_file} has a colon in it, which no login can express"
-            )
+        if fault := user_fault(user):
+            raise Missing("credentials", f"{registry.user_file}, which is to have the user: {fault}")
     elif registry.helper:
         reference = f"helper {registry.helper}"
     elif registry.config:

@@ -6,9 +6,10 @@ import json
 import os
 import pty
 import signal
+import sqlite3
 import subprocess
 import sys
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -116,6 +117,13 @@ class Device:
         assert done.returncode == ok, said
         assert secret not in said
         return said
+
+    def kept(self) -> str:
+        """All cells of the journal as text. A dump by SQLite has bodies in hexadecimal digits, and no secret is found there."""
+        with closing(sqlite3.connect(self.state / "journal.sqlite")) as journal:
+            tables = journal.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+            cells = [cell for (table,) in tables for row in journal.execute(f"SELECT * FROM {table}") for cell in row]
+        return "\n".join(cell.decode(errors="replace") if isinstance(cell, bytes) else str(cell) for cell in cells)
 
     def asked(self, kind: type[Kind]) -> dict[str, Kind]:
         """What the spec files ask for, of one kind, by name."""

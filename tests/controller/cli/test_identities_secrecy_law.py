@@ -10,13 +10,12 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import stat
 import tarfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
@@ -166,8 +165,8 @@ def test_no_output_has_a_secret_of_an_identity(device: Device, tmp_path: Path) -
         members = [read.read().decode() for each in bundle if (read := bundle.extractfile(each)) is not None]
     assert "of the template" in "".join(members), "what is wrong is in it"
     said += members
-    with closing(sqlite3.connect(device.state / "journal.sqlite")) as journal:
-        dump = "\n".join(journal.iterdump())
+    dump = device.kept()
+    assert "connectionString" in dump
     said += [log.read_text()]
     private = [line for pem in (given.key, other.key, authority.key) for line in pem.decode().splitlines()[1:-1]]
     for each in (first, second, of_group, wrong, *private, "PRIVATE KEY"):

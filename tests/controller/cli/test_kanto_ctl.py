@@ -330,6 +330,13 @@ def test_a_host_that_is_none_is_refused_and_docker_hub_is_told_of(ctl: Ctl) -> N
     assert "evenkeel knows Docker Hub as docker.io" in ctl.run("add-registry", "-h", "docker.io", *ADD[3:]).stderr
 
 
+def test_a_user_with_a_colon_is_refused(ctl: Ctl) -> None:
+    done = ctl.run("add-registry", "-h", "ghcr.io", "-u", "ci:hunter3", "-p", "hunter2", ok=1)
+    assert "hunter" not in done.stdout + done.stderr
+    assert "-u: a user with a colon cannot be sent" in done.stderr
+    assert not ctl.file.exists() or "hunter2" not in ctl.file.read_text()
+
+
 def test_a_host_that_cannot_be_added_can_be_removed(ctl: Ctl) -> None:
     ctl.file.write_text(
         json.dumps({"containers": {"registry_configurations": {"https://ghcr.io": ENTRY, "ghcr.io": ENTRY}}})

@@ -181,6 +181,8 @@ def test_a_change_that_is_not_valid_is_not_written(device: Device) -> None:
         (("hub",), "taken for a part of Docker Hub"),
         (("a.b", "--helper", "x", "--password-file", "/x"), "the credentials come from one place"),
         (("a.b", "--password-file", "/x"), "--password-file needs --user"),
+        (("a.b", "--password-file", "/x", "--user", "ci:hunter2"), "--user: a user with a colon cannot be sent"),
+        (("a.b", "--token-realm", "t.x:99999"), "spec.tokenRealms[0]: expected a port from 1 to 65535, got 99999"),
         (("a.b", "--helper", "x", "--user", "ci"), "leave --user out"),
         (("lab:5000", "--name", "other"), "it is asked for already, as `lab`"),
         (("a.b", "--file", "x.json"), "expected a file *.yaml"),
@@ -332,6 +334,43 @@ def other_user(file: Path) -> Path:
         value["containers"]["registry_configurations"]["ghcr.io"]["credentials"]["user_id"] = "other"
     found.write_text(json.dumps(value))
     return found
+
+
+def test_an_import_tells_what_it_does_not_take_with_its_place(device: Device, tmp_path: Path) -> None:
+    """Docker and Podman take the same. It was dropped in silence, or the place was one in a file that is not there yet."""
+    coded = b64encode(b"ci:hunter3").decode()
+    file = tmp_path / "config.json"
+
+    def imported(text: str, *more: str, ok: int = 0) -> str:
+        file.write_text(text)
+        done = device.run("registry", "import", str(file), *more, "--replace", "--yes", ok=ok)
+        assert "hunter" not in done.stdout + done.stderr
+        return done.stderr
+
+    several = {"auth": coded, "username": "other", "password": "hunter2"}
+    said = imported(json.dumps({"auths": {"a.b": several}}))
+    assert f"{file}: auths.a.b.password: `auth` counts, and not this (warning); it is left out" in said
+    assert f"{file}: auths.a.b.username: " in said
+    assert (registries(device)["a.b"].user, secret(device, "a.b").read_text()) == ("ci", "hunter3\n")
+    stored = json.dumps({"auths": {"a.b": {"auth": coded}}, "credsStore": "pass"})
+    said = imported(stored)
+    assert f"{file}: auths.a.b: Docker asks `credsStore`, the helper pass, and not this entry (warning)" in said
+    assert registries(device)["a.b"].helper == "pass"
+    assert imported(stored, "--reference") == ""
+    assert registries(device)["a.b"].config == str(file)
+    said = imported('{"auths": {"a.b": {"username": "ci", "password": "hun\\ud800ter2"}}, "more": "\\ud800"}')
+    assert said.count("U+FFFD is taken in its place, as Docker does (warning)") == 1
+    assert f"{file}: auths.a.b.password: it has half of a character" in said
+    assert secret(device, "a.b").read_text() == "hun\ufffdter2\n"
+    for text, at in (
+        ('{"auths": {"a.b": {"username": "ci:hunter2", "password": "x"}}}', "auths.a.b.username: a user with a colon"),
+        ('{"auths": {"a.b": {}}, "credsStore": "\\ud800"}', "credsStore: expected the end of the name of a program"),
+        (
+            json.dumps(KANTO).replace('"github"', '"git:hunter9"'),
+            "containers.registry_configurations.ghcr.io.credentials.user_id: a user with a colon",
+        ),
+    ):
+        assert f"{file}: {at}" in imported(text, ok=1)
 
 
 def test_with_a_reference_the_secrets_stay_where_they_are(device: Device, tmp_path: Path) -> None:

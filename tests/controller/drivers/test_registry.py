@@ -19,13 +19,17 @@ from tests.engines.registry import Registry
 from tests.sampling import SEED, THOROUGH
 
 from evenkeel.controller import registries_wiring
+from evenkeel.controller.cycle.surroundings import look_around
 from evenkeel.controller.distribution import client, trust
 from evenkeel.controller.distribution.tokens import may_have_credentials
 from evenkeel.controller.drivers.registries.docker import DockerConfiguration
 from evenkeel.controller.drivers.registries.store import Store
 from evenkeel.controller.drivers.registries.values import Printer, Values
 from evenkeel.controller.drivers.registry import look_up
-from evenkeel.specs.containers.observed import RemoteImage
+from evenkeel.reconcilers.containers.foresight import Host
+from evenkeel.specs.containers.actions import Pull
+from evenkeel.specs.containers.observed import ContainersSeen, RemoteImage
+from evenkeel.specs.plan import Phase, Plan, Stage, Step
 from evenkeel.specs.registries.registry import Registry as Place
 from evenkeel.specs.settings.registries import RegistriesSettings
 from evenkeel.specs.settings.settings import EngineSettings, Settings
@@ -151,6 +155,29 @@ async def test_a_registry_that_documents_alone_make_known(
     more = {"ca": registry.ca.read_bytes()} if how == "an authority" else {"insecure": True}
     settings = in_force(tmp_path, registry.host, login._replace(**more))
     assert await sizes(settings, image) == ({image: RemoteImage(digest, size_of("web:1"))}, [])
+
+
+async def test_a_plan_that_opens_a_registry_tells_no_reason_of_before(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It said that the registry is not trusted, beside a document that gives its authority: that was not in force yet."""
+    registry.push("web", "1")
+    image = registry.reference("web", "1")
+    monkeypatch.setattr(trust, "CERTIFICATES", (tmp_path / "none",))
+    ask = registries_wiring.sizes_of_registries(
+        in_force(tmp_path, registry.host, Values(registry.user, registry.password))
+    )
+    plan = Plan(
+        "containers", stages=(Stage(Phase.DOWNLOAD, (Step("pull", "web", Phase.DOWNLOAD, Pull(image, "Always")),)),)
+    )
+
+    async def notes(*provided: str) -> tuple[str, ...]:
+        return (await look_around(ask, lambda paths: Host(), plan, ContainersSeen("docker"), provided)).notes
+
+    (told,) = await notes("/etc/x", "another.example")
+    assert "its certificate is not trusted" in told
+    (told,) = await notes(registry.host)
+    assert told == f"the size of {image} is not known before this plan has put its registry in force"
 
 
 async def test_the_token_realms_of_a_document(

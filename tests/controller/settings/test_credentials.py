@@ -210,7 +210,7 @@ async def test_an_identity_token_and_plain_fields(config: Write) -> None:
     path = config(
         {
             "auths": {
-                "a.io": {"auth": BASIC, "identitytoken": "the token"},
+                "a.io": {"identitytoken": "the token"},
                 "b.io": {"username": "driver", "password": SECRET},
                 "c.io": {},
             }
@@ -263,10 +263,93 @@ async def test_a_store_for_all_registries_is_asked_by_the_hubs_old_name(
     assert asked.read_text() == "get\nhttps://index.docker.io/v1/"
 
 
-async def test_a_helper_that_knows_nothing_leaves_it_to_the_file(config: Write, helper: Callable[[str], Path]) -> None:
-    helper("echo credentials not found in native keychain; exit 1")
-    path = config({"credsStore": "test", "auths": {"ghcr.io": {"auth": BASIC}}})
-    assert (await credentials_for("ghcr.io", path) or Credentials("")).username == "driver"
+@pytest.mark.parametrize(
+    ("key", "body", "user", "told"),
+    [
+        ("credsStore", "echo credentials not found in native keychain; exit 1", "driver", ""),
+        ("credHelpers", "echo credentials not found in native keychain; exit 1", "", "counts, and not this"),
+        ("credsStore", "exit 1", "driver", "failed (1); `auths.ghcr.io` of"),
+        ("credHelpers", "echo nonsense", "driver", "did not answer with a JSON object; `auths.ghcr.io` of"),
+        ("credsStore", "", "driver", "is not in the PATH here"),
+        ("credsStore", """printf '%s' '{"Username":"helper","Secret":"s"}'""", "helper", "`credsStore` of"),
+    ],
+)
+async def test_credentials_beside_a_helper(
+    config: Write, helper: Callable[[str], Path], caplog: pytest.LogCaptureFixture,
+    key: str, body: str, user: str, told: str,
+) -> None:  # fmt: skip
+    """Docker's and Podman's way, seen with both: what the file has counts where the helper cannot be asked. One that knows
+    none is believed; but Podman does not know `credsStore`. Nothing is passed over in silence."""
+    caplog.set_level(logging.INFO)
+    if body:
+        helper(body)
+    path = config({key: "test" if key == "credsStore" else {"ghcr.io": "test"}, "auths": {"ghcr.io": {"auth": BASIC}}})
+    assert (await credentials_for("ghcr.io", path) or Credentials("")).username == user
+    said = str([getattr(record, "fields", {}) for record in caplog.records])
+    assert told in said
+    assert (told == "") == (said == "[]")
+
+
+@pytest.mark.parametrize(
+    ("entry", "found", "told"),
+    [
+        ({"auth": BASIC, "username": "other", "password": "x"}, ("driver", SECRET, ""), ["username", "password"]),
+        ({"auth": BASIC, "identitytoken": "T"}, ("driver", SECRET, "T"), []),
+        ({"username": "driver", "password": SECRET, "identitytoken": "T"}, ("driver", SECRET, "T"), []),
+        ({"auth": base64.b64encode(b"0000:").decode(), "identitytoken": "T"}, ("", "", "T"), []),
+        ({"auth": BASIC, "registrytoken": "T"}, ("driver", SECRET, ""), ["registrytoken"]),
+        ({"registrytoken": "T"}, None, ["registrytoken"]),
+        ({"auth": f"{BASIC[:8]}\n{BASIC[8:]}"}, ("driver", SECRET, ""), []),
+        ({"auth": base64.b64encode(b":x").decode()}, None, ["auth"]),
+    ],
+)
+async def test_an_entry_that_says_several_things(
+    config: Write, caplog: pytest.LogCaptureFixture, entry: Any, found: tuple[str, str, str] | None, told: list[str]
+) -> None:
+    """As the real Docker 28 and Podman 4.3 take it."""
+    caplog.set_level(logging.INFO)
+    path = config({"auths": {"a.io": entry}})
+    its = await credentials_for("a.io", path)
+    assert (None if its is None else (its.username, its.password, its.identity_token)) == found
+    whys = [getattr(record, "fields", {}).get("why", "") for record in caplog.records]
+    assert [why.partition(":")[0] for why in whys] == [f"`auths.a.io.{key}` of {path}" for key in told]
+    assert SECRET not in str(whys)
+
+
+async def test_half_a_character_in_a_file_is_sent_as_docker_sends_it_and_told(
+    config: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    path = config('{"more": "\\ud800", "auths": {"a.io": {"username": "driver", "password": "a\\ud800b"}}}')
+    assert await credentials_for("a.io", path) == Credentials("a.io", "driver", "a\ufffdb")
+    (record,) = caplog.records
+    assert "`auths.a.io` of" in str(vars(record))
+    assert "U+FFFD" in str(vars(record))
+    assert "a\ufffdb" not in str(vars(record))
+
+
+@pytest.mark.parametrize(
+    ("content", "at"),
+    [
+        ({"auths": {"a.io": {"username": "a:b", "password": SECRET}}}, "auths.a.io.username"),
+        (
+            {"containers": {"registry_configurations": {"a.io": {"credentials": {"user_id": "a:b", "password": "x"}}}}},
+            "containers.registry_configurations.a.io.credentials.user_id",
+        ),
+    ],
+)
+async def test_a_user_that_no_login_can_express_is_told_with_its_place(config: Write, content: Any, at: str) -> None:
+    path = config(content)
+    with pytest.raises(Unavailable) as caught:
+        await credentials_for("a.io", path)
+    assert caught.value.message.startswith(f"registry credentials in {path} cannot be used: a user with a colon")
+    assert caught.value.message.endswith(f"at `{at}`")
+
+
+async def test_a_user_of_a_helper_that_no_login_can_express(config: Write, helper: Callable[[str], Path]) -> None:
+    helper("""printf '%s' '{"Username":"a:b","Secret":"s"}'""")
+    with pytest.raises(Unavailable, match="answered with a user that is none: a user with a colon"):
+        await credentials_for("a.io", config({"credsStore": "test"}))
 
 
 @pytest.mark.parametrize("body", ["echo nonsense", "echo '[1]'", "true"])

@@ -58,3 +58,35 @@ def test_credentials_beside_a_mirror_without_encryption_are_doubtful() -> None:
     assert (found.severity, found.path, found.place.line) == ("warning", "spec.mirrors[1]", 8)
     assert "nothing can be pulled with these" in found.message
     assert problems(mirrors) == ()
+
+
+@pytest.mark.parametrize("port", ["99999", "0", "65536", "abc", "", "-1", "\u0663", "123456"])
+def test_a_port_that_is_none_is_told_wherever_one_may_be(port: str) -> None:
+    """Before, `tokenRealms` took any number, and a mirror's fault was told as another one."""
+    spec = f"  host: a.b\n  mirrors:\n    - 'https://m.example:{port}'\n  tokenRealms:\n    - 't.example:{port}'\n"
+    mirror, realm = problems(spec)
+    assert [(each.path, each.place.line) for each in (mirror, realm)] == [
+        ("spec.mirrors[0]", 7),
+        ("spec.tokenRealms[0]", 9),
+    ]
+    got = f", got {port}" if port in ("99999", "0", "65536") else ""
+    assert [each.message for each in (mirror, realm)] == [f"expected a port from 1 to 65535{got}"] * 2
+    assert realm.hint == "write `t.example`, whose port does not count"
+    (host,) = problems(f"  host: 'a.b:{port}'\n")
+    assert (host.path, host.place.line) == ("spec.host", 5)
+
+
+def test_ports_that_are_some() -> None:
+    ports = "  host: '[::1]:5000'\n  mirrors: ['https://[::1]:1', 'https://m', 'http://m:65535/x']\n"
+    assert problems(f"{ports}  tokenRealms: ['t.example:443', t.example]\n") == ()
+    (found,) = problems("  host: a.b\n  tokenRealms: ['me:S3CRET@t.example']\n")
+    assert found.message == "expected a host, without a scheme and a path"
+    (found,) = problems("  host: a.b\n  mirrors: ['https://m .example']\n")
+    assert found.message == "expected an address with https or http"
+
+
+def test_a_user_with_a_colon_cannot_be_sent() -> None:
+    (found,) = problems("  host: a.b\n  credentials: {passwordFile: /p, user: 'ci:S3CRET'}\n")
+    assert (found.path, found.place.line, found.place.column) == ("spec.credentials.user", 6, 35)
+    assert "a registry takes what stands behind the first colon for the password" in found.message
+    assert "S3CRET" not in f"{found.message} {found.hint}"

@@ -155,3 +155,69 @@ def test_two_keys_of_one_host_that_differ_are_never_one_in_silence() -> None:
     flaws = []
     docker_entries({"credHelpers": {"ghcr.io/": "a", "GHCR.io": "b"}}, flaws)
     assert [each.message for each in flaws] == ["`ghcr.io` is there twice, and differs"]
+
+
+BOTH = {**OLD, "username": "other", "password": "S3CRET"}
+
+
+@pytest.mark.parametrize(
+    ("value", "taken", "kept", "told"),
+    [
+        ({"auths": {"a.b": BOTH}}, Entry("a.b", "ci", "old"), None, ["username", "password"]),
+        ({"auths": {"a.b": {**OLD, "username": "ci", "password": "old"}}}, Entry("a.b", "ci", "old"), None, []),
+        (
+            {"auths": {"a.b": {**OLD, "identitytoken": "S3CRET"}}},
+            *(Entry("a.b", password="S3CRET", token=True), None, ["auth"]),
+        ),
+        # As Azure writes it: a user without a password.
+        (
+            {"auths": {"a.b": {"auth": b64encode(b"0000:").decode(), "identitytoken": "S3CRET"}}},
+            *(Entry("a.b", password="S3CRET", token=True), None, []),
+        ),
+        ({"auths": {"a.b": OLD}, "credsStore": "pass"}, Entry("a.b", helper="pass"), Entry("a.b", "ci", "old"), [""]),
+        (
+            {"auths": {"a.b": {"identitytoken": "S3CRET"}}, "credsStore": "pass"},
+            *(Entry("a.b", helper="pass"), Entry("a.b", password="S3CRET", token=True), [""]),
+        ),
+        # A helper is asked for whole hosts alone.
+        ({"auths": {"a.b/org": OLD}, "credsStore": "pass"}, Entry("a.b/org", "ci", "old"), None, []),
+    ],
+)
+def test_of_several_sources_one_is_taken_and_the_others_are_told(
+    value: Any, taken: Entry, kept: Entry | None, told: list[str]
+) -> None:
+    """As Docker 28 has it; for Podman 4.3 `auth` counts before `username` as well (seen with the real programs)."""
+    flaws: list[Flaw] = []
+    assert docker_entries(value, flaws) == (taken,)
+    above = ("auths", taken.place)
+    assert [each.path for each in flaws] == [(*above, key) if key else above for key in told]
+    assert all(each.warning and "left out" in each.hint for each in flaws)
+    assert "S3CRET" not in str(flaws)
+    assert docker_entries(value, [], copies=False) == (kept or taken,)
+
+
+@pytest.mark.parametrize(
+    ("value", "at", "told"),
+    [
+        ({"auths": {"a.b": {"username": "a:b", "password": "S3"}}}, ("auths", "a.b", "username"), "first colon"),
+        ({"auths": {"a.b": {"username": "a\nb", "password": "S3"}}}, ("auths", "a.b", "username"), "control"),
+        ({"auths": {"a.b": {}}, "credsStore": "/bin/x"}, ("credsStore",), "the end of the name of a program"),
+        ({"credHelpers": {"a.b": "../x"}}, ("credHelpers", "a.b"), "the end of the name of a program"),
+        ({"auths": {"a.b": {"auth": "%%"}}}, ("auths", "a.b", "auth"), "in base64"),
+        ({"auths": {"a.b": {"auth": "/////w=="}}}, ("auths", "a.b", "auth"), "UTF-8 text in base64"),
+    ],
+)
+def test_what_no_login_can_express_is_told_where_it_stands(value: Any, at: Any, told: str) -> None:
+    flaws: list[Flaw] = []
+    docker_entries(value, flaws)
+    (flaw, *_) = flaws
+    assert (flaw.path, flaw.warning) == (at, False)
+    assert told in flaw.message
+
+
+def test_an_auth_may_have_line_breaks() -> None:
+    """Docker and Podman decode it."""
+    coded = OLD["auth"]
+    assert docker_entries({"auths": {"a.b": {"auth": f"{coded[:4]}\n{coded[4:]}\r\n"}}}, []) == (
+        Entry("a.b", "ci", "old"),
+    )

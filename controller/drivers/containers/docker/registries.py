@@ -64,7 +64,7 @@ class Auth(NamedTuple):
     def words(self, text: str) -> str:
         """The engine's words to that question. It passes on those of the registry, which was told the secrets; words that
         repeat one are not shown."""
-        from evenkeel.controller.distribution.failures import has_secret
+        from evenkeel.specs.reading.repeated import has_secret
 
         return _NOT_SHOWN if has_secret(text, self.secrets) else text
 
@@ -248,7 +248,7 @@ def _auth(credentials: Credentials) -> Auth:
     fields = {"serveraddress": credentials.server}
     if credentials.identity_token:
         fields["identitytoken"] = credentials.identity_token
-    else:
+    if credentials.password or not credentials.identity_token:
         fields |= {"username": credentials.username, "password": credentials.password}
     header = base64.urlsafe_b64encode(json.dumps(fields).encode()).decode()
     return Auth({"X-Registry-Auth": header}, (*secrets_of(credentials), header))

@@ -172,7 +172,7 @@ def _reason(error: ssl.SSLError) -> str:
 @contextlib.contextmanager
 def discreet(secrets: tuple[str, ...]) -> Iterator[None]:
     """A context whose DriverErrors repeat none of these, also where a server does."""
-    from evenkeel.controller.distribution.failures import has_secret
+    from evenkeel.specs.reading.repeated import has_secret
 
     try:
         yield

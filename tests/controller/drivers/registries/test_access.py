@@ -26,6 +26,7 @@ from tests.sampling import examples
 
 from evenkeel.controller.distribution import trust as trust_under_test
 from evenkeel.controller.distribution.failures import Failure, Misdirected
+from evenkeel.controller.distribution.tokens import secrets_of
 from evenkeel.controller.distribution.trust import Papers, papers_of, trust
 from evenkeel.controller.distribution.visit import check_realm
 from evenkeel.controller.drivers.containers.docker.client import EngineClient
@@ -36,6 +37,7 @@ from evenkeel.controller.drivers.registries.probe import probe
 from evenkeel.controller.drivers.registries.values import Values
 from evenkeel.controller.settings.credentials import Credentials
 from evenkeel.specs.errors import DriverError, Refused, TimedOut, Unavailable
+from evenkeel.specs.reading.repeated import has_secret
 from evenkeel.specs.registries.registry import Registry
 
 USER, PASSWORD = "ci", "sesame: open/ä"
@@ -173,7 +175,8 @@ async def test_a_part_of_a_host_has_the_certificates_of_the_host(
     """Engines know those of whole hosts alone, so that the document about a part has none."""
     monkeypatch.setattr(trust_under_test, "CERTIFICATES", ())
     part, values = at(f"{careful.host}/org"), Values(careful.user, careful.password)
-    assert (await refusal(part, values)).endswith(f"in `tls.ca` of a document for {careful.host}")
+    remedy = f"in `tls.ca` of a document for {careful.host}, or look why a document that does is not in force"
+    assert (await refusal(part, values)).endswith(remedy)
     around = Around((in_force(tmp_path, careful.host, careful.folder),))
     assert await HttpAccess(around).login(part, values) == "let in as driver"
     with pytest.raises(Refused, match="refuses the login: unauthorized"):
@@ -184,7 +187,7 @@ async def test_a_part_of_a_host_has_the_certificates_of_the_host(
     asked = at(part.place, user=careful.user, password_file=str(tmp_path / "password"))
     assert [step.is_good async for step in probe(asked, "", around)] == [True] * 6
     *_, last = [step async for step in probe(asked)]
-    assert last.remedy.endswith(f"in `tls.ca` of a document for {careful.host}")
+    assert last.remedy.endswith(remedy)
 
 
 async def test_a_part_of_a_host_is_insecure_with_the_host(
@@ -585,9 +588,28 @@ async def test_an_identity_token_is_changed_for_one_of_the_registry(
     file.write_text(json.dumps({"auths": {server.host: {"identitytoken": "identity"}}}))
     values = Values(ca=mine.ca, reference=f"config {file}")
     assert await login(at(server.host), values) == "let in by an identity token"
+    assert not has_secret("no login", secrets_of(Credentials(server.host, identity_token="identity")))
     server.reply = lambda asked: Reply(307, {"Location": other.url}) if asked.method == "POST" else refuse(asked)
     await trouble(at(server.host), values)
     assert other.asked == [], "it would have had the secret, which is in the body"
+
+
+async def test_a_password_beside_an_identity_token_is_for_a_registry_that_gives_none(
+    web: Callable[..., Web], mine: Values, tmp_path: Path
+) -> None:
+    """As Docker and Podman have it. The password was dropped."""
+    server, file = web(), tmp_path / "config.json"
+    coded = BASIC.partition(" ")[2]
+    file.write_text(json.dumps({"auths": {server.host: {"auth": coded, "identitytoken": "identity"}}}))
+    values = Values(ca=mine.ca, reference=f"config {file}")
+    server.reply = lambda asked: Reply() if asked.authorization else Reply(401, {"WWW-Authenticate": "Basic x"})
+    assert await login(at(server.host), values) == f"let in as {USER}"
+    assert server.asked[-1].authorization == BASIC
+    asks_for_tokens(server, f"{server.url}/token")
+    refuse = server.reply
+    server.reply = lambda asked: gives_tokens(asked) if asked.path.startswith("/token") else refuse(asked)
+    assert await login(at(server.host), values) == f"let in as {USER}"
+    assert [asked.authorization for asked in server.asked if asked.path.startswith("/token")] == [""]
 
 
 async def test_no_credentials_follow_to_another_host(web: Callable[..., Web], mine: Values) -> None:

@@ -117,14 +117,24 @@ async def test_why_a_registry_was_not_asked_is_few_words(held: Held, said: str, 
     assert held.registries.why(SLOW[0]) == "it has not answered within 15 s"
 
 
+_PASSWORD = 'pass:"word/ä'
+
+
 @pytest.mark.parametrize(
-    "repeated", ["pass:word/ä", "pass%3Aword%2F%C3%A4", base64.b64encode("ci:pass:word/ä".encode()).decode()]
+    "repeated",
+    [
+        _PASSWORD,
+        "pass%3A%22word%2F%C3%A4",
+        'pass:\\"word/ä',
+        'pass:\\\\\\"word/ä',
+        base64.b64encode(f"ci:{_PASSWORD}".encode()).decode(),
+    ],
 )
 async def test_words_of_an_engine_that_repeat_a_secret_are_not_shown(
     held: Held, tmp_path: Path, caplog: pytest.LogCaptureFixture, repeated: str
 ) -> None:
     """A registry has them, and the engine passes them on."""
-    coded = base64.b64encode("ci:pass:word/ä".encode()).decode()
+    coded = base64.b64encode(f"ci:{_PASSWORD}".encode()).decode()
     (tmp_path / "config.json").write_text(json.dumps({"auths": {"slow.example": {"auth": coded}}}))
     caplog.set_level("DEBUG")
     held.refusal = f"denied: ci with {repeated} may not"
