@@ -75,17 +75,8 @@ class Turns(Generic[Want, Seen, Remembered]):
         self.fetching = Fetching(reconciler.domain, journal, self.steps, transaction.groups, progress)
         done_by = self.record, self.steps, self.trial, self._leftovers, transaction, self.fetching
         self.stages = Stages(reconciler, journal, *done_by, tries, progress)
-        self.beside = Beside(
-            reconciler,
-            journal,
-            self.record,
-            self.memory,
-            self.looks,
-            self.wellbeing,
-            self._ailments,
-            self.announced,
-            self.stages,
-        )
+        told_by = self.record, self.memory, self.looks, self.wellbeing, self._ailments, self.announced
+        self.beside = Beside(reconciler, journal, *told_by, self.stages)
         self._look: Look | None = None
         """The last look."""
 
@@ -151,8 +142,10 @@ class Turns(Generic[Want, Seen, Remembered]):
             self.asks_afresh |= look.fresh
             self.trial.blind()
             self._transaction.report_unseen(reconciler.domain, aim.state, error.message)
-            stands_by = self._transaction.stands_by(reconciler.domain, aim.state)
-            return Settled() if stands_by else Retrying(str(error), 0.0, None)
+            if self._knows_something(aim.state):
+                return Retrying(str(error), 0.0, None)
+            self._transaction.stand_by(reconciler.domain, aim.state)
+            return Settled()
         if seen is None:
             self.asks_afresh |= look.fresh
             self.trial.blind()
@@ -256,6 +249,11 @@ class Turns(Generic[Want, Seen, Remembered]):
             return self.trial.wait_for_first_checks(undecided)
         is_other = bool(aim.stuck) or is_repair or aim.is_part
         return self._settle("last-good" if is_other else aim.role, aim, plan, settled)
+
+    def _knows_something(self, state: DesiredState) -> bool:
+        """Whether something is asked of the domain, or may be there: a revision that is desired no more has left instances."""
+        is_unasked = self._transaction.is_unasked(self._reconciler.domain, state)
+        return not is_unasked or bool(self._instanced.instances(self.memory.memory()))
 
     def _blocked(self, state: DesiredState, plan: Plan) -> set[str]:
         """The subjects that cannot be had, and that a state changes: it cannot be reached without them. Another one that cannot

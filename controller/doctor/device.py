@@ -7,7 +7,7 @@ take it from the others.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -114,6 +114,16 @@ class Device:
                 raise Unavailable("engine", why) from error
         return self._domains
 
+    def domain(self, name: str) -> AnyDomain:
+        """The domain of this name. Raises Unavailable."""
+        return next(each for each in self.domains if each.name == name)
+
+    def documents(self, name: str) -> Mapping[str, Any]:
+        """The documents that the state in force asks of the domain of this name, by subject. Raises Unavailable, and
+        EvenkeelError where the state was not read in time."""
+        subjects: Mapping[str, Any] = self.domain(name).reconciler.select(self.facts.state).subjects
+        return subjects
+
     @property
     def bus(self) -> SystemBus:
         """The system bus."""
@@ -137,7 +147,7 @@ class Device:
     async def _look(self, name: str) -> Sight:
         from evenkeel.specs.codec import changed
 
-        domain = next(each for each in self.domains if each.name == name)
+        domain = self.domain(name)
         reconciler = domain.reconciler
         want = reconciler.select(self.facts.state)
         memory = self.facts.journal.memories.get(name) or reconciler.memory()

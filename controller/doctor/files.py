@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from typing import Literal, NamedTuple
 
 from evenkeel.controller.doctor.device import Device
@@ -12,8 +12,8 @@ Purpose = Literal["secret", "certificate", "authorities"]
 
 
 class NamedFile(NamedTuple):
-    """`name`: the setting or the document that names it. `must`: it has to be there; a file that evenkeel makes may come
-    later."""
+    """`name`: the setting or the document that names it. `path`: "" for a field that names no file, which is left out.
+    `must`: it has to be there; a file that evenkeel makes may come later."""
 
     name: str
     path: str
@@ -21,5 +21,5 @@ class NamedFile(NamedTuple):
     must: bool = True
 
 
-Files = Callable[[Device], Iterable[NamedFile]]
+Files = Callable[[Device], AsyncIterator[NamedFile]]
 """The files of one part of evenkeel. May raise EvenkeelError where that cannot be known."""

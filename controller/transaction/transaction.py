@@ -90,19 +90,23 @@ class Transaction:
             self._idle.remove(domain)
             self.verdict.join(domain)
 
-    def stands_by(self, domain: str, state: DesiredState) -> bool:
-        """Whether a domain that cannot be looked at holds up nobody, because nothing is asked of it, nor was: it has no say
-        then until it is seen. False for the only domain of a device. A revision is good where only such ones are left."""
+    def is_unasked(self, domain: str, state: DesiredState) -> bool:
+        """Whether nothing is asked of a domain, nor was: by no state on record, and by no activity. False for the only domain
+        of a device."""
         known = [state, *(self._journal.readable_revision(role) for role in _ROLES if self._journal.digest(role))]
         asks = any(each is None or self._members[domain].want(each).subjects for each in known)
-        if asks or self._members.keys() <= {domain} or self._journal.mailbox(domain).activity() is not None:
-            return False
+        is_alone = self._members.keys() <= {domain}
+        return not asks and not is_alone and self._journal.mailbox(domain).activity() is None
+
+    @at_once
+    def stand_by(self, domain: str, state: DesiredState) -> None:
+        """A domain cannot be looked at, nothing is asked of it (`is_unasked`), and nothing is known to be there: it holds up
+        nobody, and has no say until it is seen. Where only such ones are left, what is desired is good."""
         is_last = self._takes_part(state).keys() <= {domain}
         if is_last and state.digest == self._journal.digest("desired") != self._journal.digest("last-good"):
             self._journal.promote(state.digest)  # all others have said so, and have nothing to do any more
         if self.verdict.leave(domain):
             self._wake_others(domain)
-        return True
 
     def _takes_part(self, state: DesiredState | None) -> dict[str, Member]:
         """The domains that have something to do with a state, or with the world."""

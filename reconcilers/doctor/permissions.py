@@ -15,24 +15,24 @@ Purpose = Literal["secret", "spec", "state"]
 
 
 class Access(NamedTuple):
-    """The mode of a file or folder as in stat(2). `may_replace`: the folder that it is in lets everybody replace it.
-    `is_closed`: a folder above lets nobody else in."""
+    """The mode of a file or folder as in stat(2). `rights`: the bits of it that everybody has indeed; none where a folder above
+    lets nobody else in. `may_replace`: the folder that it is in lets everybody replace it."""
 
     path: str
     mode: int
+    rights: int
     may_replace: bool = False
-    is_closed: bool = False
 
 
 def of_access(purpose: Purpose, access: Access) -> Detail:
     """Whether the mode fits the purpose."""
     name, mode = access.path, stat.S_IMODE(access.mode)
-    if access.is_closed:
+    if mode & 0o007 and not access.rights:
         return Detail(name, "ok", f"mode {mode:04o}, in a folder that lets nobody else in")
     if access.may_replace:
         folder = shlex.quote(str(PurePath(name).parent))
         return Detail(name, "failed", "everybody may replace it, because of the folder", f"`chmod o-w {folder}`")
-    too_much = mode & _NOT_FOR_OTHERS[purpose]
+    too_much = access.rights & _NOT_FOR_OTHERS[purpose]
     if not too_much & 0o006:
         return Detail(name, "ok", f"mode {mode:04o}")
     taken = "".join(letter for letter, bit in (("r", 0o004), ("w", 0o002), ("x", 0o001)) if too_much & bit)

@@ -7,11 +7,15 @@ from collections.abc import Collection, Iterator
 from evenkeel.reconcilers.ports import Ailment
 from evenkeel.reconcilers.provisioning.choice import EXPIRED, choose
 from evenkeel.specs.provisioning.memory import ProvisioningMemory
-from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
+from evenkeel.specs.provisioning.observed import AzureSeen, ProvisionedSeen, ProvisioningSeen
 from evenkeel.specs.provisioning.provisioning import DAY_S
+from evenkeel.templates.ago import ago_text
 
 _TOKEN_SOON_S = 7 * DAY_S
-"""So long before its end a token is told of: nobody but a person, or another program, makes the next one."""
+"""So long before its end, at the most, a token is told of: nobody but a person, or another program, makes the next one."""
+_TOKEN_PART = 3
+"""A token that another program renews in time is no matter, however short it lives: it is told of in the last third of the time
+that it had when it was written."""
 
 
 def ailing(seen: ProvisioningSeen, memory: ProvisioningMemory) -> dict[str, Ailment]:
@@ -56,10 +60,16 @@ def _reasons(there: ProvisionedSeen, seen: ProvisioningSeen, memory: Provisionin
 def token_text(there: ProvisionedSeen, now_s: float) -> str:
     """The words about a token that has ended, or ends soon, and the file that has it; "" for one that holds, and for none."""
     azure, left_s = there.wanted.azure if there.wanted is not None else None, there.azure.ends_s - now_s
-    if azure is None or not there.azure.ends_s or left_s > _TOKEN_SOON_S:
+    if azure is None or not there.azure.ends_s or left_s > _soon_s(there.azure, now_s):
         return ""
-    ends = "ended" if left_s <= 0 else f"ends in {_days(left_s)}"
+    ends = "ended" if left_s <= 0 else f"ends in {ago_text(left_s)}"
     return f"token that {ends}; write a connection string with a new one into {azure.connection_string}"
+
+
+def _soon_s(azure: AzureSeen, now_s: float) -> float:
+    """So long before its end a token is told of. A file of the future tells nothing of its token."""
+    is_known = azure.written_s <= now_s
+    return min(_TOKEN_SOON_S, max(azure.ends_s - azure.written_s, 0.0) / _TOKEN_PART) if is_known else _TOKEN_SOON_S
 
 
 def _days(seconds: float) -> str:

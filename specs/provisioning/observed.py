@@ -81,7 +81,7 @@ class AzureSeen(Struct, frozen=True):
     those of a connection string; "" where a service assigns them. `assignments`: those that are kept for `asked`, by the
     thumbprint of the pair that they were given to, "" for a symmetric key. `service`: who is asked, in words. `id_scope`:
     that of the service, which is no secret. `ends_s`: the end of the token of a connection string, in seconds since the epoch;
-    0 without one."""
+    0 without one. `written_s`: when the file with it was written, likewise; 0 where nobody knows."""
 
     asked: str = ""
     why: str = ""
@@ -92,10 +92,19 @@ class AzureSeen(Struct, frozen=True):
     service: str = ""
     id_scope: str = ""
     ends_s: float = 0.0
+    written_s: float = 0.0
 
     def key(self, sha256: str) -> str:
         """The name in `assignments` of what is shown with a pair: its thumbprint, "" where a key or token is shown."""
         return sha256 if self.by == "certificate" else ""
+
+
+def secret_files(wanted: Provisioning, azure: AzureSeen) -> tuple[str, ...]:
+    """The files with secrets that a document names. A connection string without a key and without a token is none; one that
+    could not be read counts as one."""
+    if azure.why or azure.by != "certificate" or wanted.azure is None:
+        return wanted.secrets
+    return tuple(path for path in wanted.secrets if path != wanted.azure.connection_string)
 
 
 class OutputSeen(Struct, frozen=True):

@@ -6,7 +6,7 @@ The connection string is never shown. The connector is asked at the broker of th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -37,6 +37,13 @@ Options:
  --norestart | -n : Do not automatically restart services
  --verbose | -v   : Enable verbose mode.
  --help | -h      : This message."""
+
+
+class _Known(NamedTuple):
+    """The identity by the files of this device; `None` where they cannot be read, because of `error`."""
+
+    identity: Identity | None
+    error: EvenkeelError | OSError | None = None
 
 
 @click.command(
@@ -73,38 +80,37 @@ def sdv_who(arguments: tuple[str, ...]) -> int:
     logs.silence()
     settings = (click.get_current_context().find_object(Options) or Options()).settings()
     say_simulated(settings, NO_DEVICE)
-    one = _known(settings)
+    known = _known(settings)
     connector, why = _ask_connector(settings)
     if command == "env":
-        if connector is None and isinstance(one, EvenkeelError | OSError):
-            raise one
+        if connector is None and known.error is not None:
+            raise known.error
         from evenkeel.templates.provisioning_described import environment_lines
 
-        for line in environment_lines(_environment(one, connector)):
+        for line in environment_lines(_environment(known.identity, connector)):
             echo(line)
         return 0
     is_plain = any(each in ("--ansi", "-a") for each in arguments)
     from evenkeel.templates.style import PLAIN
 
-    for line in _lines(settings, one, connector, why, PLAIN if is_plain else terminal_style()):
+    for line in _lines(settings, known, connector, why, PLAIN if is_plain else terminal_style()):
         echo_lines(line)
-    return int(isinstance(one, EvenkeelError | OSError))
+    return int(known.error is not None)
 
 
-def _known(settings: Settings) -> Identity | EvenkeelError | OSError:
-    """The identity by the files of this device, or why it cannot be read."""
+def _known(settings: Settings) -> _Known:
     from evenkeel.controller.cli.identity import first_identity
 
     try:
-        return first_identity(settings)
+        return _Known(first_identity(settings))
     except (EvenkeelError, OSError) as error:
-        return error
+        return _Known(None, error)
 
 
-def _environment(one: Identity | EvenkeelError | OSError, connector: Connector | None) -> dict[str, str]:
+def _environment(one: Identity | None, connector: Connector | None) -> dict[str, str]:
     from evenkeel.templates.provisioning_described import environment
 
-    known = {} if isinstance(one, EvenkeelError | OSError) else environment(one)
+    known = environment(one) if one is not None else {}
     names = ("FULL_CONNECTION_IDENTIFIER", "TENANT_ID", "CLOUD_HUB", "DEVICE_ID", "HUB_HOSTNAME")
     found = {name: known.get(name, "") for name in names}
     if connector is None:
@@ -152,7 +158,7 @@ async def _asked(settings: Settings) -> tuple[Connector | None, str]:
 
 def _lines(
     settings: Settings,
-    one: Identity | EvenkeelError | OSError,
+    known: _Known,
     connector: Connector | None,
     why: str,
     style: Style,
@@ -166,7 +172,7 @@ def _lines(
     if connector is None:
         yield _line("Status:", f"ERROR ({why})", style, bad=True)
     else:
-        told = _environment(one, connector)
+        told = _environment(known.identity, connector)
         for word, key in (
             ("Connection Identifier:", "FULL_CONNECTION_IDENTIFIER"),
             ("Tenant ID:", "TENANT_ID"),
@@ -176,8 +182,9 @@ def _lines(
         ):
             yield _line(word, told[key], style)
     yield "[Device Information - Configuration]"
-    if isinstance(one, EvenkeelError | OSError):
-        yield _line("Status:", f"ERROR ({one})", style, bad=True)
+    one = known.identity
+    if one is None:
+        yield _line("Status:", f"ERROR ({known.error})", style, bad=True)
         return
     azure, ids = one.wanted.azure, one.there.id
     if ids.id:

@@ -20,7 +20,7 @@ _MOST_BYTES = 1024**2
 
 async def look(device: Device) -> Finding:
     """Each file that is named; those of servers are told by the checks that connect to them."""
-    named = [each for each in named_files(device) if each.purpose != "secret"]
+    named = [each async for each in named_files(device) if each.purpose != "secret"]
     found = await asyncio.to_thread(lambda: [_detail(each, device.now()) for each in named])
     return finding_of([each for each in found if each is not None], "neither settings nor documents name a certificate")
 

@@ -14,13 +14,13 @@ DOMAIN = "containers"
 
 async def look(device: Device) -> Finding:
     """Against the state in force, as `evenkeel get containers` and `describe` have it."""
-    reconciler = next(each.reconciler for each in device.domains if each.name == DOMAIN)
-    if not reconciler.select(device.facts.state).subjects:
+    if not device.documents(DOMAIN):
         raise NotApplicable("no container is asked for")
     try:
-        _, want, memory, seen = await device.sight(DOMAIN)
+        domain, want, memory, seen = await device.sight(DOMAIN)
     except DriverError as error:
         return Finding("unknown", f"the engine cannot be asked: {error.message}", "look at the check `engine` first")
+    reconciler = domain.reconciler
     life = watched(reconciler)
     ailing, ended, undecided = life.ailing(seen, memory), life.ended(seen), life.undecided(seen, memory)
     differences = {each.subject: each for each in reconciler.diff(want, seen, memory)}

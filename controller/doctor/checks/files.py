@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Mapping
 
 from evenkeel.controller.doctor.device import Device
 from evenkeel.controller.doctor.files import NamedFile
@@ -11,10 +11,9 @@ from evenkeel.specs.files.file import File
 _DOMAIN = "files"
 
 
-def files(device: Device) -> Iterator[NamedFile]:
+async def files(device: Device) -> AsyncIterator[NamedFile]:
     """The sources. Of a copy the mode is asked for, and another one is a difference."""
-    domain = next(each for each in device.domains if each.name == _DOMAIN)
-    asked: dict[str, File] = domain.reconciler.select(device.facts.state).subjects
+    asked: Mapping[str, File] = device.documents(_DOMAIN)
     for each in asked.values():
-        if each.secret and each.source:
+        if each.secret:
             yield NamedFile(f"file {each.name}", each.source, "secret")

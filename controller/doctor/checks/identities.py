@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 
 from evenkeel.controller.doctor.check import NotApplicable
 from evenkeel.controller.doctor.device import Device
 from evenkeel.controller.doctor.files import NamedFile
-from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.reconcilers.doctor.certificates import SOON_S, Period, of_certificates
 from evenkeel.specs.doctor.finding import Detail, Finding, finding_of
 from evenkeel.specs.errors import DriverError
-from evenkeel.specs.provisioning.connection_string import read_connection_string
-from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
+from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen, secret_files
 from evenkeel.specs.provisioning.provisioning import Provisioning
 
 _DOMAIN = "provisioning"
+_LOOK_S = 2.0
+"""For what a look tells about files that are named: a slow one must not hide all other files."""
 _KEYS = ("device.key", "device2.key", "next/device.key", "pairs/request/device.key")
 """Where keys are made: in force, kept ready, to follow, and of a request (`drivers.provisioning.pairs`)."""
 
@@ -51,8 +51,7 @@ def _period(there: ProvisionedSeen, now: float) -> list[Detail]:
 
 
 def _asked(device: Device) -> tuple[Provisioning, ...]:
-    domain = next(each for each in device.domains if each.name == _DOMAIN)
-    return tuple(domain.reconciler.select(device.facts.state).subjects.values())
+    return tuple(device.documents(_DOMAIN).values())
 
 
 async def hosts(device: Device) -> list[tuple[str, int]]:
@@ -75,30 +74,34 @@ async def hosts(device: Device) -> list[tuple[str, int]]:
     return found
 
 
-def files(device: Device) -> Iterator[NamedFile]:
+async def files(device: Device) -> AsyncIterator[NamedFile]:
     """The files that documents name, and those that are made for them, wherever a pair waits. A simulated host has them
     elsewhere, and makes up those that are not here."""
     is_real = device.settings.engine.kind != "memory"
     for wanted in _asked(device):
         name, one, azure = f"identity {wanted.name}", wanted.certificate, wanted.azure
-        authorities = [one.ca] if one is not None else []
+        for path in await _secrets(device, wanted):
+            yield NamedFile(name, path, "secret", is_real)
+        if one is not None:
+            yield NamedFile(name, one.ca, "authorities", is_real)
         if azure is not None:
-            authorities.append(azure.ca)
-        yield from (NamedFile(name, path, "secret", is_real) for path in wanted.secrets if _has_secret(wanted, path))
-        yield from (NamedFile(name, path, "authorities", is_real) for path in authorities if path)
-        if is_real:
-            yield from (NamedFile(name, path, "secret", False) for path in _made(wanted))
+            yield NamedFile(name, azure.ca, "authorities", is_real)
+        for path in _made(wanted) if is_real else ():
+            yield NamedFile(name, path, "secret", False)
 
 
-def _has_secret(wanted: Provisioning, path: str) -> bool:
-    """False for a connection string without a key or a token, which is none."""
-    if wanted.azure is None or path != wanted.azure.connection_string:
-        return True
+async def _secrets(device: Device, wanted: Provisioning) -> tuple[str, ...]:
+    """The files with secrets that a document names. Only of a connection string a look has to tell; without one it counts as
+    a secret."""
+    if wanted.azure is None or not wanted.azure.connection_string:
+        return wanted.secrets
     try:
-        found = read_connection_string(read_bounded(Path(path)).decode().strip())
-    except (OSError, ValueError):
-        return True
-    return bool(found.key or found.token)
+        async with asyncio.timeout(_LOOK_S):
+            seen: ProvisioningSeen = (await device.sight(_DOMAIN)).seen
+    except (DriverError, TimeoutError):
+        return wanted.secrets  # told by the check of identities
+    there = seen.of(wanted.name)
+    return secret_files(wanted, there.azure) if there is not None else wanted.secrets
 
 
 def _made(wanted: Provisioning) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 from evenkeel.controller.doctor.checks import files, identities, registries, settings_files, slots
 from evenkeel.controller.doctor.device import Device
@@ -17,11 +17,11 @@ SOURCES: tuple[Files, ...] = (
 )
 
 
-def named_files(device: Device) -> Iterator[NamedFile]:
-    """All of them, each path and purpose once."""
+async def named_files(device: Device) -> AsyncIterator[NamedFile]:
+    """All files that are named, each path and purpose once."""
     known = set[tuple[str, str]]()
     for source in SOURCES:
-        for each in source(device):
-            if (each.path, each.purpose) not in known:
+        async for each in source(device):
+            if each.path and (each.path, each.purpose) not in known:
                 known.add((each.path, each.purpose))
                 yield each

@@ -21,7 +21,7 @@ async def look(device: Device) -> Finding:
     """Spec files and their folders, the state directory, the settings file, and the files with secrets that are named."""
     settings = device.settings
     wanted: list[tuple[Purpose, str, bool]] = [
-        ("secret", each.path, each.must) for each in named_files(device) if each.purpose == "secret"
+        ("secret", each.path, each.must) async for each in named_files(device) if each.purpose == "secret"
     ]
     wanted.append(("state", settings.state, False))
     if device.given.file:
@@ -59,9 +59,7 @@ def _specs(places: tuple[str, ...]) -> Iterator[Detail]:
 def _access(path: Path) -> Access:
     folder = path.parent.stat()
     is_open = bool(folder.st_mode & stat.S_IWOTH) and not folder.st_mode & stat.S_ISVTX
-    mode = path.stat().st_mode
-    is_closed = bool(mode & 0o007) and not rights_of_all(path)
-    return Access(str(path), mode, is_open, is_closed)
+    return Access(str(path), path.stat().st_mode, rights_of_all(path), is_open)
 
 
 def _unseen(path: str, error: OSError) -> Detail:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from evenkeel.controller.doctor.check import NotApplicable
@@ -25,8 +25,7 @@ async def look(device: Device) -> Finding:
     settings = with_socket(device.settings)
     if settings.engine.kind == "memory":
         raise NotApplicable("the memory engine opens no port")
-    domain = next(each for each in device.domains if each.name == _DOMAIN)
-    asked = list(_ports(domain.reconciler.select(device.facts.state).subjects))
+    asked = list(_ports(device.documents(_DOMAIN)))
     if not asked:
         raise NotApplicable("no container publishes a port")
     try:
@@ -48,7 +47,7 @@ async def look(device: Device) -> Finding:
     )
 
 
-def _ports(containers: dict[str, Container]) -> Iterator[tuple[str, Port]]:
+def _ports(containers: Mapping[str, Container]) -> Iterator[tuple[str, Port]]:
     for name, container in containers.items():
         yield from ((name, port) for port in container.ports if len(host_ports(port)) == 1)
 

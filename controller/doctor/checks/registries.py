@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from evenkeel.controller.doctor.check import NotApplicable
 from evenkeel.controller.doctor.device import Device
@@ -45,8 +45,7 @@ async def _login(device: Device, registry: Registry) -> Detail:
 
 def asked_registries(device: Device) -> tuple[Registry, ...]:
     """The registries of the state in force."""
-    domain = next(each for each in device.domains if each.name == _DOMAIN)
-    return tuple(domain.reconciler.select(device.facts.state).subjects.values())
+    return tuple(device.documents(_DOMAIN).values())
 
 
 def hosts(device: Device) -> Iterator[tuple[str, int]]:
@@ -60,17 +59,14 @@ def hosts(device: Device) -> Iterator[tuple[str, int]]:
             yield parts.hostname, parts.port or 443
 
 
-def files(device: Device) -> Iterator[NamedFile]:
+async def files(device: Device) -> AsyncIterator[NamedFile]:
     """The files that the documents name. A file of another program is that program's; what it holds is a secret all the
     same."""
     for each in asked_registries(device):
         name = f"registry {each.name}"
-        named = (
-            NamedFile(name, each.user_file, "secret"),
-            NamedFile(name, each.password_file, "secret"),
-            NamedFile(name, each.key, "secret"),
-            NamedFile(name, each.config, "secret"),
-            NamedFile(name, each.certificate, "certificate"),
-            NamedFile(name, each.ca, "authorities"),
-        )
-        yield from (file for file in named if file.path)
+        yield NamedFile(name, each.user_file, "secret")
+        yield NamedFile(name, each.password_file, "secret")
+        yield NamedFile(name, each.key, "secret")
+        yield NamedFile(name, each.config, "secret")
+        yield NamedFile(name, each.certificate, "certificate")
+        yield NamedFile(name, each.ca, "authorities")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 from evenkeel.controller.doctor.check import NotApplicable
 from evenkeel.controller.doctor.device import Device
@@ -24,18 +24,12 @@ async def look(device: Device) -> Finding:
     """Asked of RAUC only where it is there, or a document asks for an operating system."""
     settings = device.settings
     kind = chosen(settings.slots, settings.engine.kind, settings.state).engine
-    is_asked = bool(_asked(device))
+    is_asked = bool(device.documents(_DOMAIN))
     if kind == "none":
         raise NotApplicable("`slots.engine` is none")
     if not is_asked and not has_rauc(device):
         raise NotApplicable("no document asks for an operating system, and RAUC is not there")
     return finding_of([_detail(each) for each in await _findings(device)], "")
-
-
-def _asked(device: Device) -> dict[str, OperatingSystem]:
-    domain = next(each for each in device.domains if each.name == _DOMAIN)
-    asked: dict[str, OperatingSystem] = domain.reconciler.select(device.facts.state).subjects
-    return asked
 
 
 async def _findings(device: Device) -> tuple[SlotsFinding, ...]:
@@ -56,23 +50,22 @@ def hosts(device: Device) -> Iterator[tuple[str, int]]:
     settings = device.settings
     if chosen(settings.slots, settings.engine.kind, settings.state).engine != "rauc":
         return
-    for each in _asked(device).values():
+    asked: Mapping[str, OperatingSystem] = device.documents(_DOMAIN)
+    for each in asked.values():
         parts = urlsplit(each.proxy or each.bundle)
         if parts.hostname:
             yield parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def files(device: Device) -> Iterator[NamedFile]:
+async def files(device: Device) -> AsyncIterator[NamedFile]:
     """The files for the server of a bundle."""
-    for each in _asked(device).values():
+    asked: Mapping[str, OperatingSystem] = device.documents(_DOMAIN)
+    for each in asked.values():
         name = f"operating system {each.name}"
-        named = (
-            NamedFile(name, each.credentials, "secret"),
-            NamedFile(name, each.client_key, "secret"),
-            NamedFile(name, each.client_cert, "certificate"),
-            NamedFile(name, each.ca, "authorities"),
-        )
-        yield from (file for file in named if file.path)
+        yield NamedFile(name, each.credentials, "secret")
+        yield NamedFile(name, each.client_key, "secret")
+        yield NamedFile(name, each.client_cert, "certificate")
+        yield NamedFile(name, each.ca, "authorities")
 
 
 def _detail(found: SlotsFinding) -> Detail:

@@ -42,6 +42,13 @@ class Host:
                 raise
             return simulated
 
+    def written_s(self, path: str) -> float:
+        """When the content of a file was written, in seconds since the epoch; 0 where that cannot be seen."""
+        try:
+            return self.origin(path).stat().st_mtime
+        except OSError:
+            return 0.0
+
     def name_of(self, error: OSError) -> str:
         """The path of an error, as documents name it; "" where it has none."""
         path = str(error.filename or "")

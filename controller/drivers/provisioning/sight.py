@@ -30,7 +30,7 @@ from evenkeel.controller.process.rights import rights_of_all
 from evenkeel.controller.settings.provided import Provided
 from evenkeel.specs.codec import changed
 from evenkeel.specs.provisioning.device_id import spelt_as
-from evenkeel.specs.provisioning.observed import AzureSeen, IdSeen, Pairs, ProvisionedSeen
+from evenkeel.specs.provisioning.observed import AzureSeen, IdSeen, Pairs, ProvisionedSeen, secret_files
 from evenkeel.specs.provisioning.pair import AuthoritySeen
 from evenkeel.specs.provisioning.provisioning import (
     ANNOUNCED,
@@ -156,11 +156,9 @@ class Sight:
 
     def _open_secrets(self, wanted: Provisioning, azure: AzureSeen) -> Iterator[str]:
         """Files with secrets that everybody may read. Those of a simulated host are made up."""
-        has_key = azure.by != "certificate"
-        for path in wanted.secrets if not self.host.is_simulated else ():
-            is_secret = has_key or wanted.azure is None or path != wanted.azure.connection_string
+        for path in secret_files(wanted, azure) if not self.host.is_simulated else ():
             with suppress(OSError):  # one that is not there, or cannot be seen, is told by those who read it
-                if is_secret and rights_of_all(self.host.path(path), self.host.root) & stat.S_IROTH:
+                if rights_of_all(self.host.path(path), self.host.root) & stat.S_IROTH:
                     yield path
 
     def _ids(self, wanted: Provisioning) -> IdSeen:
@@ -261,7 +259,10 @@ class Sight:
         if sources.connection is not None:
             one = sources.connection
             asked = self.printer.of("connection", one.host, one.device, one.key, one.token, one.gateway)
-            return AzureSeen(asked, by=sources.by, hub=one.host, device=one.device, service=one.host, ends_s=one.ends_s)
+            seen = AzureSeen(asked, by=sources.by, hub=one.host, device=one.device, service=one.host)
+            if not one.token:
+                return seen
+            return changed(seen, ends_s=one.ends_s, written_s=self.host.written_s(azure.connection_string))
         registration = azure.registration or device
         asked = self.printer.of("registration", azure.host, sources.id_scope, registration, sources.key)
         service = f"{azure.host} (id scope {sources.id_scope})"

@@ -13,28 +13,25 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from tests.controller.device_process import DeviceProcess, Published
 from tests.controller.mqtt.memory_link import MemoryLink
 from tests.controller.operations.moments import Moments
-from tests.controller.stage import Scripted
 from tests.reconcilers.operations.agents import Agent
 from tests.virtual import now, run
 
 from evenkeel.controller.cycle.domain import AnyDomain, Domain
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
-from evenkeel.controller.drivers.slots.memory import MemorySlots, World, factory
-from evenkeel.controller.journal.journal import Journal, open_journal
+from evenkeel.controller.drivers.slots.memory import MemorySlots, factory
+from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.loop.controller import Controller
 from evenkeel.controller.loop.ports import Serving
-from evenkeel.controller.loop.queue import WakeUps
-from evenkeel.controller.loop.worker import Conduct as LoopConduct
 from evenkeel.controller.mqtt.router import Router
 from evenkeel.controller.mqtt.session import is_of
 from evenkeel.controller.operations.conduct import OperationsConduct
 from evenkeel.controller.operations.values import Values
 from evenkeel.controller.operations.wait import wait_for
-from evenkeel.controller.process.clock import Uptime
 from evenkeel.controller.serving import agent_roles, operations_role
 from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.ports import Progress
@@ -97,12 +94,6 @@ def report_payload(agent: Agent) -> dict[str, Any]:
     return {"softwareNodes": nodes}
 
 
-class Published(NamedTuple):
-    topic: str
-    content: Any
-    retain: bool
-
-
 class Broker(MemoryLink):
     """The link of one process to the broker. Other control units hear what is published."""
 
@@ -155,7 +146,7 @@ class DyingContainers(MemoryEngine):
         return await self.moments.around(type(action).__name__, partial(super().perform, action, progress))
 
 
-class Device:
+class Device(DeviceProcess):
     """Within a virtual loop. `agents`: of other control units."""
 
     def __init__(
@@ -168,6 +159,7 @@ class Device:
         read_timeout_s: float = 30.0,
         **conduct: Any,
     ) -> None:
+        super().__init__(factory("1"))
         self._state, self._values = state, values or {}
         self.others = {agent.domain: agent for agent in agents}
         self.conduct = OperationsConduct(
@@ -178,13 +170,11 @@ class Device:
             update_agent=UpdateAgentSettings(enable="containers" in local, report_debounce=timedelta(0)),
             self_update_agent=SelfUpdateAgentSettings(enable="self-update" in local, report_debounce=timedelta(0)),
         )
-        self.world: World = factory("1")
         self.moments = Moments()
         self.containers = DyingContainers(now=now)
         self.containers.moments = self.moments
         self._former: Broker | None = None
         """The session of the process before, as the broker has it."""
-        self.everything: list[Published] = []
         self.is_away = False
         """Other control units hear nothing."""
         self.reboots = 0
@@ -193,25 +183,14 @@ class Device:
     # ── the process ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _boot(self) -> None:
-        self.journal: Journal = open_journal(self._state, now)
-        former, self.link, self.source = self._former, Broker(self._publish_reached, self.moments), Scripted()
+        former, self.link = self._former, Broker(self._publish_reached, self.moments)
         if former is not None:
             self.link.follow(former)
         self.slots = DyingSlots(self.world, now)
         self.slots.moments = self.moments
         self.slots.machine.dies = self._goes_down
-        self.domains: list[AnyDomain] = [Domain(Slots(), self.slots), Domain(Containers(), self.containers)]
-        self.controller = Controller(
-            self.journal,
-            self.domains,
-            self.source,
-            (),
-            timedelta(seconds=60),
-            WakeUps(jitter=lambda: 0.5),
-            agents=self._agents,
-            conduct=LoopConduct(tries=2, now=now),
-        )
-        self._work: asyncio.Task[None] | None = None
+        domains: list[AnyDomain] = [Domain(Slots(), self.slots), Domain(Containers(), self.containers)]
+        self._begin(open_journal(self._state, now), self.link, self.slots, domains, self._agents)
         self._is_going = False
 
     def _agents(self, controller: Controller) -> Serving:
@@ -236,38 +215,18 @@ class Device:
             router.add(role)
         return Serving(roles, router.serve)
 
-    def _clock(self) -> Uptime:
-        return Uptime(self.world.boot, asyncio.get_running_loop().time())
-
     async def _goes_down(self) -> None:
         """systemd tells all services to stop."""
         self._is_going = True
         self.controller.stop()
 
-    async def starts(self) -> None:
-        self._work = asyncio.ensure_future(self.controller.run())
-        await asyncio.sleep(1)
-
-    async def dies(self) -> None:
-        """The process is gone without a word."""
-        assert self._work is not None
-        self._work.cancel()
-        await asyncio.gather(self._work, return_exceptions=True)
-        self.slots.updater.stop()
-        self._over()
-
     def _over(self) -> None:
-        self._work = None
         self._former = self.link
-        self.everything += self.link.published
-        self.journal.close()
+        super()._over()
 
     async def ends(self) -> None:
         """The process is told to end, and begins anew."""
-        assert self._work is not None
-        self.controller.stop()
-        await self._work
-        self._over()
+        await self.stops()
         self._boot()
         await self.starts()
 

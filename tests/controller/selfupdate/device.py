@@ -13,19 +13,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.controller.device_process import DeviceProcess, Published
 from tests.controller.mqtt.memory_link import MemoryLink
-from tests.controller.stage import Reading, Scripted
+from tests.controller.stage import Reading
 from tests.virtual import now
 
 from evenkeel.controller.cycle.domain import AnyDomain, Domain
 from evenkeel.controller.drivers.slots.memory import MemorySlots, World, factory
-from evenkeel.controller.journal.journal import Journal, open_journal
+from evenkeel.controller.journal.journal import open_journal
 from evenkeel.controller.loop.controller import Controller
 from evenkeel.controller.loop.ports import Serving
-from evenkeel.controller.loop.queue import WakeUps
-from evenkeel.controller.loop.worker import Conduct
 from evenkeel.controller.mqtt.router import Router
-from evenkeel.controller.process.clock import Uptime
 from evenkeel.controller.serving import agent_roles
 from evenkeel.reconcilers.slots import Slots
 from evenkeel.specs.desired import Document, desired_state
@@ -55,12 +53,6 @@ class Said(NamedTuple):
     action: str = ""
     progress: int = -1
     text: str = ""
-
-
-class Published(NamedTuple):
-    topic: str
-    content: Any
-    retain: bool
 
 
 class Link(MemoryLink):
@@ -102,36 +94,23 @@ def command(activity: str, name: str) -> str:
     return json.dumps({"activityId": activity, "timestamp": 1, "payload": payload})
 
 
-class Device:
+class Device(DeviceProcess):
     """Within a virtual loop."""
 
     def __init__(self, state: Path, world: World | None = None, *, marks_any: bool = False, **settings: Any) -> None:
-        self._state, self.world, self._marks_any = state, world or factory("1"), marks_any
+        super().__init__(world or factory("1"))
+        self._state, self._marks_any = state, marks_any
         asked = SelfUpdateAgentSettings(enable=True, report_debounce=timedelta(0), **settings)
         self._settings = Settings(mqtt=MqttSettings(enabled=True), self_update_agent=asked)
         self._read = 0
-        self.everything: list[Published] = []
-        """All that was published by processes that are over."""
         self._boot()
 
     # ── the process ────────────────────────────────────────────────────────────────────────────────────────────
 
     def _boot(self) -> None:
-        self.journal: Journal = open_journal(self._state, now)
-        self.link, self.source = Link(), Scripted()
-        self.engine = MemorySlots(self.world, now)
-        self.domains: list[AnyDomain] = [Domain(Slots(marks_any=self._marks_any), self.engine)]
-        self.controller = Controller(
-            self.journal,
-            self.domains,
-            self.source,
-            (),
-            timedelta(seconds=60),
-            WakeUps(jitter=lambda: 0.5),
-            agents=self._agents,
-            conduct=Conduct(tries=2, now=now),
-        )
-        self._work: asyncio.Task[None] | None = None
+        self.link, self.engine = Link(), MemorySlots(self.world, now)
+        domains: list[AnyDomain] = [Domain(Slots(marks_any=self._marks_any), self.engine)]
+        self._begin(open_journal(self._state, now), self.link, self.engine, domains, self._agents)
 
     def _agents(self, controller: Controller) -> Serving:
         router = Router(self.link, self.journal, controller.say, controller.defects)  # type: ignore[arg-type]
@@ -140,38 +119,10 @@ class Device:
             router.add(role)
         return Serving(roles, router.serve)
 
-    def _clock(self) -> Uptime:
-        return Uptime(self.world.boot, asyncio.get_running_loop().time())
-
     @property
     def is_on(self) -> bool:
         """Whether the process lives."""
         return self._work is not None
-
-    async def starts(self) -> None:
-        """The process begins, and is on the broker."""
-        self._work = asyncio.ensure_future(self.controller.run())
-        await asyncio.sleep(1)
-
-    async def stops(self) -> None:
-        """The process is told to end, and does."""
-        assert self._work is not None
-        self.controller.stop()
-        await self._work
-        self._over()
-
-    async def dies(self) -> None:
-        """The process is gone without a word."""
-        assert self._work is not None
-        self._work.cancel()
-        await asyncio.gather(self._work, return_exceptions=True)
-        self.engine.updater.stop()
-        self._over()
-
-    def _over(self) -> None:
-        self._work = None
-        self.everything += self.link.published
-        self.journal.close()
 
     async def restarts(self, *, in_order: bool = True) -> None:
         """The process begins anew on the same boot."""

@@ -14,7 +14,7 @@ from typing import Any
 from tests.controller.stage import Reading, Scripted
 from tests.virtual import now
 
-from evenkeel.controller.cycle.domain import Domain
+from evenkeel.controller.cycle.domain import AnyDomain, Domain
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine
 from evenkeel.controller.drivers.files import FilesEngine
 from evenkeel.controller.drivers.files.memory import Entry, MemoryDisk, memory_files
@@ -30,7 +30,7 @@ from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.containers.observed import ContainersSeen
 from evenkeel.specs.desired import Document, desired_state
-from evenkeel.specs.feedback import Feedback
+from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.files.actions import Write
 from evenkeel.specs.files.file import File
 from evenkeel.specs.look import Look
@@ -128,30 +128,77 @@ class Disk(FilesEngine):
         await self._engine.close()
 
 
-class Mixed:
-    """The device."""
+class ScriptedDevice:
+    """Domains beside containers, under one controller on virtual time. A device begins its domains in `start`."""
+
+    def __init__(self, state: Path, content: Callable[[], str] = lambda: "") -> None:
+        self.power = Power()
+        self.engine = Engine(self.power, content)
+        self.journal: Journal = open_journal(state, now)
+
+    def begin(self, *domains: AnyDomain, on_entry: Callable[[Feedback], None] = lambda entry: None) -> None:
+        """A new process with these domains, and the containers."""
+        self.source = Scripted()
+        conduct, wake_ups = Conduct(tries=2, now=now, on_entry=on_entry), WakeUps(jitter=lambda: 0.5)
+        self.domains: list[AnyDomain] = [*domains, Domain(Containers(), self.engine)]
+        every = timedelta(seconds=60)
+        self.controller = Controller(self.journal, self.domains, self.source, (), every, wake_ups, conduct=conduct)
+
+    def at(self, seconds: float, act: Callable[..., object], *given: object) -> None:
+        """Do something in so many seconds."""
+        asyncio.get_running_loop().call_later(seconds, act, *given)
+
+    async def play(self, seconds: float) -> None:
+        """Run the controller for so long."""
+        self.power.stop = self.controller.stop
+        self.at(seconds, self.controller.stop)
+        await self.controller.run()
+        assert not self.power.spins
+
+    async def die(self, actions: int) -> bool:
+        """Run the controller until so many actions were done, and end it then without a word; False when there were fewer."""
+        self.power.lasts, self.power.gone = actions, asyncio.Event()
+        await run_until(self.controller, self.power.gone)
+        self.power.lasts = -1
+        return self.power.gone.is_set()
+
+    def outcome(self) -> tuple[list[str], bool, str]:
+        """The images that run, and the truth and the reason of `Settled`."""
+        return sorted(self.engine.running().values()), *self.settled()
+
+    def settled(self) -> tuple[bool, str]:
+        known = self._settled()
+        return known.holds, known.reason
+
+    def reason(self) -> str:
+        """The words of `Settled`."""
+        return self._settled().message
+
+    def _settled(self) -> Condition:
+        known = self.journal.condition("Settled")
+        assert known is not None
+        return known
+
+    def said(self, kind: str) -> list[Feedback]:
+        return [entry for entry in self.journal.entries(limit=100_000) if entry.kind == kind]
+
+
+class Mixed(ScriptedDevice):
+    """A device of files and containers."""
 
     def __init__(self, state: Path) -> None:
-        self.power = Power()
+        super().__init__(state, self.content)
         self.heard: list[tuple[str, str]] = []
         """Each entry, and the reason of `Settled` at its moment."""
         files = memory_files()
         assert isinstance(files.system, MemoryDisk)
         self.disk = files.system
-        self.engine = Engine(self.power, self.content)
         self.files = Disk(self.power, files)
-        self.domains = [Domain(Files(), self.files), Domain(Containers(), self.engine)]
-        self.journal: Journal = open_journal(state, now)
         self.start()
 
     def start(self) -> None:
         """A new process."""
-        self.source = Scripted()
-        conduct = Conduct(tries=2, now=now, on_entry=self._hear)
-        wake_ups = WakeUps(jitter=lambda: 0.5)
-        self.controller = Controller(
-            self.journal, self.domains, self.source, (), timedelta(seconds=60), wake_ups, conduct=conduct
-        )
+        self.begin(Domain(Files(), self.files), on_entry=self._hear)
 
     def _hear(self, entry: Feedback) -> None:
         known = self.journal.condition("Settled")
@@ -179,16 +226,6 @@ class Mixed:
         """The files ask for this from now on; the container `web` is notified of the content."""
         self.source.readings.put_nowait(asking(content, *images, **file))
 
-    def at(self, seconds: float, act: Callable[..., object], *given: object) -> None:
-        asyncio.get_running_loop().call_later(seconds, act, *given)
-
-    async def play(self, seconds: float) -> None:
-        """Run the controller for so long."""
-        self.power.stop = self.controller.stop
-        self.at(seconds, self.controller.stop)
-        await self.controller.run()
-        assert not self.power.spins
-
     async def settle(self, content: str | None, *images: str, **file: Any) -> None:
         """Ask for this, and reach it."""
         self.ask(content, *images, **file)
@@ -197,21 +234,6 @@ class Mixed:
         assert self.settled() == (True, "Converged")
         self.start()
         self.power.done.clear()
-
-    async def die(self, actions: int) -> bool:
-        """Run the controller until so many actions were done, and end it then without a word; False when there were fewer."""
-        self.power.lasts, self.power.gone = actions, asyncio.Event()
-        await run_until(self.controller, self.power.gone)
-        self.power.lasts = -1
-        return self.power.gone.is_set()
-
-    def settled(self) -> tuple[bool, str]:
-        known = self.journal.condition("Settled")
-        assert known is not None
-        return known.holds, known.reason
-
-    def said(self, kind: str) -> list[Feedback]:
-        return [entry for entry in self.journal.entries(limit=100_000) if entry.kind == kind]
 
 
 def asking(content: str | None, *images: str, **file: Any) -> Reading:

@@ -370,6 +370,47 @@ def test_an_engine_of_which_nothing_is_asked_holds_up_nothing_while_it_is_away(o
     on_mixed(work)
 
 
+def test_a_revision_that_asks_for_nothing_is_good_while_an_engine_is_away_that_was_never_asked(
+    on_mixed: OnMixed,
+) -> None:
+    async def work(mixed: Mixed) -> None:
+        mixed.engine.script.unreachable = True
+        mixed.ask(None)
+        await mixed.play(200)
+        assert mixed.outcome() == ([], True, "Converged")
+        assert mixed.journal.digest("last-good") == mixed.journal.digest("desired")
+
+    on_mixed(work)
+
+
+@pytest.mark.parametrize("content", [None, "one"])
+def test_what_a_revision_has_left_in_an_engine_that_is_away_is_not_settled(
+    on_mixed: OnMixed, content: str | None
+) -> None:
+    """Neither the next revision nor last-good asks for it. "Converged" was said while it ran."""
+
+    async def work(mixed: Mixed) -> None:
+        if content is not None:
+            await mixed.settle(content)
+        mixed.ask(content, "web:1")
+        mixed.at(3, setattr, mixed.engine.script, "unreachable", True)
+        await mixed.play(6)
+        assert mixed.running() == ["web:1"]
+        assert mixed.reason() != "", "it was not proven yet"
+        assert mixed.journal.digest("last-good") != mixed.journal.digest("desired")
+        mixed.start()
+        mixed.ask(content and "two")
+        await mixed.play(200)
+        assert (mixed.running(), mixed.settled()) == (["web:1"], (False, "Retrying"))
+        mixed.engine.script.unreachable = False
+        mixed.start()
+        mixed.ask(content and "two")
+        await mixed.play(200)
+        assert mixed.outcome() == ([], True, "Converged")
+
+    on_mixed(work)
+
+
 def test_an_engine_that_is_away_from_the_beginning_is_why_nobody_knows_how_all_is(on_mixed: OnMixed) -> None:
     """Found by a check: the file was written, proven and good, and `Settled` said for ever that it differs."""
 

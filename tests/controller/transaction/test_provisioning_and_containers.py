@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from tests.controller.stage import Reading, Scripted
+from tests.controller.stage import Reading
 from tests.sampling import sampled
 from tests.virtual import now, run
 
@@ -19,17 +17,11 @@ from evenkeel.controller.drivers.provisioning.engine import ProvisioningEngine
 from evenkeel.controller.drivers.provisioning.host import Host
 from evenkeel.controller.drivers.provisioning.ports import Pair
 from evenkeel.controller.drivers.provisioning.simulated import SimulatedMaker, made_up
-from evenkeel.controller.journal.journal import open_journal
-from evenkeel.controller.loop.controller import Controller
-from evenkeel.controller.loop.queue import WakeUps
-from evenkeel.controller.loop.worker import Conduct
 from evenkeel.controller.units import SimulatedUnits
-from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.provisioning import ProvisioningDecisions
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
-from evenkeel.specs.feedback import Condition, Feedback
 from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Action, Outcome
 from evenkeel.specs.provisioning.memory import ProvisioningMemory
@@ -38,8 +30,7 @@ from evenkeel.specs.provisioning.pair import KeyKind, Subject
 from evenkeel.specs.provisioning.provisioning import DAY_S, Azure, Certificate, Output, Provisioning
 from evenkeel.specs.unit import Unit
 
-from .mixed import Engine, Power
-from .two import run_until
+from .mixed import Power, ScriptedDevice
 
 SCOPE, HUB, OTHER_HUB = "0ne00AB12CD", "one.azure-devices.net", "two.azure-devices.net"
 FOLDER, OUTPUT, CHAIN = "/data/var/certificates", "/etc/cloud-connector/config.json", "/data/signed.crt"
@@ -74,26 +65,21 @@ class Ended(SimulatedMaker):
         raise ValueError("the authority ends before that")
 
 
-class Device:
+class Device(ScriptedDevice):
     """A device that is enrolled at a simulated Azure, with a container beside it. `later_s`: by how much its clock is ahead."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.power = folder, Power()
+        super().__init__(folder / "state")
+        self.folder = folder
         self.script = Script(scopes={SCOPE: HUB})
         self.cloud, self.units = SimulatedCloud(self.script, is_open=False), SimulatedUnits()
-        self.engine = Engine(self.power, lambda: "")
         self.later_s = 0.0
-        self.journal = open_journal(folder / "state", now)
         self.start()
 
     def start(self) -> None:
         """A new process."""
-        self.source = Scripted()
         self.driver = Domained(self.power, self.folder, self.cloud, self.units, lambda: now() + self.later_s)
-        domains = [Domain(ProvisioningDecisions(), self.driver), Domain(Containers(), self.engine)]
-        conduct, wake_ups = Conduct(tries=2, now=now), WakeUps(jitter=lambda: 0.5)
-        every = timedelta(seconds=60)
-        self.controller = Controller(self.journal, domains, self.source, (), every, wake_ups, conduct=conduct)
+        self.begin(Domain(ProvisioningDecisions(), self.driver))
 
     def ask(self, image: str = WEB_1, **identity: Any) -> None:
         self.source.readings.put_nowait(self.asking(image, **identity))
@@ -115,15 +101,6 @@ class Device:
             documents.append(Document("Provisioning", "azure", self.identity(**fields)))
         return Reading(desired_state(documents))
 
-    def at(self, seconds: float, act: Callable[..., object], *given: object) -> None:
-        asyncio.get_running_loop().call_later(seconds, act, *given)
-
-    async def play(self, seconds: float) -> None:
-        self.power.stop = self.controller.stop
-        self.at(seconds, self.controller.stop)
-        await self.controller.run()
-        assert not self.power.spins
-
     async def settle(self, image: str = WEB_1, **fields: Any) -> None:
         self.ask(image, **fields)
         await self.play(200)
@@ -132,18 +109,11 @@ class Device:
         self.power.done.clear()
         self.units.heard.clear()
 
-    def outcome(self) -> tuple[list[str], bool, str]:
-        known = self.journal.condition("Settled")
-        assert known is not None
-        return sorted(self.engine.running().values()), known.holds, known.reason
-
     def reason(self, kind: Literal["Settled", "Healthy"] = "Settled") -> str:
-        known = self.journal.condition("Settled") if kind == "Settled" else self._healthy()
-        return known.message if known is not None else ""
-
-    def _healthy(self) -> Condition | None:
-        found = (each for each in self.journal.conditions() if (each.name, each.domain) == ("Healthy", "provisioning"))
-        return next(found, None)
+        if kind == "Settled":
+            return super().reason()
+        found = (each for each in self.journal.conditions() if (each.name, each.domain) == (kind, "provisioning"))
+        return next((each.message for each in found), "")
 
     async def seen(self, **fields: Any) -> ProvisionedSeen:
         found = await self.driver.observe(ProvisioningLook(documents=(self.identity(**fields),)))
@@ -159,9 +129,6 @@ class Device:
 
     def done(self) -> list[str]:
         return [what for domain, what in self.power.done if domain == "provisioning"]
-
-    def said(self, kind: str) -> list[Feedback]:
-        return [entry for entry in self.journal.entries(limit=100_000) if entry.kind == kind]
 
 
 @pytest.fixture
@@ -501,10 +468,8 @@ def test_a_loss_of_power_after_any_action_of_a_rollover(device: Device, actions:
         old = device.names()
         device.ask(WEB_2)
         device.later_s = 336 * DAY_S
-        device.power.lasts, device.power.gone = actions, asyncio.Event()
-        await run_until(device.controller, device.power.gone)
+        await device.die(actions)
         assert device.names() == old or all(each not in old for each in device.names())
-        device.power.lasts = -1
         device.start()
         device.ask(WEB_2)
         await device.play(900)

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.controller.stage import Reading, Scripted
-from tests.virtual import now, run
+from tests.controller.stage import Reading
+from tests.virtual import run
 
 from evenkeel.controller.cycle.domain import Domain
 from evenkeel.controller.drivers.registries.engine import RegistriesEngine
 from evenkeel.controller.drivers.registries.memory import MemoryRegistries
 from evenkeel.controller.drivers.registries.podman import PodmanConfiguration, PodmanPlaces
 from evenkeel.controller.drivers.registries.ports import Configuration
-from evenkeel.controller.journal.journal import open_journal
-from evenkeel.controller.loop.controller import Controller
-from evenkeel.controller.loop.queue import WakeUps
-from evenkeel.controller.loop.worker import Conduct
-from evenkeel.reconcilers.containers import Containers
 from evenkeel.reconcilers.registries import Registries
 from evenkeel.specs.containers.container import Container
 from evenkeel.specs.containers.normalise import normal
 from evenkeel.specs.desired import Document, desired_state
-from evenkeel.specs.feedback import Feedback
 from evenkeel.specs.look import Look
 from evenkeel.specs.plan import Action, Outcome
 from evenkeel.specs.registries.memory import RegistriesMemory
 from evenkeel.specs.registries.observed import RegistriesSeen
 from evenkeel.specs.registries.registry import Registry
 
-from .mixed import Engine, Power
-from .two import run_until
+from .mixed import Power, ScriptedDevice
 
 HOST = "registry.example:5000"
 WEB_1, WEB_2, OTHER = f"{HOST}/web:1", f"{HOST}/web:2", "ghcr.io/other:1"
@@ -69,27 +60,22 @@ class FilesOfPodman(PodmanConfiguration):
         super().__init__(folder / "registries", "unix:///nowhere", places)
 
 
-class Device:
+class Device(ScriptedDevice):
     """A device that is let in by a password in a file. `files`: of the engine's configuration, where it has some."""
 
     def __init__(self, folder: Path, files: FilesOfPodman | None = None) -> None:
-        self.folder, self.power, self.files = folder, Power(), files
+        super().__init__(folder / "state")
+        self.folder, self.files = folder, files
         self.registries = MemoryRegistries()
         self.registries.script.passwords[HOST] = "good"
-        self.engine = Engine(self.power, lambda: "")
         self.password = folder / "password"
         self.password.write_text("good\n")
-        self.journal = open_journal(folder / "state", now)
         self.start()
 
     def start(self) -> None:
         """A new process."""
-        self.source = Scripted()
         self.driver = Domained(self.power, self.files or self.registries, self.registries, self.folder / "key")
-        domains = [Domain(Registries(), self.driver), Domain(Containers(), self.engine)]
-        conduct, wake_ups = Conduct(tries=2, now=now), WakeUps(jitter=lambda: 0.5)
-        every = timedelta(seconds=60)
-        self.controller = Controller(self.journal, domains, self.source, (), every, wake_ups, conduct=conduct)
+        self.begin(Domain(Registries(), self.driver))
 
     def ask(self, *images: str, **registry: Any) -> None:
         """Ask for containers, and for the registry unless it is `None`."""
@@ -103,15 +89,6 @@ class Device:
             documents.append(Document("Registry", "private", Registry("private", HOST, **fields)))
         return Reading(desired_state(documents))
 
-    def at(self, seconds: float, act: Callable[..., object], *given: object) -> None:
-        asyncio.get_running_loop().call_later(seconds, act, *given)
-
-    async def play(self, seconds: float) -> None:
-        self.power.stop = self.controller.stop
-        self.at(seconds, self.controller.stop)
-        await self.controller.run()
-        assert not self.power.spins
-
     async def settle(self, *images: str, **registry: Any) -> None:
         self.ask(*images, **registry)
         await self.play(200)
@@ -119,22 +96,6 @@ class Device:
         self.start()
         self.power.done.clear()
         self.registries.logins.clear()
-
-    def running(self) -> list[str]:
-        return sorted(self.engine.running().values())
-
-    def outcome(self) -> tuple[list[str], bool, str]:
-        known = self.journal.condition("Settled")
-        assert known is not None
-        return self.running(), known.holds, known.reason
-
-    def reason(self) -> str:
-        known = self.journal.condition("Settled")
-        assert known is not None
-        return known.message
-
-    def said(self, kind: str) -> list[Feedback]:
-        return [entry for entry in self.journal.entries(limit=100_000) if entry.kind == kind]
 
 
 @pytest.fixture
@@ -410,9 +371,7 @@ def test_a_loss_of_power_after_any_action(device: Device, actions: int, *, is_go
             device.engine.ill.add(WEB_2)
         asked: dict[str, Any] = {"user": "another"}
         device.ask(WEB_2, **asked)
-        device.power.lasts, device.power.gone = actions, asyncio.Event()
-        await run_until(device.controller, device.power.gone)
-        device.power.lasts = -1
+        await device.die(actions)
         device.start()
         device.ask(WEB_2, **asked)
         await device.play(900)

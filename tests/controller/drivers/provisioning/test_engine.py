@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import pwd
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,18 +27,6 @@ from .openssl import DAY_S, DEVICE
 
 OUTPUT, REQUEST, CHAIN = "/etc/connector/config.json", "/data/device.csr", "/data/signed.crt"
 TEMPLATE = "{{ hub }} {{ thumbprint }}"
-
-
-@pytest.fixture
-def kit(tmp_path: Path) -> SimulatedKit:
-    return SimulatedKit(tmp_path)
-
-
-@pytest.fixture
-def device(kit: SimulatedKit) -> Iterator[Device]:
-    it = Device(kit.root, kit.driver)
-    yield it
-    asyncio.run(it.driver.close())
 
 
 def registered(kit: SimulatedKit, **fields: Any) -> Provisioning:
@@ -376,6 +363,7 @@ def test_a_token_that_ends_is_told(kit: SimulatedKit, device: Device) -> None:
     ends_s = int(time.time()) + 10 * DAY_S
     way = f"HostName={kit.hubs[0]};DeviceId={DEVICE};SharedAccessSignature=SharedAccessSignature sr=h&sig=s&se={ends_s:.0f}"
     device.put("/data/connection", way)
+    os.utime(device.at("/data/connection"), (0, ends_s - 365 * DAY_S))
     kit.enter()
     wanted = registered(kit, certificate=None, azure=kit.way(connection_string="/data/connection"), outputs=())
     device.settle(wanted)
@@ -391,6 +379,8 @@ def test_a_token_that_ends_is_told(kit: SimulatedKit, device: Device) -> None:
     assert told() == ("", ["ok"])
     kit.later_s = 8.5 * DAY_S
     assert told() == ("", ["warning", "ok"])
+    os.utime(device.at("/data/connection"), (0, ends_s - 3 * DAY_S))
+    assert told() == ("", ["ok"]), "it was written for three days, and half of them are left"
     kit.later_s = 11 * DAY_S
     assert told() == (f"has a token that ended; {remedy}", ["failed", "ok"])
     assert asyncio.run(device.plan(wanted)).differences == (), "it holds nothing else up"
@@ -423,6 +413,10 @@ def test_a_key_that_everybody_may_read_is_told(
     assert told() == "has a secret that everybody on this device may read; `chmod o-r /given.key`"
     device.at("/given.key").chmod(0o640)
     assert told() == ""
+    device.put("/data/connection", "HostName=h;SharedAccessKey=a2V5")
+    assert told() == "has a secret that everybody on this device may read; `chmod o-r /data/connection`", (
+        "it may have one"
+    )
 
 
 def test_another_proof_finds_that_the_device_was_moved(kit: SimulatedKit, device: Device) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from tests.contract.provisioning_kits import SimulatedKit
@@ -18,18 +16,6 @@ from .device import FOLDER, Device
 from .openssl import DAY_S, DEVICE
 
 WANTED = Provisioning("device", FOLDER, certificate=Certificate("selfSigned"))
-
-
-@pytest.fixture
-def kit(tmp_path: Path) -> SimulatedKit:
-    return SimulatedKit(tmp_path)
-
-
-@pytest.fixture
-def device(kit: SimulatedKit) -> Iterator[Device]:
-    it = Device(kit.root, kit.driver)
-    yield it
-    asyncio.run(it.driver.close())
 
 
 def lay(device: Device, pair: Pair, name: str = "device") -> None:
