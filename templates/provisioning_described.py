@@ -15,6 +15,7 @@ from evenkeel.specs.provisioning.provisioning import ANNOUNCED, DAY_S, Provision
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.describe_text import field
 from evenkeel.templates.moment import iso_text
+from evenkeel.templates.provisioning_chain import lack_remedy, lack_text
 from evenkeel.templates.style import Role, Style
 
 _WHOSE = {
@@ -180,8 +181,14 @@ def _pair_facts(
         yield "  SHA-256", pair.sha256
     if pair.fault:
         yield "  trouble", pair.fault
-    for remark in pair.remarks:
+    for remark in _remarks(one, pair):
         yield "  note", remark
+
+
+def _remarks(one: Identity, pair: PairSeen) -> Iterator[str]:
+    yield from pair.remarks
+    if pair.lacks:
+        yield f"{lack_text(pair)}; {lack_remedy(pair, one.there.wanted)}"
 
 
 _BY = {"certificate": "its certificate", "key": "a key that it shares", "token": "a token"}
@@ -255,7 +262,7 @@ def _pair_value(one: Identity, pair: PairSeen | None, which: str) -> dict[str, A
         "thumbprintSha256": pair.sha256 or None,
         "keyKind": pair.key_kind or None,
         "trouble": pair.fault or None,
-        "remarks": list(pair.remarks),
+        "remarks": list(_remarks(one, pair)),
     }
 
 

@@ -8,9 +8,10 @@ from typing import Literal, NamedTuple
 
 from evenkeel.reconcilers.provisioning.choice import choose
 from evenkeel.reconcilers.provisioning.observation import token_text
-from evenkeel.reconcilers.provisioning.state import state, target
+from evenkeel.reconcilers.provisioning.state import pair_of, state, target
 from evenkeel.specs.provisioning.memory import ProvisioningMemory
 from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
+from evenkeel.templates.provisioning_chain import lack_remedy, lack_text
 
 
 class Finding(NamedTuple):
@@ -56,6 +57,9 @@ def of_identity(there: ProvisionedSeen, seen: ProvisioningSeen, memory: Provisio
         why, _, remedy = token.partition("; ")
         yield Finding("failed" if there.azure.ends_s <= seen.now_s else "warning", f"it has a {why}", remedy)
     to, proven = target(there, there.pairs.current), memory.proven.get(there.subject, ())
+    is_let_in = to is not None and pair_of(proven) == there.pairs.current  # the hub knows the authority
+    if current is not None and current.lacks and not is_let_in:
+        yield Finding("warning", lack_text(current), lack_remedy(current, there.wanted))
     if not proven or state(there) != proven:
         why = f"{there.id.id} is not proven with what is asked for"
         yield Finding("warning" if proven else "failed", why, "`evenkeel status` tells what it waits for")

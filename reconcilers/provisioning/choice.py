@@ -138,6 +138,8 @@ def _chosen(there: ProvisionedSeen, certificate: Certificate, judge: Judge, cloc
     if candidate:
         return Choice(candidate, "switch", why or "another one is ready")
     second = _needs_second(there, judge) and not clock_why
+    if not why and pairs.signed is not None and pairs.signed.sha256 == pairs.current:
+        return Choice(pairs.current, "take", "its file has further certificates now")
     if not why and not clock_why and certificate.mode == "csr" and (pairs.request or pairs.signed is not None):
         return _by_request(there, judge, "another one was requested", has_current=True)
     if not why:

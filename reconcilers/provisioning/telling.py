@@ -34,7 +34,8 @@ def changes(
     if certificate is not None:
         if choice.step:
             old = short(there.pairs.current) if there.pairs.current else _NONE
-            why = "the certificate" + (f" is replaced: {choice.why}" if there.pairs.current else " is not there yet")
+            does = "gets another chain" if choice.sha256 == there.pairs.current else "is replaced"
+            why = "the certificate " + (f"{does}: {choice.why}" if there.pairs.current else "is not there yet")
             if choice.step == "take-plain":
                 old, why = _PLAIN, "the certificate is taken in"
             elif there.pairs.is_plain:

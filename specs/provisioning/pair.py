@@ -56,3 +56,10 @@ class PairSeen(Struct, frozen=True):
     is_chain: bool = False
     fault: str = ""
     remarks: tuple[str, ...] = ()
+
+    @property
+    def lacks(self) -> str:
+        """The name of the authority that has signed the certificate, where the file has nothing above it; "" where nothing is
+        missing. Nobody on the device can tell whether that authority is the root, which the others have anyway."""
+        is_whole = self.is_chain or self.fault or self.issuer == self.name
+        return "" if is_whole else self.issuer

@@ -94,7 +94,7 @@ class Certificates:
             key_kind=kind,
             is_chain=len(chain) > 1,
             fault=next(faults(chain, pair.key), ""),
-            remarks=tuple(remarks(chain[0])),
+            remarks=tuple(remarks(chain)),
         )
 
     def authority(self, pair: Pair, certificates: tuple[bytes, ...]) -> AuthoritySeen:

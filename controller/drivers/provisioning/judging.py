@@ -138,11 +138,16 @@ def faults(chain: Sequence[x509.Certificate], key: bytes) -> Iterator[str]:
         yield "the certificate is not for clients: its extendedKeyUsage lacks clientAuth"
     if usage is not None and not usage.digital_signature:
         yield "the certificate does not let its key sign: its keyUsage lacks digitalSignature"
-    yield from filter(None, (order_flaw(chain),))
+    yield from filter(None, (order_flaw(chain), _sign_flaw(chain)))
 
 
-def remarks(certificate: x509.Certificate) -> Iterator[str]:
-    """The remarks about a certificate that can be used."""
+def remarks(chain: Sequence[x509.Certificate]) -> Iterator[str]:
+    """The remarks about a certificate that can be used, and those above it."""
+    certificate = chain[0]
+    for above in chain[1:]:
+        if above.issuer != above.subject and above.not_valid_after_utc < certificate.not_valid_after_utc:
+            name = next(iter(subject_names(above.subject)), above.subject.rfc4514_string())
+            yield f"the certificate of {name} above it ends before it, on {above.not_valid_after_utc:%Y-%m-%d}"
     if certificate.version is x509.Version.v1:
         yield "it is of X.509 v1, which has no extensions; a new one is of v3"
         return
@@ -180,6 +185,24 @@ def order_flaw(chain: Sequence[x509.Certificate]) -> str:
                 f"certificate {number + 1} of the file did not sign certificate {number}; the first is that of the device, "
                 "and each signs the one before it"
             )
+    return ""
+
+
+def _sign_flaw(chain: Sequence[x509.Certificate]) -> str:
+    """The reason why one above the first may not sign, which others heed (RFC 5280, 4.2.1.9 and 4.2.1.3); "" when they may. One
+    that has signed itself is a root, which others have of their own."""
+    for number, each in enumerate(chain[1:], 2):
+        if each.issuer == each.subject:
+            continue
+        try:
+            constraints, usage = extension(each, x509.BasicConstraints), extension(each, x509.KeyUsage)
+        except (ValueError, UnsupportedAlgorithm) as error:
+            return f"certificate {number} of the file: {reason_of(error)}"
+        lacks = "basicConstraints CA:TRUE" if constraints is None or not constraints.ca else ""
+        lacks = lacks or ("keyCertSign in its keyUsage" if usage is not None and not usage.key_cert_sign else "")
+        if lacks:
+            why = f"certificate {number} of the file may not sign another one: it lacks {lacks}"
+            return f"{why}; have it made anew with that, and sign the one before it again"
     return ""
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from evenkeel.controller.drivers.provisioning.answers import MOST_PEM, Answer, answer_of
 from evenkeel.controller.drivers.provisioning.assignments import Assignments
 from evenkeel.controller.drivers.provisioning.device_id import DeviceIds
 from evenkeel.controller.drivers.provisioning.host import Host
@@ -50,7 +51,6 @@ _NAMES = (
 _LINKS = ("/current", "/second", "/next")
 """Further names there that are watched: a link that is replaced is told by the folder that it lies in."""
 SIMULATED_ID = "52-54-00-12-34-02"
-_MOST_PEM = 1024**2
 
 
 class Places(NamedTuple):
@@ -207,24 +207,17 @@ class Sight:
         request = store.request() if is_requested else Pair(b"", b"")
         is_asked = is_requested and self._is_there(certificate.request, found.request)
         is_asked = is_asked and store.requested_for() in (device, "")
-        signed, signed_why = None, ""
-        if is_requested:
-            try:
-                chain = self.host.read(certificate.chain, _MOST_PEM)
-                seen = self._inspections.of_pair(Pair(chain, request.key)).seen
-                signed, signed_why = (seen, "") if not seen.fault else (None, f"{certificate.chain}: {seen.fault}")
-            except (FileNotFoundError, NotADirectoryError):
-                signed_why = ""
-            except OSError as error:
-                signed_why = f"{certificate.chain} cannot be read: {system_words(error)}"
+        answer = Answer()
+        if certificate.mode == "csr":
+            answer = answer_of(certificate.chain, self.host, store, self._inspections, found)
         return Pairs(
             found.pairs,
             found.current,
             found.second,
             found.next,
             self.printer.of("request", request.certificate) if is_asked else "",
-            signed,
-            signed_why,
+            answer.seen,
+            answer.why,
             "current" in found.plain,
             (*found.leftovers, *(("pairs/request",) if found.request and not is_requested else ())),
             bool(found.second) and "second" not in found.plain and not certificate.second,
@@ -235,7 +228,7 @@ class Sight:
     def _is_there(self, path: str, content: bytes) -> bool:
         """Whether a file of the host has this content."""
         try:
-            return read_bounded(self.host.path(path), _MOST_PEM) == content
+            return read_bounded(self.host.path(path), MOST_PEM) == content
         except OSError:  # writing it tells why it cannot be read
             return False
 

@@ -39,8 +39,9 @@ class SimulatedMaker:
         if "starts_s" not in found:
             return PairSeen(*marks, fault="the certificate cannot be read")
         fault = "" if found["key"] == sha256(pair.key).hexdigest() else "the key is not that of the certificate"
+        is_chain = found["issuer"] != found["name"]  # what is made up lacks nothing
         times = found["starts_s"], found["ends_s"]
-        return PairSeen(*marks, found["name"], found["issuer"], *times, found["kind"], fault=fault)
+        return PairSeen(*marks, found["name"], found["issuer"], *times, found["kind"], is_chain, fault)
 
     def authority(self, pair: Pair, certificates: tuple[bytes, ...]) -> AuthoritySeen:
         found, key = self.inspect(pair), sha256(pair.key).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from evenkeel.controller.drivers.provisioning.answers import MOST_PEM
 from evenkeel.controller.drivers.provisioning.ports import Access, Cloud, Enrolment, Hub, Lack, Pair
 from evenkeel.controller.drivers.provisioning.room import alone
 from evenkeel.controller.drivers.provisioning.sight import Sight
@@ -32,6 +33,7 @@ from evenkeel.specs.provisioning.actions import (
 )
 from evenkeel.specs.provisioning.observed import ProvisionedSeen
 from evenkeel.specs.provisioning.provisioning import Certificate, Provisioning
+from evenkeel.templates.provisioning_chain import lack_remedy, lack_text
 
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 _CHANGED = Retry("it has changed since it was looked at")
@@ -130,7 +132,10 @@ class Work:
         one, store = _certificate(wanted), self._sight.store(wanted.folder)
         if plain:
             return Done(f"certificate {store.take_in('current')} is taken in")
-        chain = self._sight.host.read(one.chain, 1024**2)
+        chain = self._sight.host.read(one.chain, MOST_PEM)
+        if store.look().current == sha256:
+            found = store.add(Pair(chain, store.read(sha256).key))
+            return Done(f"certificate {found} has its chain") if found == sha256 else _CHANGED
         found = store.finish_request(chain)
         if found != sha256:
             return _CHANGED
@@ -213,8 +218,7 @@ class Work:
 
     async def _connect(self, action: Try | Prove) -> Outcome:
         if not action.hub:
-            await self._in_thread(self._sight.printer.keep)
-            return Done("it is in force")
+            return Done(await self._in_thread(lambda: self._unasked(action.wanted)))
         there, sources, pair = await self._in_thread(lambda: self._shown(action.wanted, action.sha256))
         wanted, azure = action.wanted, action.wanted.azure
         if azure is None:
@@ -234,6 +238,15 @@ class Work:
             raise Refused(refused.element, f"{refused.message}{thumbprints}") from None
         await self._in_thread(self._sight.printer.keep)
         return Done(words)
+
+    def _unasked(self, wanted: Provisioning) -> str:
+        """The words about what is in force, and is shown to no cloud."""
+        self._sight.printer.keep()
+        pairs = self._sight.look_again(wanted).pairs
+        current = pairs.of(pairs.current)
+        if current is None or not current.lacks:
+            return "it is in force"
+        return f"it is in force; {lack_text(current)}; {lack_remedy(current, wanted)}"
 
     def _shown(self, wanted: Provisioning, sha256: str) -> tuple[ProvisionedSeen, Sources, Pair | None]:
         there, sources = self._looked(wanted)

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.controller.drivers.provisioning.openssl import authority
+from tests.controller.drivers.provisioning.openssl import run as by_openssl
 from tests.e2e_mqtt.connector import Connector
 from tests.engines.broker import Broker
 from tests.until import PATIENCE_S, until
@@ -137,12 +139,25 @@ def test_the_manual_way_with_a_certificate_of_openssl(device: Device, tmp_path: 
     said = device.run("provision", *given, ok=1).stderr
     assert f"its certificate is for somebody, and the device id is {ID}" in said
     assert documents(device) == {}
-    openssl(f"{make} -subj /CN={ID}")
+    authority(tmp_path, "root")
+    below = authority(tmp_path, "below", by="root")
+    request = openssl(f"{make.replace('-x509', '').partition(' -out')[0]} -subj /CN={ID}")
+    signer = ("-CA", tmp_path / "below.crt", "-CAkey", tmp_path / "below.key", "-CAcreateserial")
+    (tmp_path / "client.ext").write_text("extendedKeyUsage=clientAuth\n")
+    rules = ("-days", "30", "-extfile", tmp_path / "client.ext")
+    own = by_openssl("x509", "-req", *signer, *rules, stdin=request.encode()).encode()
+    cert.write_bytes(below.certificate + own)
+    first = "the key belongs to certificate 2 of the file; that one has to be the first"
+    assert first in device.run("provision", *given, ok=1).stderr
+    cert.write_bytes(own)
     device.run("provision", *given)
+    assert f"append the certificate of below to {cert}" in shown(device)["certificate"]["remarks"][0]
+    cert.write_bytes(own + below.certificate)
     digest = openssl(f"openssl x509 -in {cert} -noout -fingerprint -sha256").partition("=")[2].replace(":", "").strip()
     one = shown(device)
     assert (one["proven"], one["mode"], one["certificate"]["thumbprintSha256"]) == (True, "files", digest)
-    assert (one["certificate"]["certificateFile"], one["certificate"]["issuer"]) == (str(cert), ID)
+    assert (one["certificate"]["certificateFile"], one["certificate"]["issuer"]) == (str(cert), "below")
+    assert one["certificate"]["remarks"] == []
     before = everything(device)
     assert "Nothing is left to do" in device.run("provision", *given).stdout
     assert everything(device) == before

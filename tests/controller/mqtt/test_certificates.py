@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,9 +15,10 @@ from evenkeel.controller.drivers.provisioning.certificates import Certificates
 from evenkeel.controller.drivers.provisioning.inspected import Inspections
 from evenkeel.controller.drivers.provisioning.pairs import PairStore
 from evenkeel.controller.drivers.provisioning.ports import Pair
-from evenkeel.controller.mqtt import MqttLink, certificates
+from evenkeel.controller.mqtt import certificates
 from evenkeel.controller.process.let_in import LetIn
-from evenkeel.specs.settings.mqtt import MqttSettings, TlsSettings
+
+from .gate import asks_for_certificates, knows, link, publishes, until
 
 OLD, NEW = self_signed("device-old"), self_signed("device-new")
 
@@ -32,17 +32,9 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 def broker(mosquitto: Callable[..., Broker]) -> Broker:
     """Devices are known by their certificates; its log names them."""
     it = mosquitto(secure=True)
-    conf = it.folder / "mosquitto.conf"
-    it.stop()
-    text = conf.read_text().replace(f"cafile {it.folder}/ca.crt", f"cafile {it.folder}/devices.crt")
-    conf.write_text(text.replace("require_certificate true", "require_certificate true\nuse_identity_as_username true"))
+    asks_for_certificates(it)
     knows(it, OLD, NEW)
     return it
-
-
-def knows(broker: Broker, *devices: Issued) -> None:
-    (broker.folder / "devices.crt").write_bytes(b"".join(each.certificate for each in devices))
-    broker.restart()
 
 
 def let_in(broker: Broker) -> list[str]:
@@ -61,29 +53,6 @@ def provisioned(folder: Path, *pairs: Issued) -> tuple[PairStore, list[str]]:
     ids = [store.add(Pair(*each)) for each in pairs]
     store.switch("current", ids[0])
     return store, ids
-
-
-def link(broker: Broker, folder: Path, *topics: str, let_in: LetIn | None = None) -> MqttLink:
-    tls = TlsSettings(f"{broker.folder}/ca.crt", f"{folder}/device.crt", f"{folder}/device.key")
-    url = f"ssl://localhost:{broker.tls_port}"
-    settings = MqttSettings(enabled=True, broker=url, client_id="evenkeel-test", tls=tls)
-    return MqttLink(settings, topics, let_in=let_in)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not true():  # noqa: ASYNC110 - there is no event for what a test looks at
-            await asyncio.sleep(0.01)
-
-
-def publishes(broker: Broker, pair: Issued, folder: Path) -> bool:
-    """Whether the broker lets a program with this pair in."""
-    folder.mkdir()
-    (folder / "it.crt").write_bytes(pair.certificate)
-    (folder / "it.key").write_bytes(pair.key)
-    files = ("--cafile", f"{broker.folder}/ca.crt", "--cert", f"{folder}/it.crt", "--key", f"{folder}/it.key")
-    command = ["mosquitto_pub", "-h", "localhost", "-p", str(broker.tls_port), *files, "-q", "1", "-t", "t", "-m", "x"]
-    return not subprocess.run(command, check=False, capture_output=True, timeout=PATIENCE_S).returncode
 
 
 async def test_a_rollover_is_followed_and_nothing_is_lost_or_said_twice(broker: Broker, tmp_path: Path) -> None:

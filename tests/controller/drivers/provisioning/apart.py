@@ -43,15 +43,16 @@ REQUESTED = Provisioning(
 
 
 class Box(Device):
-    """The device of a folder. `is_real`: its keys are."""
+    """The device of a folder. `is_real`: its keys are. `at_broker`: evenkeel shows its pair to a broker."""
 
-    def __init__(self, folder: Path, *, is_real: bool = False, later_s: float = 0.0) -> None:
+    def __init__(self, folder: Path, *, is_real: bool = False, later_s: float = 0.0, at_broker: bool = False) -> None:
         self.later_s, self._folder = later_s, folder
         maker = Certificates() if is_real else SimulatedMaker()
 
         def begin() -> ProvisioningEngine:
             host, now = Host(folder / "root", is_simulated=not is_real), lambda: time.time() + self.later_s
-            return ProvisioningEngine(host, folder / "state", maker, SimulatedCloud(), SimulatedUnits(), now)
+            cloud, units = SimulatedCloud(), SimulatedUnits()
+            return ProvisioningEngine(host, folder / "state", maker, cloud, units, now, at_broker=at_broker)
 
         super().__init__(folder / "root", begin)
         if (folder / "memory").exists():

@@ -24,12 +24,12 @@ _DECISIONS = ProvisioningDecisions()
 
 class Device:
     """`begin`: makes the driver of a new process. `root`: the folder that stands for `/`. `done`: the names of the actions that
-    were done; `trouble`: what the last one met, or `None`."""
+    were done, `said`: what they told; `trouble`: what the last one met, or `None`."""
 
     def __init__(self, root: Path, begin: Callable[[], ProvisioningEngine]) -> None:
         self.root, self._begin = root, begin
         self.memory = ProvisioningMemory()
-        self.done = list[str]()
+        self.done, self.said = list[str](), list[str]()
         self.trouble: Retry | Failed | None = None
         self.between: Callable[[], None] = lambda: None
         if not root.exists():
@@ -96,6 +96,7 @@ class Device:
                     self.trouble = outcome
                     return self.done[begun:]
                 self.done.append(step.action.traits.facts["action"])
+                self.said.append(outcome.message)
         raise AssertionError(f"no end: {self.done[begun:]}")
 
     def settle(self, *wanted: Provisioning, restarts: bool = False) -> list[str]:

@@ -242,11 +242,26 @@ FAULTS: dict[str, tuple[Callable[[Path, Lab], Pair], str]] = {
             "before it"
         ),
     ),
+    "an authority that may not sign": (
+        lambda folder, lab: below(lab, "crl-only", days=30, usage="cRLSign"),
+        (
+            "certificate 2 of the file may not sign another one: it lacks keyCertSign in its keyUsage; have it made anew with "
+            "that, and sign the one before it again"
+        ),
+    ),
     "authority first": (
         lambda folder, lab: upside_down(MAKER.signed("ec-p256", SUBJECT, lab.below)),
         "the key belongs to certificate 2 of the file; that one has to be the first",
     ),
 }
+
+
+def below(lab: Lab, name: str, days: int, usage: str = "keyCertSign") -> Pair:
+    """A pair by an authority below the root, which openssl makes without a look at either."""
+    above, made = authority(lab.folder, name, by="root", usage=usage), MAKER.request("ec-p256", DEVICE)
+    signer = ("-CA", lab.folder / f"{name}.crt", "-CAkey", lab.folder / f"{name}.key", "-copy_extensions", "copy")
+    own = run("x509", "-req", *signer, "-days", f"{days}", stdin=made.certificate)
+    return Pair(own.encode() + above.certificate, made.key)
 
 
 def der(certificate: bytes) -> bytes:
@@ -266,6 +281,13 @@ def upside_down(made: Pair) -> Pair:
     end = b"-----END CERTIFICATE-----\n"
     first, second = made.certificate.removesuffix(end).split(end)
     return Pair(second + end + first + end, made.key)
+
+
+def test_an_authority_that_ends_before_the_certificate_is_remarked(lab: Lab) -> None:
+    ends = run("x509", "-noout", "-enddate", "-dateopt", "iso_8601", "-in", lab.folder / "root.crt")[9:19]
+    seen = MAKER.inspect(below(lab, "short", days=4000))
+    assert (seen.fault, seen.remarks) == ("", (f"the certificate of short above it ends before it, on {ends}",))
+    assert MAKER.inspect(below(lab, "short", days=30)).remarks == ()
 
 
 @pytest.mark.parametrize("name", FAULTS)
