@@ -57,7 +57,8 @@ def of_identity(there: ProvisionedSeen, seen: ProvisioningSeen, memory: Provisio
         why, _, remedy = token.partition("; ")
         yield Finding("failed" if there.azure.ends_s <= seen.now_s else "warning", f"it has a {why}", remedy)
     to, proven = target(there, there.pairs.current), memory.proven.get(there.subject, ())
-    is_let_in = to is not None and pair_of(proven) == there.pairs.current  # the hub knows the authority
+    # A hub or a broker that has let it in knows the authority.
+    is_let_in = there.pairs.current in (there.pairs.let_in, pair_of(proven) if to is not None else "")
     if current is not None and current.lacks and not is_let_in:
         yield Finding("warning", lack_text(current), lack_remedy(current, there.wanted))
     if not proven or state(there) != proven:
