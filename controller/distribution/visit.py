@@ -53,8 +53,8 @@ class Visit:
     def __init__(self, site: Site, credentials: Credentials | None, schemes: tuple[str, ...] = ()) -> None:
         self._site, self._credentials = site, credentials
         self._schemes = schemes or (("https", "http") if site.insecure else ("https",))
-        self._cut: CutOff | AtProxy | None = None
-        """Why it was not asked in the first of these ways, where something was there."""
+        self.cut: Failure | None = None
+        """Why it did not answer in the first of these ways, where something was there."""
         self._authorization = ""
         self._stack = contextlib.AsyncExitStack()
         self._client: httpx.AsyncClient | None = None
@@ -127,12 +127,12 @@ class Visit:
                     answer = await fetch(self._client, "GET", url, has_body=has_body, headers=headers)
             except (Unreached, CutOff, AtProxy) as failure:
                 if len(self._schemes) == 1:
-                    raise self._cut or failure from None
-                self._cut = None if isinstance(failure, Unreached) else failure
+                    raise self.cut or failure from None
+                self.cut = None if isinstance(failure, Unreached) else failure
                 self._schemes = self._schemes[1:]  # as engines do: it may have no encryption at all
             else:
-                if self._cut is not None and answer.status == 400:
-                    raise self._cut  # so answers a server that speaks with encryption alone
+                if self.cut is not None and answer.status == 400:
+                    raise self.cut  # so answers a server that speaks with encryption alone
                 self._schemes = (scheme,)
                 return answer
 
@@ -150,13 +150,13 @@ async def check_realm(registry: str, credentials: Credentials, certificates: Seq
     site = _open(registry, credentials, certificates)
     try:
         async with Visit(site, None, ("https", "http")) as visit:
-            knocked, is_encrypted = await visit.head(), visit.is_encrypted
+            knocked = await visit.head()
     except Unreached:
         return
     if knocked.status == 401 and (of_tokens := bearers(challenges_of(knocked))):
-        realm_of(of_tokens, site._replace(insecure=not is_encrypted), credentials)
-    elif knocked.status != 401 and not is_encrypted and not 200 <= knocked.status < 300:
-        raise visit.failure(knocked)  # it says nothing about what is there behind encryption
+        realm_of(of_tokens, site._replace(insecure=not visit.is_encrypted), credentials)
+    elif knocked.status != 401 and visit.cut is not None and not 200 <= knocked.status < 300:
+        raise visit.cut  # the answer says nothing about what is there behind encryption
 
 
 async def check_mirror(address: str, credentials: Credentials, certificates: Sequence[Path] = ()) -> None:

@@ -112,6 +112,11 @@ class Vehicle:
         return found["Id"], found["State"]["StartedAt"]
 
 
+def answer(said: str) -> str:
+    """An answer without what is told while somebody waits: the engine of a busy machine is slow."""
+    return "".join(line for line in said.splitlines(keepends=True) if not line.startswith("waiting for "))
+
+
 def test_from_three_files_to_a_connector_and_its_rollover(
     device: DockerDevice,
     dockerd: Dockerd,
@@ -142,7 +147,7 @@ def test_from_three_files_to_a_connector_and_its_rollover(
     assert places.index(max(places)) == len(places) - 1, "the container starts last"
     assert places[0] < places[1]
     assert places[2:] == sorted(places[2:])
-    assert run("plan") == "Nothing to do.\n"
+    assert answer(run("plan")) == "Nothing to do.\n"
     # A rollover: the connector begins anew, once, with the new certificate.
     vehicle.ask(days=62, renew=61)
     run("apply", "--yes")
@@ -150,7 +155,7 @@ def test_from_three_files_to_a_connector_and_its_rollover(
     assert second != first
     assert vehicle.shown() == (second, f"{ID} at {azure.hub}", 2)
     assert len(list((vehicle.pairs / "pairs").iterdir())) == 1
-    assert run("plan") == "Nothing to do.\n"
+    assert answer(run("plan")) == "Nothing to do.\n"
     # A wrong id scope disturbs nothing.
     before = vehicle.runs(), vehicle.shown(), vehicle.config.stat()
     vehicle.ask(scope="0neWRONG", days=62, renew=61)
@@ -263,7 +268,7 @@ def test_a_connector_has_the_values_of_an_identity_and_nobody_else_is_told(
     found = lamp.environment()
     assert {name: found.get(name) for name in asked} == asked
     assert lamp.environment("named")["NAME"] == ID
-    assert run("plan") == "Nothing to do.\n"
+    assert answer(run("plan")) == "Nothing to do.\n"
     # Another key at the hub: the connector begins anew with it, and nobody else does.
     before = lamp.runs()
     azure.enter(ID, key=second)
@@ -273,7 +278,7 @@ def test_a_connector_has_the_values_of_an_identity_and_nobody_else_is_told(
     assert {name for name, each in after.items() if each != before[name]} == {"cloudconnector"}
     found = lamp.environment()
     assert {name: found.get(name) for name in asked} == {**asked, "CONNECTION_STRING": lamp.connection(second)}
-    assert run("plan") == "Nothing to do.\n"
+    assert answer(run("plan")) == "Nothing to do.\n"
     # A key that the hub does not know reaches no container.
     lamp.file.write_text(lamp.connection(wrong))
     assert "does not let this device in" in run("apply", "--yes", "--verbose", "--timeout", "1.5", ok=1)

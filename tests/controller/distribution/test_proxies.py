@@ -15,10 +15,12 @@ from tests.engines.web import Asked, Reply, Web
 
 from evenkeel.controller.distribution.failures import Failure
 from evenkeel.controller.distribution.proxies import Proxy, proxy_for
+from evenkeel.controller.distribution.visit import check_realm
 from evenkeel.controller.drivers.registries import handshake
 from evenkeel.controller.drivers.registries.access import HttpAccess
 from evenkeel.controller.drivers.registries.probe import probe
 from evenkeel.controller.drivers.registries.values import Values
+from evenkeel.controller.settings.credentials import Credentials
 from evenkeel.specs.errors import Unavailable
 from evenkeel.specs.registries.registry import Registry
 
@@ -148,3 +150,16 @@ async def test_a_proxy_that_does_not_connect(behind: Behind, monkeypatch: pytest
     message, step = await said()
     assert message.endswith(f"its proxy 127.0.0.1:{port} is not reached: connection refused")
     assert (step, behind.servers[0].asked) == ("TCP", [])
+
+
+async def test_a_proxy_that_finds_no_registry_forbids_a_pull_nothing(
+    behind: Behind, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An engine has its own way, or a mirror. A proxy that lets nobody through says nothing about the registry."""
+    monkeypatch.setenv("HTTP_PROXY", behind.proxy.address)
+    credentials = Credentials(behind.registry.host, "ci", "sesame", realms=())
+    behind.proxy.refuses = "502"
+    await check_realm(behind.registry.host, credentials, (tmp_path,))
+    behind.proxy.refuses = "403"
+    with pytest.raises(Failure, match="does not connect to it: it answered 403"):
+        await check_realm(behind.registry.host, credentials, (tmp_path,))

@@ -510,7 +510,7 @@ STRANGER = (
         (b"", BAD, ""),
         (b"", b"", ""),
         (None, b"", "did not answer in time"),
-        (BAD, NOT_FOUND, "it answered 404 Not Found"),
+        (BAD, NOT_FOUND, "does not speak TLS"),
         (BAD, STRANGER, "sent to stranger.example"),
         (BAD, GOOD, None),
     ],
