@@ -8,6 +8,8 @@ from __future__ import annotations
 
 FIRST_S = 1_735_689_600.0
 """2025: before, there was no evenkeel to date anything."""
+LAST_S = 4_102_444_800.0
+"""2100-01-01. No evenkeel of today runs then; a receiver or a battery clock that fails tells such dates."""
 _FIRST_ENGINE_S = 1_356_998_400.0
 """2013: before, there was no engine either."""
 _SET_S = 60.0

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evenkeel.specs.doctor.finding import Detail
-from evenkeel.templates.ago import FIRST_S, ago_text
+from evenkeel.templates.ago import FIRST_S, LAST_S, ago_text
 from evenkeel.templates.moment import clock_text, iso_text
 
 _JITTER_S = 60.0
 """Clocks are corrected by so much all the time."""
-_LAST_S = 4_102_444_800.0
-"""2100-01-01. No evenkeel of today runs then; a receiver or a battery clock that fails tells such dates."""
 _SET_IT = "set the clock, or let systemd-timesyncd, chrony or a GPS receiver do it; certificates fail until then"
 
 
 def of_clock(now: float, newest: float) -> Iterator[Detail]:
     """`now`, and the time of the newest entry of the journal (0: none), in seconds since the epoch."""
-    if now > _LAST_S:
+    if now > LAST_S:
         yield Detail("time", "failed", f"it is {iso_text(now)} here, which cannot be", _SET_IT)
     elif now < FIRST_S:
         yield Detail("time", "failed", f"it is {clock_text(now)} here, before there was any evenkeel", _SET_IT)

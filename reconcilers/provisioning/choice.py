@@ -3,6 +3,11 @@
 A pair that is good stays, whatever was asked of the next one. A new one is made beside it, and put in force once the cloud
 has let it in. A clock that cannot be right decides nothing: no pair is made, and none is given up, by it.
 
+A certificate may begin in the future of a clock that can be right. Then either the clock was wrong when it was made, or the
+clock is wrong now, and nobody on the device can tell which. So such a pair is never put in force, and never removed while it
+may be the good one. One that is in force stays, and where it begins more than a week from now, another one is made beside it
+and tried as any renewal is.
+
 INV-12  a pair that is in force and good is replaced only by one that was tried
 """
 
@@ -13,12 +18,14 @@ from typing import Literal, NamedTuple
 
 from evenkeel.specs.provisioning.device_id import same_id
 from evenkeel.specs.provisioning.memory import Postponement
-from evenkeel.specs.provisioning.observed import ProvisionedSeen
+from evenkeel.specs.provisioning.observed import Pairs, ProvisionedSeen
 from evenkeel.specs.provisioning.pair import AuthoritySeen, PairSeen
 from evenkeel.specs.provisioning.provisioning import DAY_S, Certificate
 from evenkeel.templates.moment import iso_text
 
 EXPIRED = "its certificate has expired"
+PATIENCE_S = 7 * DAY_S
+"""A pair in force that begins sooner than in so many seconds is waited for: a clock may be set back by days for a moment."""
 Step = Literal["", "make", "request", "wait", "take", "take-plain", "switch"]
 
 
@@ -74,11 +81,35 @@ class Judge(NamedTuple):
         return self.refused.get(pair.sha256, "")
 
     def too_early(self, pair: PairSeen) -> str:
-        """The reason why a certificate that was signed cannot be tried yet; "" when it can. Either its authority's clock or
-        that of this device is wrong, or it is meant for later."""
+        """The reason why a certificate cannot be tried yet; "" when it can. Either the clock of those who made it was wrong, or
+        that of this device is, or it is meant for later."""
         if not self.is_timed or self.now_s >= pair.starts_s:
             return ""
         return f"its certificate is not valid before {iso_text(pair.starts_s)}, if the clock is right"
+
+    def far_too_early(self, pair: PairSeen) -> str:
+        """The reason why a pair in force that begins later needs another one beside it; "" where it is waited for. Nobody makes
+        one where an authority that is not on the device has to sign."""
+        is_made_here = self.certificate.mode in ("selfSigned", "caSigned")
+        is_far = self.now_s < pair.starts_s - PATIENCE_S
+        return self.too_early(pair) if is_made_here and is_far else ""
+
+    def fits(self, pair: PairSeen | None) -> bool:
+        """Whether a pair can be put in force now."""
+        return pair is not None and not self.unfit(pair) and not self.too_early(pair)
+
+    def serves(self, pair: PairSeen | None) -> bool:
+        """Whether a pair can follow the one in force, and would not be due itself."""
+        return pair is not None and self.fits(pair) and not self.is_due(pair)
+
+    def follows(self, pairs: Pairs) -> bool:
+        """Whether the pair that is called the next one can follow the one in force. One that begins before a current one
+        that is valid was made while the clock was set back; the second one may be older."""
+        current, following = pairs.of(pairs.current), pairs.of(pairs.next)
+        if following is None or pairs.next == pairs.current or not self.serves(following):
+            return False
+        is_older = current is not None and following.starts_s < current.starts_s
+        return not is_older or not self.is_timed or pairs.next == pairs.second or not self.fits(current)
 
     def is_spelt_otherwise(self, pair: PairSeen) -> bool:
         """Whether a pair without a fault is for this device, by another spelling of its id."""
@@ -109,7 +140,7 @@ def choose(
     judge = Judge(wanted.certificate, there.id.id, there.authority, now_s, not clock_why, refused)
     holds = judge.holds(there.pairs.of(there.pairs.current))
     choice = _chosen(there, wanted.certificate, judge, clock_why)._replace(holds=holds)
-    if postponed is None or not holds or postponed.successor != choice.successor or now_s >= postponed.until_s:
+    if postponed is None or not holds or postponed.successor != choice.successor or not postponed.holds(now_s):
         return choice
     return Choice(there.pairs.current, why=postponed.why, holds=True)
 
@@ -134,6 +165,8 @@ def _chosen(there: ProvisionedSeen, certificate: Certificate, judge: Judge, cloc
         return Choice(blocked=f"{why}; ask for `deviceId.value: {current.name}`, or take its files away")
     if current is not None and not why and judge.is_due(current):
         why = "its certificate ends soon"
+    if current is not None and not why:
+        why = judge.far_too_early(current)
     candidate = _candidate(there, judge, needed=bool(why))
     if candidate:
         return Choice(candidate, "switch", why or "another one is ready")
@@ -149,7 +182,8 @@ def _chosen(there: ProvisionedSeen, certificate: Certificate, judge: Judge, cloc
         return Choice(pairs.current, why=trouble) if judge.holds(current) else Choice(blocked=trouble)
     if certificate.mode == "csr":
         return _by_request(there, judge, why, has_current=judge.holds(current))
-    return Choice(step="make", why=why, second=second)
+    # A second one that is there may be known to a hub: it waits until the clock has shown itself right by the first one.
+    return Choice(step="make", why=why, second=second and pairs.of(pairs.second) is None)
 
 
 def authority_trouble(there: ProvisionedSeen, now_s: float) -> str:
@@ -173,11 +207,9 @@ def _candidate(there: ProvisionedSeen, judge: Judge, *, needed: bool) -> str:
 
     def serves(sha256: str, *, soon: bool = False) -> bool:
         pair = pairs.of(sha256)
-        if pair is None or sha256 == pairs.current or judge.unfit(pair):
-            return False
-        return soon or not judge.is_due(pair)
+        return sha256 != pairs.current and (judge.fits(pair) if soon else judge.serves(pair))
 
-    if serves(pairs.next):
+    if judge.follows(pairs):
         return pairs.next
     if not needed:
         return ""
@@ -197,7 +229,7 @@ def _needs_second(there: ProvisionedSeen, judge: Judge) -> bool:
     if not certificate.second or certificate.mode != "selfSigned":
         return False
     pair = pairs.of(pairs.second)
-    if pair is None or pairs.second == pairs.current or judge.unfit(pair):
+    if pair is None or pairs.second == pairs.current or not judge.fits(pair):
         return True
     return judge.is_due(pair, max(certificate.renew_before_s, certificate.valid_s / 2))
 

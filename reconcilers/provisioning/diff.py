@@ -273,11 +273,24 @@ class _Looked:
         if not is_proven or state(self.there) != self.proven:
             return ()
         second = "" if pairs.is_second_left else pairs.second
-        needed = {pairs.current, second, pairs.next, choice.sha256, pairs.let_in}
+        needed = {pairs.current, second, pairs.next, choice.sha256, pairs.let_in, *self._spared()}
         unneeded = tuple(sorted(sha256 for sha256 in pairs.by_sha256 if sha256 not in needed))
         if not unneeded and not pairs.leftovers and not self.there.unneeded and not pairs.is_second_left:
             return ()
         return (Tidy(self.wanted, unneeded, pairs.leftovers, pairs.is_second_left),)
+
+    def _spared(self) -> Iterator[str]:
+        """Pairs that stay although nobody names them, because a clock may be, or may have been, wrong. As long as the one in
+        force is not valid, that is each of them. Later it is those that are not valid yet, until a cloud has let in the one in
+        force, and no other one is waited for. Where no cloud sees it, nobody has proven it: those that begin later stay."""
+        pairs = self.there.pairs
+        current = pairs.of(pairs.current)
+        is_wrong = bool(self.clock_why) or (current is not None and self.now_s < current.starts_s)
+        is_shown = self.to is not None and self.to.key == pairs.current and bool(pairs.current)
+        for sha256, pair in pairs.by_sha256.items():
+            is_early, is_later = self.now_s < pair.starts_s, current is not None and pair.starts_s > current.starts_s
+            if is_wrong or (is_early and not (is_shown and not pairs.next)) or (is_later and not is_shown):
+                yield sha256
 
 
 def choice_of(there: ProvisionedSeen, seen: ProvisioningSeen, memory: ProvisioningMemory) -> Choice:

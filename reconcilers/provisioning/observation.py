@@ -37,15 +37,18 @@ def _reasons(there: ProvisionedSeen, seen: ProvisioningSeen, memory: Provisionin
     certificate = there.wanted.certificate if there.wanted is not None else None
     if current is None or certificate is None:
         return
+    postponed = memory.postponed.get(there.subject)
     if seen.clock_why:
         yield f"may have a certificate that is not valid: {seen.clock_why}"
         return
     if seen.now_s < current.starts_s:
-        yield "has a certificate that is not valid yet, if the clock is right"
+        trouble = f" ({postponed.why})" if postponed is not None else ""
+        yield f"has a certificate that is not valid yet, if the clock is right{trouble}"
         return
-    left_s, postponed = current.ends_s - seen.now_s, memory.postponed.get(there.subject)
+    left_s = current.ends_s - seen.now_s
     if left_s > certificate.renew_before_s:
-        if postponed is not None:
+        due = choose(there, seen.now_s, seen.clock_why, memory.refused)
+        if postponed is not None and postponed.successor == due.successor:  # else nobody needs it any more
             yield f"waits for its next certificate: {postponed.why}"
         return
     ends = "has expired" if left_s < 0 else f"ends in {_days(left_s)}"

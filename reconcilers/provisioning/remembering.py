@@ -6,11 +6,11 @@ from evenkeel.reconcilers.provisioning.state import pair_of
 from evenkeel.specs.codec import changed
 from evenkeel.specs.plan import Done, Failed, Outcome, Step
 from evenkeel.specs.provisioning.actions import Forget, Make, Prove, Provide, Register, Tidy, Try, Withdraw, Write
-from evenkeel.specs.provisioning.memory import Postponement, ProvisioningMemory
+from evenkeel.specs.provisioning.memory import MOST_PAUSE_S, Postponement, ProvisioningMemory
 from evenkeel.specs.renewing import Renew, with_renewals
 
-_FIRST_S, _LONGEST_S = 60.0, 3600.0
-"""The pause after a renewal that could not be had, and its limit: it is doubled each time."""
+_FIRST_S = 60.0
+"""The pause after a renewal that could not be had. It is doubled each time, up to `MOST_PAUSE_S`."""
 
 
 def memory_before(step: Step, memory: ProvisioningMemory) -> ProvisioningMemory:
@@ -81,7 +81,7 @@ def _postponed(
     successor = action.role if isinstance(action, Make) else action.sha256
     before = memory.postponed.get(subject)
     tries = before.tries + 1 if before is not None and before.successor == successor else 1
-    pause_s = min(_LONGEST_S, _FIRST_S * 2.0 ** min(tries - 1, 10))
+    pause_s = min(MOST_PAUSE_S, _FIRST_S * 2.0 ** min(tries - 1, 10))
     return changed(
         memory, postponed={**others, subject: Postponement(successor, now_s + pause_s, tries, outcome.message)}
     )

@@ -29,7 +29,8 @@ def rotation(there: ProvisionedSeen, seen: ProvisioningSeen) -> Follow | Make | 
         raise ValueError("no certificate is in force yet; `evenkeel provision` finishes that first")
     if pairs.is_plain:
         raise ValueError("the certificate that is there was not taken in yet; `evenkeel provision` does that first")
-    if (pairs.next and pairs.next != pairs.current) or (certificate.mode == "csr" and pairs.request):
+    judge = Judge(certificate, there.id.id, there.authority, seen.now_s, not seen.clock_why, {})
+    if judge.follows(pairs) or (certificate.mode == "csr" and pairs.request):
         return None
     if seen.clock_why:
         raise ValueError(seen.clock_why)
@@ -37,10 +38,8 @@ def rotation(there: ProvisionedSeen, seen: ProvisioningSeen) -> Follow | Make | 
         return Request(wanted, there.id.id)
     if trouble := authority_trouble(there, seen.now_s):
         raise ValueError(trouble)
-    judge = Judge(certificate, there.id.id, there.authority, seen.now_s, True, {})
     second = pairs.of(pairs.second)
-    is_ready = second is not None and pairs.second != pairs.current
-    if certificate.second and second is not None and is_ready and not judge.unfit(second) and not judge.is_due(second):
+    if certificate.second and pairs.second != pairs.current and judge.serves(second):
         return Follow(wanted, pairs.second)
     return new_pair(wanted, there.id.id, seen.now_s, "next")
 

@@ -13,6 +13,9 @@ from evenkeel.specs.renewing import Renewal
 State = tuple[tuple[str, str], ...]
 """The state in force for a document: its parts with their prints, in order (`reconcilers.provisioning.state`)."""
 
+MOST_PAUSE_S = 3600.0
+"""The longest pause between two tries of one renewal."""
+
 
 class Postponement(Struct, frozen=True):
     """A renewal that could not be had, while what is in force holds. `successor`: that of its `Choice`.
@@ -22,6 +25,10 @@ class Postponement(Struct, frozen=True):
     until_s: float
     tries: int
     why: str
+
+    def holds(self, now_s: float) -> bool:
+        """Whether it is not to be tried again yet. A moment further away than any pause was noted by a clock that was wrong."""
+        return now_s < self.until_s <= now_s + MOST_PAUSE_S
 
 
 class ProvisioningMemory(Memory, frozen=True):

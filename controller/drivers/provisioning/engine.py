@@ -30,7 +30,7 @@ from evenkeel.specs.plan import Action, Failed, Outcome, Retry
 from evenkeel.specs.provisioning.actions import Make, Prove, Register, Try
 from evenkeel.specs.provisioning.observed import ProvisioningLook, ProvisioningSeen, at_provisioning
 from evenkeel.specs.renewing import Renew
-from evenkeel.templates.ago import FIRST_S
+from evenkeel.templates.ago import FIRST_S, LAST_S
 from evenkeel.templates.moment import clock_text
 
 Result = TypeVar("Result")
@@ -76,7 +76,7 @@ class ProvisioningEngine:
 
     def _look(self, look: ProvisioningLook) -> ProvisioningSeen:
         now = self._now()
-        clock_why = f"the clock says {clock_text(now)}, which cannot be" if now < FIRST_S else ""
+        clock_why = "" if FIRST_S <= now <= LAST_S else f"the clock says {clock_text(now)}, which cannot be"
         self._watch.of(tuple(sorted({path for each in look.documents for path in self.sight.watched(each)})))
         return ProvisioningSeen(
             "a simulated host" if self.host.is_simulated else "the files of this device",

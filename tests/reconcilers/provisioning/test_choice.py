@@ -19,19 +19,22 @@ CLOCK = "the clock says 1970-01-01 00:00:00, which cannot be"
 REFUSED = "the hub does not let this device in: not authorized"
 ENDS_SOON, NONE = "its certificate ends soon", "there is none"
 TOO_EARLY = "its certificate is not valid before 2030-03-18T17:46:40.000Z, if the clock is right"
+IN_YEARS = "its certificate is not valid before 2040-03-14T17:46:40.000Z, if the clock is right"
 FAULT = "the key is not that of the certificate"
 
 
 def pair(name: str) -> PairSeen:
-    """A pair by the words of its name: `old` ends soon, `gone` has expired, `early` begins tomorrow, `lab` was signed by an
-    authority; the rest tells it from others."""
+    """A pair by the words of its name: `old` ends soon, `gone` has expired, `early` begins tomorrow, `future` in ten years,
+    `late` has begun later than others, `lab` was signed by an authority; the rest tells it from others."""
     words = name.split()
     days = 20 if "old" in words else -1 if "gone" in words else 300
     issuer = LAB if "lab" in words else "Foreign" if "foreign" in words else DEVICE
     called = "another-device" if "other" in words else DEVICE
     issuer = called if issuer == DEVICE else issuer
     fault = FAULT if "faulty" in words else ""
-    starts_s = NOW_S + DAY_S if "early" in words else 0.0
+    starts_s = NOW_S + DAY_S if "early" in words else NOW_S + 3650 * DAY_S if "future" in words else 0.0
+    starts_s = NOW_S - 30 * DAY_S if "late" in words else starts_s
+    days += 3650 if "future" in words else 0
     return PairSeen(name, name, called, issuer, starts_s, NOW_S + days * DAY_S + len(name), "ec-p256", fault=fault)
 
 
@@ -114,6 +117,32 @@ CASES: dict[str, Case] = {
         Choice("lab", holds=True), mode="csr", current="lab", request="asked", signed="lab x", clock_why=CLOCK
     ),
     "one in force that is not valid yet stays": Case(Choice("early", holds=True), current="early"),
+    "one in force that begins in years is followed": Case(
+        Choice(step="make", why=IN_YEARS, holds=True), current="future", more=("future x",)
+    ),
+    "by the second one, if that is valid": Case(
+        Choice("new", "switch", IN_YEARS, holds=True), current="future", second="new", wants_second=True
+    ),
+    "where nobody on the device signs it stays": Case(
+        Choice("lab future", holds=True), mode="csr", current="lab future"
+    ),
+    "a clock that cannot be right tells nothing of it": Case(
+        Choice("future", holds=True), current="future", clock_why=CLOCK
+    ),
+    "a next one that begins in years does not come": Case(STAYS, current="good", next="future"),
+    "and holds up no renewal": Case(RENEW, current="old", next="future"),
+    "nor does one that was made while the clock was set back": Case(
+        Choice("late", holds=True), current="late", next="new"
+    ),
+    "which comes where it is needed": Case(
+        Choice("new", "switch", ENDS_SOON, holds=True), current="late old", next="new"
+    ),
+    "a second one that begins in years is made anew": Case(
+        Choice("good", second=True, holds=True), current="good", second="future", wants_second=True
+    ),
+    "a second one that seems to have expired waits until the first one is in force": Case(
+        Choice(step="make", why="its certificate has expired"), current="gone", second="gone x", wants_second=True
+    ),
     "an authority signs": Case(MAKE_FIRST, mode="caSigned"),
     "one of another authority is replaced": Case(
         Choice(step="make", why=f"its certificate was signed by Foreign, and not by {LAB}"),

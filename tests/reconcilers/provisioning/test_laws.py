@@ -32,8 +32,9 @@ from evenkeel.specs.provisioning.pair import Subject
 from evenkeel.specs.provisioning.provisioning import Azure, Certificate, Output, Provisioning
 
 HUB, CONNECTION = "one.azure-devices.net", "/data/connection"
-KINDS = {"good": 300, "due": 20, "expired": -1, "of another device": 300, "faulty": 300}
-"""For how many days each is valid."""
+KINDS = {"good": 300, "due": 20, "expired": -1, "of another device": 300, "faulty": 300, "of the future": 8000}
+"""For how many days each is valid. One begins twenty years from now."""
+FUTURE_S = 7300 * DAY_S
 
 
 class Lie(NamedTuple):
@@ -109,7 +110,8 @@ def lay(world: World, device: Lawful, entered: Enrolled) -> None:
     made = list[Pair]()
     for kind, is_known in world.pairs:
         name = "another-device" if kind == "of another device" else DEVICE
-        pair = maker.self_signed("ec-p256", Subject(name, 0.0, time.time() + KINDS[kind] * DAY_S))
+        starts_s = time.time() + FUTURE_S if kind == "of the future" else 0.0
+        pair = maker.self_signed("ec-p256", Subject(name, starts_s, time.time() + KINDS[kind] * DAY_S))
         made.append(pair)
         if is_known:
             entered.thumbprints |= thumbprints(pair.certificate)
@@ -163,7 +165,7 @@ async def _play(world: World, folder: Path) -> None:
         asked, current = cloud.asked, made.of(made.current)
         assert current is not None
         assert (current.fault, current.name) == ("", DEVICE)
-        assert current.ends_s > time.time()
+        assert current.starts_s < time.time() < current.ends_s
         assert made.current in cloud.let_in
         later_s[0] -= 7200.0
         assert await device.follow(wanted) == []
