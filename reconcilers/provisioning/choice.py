@@ -103,12 +103,12 @@ class Judge(NamedTuple):
         return pair is not None and self.fits(pair) and not self.is_due(pair)
 
     def follows(self, pairs: Pairs) -> bool:
-        """Whether the pair that is called the next one can follow the one in force. One that begins before a current one
-        that is valid was made while the clock was set back; the second one may be older."""
+        """Whether the pair that is called the next one can follow the one in force. One that begins long before a
+        current one that is valid was made while the clock was set back (`far_too_early`); the second one may be older."""
         current, following = pairs.of(pairs.current), pairs.of(pairs.next)
         if following is None or pairs.next == pairs.current or not self.serves(following):
             return False
-        is_older = current is not None and following.starts_s < current.starts_s
+        is_older = current is not None and following.starts_s < current.starts_s - PATIENCE_S
         return not is_older or not self.is_timed or pairs.next == pairs.second or not self.fits(current)
 
     def is_spelt_otherwise(self, pair: PairSeen) -> bool:

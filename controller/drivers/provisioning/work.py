@@ -81,8 +81,7 @@ class Work:
             case Make():
                 return self._make(action)
             case Follow(wanted=wanted, sha256=sha256):
-                self._sight.store(wanted.folder).switch("next", sha256)
-                return Done(f"certificate {sha256} is to follow")
+                return self._follow(wanted, sha256)
             case Request(wanted=wanted, name=name):
                 return self._request(wanted, name)
             case Take(wanted=wanted, sha256=sha256, plain=plain):
@@ -140,6 +139,13 @@ class Work:
         if found != sha256:
             return _CHANGED
         return Done(f"certificate {found} is taken in")
+
+    def _follow(self, wanted: Provisioning, sha256: str) -> Outcome:
+        store = self._sight.store(wanted.folder)
+        if "second" in store.look().plain:
+            store.take_in("second")  # else it is no stored pair that a role can have
+        store.switch("next", sha256)
+        return Done(f"certificate {sha256} is to follow")
 
     def _switch(self, wanted: Provisioning, sha256: str) -> Outcome:
         store = self._sight.store(wanted.folder)

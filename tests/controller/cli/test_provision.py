@@ -180,6 +180,28 @@ def test_what_ledas_tool_has_left_is_followed(device: Device) -> None:
     assert shown(device)["proven"]
 
 
+@pytest.mark.parametrize(("cloud", "missing"), [("--no-cloud", ""), (f"--id-scope {SCOPE}", "device2.key")])
+def test_pairs_of_ledas_tool_are_rotated(device: Device, cloud: str, missing: str) -> None:
+    folder = device.state / "memory-host" / FOLDER.lstrip("/")
+    folder.mkdir(parents=True)
+    for name in ("device", "device2"):
+        at = f"-keyout {folder}/{name}.key -out {folder}/{name}.crt"
+        openssl(
+            f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 365 {at} -subj /CN={ID}"
+        )
+    device.run("provision", *cloud.split(), "--yes")
+    before = shown(device)
+    if missing:  # as Leda's tool asks for, to get new ones
+        (folder / missing).unlink()
+    device.run("provision", "--rotate", "--yes")
+    after = shown(device)
+    thumbprints = {each["thumbprint"] for one in (before, after) for each in (one["certificate"], one["second"])}
+    is_followed = before["second"]["thumbprint"] == after["certificate"]["thumbprint"]
+    assert (is_followed, len(thumbprints)) == ((False, 4) if missing else (True, 3))
+    assert (after["proven"], after["next"]) == (True, None)
+    assert "Nothing is left to do" in device.run("provision").stdout
+
+
 # --- the conversation and the options ------------------------------------------------------------------------------------
 
 
