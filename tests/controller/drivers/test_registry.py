@@ -19,6 +19,7 @@ from tests.engines.registry import Registry
 from tests.sampling import SEED, THOROUGH
 
 from evenkeel.controller import registries_wiring
+from evenkeel.controller.cycle.domain import Groundwork
 from evenkeel.controller.cycle.surroundings import look_around
 from evenkeel.controller.distribution import client, trust
 from evenkeel.controller.distribution.tokens import may_have_credentials
@@ -171,12 +172,13 @@ async def test_a_plan_that_opens_a_registry_tells_no_reason_of_before(
         "containers", stages=(Stage(Phase.DOWNLOAD, (Step("pull", "web", Phase.DOWNLOAD, Pull(image, "Always")),)),)
     )
 
-    async def notes(*provided: str) -> tuple[str, ...]:
-        return (await look_around(ask, lambda paths: Host(), plan, ContainersSeen("docker"), provided)).notes
+    async def notes(paths: frozenset[str] = frozenset(), *places: str) -> tuple[str, ...]:
+        groundwork = Groundwork(paths, frozenset(places))
+        return (await look_around(ask, lambda asked: Host(), plan, ContainersSeen("docker"), groundwork)).notes
 
-    (told,) = await notes("/etc/x", "another.example")
-    assert "its certificate is not trusted" in told
-    (told,) = await notes(registry.host)
+    (told,) = await notes(frozenset({registry.host, "/etc/x"}), "another.example")
+    assert "its certificate is not trusted" in told, "a path is no place"
+    (told,) = await notes(frozenset(), registry.host)
     assert told == f"the size of {image} is not known before this plan has put its registry in force"
 
 
