@@ -20,14 +20,14 @@ from evenkeel.specs.registries.entry import shown_keys
 from evenkeel.specs.registries.login import Login, read_login, user_fault
 from evenkeel.specs.registries.registry import HUB_KEY, covers, place_of_key
 
-_NO_CHARACTER = "it has U+FFFD, which stands for half of a character, and is sent with it"
+_NO_CHARACTER = "it has U+FFFD, which may stand for half of a character, and is sent with it"
 
 
 class KeptCredentials(NamedTuple):
     """A file's own part about a place, for which no program was asked. `helper`: the program that is asked first, `named_by`
     that key of the file; "" for none. `is_only`: the credentials beside the helper count for no engine while it can be asked.
-    `at`: the place of the credentials in the file. `doubts`: parts that do not count, or hold no proper text, as clauses with
-    their places. The text form shows no secret."""
+    `at`: the place of the credentials in the file. `doubts`: parts that do not count, or that have half of a character, as
+    clauses with their places. The text form shows no secret."""
 
     credentials: Login | None = None
     helper: str = ""
