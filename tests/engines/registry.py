@@ -96,7 +96,7 @@ class Registry:
             self._process = None
 
     def close(self) -> None:
-        """Ends it. Nothing stays where dockerd looks for its certificates, also where a test ended before evenkeel removed that."""
+        """Ends it. Nothing of it stays where dockerd looks, also when a test failed before evenkeel removed that."""
         self.stop()
         for folder in (self.folder, _TRUSTED / self.host):
             shutil.rmtree(folder, ignore_errors=True)
