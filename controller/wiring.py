@@ -73,6 +73,7 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
                 address=settings.engine.address,
                 network=settings.engine.network,
                 access=pull_access(settings),
+                ask_registries=sizes_of_registries(settings),
                 owner=settings.engine.owner or os.path.realpath(settings.state),
                 advice=advice(settings.engine),
                 provided=provided,
