@@ -201,7 +201,8 @@ class _Looked:
         """Everything up to a pair that was tried. Disturbs nothing."""
         found, there, choice, wanted = list[ProvisioningAction](), self.there, self.choice, self.wanted
         if there.id.id != there.id.kept or there.id.id != there.id.announced:
-            found.append(KeepId(wanted, there.id.id, self.announces))
+            announces = self.announces and there.id.id != there.id.announced
+            found.append(KeepId(wanted, there.id.id, announces))
         certificate = wanted.certificate
         if certificate is not None:
             match choice.step:

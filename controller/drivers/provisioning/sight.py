@@ -127,6 +127,7 @@ class Sight:
             azure = AzureSeen(why=str(lack))
         if not ids.kept and not wanted.device_id.value:
             ids = _as_known(ids, pairs, sources)
+        ids = self._as_announced(ids)
         if sources is not None:
             azure = self._azure(wanted, sources, ids.id)
         values = values_of(wanted, ids, pairs, azure, sources)
@@ -159,13 +160,15 @@ class Sight:
         except OSError as error:
             why = f"{self.host.name_of(error) or wanted.folder} cannot be read: {system_words(error)}"
             return IdSeen(why=f"{why}; it is to have the device id")
-        if self.host.is_simulated:
-            return found if found.id else changed(found, id=SIMULATED_ID, why="")
-        folder = self.host.path(ANNOUNCED).parent
-        if found.announced != found.id and not os.access(folder, os.W_OK):
-            # The system is mounted read-only, as many are: the kept id counts.
-            return changed(found, announced=found.id)
-        return found
+        is_made_up = self.host.is_simulated and not found.id
+        return changed(found, id=SIMULATED_ID, why="") if is_made_up else found
+
+    def _as_announced(self, ids: IdSeen) -> IdSeen:
+        """The id where other programs cannot be told: the system is mounted read-only, as many are. The kept id counts then."""
+        is_told = self.host.is_simulated or ids.announced == ids.id
+        if is_told or os.access(self.host.path(ANNOUNCED).parent, os.W_OK):
+            return ids
+        return changed(ids, announced=ids.id)
 
     def values_print(self, values: Mapping[str, str]) -> str:
         """The print of all values."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pwd
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -406,6 +407,23 @@ def test_a_token_that_ends_is_told(kit: SimulatedKit, device: Device) -> None:
     device.put("/data/connection", way)
     (blocked,) = asyncio.run(device.plan(wanted)).differences
     assert (blocked.verb, blocked.why) == ("blocked", f"it has a token that ended; {remedy}")
+
+
+@pytest.mark.parametrize("spelling", [DEVICE, DEVICE.replace("-", "")])
+def test_a_first_set_up_on_a_read_only_system(kit: SimulatedKit, device: Device, spelling: str) -> None:
+    """The kept id counts there, also one that gets the spelling of a certificate that is there."""
+    given = kit.foreign(days=90, name=spelling)
+    device.put(f"{FOLDER}/device.crt", given.certificate)
+    device.put(f"{FOLDER}/device.key", given.key)
+    etc = device.at("/etc")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=64k", "tmpfs", etc], check=True)
+    try:
+        device.driver.host.is_simulated = False
+        device.settle(Provisioning("azure", FOLDER, certificate=Certificate("selfSigned")))
+        assert (device.at(f"{FOLDER}/deviceid").read_text(), list(etc.iterdir())) == (f"{spelling}\n", [])
+        asyncio.run(device.driver.close())
+    finally:
+        subprocess.run(["umount", "-l", etc], check=True)
 
 
 def test_a_key_that_everybody_may_read_is_told(
