@@ -28,7 +28,7 @@ from evenkeel.specs.provisioning.provisioning import (
     Output,
     Provisioning,
 )
-from evenkeel.specs.provisioning.template import never_there
+from evenkeel.specs.provisioning.template import PRIVATE_HINT, names_in, never_there, open_flaw
 from evenkeel.specs.provisioning.written import (
     AzureSpec,
     CertificateSpec,
@@ -38,6 +38,7 @@ from evenkeel.specs.provisioning.written import (
     ProvisioningSpec,
 )
 from evenkeel.specs.unit import notified_names, notified_units
+from evenkeel.specs.values import SECRET
 
 Flaws = list[Flaw]
 
@@ -254,6 +255,9 @@ def _template_flaws(found: Provisioning) -> Iterator[Flaw]:
             yield Flaw(at, str(error))
         else:
             yield from [Flaw(at, why, hint)] if why else ()
+            secrets = names_in(output.template) & SECRET if found.has_key and not why else ()
+            if open_why := open_flaw(output, secrets):
+                yield Flaw(("outputs", index, "mode"), open_why, PRIVATE_HINT)
 
 
 def _text(value: str | UnsetType) -> str:

@@ -5,7 +5,7 @@ names a value without telling it: equal values have equal prints on one device, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -111,13 +111,21 @@ def secret_files(wanted: Provisioning, azure: AzureSeen) -> tuple[str, ...]:
 class OutputSeen(Struct, frozen=True):
     """One file that is made of the values. `asked`: the print of its content, owner and permissions; "" while the values for
     it are not all there. `held`: the print of those of the file that is there, "" for none. `why`: not "", the reason why it
-    cannot be made, whatever the values are. `is_kept`: the file that was there before evenkeel's is kept."""
+    cannot be made, whatever the values are. `is_kept`: the file that was there before evenkeel's is kept. `has_secret`: a key
+    or a token is among the values of its template."""
 
     path: str
     asked: str = ""
     held: str = ""
     why: str = ""
     is_kept: bool = False
+    has_secret: bool = False
+
+
+def secret_outputs(wanted: Provisioning, seen: Sequence[OutputSeen] = ()) -> tuple[str, ...]:
+    """The outputs with secrets: those that not everybody is meant to read, and those that have a key or a token now."""
+    found = {each.path for each in seen if each.has_secret and each.held == each.asked}
+    return tuple(each.path for each in wanted.outputs if each.path in found or not each.mode & 0o004)
 
 
 class ProvisionedSeen(Struct, frozen=True):

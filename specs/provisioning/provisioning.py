@@ -142,6 +142,15 @@ class Provisioning(Struct, frozen=True, tag="Provisioning"):
             found += [azure.connection_string, azure.shared_key, azure.group_key]
         return tuple(filter(None, found))
 
+    @property
+    def has_key(self) -> bool:
+        """Whether a cloud is surely shown a key or a token: it is known by nothing else. A connection string beside a
+        certificate may have one, too; only its file tells."""
+        azure = self.azure
+        if azure is None:
+            return False
+        return bool(azure.shared_key or azure.group_key) if azure.is_registered else self.certificate is None
+
     def lacks(self, value: str) -> str:
         """The key without which it never has a value of this name (`specs.values`); "" where it may have one."""
         azure, one = self.azure, self.certificate

@@ -11,7 +11,7 @@ from evenkeel.controller.doctor.files import NamedFile
 from evenkeel.reconcilers.doctor.certificates import SOON_S, Period, of_certificates
 from evenkeel.specs.doctor.finding import Detail, Finding, finding_of
 from evenkeel.specs.errors import DriverError
-from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen, secret_files
+from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen, secret_files, secret_outputs
 from evenkeel.specs.provisioning.provisioning import Provisioning
 
 _DOMAIN = "provisioning"
@@ -80,32 +80,32 @@ async def files(device: Device) -> AsyncIterator[NamedFile]:
     is_real = device.settings.engine.kind != "memory"
     for wanted in _asked(device):
         name, one, azure = f"identity {wanted.name}", wanted.certificate, wanted.azure
-        for path in await _secrets(device, wanted):
+        there = await _there(device, wanted)
+        for path in secret_files(wanted, there.azure) if there is not None else wanted.secrets:
             yield NamedFile(name, path, "secret", is_real)
         if one is not None:
             yield NamedFile(name, one.ca, "authorities", is_real)
         if azure is not None:
             yield NamedFile(name, azure.ca, "authorities", is_real)
-        for path in _made(wanted) if is_real else ():
+        for path in _made(wanted, there) if is_real else ():
             yield NamedFile(name, path, "secret", False)
 
 
-async def _secrets(device: Device, wanted: Provisioning) -> tuple[str, ...]:
-    """The files with secrets that a document names. Only of a connection string a look has to tell; without one it counts as
-    a secret."""
-    if wanted.azure is None or not wanted.azure.connection_string:
-        return wanted.secrets
+async def _there(device: Device, wanted: Provisioning) -> ProvisionedSeen | None:
+    """The look at a document, which alone tells whether a connection string, and what is made of it, has a key. `None` where
+    that does not matter, or nobody can look: all that may be a secret counts as one then."""
+    if wanted.azure is None:
+        return None
     try:
         async with asyncio.timeout(_LOOK_S):
             seen: ProvisioningSeen = (await device.sight(_DOMAIN)).seen
     except (DriverError, TimeoutError):
-        return wanted.secrets  # told by the check of identities
-    there = seen.of(wanted.name)
-    return secret_files(wanted, there.azure) if there is not None else wanted.secrets
+        return None  # told by the check of identities
+    return seen.of(wanted.name)
 
 
-def _made(wanted: Provisioning) -> Iterator[str]:
-    """Keys, and outputs that are not asked to be for everybody."""
+def _made(wanted: Provisioning, there: ProvisionedSeen | None) -> Iterator[str]:
+    """Keys, and outputs that are not for everybody."""
     if wanted.certificate is not None and not wanted.certificate.is_given:
         yield from (f"{wanted.folder}/{key}" for key in _KEYS)
-    yield from (each.path for each in wanted.outputs if not each.mode & 0o004)
+    yield from secret_outputs(wanted, there.outputs if there is not None else ())

@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 from evenkeel.controller.drivers.provisioning.host import Host
 from evenkeel.controller.drivers.provisioning.ports import Lack
+from evenkeel.controller.drivers.provisioning.values import secrets_of
 from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.controller.process.causes import system_words
 from evenkeel.controller.process.prints import Printer
 from evenkeel.controller.process.replacing import put_own, sweep
 from evenkeel.specs.provisioning.observed import OutputSeen
 from evenkeel.specs.provisioning.provisioning import Output, Provisioning
-from evenkeel.specs.provisioning.template import names_in, never_there
+from evenkeel.specs.provisioning.template import PRIVATE_HINT, names_in, never_there, open_flaw
 from evenkeel.specs.values import OF_SECOND, VALUES
 from evenkeel.templates.render import fill
 
@@ -44,17 +45,20 @@ class Outputs:
         """The file that is there, and the one that is asked for by an identity; `values`: `None` while they are not there. A
         file that cannot be read is an obstacle of this output alone."""
         path = self._host.path(output.path)
-        kept, asked = self._kept(output.path).exists(), ""
+        kept, asked, secrets = self._kept(output.path).exists(), "", frozenset[str]()
         try:
             held = self._print(self._there(path))
             text = self._template(output)
+            secrets = _secrets(text, values or {})
             if _is_ready(text, wanted, values or {}) and values is not None:
                 asked = self._print(self._made(output, text, values))
+            if why := open_flaw(output, secrets):
+                return OutputSeen(output.path, asked, held, f"{why}; {PRIVATE_HINT}", kept, has_secret=True)
         except Lack as lack:
-            return OutputSeen(output.path, why=str(lack), is_kept=kept)
+            return OutputSeen(output.path, why=str(lack), is_kept=kept, has_secret=bool(secrets))
         except OSError as error:
             return OutputSeen(output.path, why=self._unread(error, output.path), is_kept=kept)
-        return OutputSeen(output.path, asked, held, is_kept=kept)
+        return OutputSeen(output.path, asked, held, is_kept=kept, has_secret=bool(secrets))
 
     def look_at(self, path: str) -> OutputSeen:
         """A file of no document."""
@@ -154,3 +158,11 @@ def _is_ready(text: str, wanted: Provisioning, values: Mapping[str, str]) -> boo
     if why:
         raise Lack(f"{why}; {hint}")
     return all(wanted.lacks(name) for name in (used & OF_SECOND) - values.keys())
+
+
+def _secrets(text: str, values: Mapping[str, str]) -> frozenset[str]:
+    """The names in a template that have a secret among the values. A flaw of the template is told by whoever fills it."""
+    try:
+        return names_in(text) & secrets_of(values)
+    except ValueError:
+        return frozenset()

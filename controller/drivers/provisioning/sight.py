@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +30,7 @@ from evenkeel.controller.process.rights import rights_of_all
 from evenkeel.controller.settings.provided import Provided
 from evenkeel.specs.codec import changed
 from evenkeel.specs.provisioning.device_id import spelt_as
-from evenkeel.specs.provisioning.observed import AzureSeen, IdSeen, Pairs, ProvisionedSeen, secret_files
+from evenkeel.specs.provisioning.observed import AzureSeen, IdSeen, Pairs, ProvisionedSeen, secret_files, secret_outputs
 from evenkeel.specs.provisioning.pair import AuthoritySeen
 from evenkeel.specs.provisioning.provisioning import ANNOUNCED, CERTIFICATE, Provisioning
 
@@ -131,6 +131,7 @@ class Sight:
         if sources is not None:
             azure = self._azure(wanted, sources, ids.id)
         values = values_of(wanted, ids, pairs, azure, sources)
+        outputs = tuple(self.outputs.look(output, wanted, values) for output in wanted.outputs)
         held = self.provided.all().get(wanted.name)
         key = azure.key(pairs.current)
         return ProvisionedSeen(
@@ -142,14 +143,14 @@ class Sight:
             azure,
             asked=self.values_print(values) if values is not None else "",
             held=held.print if held is not None else "",
-            outputs=tuple(self.outputs.look(output, wanted, values) for output in wanted.outputs),
+            outputs=outputs,
             unneeded=self.assignments.others(wanted.name, azure.asked, key) if azure.asked else 0,
-            open_secrets=tuple(self._open_secrets(wanted, azure)),
+            open_secrets=tuple(self._open_secrets((*secret_files(wanted, azure), *secret_outputs(wanted, outputs)))),
         )
 
-    def _open_secrets(self, wanted: Provisioning, azure: AzureSeen) -> Iterator[str]:
+    def _open_secrets(self, paths: Iterable[str]) -> Iterator[str]:
         """Files with secrets that everybody may read. Those of a simulated host are made up."""
-        for path in secret_files(wanted, azure) if not self.host.is_simulated else ():
+        for path in paths if not self.host.is_simulated else ():
             with suppress(OSError):  # one that is not there, or cannot be seen, is told by those who read it
                 if rights_of_all(self.host.path(path), self.host.root) & stat.S_IROTH:
                     yield path

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 
 from evenkeel.controller.drivers.provisioning.sources import Sources
 from evenkeel.specs.provisioning.observed import AzureSeen, IdSeen, Pairs
 from evenkeel.specs.provisioning.provisioning import CERTIFICATE, KEY, SECOND_CERTIFICATE, SECOND_KEY, Provisioning
 from evenkeel.specs.provisioning.sas import derived_key
+from evenkeel.specs.values import SECRET
+
+_SHARED = "SharedAccess"
+"""The begin of the names of a key and of a token in a connection string."""
 
 
 def values_of(
@@ -45,6 +50,11 @@ def values_of(
     return {**found, "sharedAccessKey": key} if key else found
 
 
+def secrets_of(values: Mapping[str, str]) -> frozenset[str]:
+    """The names of the values that are secret indeed: a connection string with a certificate has no key and no token."""
+    return frozenset(name for name in SECRET & values.keys() if name != "connectionString" or _SHARED in values[name])
+
+
 def _shared_key(wanted: Provisioning, device: str, sources: Sources) -> str:
     if sources.connection is not None:
         return sources.connection.key
@@ -58,10 +68,10 @@ def _connection(at: tuple[str, str], key: str, sources: Sources) -> str:
     """A connection string for programs that take no other, also where a service has assigned the hub."""
     parts = [f"HostName={at[0]}", f"DeviceId={at[1]}"]
     if key:
-        parts.append(f"SharedAccessKey={key}")
+        parts.append(f"{_SHARED}Key={key}")
     one = sources.connection
     if one is not None and one.token:
-        parts.append(f"SharedAccessSignature={one.token}")
+        parts.append(f"{_SHARED}Signature={one.token}")
     if one is not None and one.gateway:
         parts.append(f"GatewayHostName={one.gateway}")
     return ";".join(parts)

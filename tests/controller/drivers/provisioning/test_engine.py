@@ -21,7 +21,7 @@ from evenkeel.reconcilers.provisioning.observation import ailing
 from evenkeel.reconcilers.provisioning.rotation import proofs
 from evenkeel.specs.codec import changed
 from evenkeel.specs.plan import Done, Failed
-from evenkeel.specs.provisioning.observed import ProvisioningLook
+from evenkeel.specs.provisioning.observed import ProvisioningLook, secret_outputs
 from evenkeel.specs.provisioning.provisioning import Certificate, DeviceId, Output, Provisioning
 
 from .apart import Box
@@ -452,6 +452,40 @@ def test_a_key_that_everybody_may_read_is_told(
     assert told() == "has a secret that everybody on this device may read; `chmod o-r /data/connection`", (
         "it may have one"
     )
+
+
+def test_a_key_is_in_no_file_for_everybody(kit: SimulatedKit, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the file of the connection string tells whether there is a key."""
+    monkeypatch.setattr("evenkeel.controller.process.recall._QUIET_NS", 0)
+    way = f"HostName={kit.hubs[0]};DeviceId={DEVICE}"
+    device.put("/data/connection", way)
+    template = device.put("/data/template", "{{ connectionString }}")
+    kit.enter()
+
+    def asked(mode: int) -> Provisioning:
+        output = Output(OUTPUT, template_file=template, mode=mode)
+        return registered(kit, azure=kit.way(connection_string="/data/connection"), outputs=(output,))
+
+    device.driver.host.is_simulated = False
+    device.settle(asked(0o644))
+    assert device.at(OUTPUT).read_text() == way
+    assert (asyncio.run(device.look(asked(0o644)))).open_secrets == ()
+    device.put("/data/connection", f"{way};SharedAccessKey=a2V5")
+    device.at("/data/connection").chmod(0o600)
+    (blocked,) = asyncio.run(device.plan(asked(0o644))).differences
+    told = "mode 0644 lets everybody on this device read it, and it has `connectionString`, which is secret"
+    assert (blocked.verb, blocked.why) == (
+        "blocked",
+        f'{OUTPUT}: {told}; write `mode: "0600"`, or `mode: "0640"` with the `group` of the program that reads it',
+    )
+    assert device.at(OUTPUT).read_text() == way
+    assert asyncio.run(device.look(asked(0o644))).open_secrets == ()
+    device.put(OUTPUT, f"{way};SharedAccessKey=a2V5")  # as a former evenkeel has written such files
+    there = asyncio.run(device.look(asked(0o644)))
+    assert there.open_secrets == secret_outputs(asked(0o644), there.outputs) == (OUTPUT,)
+    device.settle(asked(0o640))
+    assert "a2V5" in device.at(OUTPUT).read_text()
+    assert device.at(OUTPUT).stat().st_mode & 0o777 == 0o640
 
 
 def test_another_proof_finds_that_the_device_was_moved(kit: SimulatedKit, device: Device) -> None:
