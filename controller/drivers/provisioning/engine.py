@@ -60,7 +60,7 @@ class ProvisioningEngine:
         places = Places(folder / "assignments.json", folder / "originals", state / VALUES, folder / "key", let_in)
         self.sight = Sight(host, places, maker)
         self.host, self.cloud, self.units, self._now = host, cloud, units, now
-        self._work = Work(self.sight, cloud, self._in_thread)
+        self._work = Work(self.sight, cloud, self._in_thread, now)
         self._watch = Watch()
         self._thread: ThreadPoolExecutor | None = None
 

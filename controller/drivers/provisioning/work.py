@@ -11,8 +11,10 @@ from evenkeel.controller.drivers.provisioning.room import alone
 from evenkeel.controller.drivers.provisioning.sight import Sight
 from evenkeel.controller.drivers.provisioning.sources import Sources, read_authority, read_pair, sources_of
 from evenkeel.controller.drivers.provisioning.values import values_of
+from evenkeel.controller.process.clock import Now
 from evenkeel.controller.process.replacing import put_own
 from evenkeel.controller.settings.provided import Handed
+from evenkeel.reconcilers.provisioning.observation import token_text
 from evenkeel.specs.errors import Refused
 from evenkeel.specs.plan import Action, Done, Failed, Outcome, Retry
 from evenkeel.specs.provisioning.actions import (
@@ -43,10 +45,10 @@ _AGAIN_S = 60.0
 
 
 class Work:
-    """The actions over one host and one cloud. `in_thread` runs what may block."""
+    """The actions over one host and one cloud. `in_thread` runs what may block; `now`: the time of day."""
 
-    def __init__(self, sight: Sight, cloud: Cloud, in_thread: InThread) -> None:
-        self._sight, self._cloud, self._in_thread = sight, cloud, in_thread
+    def __init__(self, sight: Sight, cloud: Cloud, in_thread: InThread, now: Now) -> None:
+        self._sight, self._cloud, self._in_thread, self._now = sight, cloud, in_thread, now
 
     async def perform(self, action: Action) -> Outcome:
         """The outcome of an action. Raises Refused, Unavailable, TimedOut, OSError, and ValueError for what cannot be made."""
@@ -244,7 +246,10 @@ class Work:
                 if isinstance(action, Prove):
                     return Retry(f"{refused.message}; {there.azure.service} is asked again", outside=True)
             thumbprints = f"; its thumbprint is {there.pairs.by_sha256[action.sha256].sha1}" if pair is not None else ""
-            raise Refused(refused.element, f"{refused.message}{thumbprints}") from None
+            now = self._now()
+            has_ended = 0 < there.azure.ends_s <= now
+            ended = f"; it has a {token_text(there, now)}" if has_ended else ""  # the hub does not say that
+            raise Refused(refused.element, f"{refused.message}{thumbprints}{ended}") from None
         await self._in_thread(self._sight.printer.keep)
         return Done(words)
 

@@ -402,6 +402,12 @@ def test_a_token_that_ends_is_told(kit: SimulatedKit, device: Device) -> None:
     kit.later_s = 11 * DAY_S
     assert told() == (f"has a token that ended; {remedy}", ["failed", "ok"])
     assert asyncio.run(device.plan(wanted)).differences == (), "it holds nothing else up"
+    (prove,) = proofs(asyncio.run(device.look(wanted)))
+    kit.enter(key="a2V5")
+    outcome = asyncio.run(device.driver.perform(prove, lambda *given: None))
+    refused = f"the hub does not let this device in: not authorized; it has a token that ended; {remedy}"
+    assert outcome == Failed(refused)
+    kit.enter()
     device.put("/data/connection", way + "0;GatewayHostName=gate")
     device.settle(wanted)
     device.put("/data/connection", way)
