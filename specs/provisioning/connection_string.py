@@ -72,7 +72,7 @@ def read_connection_string(text: str) -> ConnectionString:
             raise ValueError(f"`{name}` is no name of a host: expected it alone, as `myhub.azure-devices.net`")
     for name in ("DeviceId", "ModuleId"):
         if name in fields and (flaw := device_flaw(fields[name])):
-            raise ValueError(f"`{name}` is none that Azure takes: {flaw}")
+            raise ValueError(f"`{name}` is no id: {flaw}")
     module, gateway = fields.get("ModuleId", ""), fields.get("GatewayHostName", "")
     return ConnectionString(fields["HostName"], fields["DeviceId"], key, token, module, gateway)
 

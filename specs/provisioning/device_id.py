@@ -10,7 +10,7 @@ from evenkeel.specs.provisioning.pair import MOST_NAME
 from evenkeel.specs.provisioning.provisioning import Spelling
 
 _REGISTRATION = re.compile(r"[a-z0-9](?:[a-z0-9._:-]{0,126}[a-z0-9])?")
-_DEVICE = re.compile(r"[A-Za-z0-9.%_*?!(),:=@$'-]{1,128}")
+_DEVICE = re.compile(r"(?!-)(?=.*[A-Za-z0-9])[A-Za-z0-9.%_*?!(),:=@$'-]{1,128}")
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 _MADE = re.compile(r"[0-9a-f]{12}|[0-9a-f]{32}")
 _NONE = ("", "uninitialized")
@@ -26,10 +26,11 @@ def registration_flaw(text: str) -> str:
 
 def device_flaw(text: str) -> str:
     """The reason why a text can be no id of a device at a hub; "" when it can. A hub takes more than a registration does:
-    capital letters, which count there, and further signs. `#` and `+` are left out, which topics of MQTT have for others."""
+    capital letters, which count there, and further signs. `#` and `+` are left out, which topics of MQTT have for others. So
+    are texts that are no names to other programs: one that begins with a dash is an option, and `..` is a folder."""
     if _DEVICE.fullmatch(text):
         return ""
-    return "expected at most 128 letters, digits and `-._:`"
+    return "expected at most 128 letters, digits and `-._:`, with a letter or digit, and no dash at the beginning"
 
 
 def name_flaw(text: str) -> str:

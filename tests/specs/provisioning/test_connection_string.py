@@ -63,8 +63,8 @@ def test_its_text_form_tells_the_means_and_no_secret() -> None:
         (f"HostName={HUB};DeviceId=d;x509=no", "`x509` is not `true`"),
         (f"HostName=https://{HUB};DeviceId=d", "`HostName` is no name of a host"),
         (f"HostName={HUB}:8883;DeviceId=d", "`HostName` is no name of a host"),
-        (f"HostName={HUB};DeviceId=a/b", "`DeviceId` is none that Azure takes"),
-        (f"HostName={HUB};DeviceId={'d' * 129}", "`DeviceId` is none that Azure takes"),
+        (f"HostName={HUB};DeviceId=a/b", "`DeviceId` is no id: expected at most 128"),
+        (f"HostName={HUB};DeviceId={'d' * 129}", "`DeviceId` is no id: expected at most 128"),
         (f"HostName={HUB};SharedAccessKeyName=iothubowner;SharedAccessKey={KEY}", "is one of a service"),
     ],
 )

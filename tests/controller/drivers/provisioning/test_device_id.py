@@ -101,7 +101,8 @@ def test_a_device_without_any_is_told_what_to_do(device: Device) -> None:
 
 def test_an_id_of_others_that_cannot_be_one_is_told_with_its_file(device: Device) -> None:
     device.put("etc/deviceid", "my car\n")
-    why = "/etc/deviceid has `my car`: expected at most 128 letters, digits and `-._:`; write `my-car`"
+    why = "/etc/deviceid has `my car`: expected at most 128 letters, digits and `-._:`, with a letter or digit, and no "
+    why += "dash at the beginning; write `my-car`"
     assert device.look() == IdSeen("", announced="my car", why=why)
 
 
