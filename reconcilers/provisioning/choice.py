@@ -182,8 +182,9 @@ def _chosen(there: ProvisionedSeen, certificate: Certificate, judge: Judge, cloc
         return Choice(pairs.current, why=trouble) if judge.holds(current) else Choice(blocked=trouble)
     if certificate.mode == "csr":
         return _by_request(there, judge, why, has_current=judge.holds(current))
-    # A second one that is there may be known to a hub: it waits until the clock has shown itself right by the first one.
-    return Choice(step="make", why=why, second=second and pairs.of(pairs.second) is None)
+    # A second one beside a first one may be known to a hub: it stays until the clock has shown itself right by the first one.
+    is_free = current is None or pairs.of(pairs.second) is None
+    return Choice(step="make", why=why, second=second and is_free)
 
 
 def authority_trouble(there: ProvisionedSeen, now_s: float) -> str:
