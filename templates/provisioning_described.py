@@ -39,7 +39,7 @@ class Identity(NamedTuple):
     folder. `now_s`: seconds since the epoch; `is_timed`: the clock can be right. `hub`, `device`: the IoT Hub and the id
     there, "" while none is known. `waits`: for what somebody has to do, as a sentence, or "". `in_force`: all that is asked
     for is. `proven`: the hub has let this device in with that. `blocked`: why it cannot be had; `why`: something is wrong
-    with what is in force; "" otherwise."""
+    with what is in force; `postponed`: why the next certificate could not be had; "" otherwise."""
 
     name: str
     there: ProvisionedSeen
@@ -53,6 +53,7 @@ class Identity(NamedTuple):
     proven: bool = False
     blocked: str = ""
     why: str = ""
+    postponed: str = ""
 
     @property
     def trouble(self) -> str:

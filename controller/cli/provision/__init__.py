@@ -122,9 +122,10 @@ def command(
 
     Exit code: 0 in force and proven; 1 not; 2 it is somebody's turn, as the text says; 130 stopped by Ctrl-C.
     """
-    from evenkeel.controller.cli.provision.carrying import carry_out, rotate_pair
+    from evenkeel.controller.cli.provision.carrying import carry_out
     from evenkeel.controller.cli.provision.proving import prove_again
     from evenkeel.controller.cli.provision.questions import filled
+    from evenkeel.controller.cli.provision.rotating import rotate_pair
 
     context.obj = options
     _check(

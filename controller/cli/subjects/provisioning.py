@@ -132,4 +132,14 @@ def identity_at(
         proven=bool(now) and memory.proven.get(there.subject) == now,
         blocked=blocked,
         why=ailment.why if ailment is not None else "",
+        postponed=_postponed(there, seen, memory),
     )
+
+
+def _postponed(there: ProvisionedSeen, seen: ProvisioningSeen, memory: ProvisioningMemory) -> str:
+    """The reason why the next certificate could not be had, and is not tried at once; "" for none."""
+    from evenkeel.reconcilers.provisioning.choice import choose
+
+    found = memory.postponed.get(there.subject)
+    due = choose(there, seen.now_s, seen.clock_why, memory.refused)
+    return found.why if found is not None and found.successor == due.successor else ""
