@@ -78,7 +78,7 @@ def _together(function: Callable[..., int]) -> Callable[..., int]:
     metavar="SECONDS",
     type=click.FloatRange(min=0.1),
     default=120.0,
-    help="How long to follow a controller.",
+    help="How long to wait, for the cloud or the controller at work. Default: 120.",
 )
 @shared_options("config", "state", "specs", *ENGINE)
 @_together

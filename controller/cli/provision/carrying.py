@@ -160,9 +160,11 @@ async def _look(settings: Settings, name: str) -> Looked:
     return Looked(there, seen, next((each for each in differences if each.subject == name), None))
 
 
-def perform(settings: Settings, name: str, actions: Sequence[Action], *, alone: bool) -> None:
-    """Have the driver perform actions. `alone`: no controller may be at work meanwhile (raises Busy). EvenkeelError with the
-    reason where one cannot be done."""
+def perform(
+    settings: Settings, name: str, actions: Sequence[Action], *, alone: bool, limit_s: float | None = None
+) -> None:
+    """Have the driver perform actions. `alone`: no controller may be at work meanwhile (raises Busy). `limit_s`: so many
+    seconds at most. EvenkeelError with the reason where one cannot be done."""
     import asyncio
     from contextlib import nullcontext
 
@@ -170,16 +172,22 @@ def perform(settings: Settings, name: str, actions: Sequence[Action], *, alone: 
 
     if actions:
         with sole_controller(Path(settings.state)) if alone else nullcontext():
-            asyncio.run(_perform(settings, name, actions))
+            asyncio.run(_perform(settings, name, actions, limit_s))
 
 
-async def _perform(settings: Settings, name: str, actions: Sequence[Action]) -> None:
+async def _perform(settings: Settings, name: str, actions: Sequence[Action], limit_s: float | None) -> None:
+    import asyncio
+
     from evenkeel.controller.cli.reaching import open_domain
     from evenkeel.specs.plan import Done
 
     async with open_domain(settings, DOMAIN) as domain:
         for action in actions:
-            outcome = await domain.driver.perform(action, lambda message, done, total: None)
+            try:
+                async with asyncio.timeout(limit_s):
+                    outcome = await domain.driver.perform(action, lambda message, done, total: None)
+            except TimeoutError:
+                raise EvenkeelError(f"identity:{name}", f"no answer within {limit_s:g} s") from None
             if not isinstance(outcome, Done):
                 raise EvenkeelError(f"identity:{name}", outcome.message)
             echo(f"  ✓ {name}: {outcome.message}")
@@ -237,7 +245,8 @@ def connect(settings: Settings, name: str, done: Callable[[Identity], bool], *, 
             one = identity_here(settings, name)[1]
             return "" if done(one) else _lack(one)
 
-        return carried_out(click.get_current_context().obj, yes=yes, limit_s=limit_s, lack=lack)
+        code = carried_out(click.get_current_context().obj, yes=yes, limit_s=limit_s, lack=lack)
+        return TURN if code == 1 and identity_here(settings, name)[1].waits else code
     one = follow(settings, name, lambda found: done(found) or bool(found.postponed), limit_s)
     if done(one):
         echo(f"Done: {one.name} is in force, and proven.")

@@ -36,7 +36,7 @@ def prove_again(settings: Settings, name: str, *, yes: bool, limit_s: float) -> 
         return 1
     for action in actions:
         is_alone = not carrying.controller_is_told(settings)
-        carrying.perform(settings, one.name, [action], alone=is_alone)
+        carrying.perform(settings, one.name, [action], alone=is_alone, limit_s=limit_s)
         if carrying.look(settings, one.name).difference is not None:
             echo("The assignment is another one, and is followed.")
             return carrying.lead(settings, one.name, yes=yes, limit_s=limit_s)

@@ -79,6 +79,19 @@ def test_a_thumbprint_that_is_entered_is_tried_now(device: Device, script: Scrip
     assert (shown(device)["certificate"]["thumbprint"], shown(device)["next"]) == (following["thumbprint"], None)
 
 
+def test_a_device_that_is_entered_nowhere_is_tried_so_long_as_asked(device: Device, script: Script) -> None:
+    string = device.state.parent / "string"
+    string.write_text(BY_CERTIFICATE)
+    device.settings(backoff={"first": "100ms", "longest": "1s"})
+    given = ("--connection-string-file", str(string), "--no-second", "--yes", "--timeout", "1")
+    done = device.run("provision", *given, ok=1)
+    assert "Stopped (no end after 1 s)" in done.stderr
+    assert "does not let this device in" in done.stdout
+    enter(script, shown(device)["next"])
+    device.run("provision", "--yes")
+    assert shown(device)["proven"]
+
+
 _CONTROLLER = """
 import sys
 from pathlib import Path
