@@ -21,7 +21,7 @@ _BY_THE_NEXT = " by the next `evenkeel run` or `evenkeel apply`"
 @click.command("retry")
 @shared_options("config", "state")
 def command(options: Options) -> int:
-    """Try a failed revision again, and the next certificate of a device that could not be had.
+    """Try a failed revision again.
 
     A revision that failed is not tried again by itself until its content changes. This forgets the failure; a controller
     at work is told to look at once, and without one the next `evenkeel run` or `evenkeel apply` tries it.

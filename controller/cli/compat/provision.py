@@ -51,7 +51,7 @@ def sdv_provision(options: Options, arguments: tuple[str, ...]) -> int:
 
     Exit code: 0; 1 when it cannot be done, and the text says why.
     """
-    from evenkeel.controller.cli.identity import first_identity
+    from evenkeel.controller.cli.identity import first_name, identity_here
     from evenkeel.controller.cli.provision.carrying import check_files_in_force, controller_is_told, prepared
 
     echo("Note: `evenkeel provision` does this, with options, too, and connects", err=True)
@@ -61,7 +61,7 @@ def sdv_provision(options: Options, arguments: tuple[str, ...]) -> int:
     say_simulated(settings, NO_DEVICE)
     check_files_in_force(settings)
     echo("Checking Eclipse Leda Device Provisioning configuration...")
-    before = first_identity(settings)
+    before = identity_here(settings, first_name(settings))[1]
     _say_folder(settings, before)
     echo("Checking Device ID")
     if not before.there.id.announced:

@@ -21,6 +21,7 @@ from evenkeel.specs.errors import EvenkeelError
 if TYPE_CHECKING:
     from evenkeel.controller.cli.provision.questions import Replies
     from evenkeel.controller.cli.subjects.provisioning import Identities
+    from evenkeel.specs.desired import DesiredState
     from evenkeel.specs.plan import Action
     from evenkeel.specs.provisioning.difference import ProvisioningDifference
     from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
@@ -78,6 +79,7 @@ def lead(settings: Settings, name: str, *, yes: bool, limit_s: float) -> int:
     if not _is_entered(one, yes=yes):
         return TURN
     return connect(settings, name, is_settled, yes=yes, limit_s=limit_s)
+    check_not_failed(settings, name)
 
 
 def is_settled(one: Identity) -> bool:
@@ -91,6 +93,16 @@ def prepared(settings: Settings, name: str) -> Identity:
     from evenkeel.controller.cli.identity import identity_here
 
     if controller_is_told(settings):
+def check_not_failed(settings: Settings, name: str) -> None:
+    """EvenkeelError where what the specs ask for has failed, so that something else is in force: nobody tries it as it is."""
+    from evenkeel.controller.cli.identity import identity_in_force
+
+    one = identity_in_force(settings, name)[1]
+    if one.has_failed:
+        way = "`evenkeel retry` has it tried again, and options of `evenkeel provision` change it"
+        raise EvenkeelError(f"identity:{name}", f"the specs ask for {one.otherwise}; what was in force stays; {way}")
+
+
 
         def is_made(one: Identity) -> bool:
             return bool(one.blocked) or not _left_to_make(settings, name)
@@ -132,14 +144,15 @@ class Looked(NamedTuple):
     difference: ProvisioningDifference | None
 
 
-def look(settings: Settings, name: str) -> Looked:
-    """Look at the identity of this name. Raises Unavailable, TimedOut, Refused."""
+def look(settings: Settings, name: str, state: DesiredState | None = None) -> Looked:
+    """Look at the identity of this name. `state`: the state that asks for it, else the specs. Raises Unavailable, TimedOut,
+    Refused."""
     import asyncio
 
-    return asyncio.run(_look(settings, name))
+    return asyncio.run(_look(settings, name, state))
 
 
-async def _look(settings: Settings, name: str) -> Looked:
+async def _look(settings: Settings, name: str, state: DesiredState | None) -> Looked:
     from contextlib import closing
 
     from evenkeel.controller.cli.reaching import open_domain
@@ -150,7 +163,7 @@ async def _look(settings: Settings, name: str) -> Looked:
     domain: Identities
     async with open_domain(settings, DOMAIN) as domain:
         decisions = domain.reconciler
-        want = decisions.select(read_state(settings))
+        want = decisions.select(state if state is not None else read_state(settings))
         with closing(read_journal(Path(settings.state))) as journal:
             memory = journal.memories.of(decisions.memory)
         seen = await domain.driver.observe(decisions.look(want, memory))

@@ -25,6 +25,7 @@ def rotate_pair(settings: Settings, name: str, *, yes: bool, limit_s: float) -> 
     before = identity_here(settings, name)[1]
     if not before.is_asked:
         raise EvenkeelError("identity:", "no document asks for one; `evenkeel provision` makes one")
+    carrying.check_not_failed(settings, before.name)
     name, former, was_second = before.name, before.current, before.there.pairs.second
 
     there = carrying.look(settings, name)

@@ -15,9 +15,10 @@ from tests.until import until
 from evenkeel.controller.control.ask import ask_to_look_again
 from evenkeel.controller.drivers.provisioning import memory
 from evenkeel.controller.drivers.provisioning.azure.simulated import Enrolled, Script, SimulatedCloud
+from evenkeel.controller.drivers.provisioning.simulated import SimulatedMaker
 
 from .command import Device, ended
-from .test_provision import BY_CERTIFICATE, HUB, ID, shown
+from .test_provision import BY_CERTIFICATE, HUB, ID, SCOPE, shown
 
 pytestmark = pytest.mark.e2e
 
@@ -90,6 +91,58 @@ def test_a_device_that_is_entered_nowhere_is_tried_so_long_as_asked(device: Devi
     enter(script, shown(device)["next"])
     device.run("provision", "--yes")
     assert shown(device)["proven"]
+
+
+def test_what_is_in_force_is_shown_when_another_one_has_failed(device: Device, script: Script) -> None:
+    script.scopes = {SCOPE: HUB}
+    device.run("provision", "--id-scope", SCOPE, "--no-second", "--yes")
+    before = shown(device)
+    device.run("provision", "--id-scope", "0neWRONG", "--yes", ok=1)
+    after = shown(device)
+    other = after.pop("askedOtherwise")
+    assert {**after, "askedOtherwise": None} == before
+    for text in ("azure.dps.idScope otherwise, at ", "provisioning.yaml:", "; that has failed: "):
+        assert text in other
+    assert {"IN_FORCE=yes", "PROVEN=yes", f"HUB={HUB}"} <= set(
+        device.run("identity", "show", "-o", "env").stdout.split()
+    )
+    assert f"asked for   {other}" in device.run("identity", "show").stdout
+    assert "What is in force is let in" in device.run("provision", "--prove", "--yes").stdout
+    for command in (("provision",), ("provision", "--yes"), ("provision", "--rotate", "--yes")):
+        done = device.run(*command, ok=1)
+        assert f"the specs ask for {other}; what was in force stays; `evenkeel retry`" in done.stderr
+        assert "portal" not in done.stdout
+    assert shown(device)["certificate"] == before["certificate"]
+    device.run("provision", "--id-scope", SCOPE, "--yes")
+    assert shown(device) == before
+
+
+@pytest.mark.parametrize(("folder", "why"), [("file", "is no folder"), ("file/certs", "is no folder"), ("", "9999")])
+def test_what_cannot_be_made_is_told_before_anything_is_written(
+    device: Device, monkeypatch: pytest.MonkeyPatch, folder: str, why: str
+) -> None:
+    file = device.state / "memory-host" / "file"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    if not folder:
+        now = memory.memory_provisioning
+        monkeypatch.setattr(memory, "memory_provisioning", lambda state: now(state, now=lambda: 253_400_000_000.0))
+    given = ("--no-cloud", "--device-id", "car-7", "--yes", *(("--folder", f"/{folder}") if folder else ()))
+    assert why in device.run("provision", *given, ok=1).stderr
+    assert list(device.specs.iterdir()) == []
+    assert list(file.parent.rglob("*")) == [file]
+
+
+def test_what_is_written_and_cannot_be_made_after_all_is_told(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full, as an example."""
+
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(SimulatedMaker, "self_signed", fails)
+    done = device.run("provision", "--no-cloud", "--yes", ok=1)
+    file = device.specs / "provisioning.yaml"
+    assert f"Note: {file} is written, and goes on asking for this; to take it back, remove {file}." in done.stderr
 
 
 _CONTROLLER = """
