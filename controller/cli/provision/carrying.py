@@ -42,7 +42,13 @@ def carry_out(settings: Settings, name: str, asked: Replies, file: str, *, yes: 
     import asyncio
 
     from evenkeel.controller.cli.consent import consents
-    from evenkeel.controller.cli.provision.document import change_for, check_possible, say_change, write_change
+    from evenkeel.controller.cli.provision.document import (
+        change_for,
+        check_possible,
+        say_change,
+        say_take_back,
+        write_change,
+    )
 
     check_files_in_force(settings)
     change = change_for(settings, name, asked, file)
@@ -52,7 +58,12 @@ def carry_out(settings: Settings, name: str, asked: Replies, file: str, *, yes: 
         if not yes and not consents():
             return 1
         write_change(change)
-    return lead(settings, change.name, yes=yes, limit_s=limit_s)
+    try:
+        return lead(settings, change.name, yes=yes, limit_s=limit_s)
+    except (EvenkeelError, OSError):
+        if not change.is_empty:
+            say_take_back(change)
+        raise
 
 
 def check_files_in_force(settings: Settings) -> None:
@@ -68,6 +79,7 @@ def check_files_in_force(settings: Settings) -> None:
 
 def lead(settings: Settings, name: str, *, yes: bool, limit_s: float) -> int:
     """Lead to the identity of a document that is there; the exit code. With everything in place this only prints."""
+    check_not_failed(settings, name)
     one = prepared(settings, name)
     if is_settled(one):
         _show(one)
@@ -79,7 +91,16 @@ def lead(settings: Settings, name: str, *, yes: bool, limit_s: float) -> int:
     if not _is_entered(one, yes=yes):
         return TURN
     return connect(settings, name, is_settled, yes=yes, limit_s=limit_s)
-    check_not_failed(settings, name)
+
+
+def check_not_failed(settings: Settings, name: str) -> None:
+    """EvenkeelError where what the specs ask for has failed, so that something else is in force: nobody tries it as it is."""
+    from evenkeel.controller.cli.identity import identity_in_force
+
+    one = identity_in_force(settings, name)[1]
+    if one.has_failed:
+        way = "`evenkeel retry` has it tried again, and options of `evenkeel provision` change it"
+        raise EvenkeelError(f"identity:{name}", f"the specs ask for {one.otherwise}; what was in force stays; {way}")
 
 
 def is_settled(one: Identity) -> bool:
@@ -93,16 +114,6 @@ def prepared(settings: Settings, name: str) -> Identity:
     from evenkeel.controller.cli.identity import identity_here
 
     if controller_is_told(settings):
-def check_not_failed(settings: Settings, name: str) -> None:
-    """EvenkeelError where what the specs ask for has failed, so that something else is in force: nobody tries it as it is."""
-    from evenkeel.controller.cli.identity import identity_in_force
-
-    one = identity_in_force(settings, name)[1]
-    if one.has_failed:
-        way = "`evenkeel retry` has it tried again, and options of `evenkeel provision` change it"
-        raise EvenkeelError(f"identity:{name}", f"the specs ask for {one.otherwise}; what was in force stays; {way}")
-
-
 
         def is_made(one: Identity) -> bool:
             return bool(one.blocked) or not _left_to_make(settings, name)
