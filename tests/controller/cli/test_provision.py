@@ -227,6 +227,11 @@ def test_the_conversation_on_a_terminal(device: Device) -> None:
         ("--id-scope 0ne --yes", "expected letters and digits, as `0ne00AB12CD`"),
         ("--no-cloud --device-id A/B --yes", "spec.deviceId.value"),
         ("--no-cloud --file /tmp/elsewhere.yaml --yes", "is not one of the specs"),
+        ("--no-cloud --yes --device-id=", "'--device-id': expected a text that is not empty"),
+        ("--no-cloud --yes --folder=", "'--folder': expected a text that is not empty"),
+        ("--no-cloud --yes --cert= --key=", "'--cert': expected a text that is not empty"),
+        ("--yes --id-scope=", "'--id-scope': expected a text that is not empty"),
+        ("--no-cloud --yes --specs=", "'--specs': expected a text that is not empty"),
         ("--no-cloud", "nobody can be asked here; --yes does it without asking"),
     ],
 )
