@@ -15,7 +15,7 @@ from evenkeel.specs.provisioning.provisioning import ANNOUNCED, DAY_S, Provision
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.describe_text import field
 from evenkeel.templates.moment import iso_text
-from evenkeel.templates.provisioning_chain import lack_remedy, lack_text
+from evenkeel.templates.provisioning_chain import lack_remedy, lack_text, unfit_remedy, unfit_text
 from evenkeel.templates.style import Role, Style
 
 _WHOSE = {
@@ -195,6 +195,8 @@ def _remarks(one: Identity, pair: PairSeen) -> Iterator[str]:
     yield from pair.remarks
     if pair.lacks:
         yield f"{lack_text(pair)}; {lack_remedy(pair, one.there.wanted)}"
+    if pair is one.current and (unfit := unfit_text(one.there)):
+        yield f"{unfit}; {unfit_remedy(one.there)}"
 
 
 _BY = {"certificate": "its certificate", "key": "a key that it shares", "token": "a token"}

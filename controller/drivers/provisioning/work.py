@@ -10,6 +10,7 @@ from evenkeel.controller.drivers.provisioning.ports import Access, Cloud, Enrolm
 from evenkeel.controller.drivers.provisioning.room import alone
 from evenkeel.controller.drivers.provisioning.sight import Sight
 from evenkeel.controller.drivers.provisioning.sources import Sources, read_authority, read_pair, sources_of
+from evenkeel.controller.drivers.provisioning.values import values_of
 from evenkeel.controller.process.replacing import put_own
 from evenkeel.controller.settings.provided import Handed
 from evenkeel.specs.errors import Refused
@@ -132,11 +133,13 @@ class Work:
         one, store = _certificate(wanted), self._sight.store(wanted.folder)
         if plain:
             return Done(f"certificate {store.take_in('current')} is taken in")
-        chain = self._sight.host.read(one.chain, MOST_PEM)
-        if store.look().current == sha256:
-            found = store.add(Pair(chain, store.read(sha256).key))
-            return Done(f"certificate {found} has its chain") if found == sha256 else _CHANGED
-        found = store.finish_request(chain)
+        looked = store.look()
+        if looked.current == sha256:
+            answer = self._sight.answer(wanted, looked)
+            if answer.seen is None or answer.seen.sha256 != sha256:
+                return _CHANGED
+            return Done(f"certificate {store.add(answer.pair)} has its chain")
+        found = store.finish_request(self._sight.host.read(one.chain, MOST_PEM))
         if found != sha256:
             return _CHANGED
         return Done(f"certificate {found} is taken in")
@@ -187,7 +190,7 @@ class Work:
 
     def _values(self, wanted: Provisioning) -> dict[str, str] | None:
         there, sources = self._looked(wanted)
-        return self._sight.values(wanted, there.id, there.pairs, there.azure, sources)
+        return values_of(wanted, there.id, there.pairs, there.azure, sources)
 
     def _looked(self, wanted: Provisioning) -> tuple[ProvisionedSeen, Sources | None]:
         there = self._sight.look_again(wanted)

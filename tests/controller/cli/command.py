@@ -193,3 +193,24 @@ def on_a_terminal(device: Device, *arguments: str, **environment: str) -> str:
     os.close(master)
     process.wait(90)
     return shown.decode()
+
+
+def in_conversation(device: Device, answers: list[tuple[str, str]], *arguments: str) -> tuple[int, str]:
+    """The command on a terminal of its own, with an answer to each question when that is asked."""
+    pid, ours = pty.fork()
+    if pid == 0:
+        os.execve(device.line()[0], device.line(*arguments), device.environment(NO_COLOR="1"))
+    shown, asked = "", 0
+    try:
+        while piece := os.read(ours, 65536):
+            shown += piece.decode()
+            while asked < len(answers) and answers[asked][0] in shown.split("\0")[-1]:
+                shown += "\0"
+                os.write(ours, answers[asked][1].encode() + b"\n")
+                asked += 1
+    except OSError:
+        pass  # its end
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(ours)
+    assert asked == len(answers), shown
+    return code, shown.replace("\0", "")

@@ -24,10 +24,8 @@ from evenkeel.controller.cli.options import NO_DEVICE
 from evenkeel.controller.drivers.provisioning.simulated import SIMULATED_MARK as MARK
 from evenkeel.specs.provisioning.provisioning import Azure, Certificate, Provisioning
 
-from .command import Device, ended, spec
-from .command import on_a_terminal as shown_on_a_terminal
+from .command import Device, ended, in_conversation, on_a_terminal, spec
 from .inside import DeviceInside
-from .test_registry import on_a_terminal
 
 pytestmark = pytest.mark.e2e
 
@@ -194,7 +192,7 @@ def test_the_conversation_on_a_terminal(device: Device) -> None:
         ("Do it?", "y"),
         ("Entered?", "n"),
     ]
-    code, said = on_a_terminal(device, answers, "provision")
+    code, said = in_conversation(device, answers, "provision")
     assert code == 2, said
     assert KEY not in said
     assert BY_CERTIFICATE not in said
@@ -203,7 +201,7 @@ def test_the_conversation_on_a_terminal(device: Device) -> None:
     for text in (f"IoT Hub {HUB}", "X.509 self-signed", one["next"]["thumbprint"], one["next"]["thumbprintSha256"]):
         assert text in said
     assert not documents(device)["device"].certificate.second  # type: ignore[union-attr]
-    code, said = on_a_terminal(device, [("Entered?", ""), ("Do it?", "y")], "provision")
+    code, said = in_conversation(device, [("Entered?", ""), ("Do it?", "y")], "provision")
     assert code == 0, said
     assert shown(device)["proven"]
 
@@ -440,8 +438,8 @@ def test_the_files_are_those_of_the_document(device: Device) -> None:
 def test_colours_are_for_terminals(device: Device) -> None:
     device.settings(mqtt={"broker": "tcp://127.0.0.1:9"})
     assert "\x1b[" not in device.run("compat", "sdv-device-info").stdout
-    assert "\x1b[" in shown_on_a_terminal(device, "compat", "sdv-device-info")
-    assert "\x1b[" not in shown_on_a_terminal(device, "compat", "sdv-device-info", "--ansi")
+    assert "\x1b[" in on_a_terminal(device, "compat", "sdv-device-info")
+    assert "\x1b[" not in on_a_terminal(device, "compat", "sdv-device-info", "--ansi")
 
 
 def test_the_connector_is_asked_who_it_is(device: Device, mosquitto: Callable[..., Broker]) -> None:

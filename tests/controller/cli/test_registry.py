@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import pty
 import re
 import stat
 from base64 import b64encode
@@ -23,7 +22,7 @@ from evenkeel.controller.cli.registry.testing import followed
 from evenkeel.specs.codec import changed
 from evenkeel.specs.registries.registry import Registry
 
-from .command import Device, spec
+from .command import Device, in_conversation, spec
 from .inside import DeviceInside, run_inside
 
 pytestmark = pytest.mark.e2e
@@ -86,34 +85,13 @@ def test_a_password_on_standard_input_becomes_a_file_for_its_owner_alone(device:
     assert told == "Nothing changes.\n"
 
 
-def on_a_terminal(device: Device, answers: list[tuple[str, str]], *arguments: str) -> tuple[int, str]:
-    """The command on a terminal of its own, with an answer to each question when that is asked."""
-    pid, ours = pty.fork()
-    if pid == 0:
-        os.execve(device.line()[0], device.line(*arguments), device.environment(NO_COLOR="1"))
-    shown, asked = "", 0
-    try:
-        while piece := os.read(ours, 65536):
-            shown += piece.decode()
-            while asked < len(answers) and answers[asked][0] in shown.split("\0")[-1]:
-                shown += "\0"
-                os.write(ours, answers[asked][1].encode() + b"\n")
-                asked += 1
-    except OSError:
-        pass  # its end
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    os.close(ours)
-    assert asked == len(answers), shown
-    return code, shown.replace("\0", "")
-
-
 def test_a_password_is_asked_for_twice_and_never_shown(device: Device) -> None:
     answers = [("Password of ci", "hunter2"), ("Once more", "hunter2"), ("Do it?", "y")]
-    code, shown = on_a_terminal(device, answers, "registry", "add", "ghcr.io", "--user", "ci")
+    code, shown = in_conversation(device, answers, "registry", "add", "ghcr.io", "--user", "ci")
     assert code == 0, shown
     assert "hunter2" not in shown
     assert secret(device, "ghcr.io").read_text() == "hunter2\n"
-    code, shown = on_a_terminal(
+    code, shown = in_conversation(
         device,
         [("Password of ci", "new"), ("Once more", "new"), ("Do it?", "n")],
         "registry",
