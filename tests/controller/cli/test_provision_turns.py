@@ -133,6 +133,15 @@ def test_what_cannot_be_made_is_told_before_anything_is_written(
     assert list(file.parent.rglob("*")) == [file]
 
 
+def test_a_request_takes_the_place_of_a_request_only(device: Device) -> None:
+    file = device.state / "memory-host" / "device.key"
+    file.parent.mkdir(parents=True)
+    file.write_text("-----BEGIN PRIVATE KEY-----")
+    done = device.run("provision", "--no-cloud", "--mode", "csr", "--request", "/device.key", "--yes", ok=1)
+    assert "/device.key is there, and is no request: it stays" in done.stderr
+    assert file.read_text() == "-----BEGIN PRIVATE KEY-----"
+
+
 def test_what_is_written_and_cannot_be_made_after_all_is_told(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk is full, as an example."""
 
