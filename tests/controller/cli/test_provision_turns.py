@@ -61,6 +61,9 @@ def test_a_rotation_that_the_hub_refuses_is_not_done_and_is_tried_when_a_person_
     said = device.run("provision", ok=2).stdout
     assert f"open the device {ID} at {HUB}:\n  Enter it as the secondary thumbprint" in said
     assert following["thumbprint"] in said
+    said = device.run("compat", "sdv-provision").stdout
+    assert following["thumbprint"] in said
+    assert "Once this is entered, `evenkeel provision` connects." in said
     # The person enters it: each of the commands has it tried now.
     enter(script, first, following)
     assert "The next certificate of device is tried again" in device.run("retry").stdout
