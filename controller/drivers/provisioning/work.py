@@ -11,6 +11,7 @@ from evenkeel.controller.drivers.provisioning.room import alone
 from evenkeel.controller.drivers.provisioning.sight import Sight
 from evenkeel.controller.drivers.provisioning.sources import Sources, read_authority, read_pair, sources_of
 from evenkeel.controller.drivers.provisioning.values import values_of
+from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.controller.process.clock import Now
 from evenkeel.controller.process.replacing import put_own
 from evenkeel.controller.settings.provided import Handed
@@ -40,6 +41,8 @@ from evenkeel.templates.provisioning_chain import lack_remedy, lack_text
 
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 _CHANGED = Retry("it has changed since it was looked at")
+_REQUEST = b"REQUEST-----"
+"""The end of the line with which a request begins (RFC 7468 §7); a simulated one has it, too."""
 _AGAIN_S = 60.0
 """So long after somebody was waited for, the next look is worth it; a file that comes ends the wait at once."""
 
@@ -126,8 +129,11 @@ class Work:
         kept = store.request()
         is_kept = kept.certificate and store.requested_for() == name
         request = kept if is_kept else self._sight.maker.request(one.key_kind, name)
+        place = self._sight.host.path(one.request)
+        if place.exists() and (before := read_bounded(place, MOST_PEM)) and _REQUEST not in before:
+            raise Lack(f"{one.request} is there, and is no request: it stays; name another file, or take it away")
         store.keep_request(request, name)
-        put_own(self._sight.host.path(one.request), request.certificate, 0o644)
+        put_own(place, request.certificate, 0o644)
         return Done(f"the request is {one.request}; {one.chain} is waited for")
 
     def _take(self, wanted: Provisioning, sha256: str, *, plain: bool) -> Outcome:

@@ -8,6 +8,7 @@ import shlex
 import signal
 import stat
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -246,6 +247,11 @@ def test_the_conversation_on_a_terminal(device: Device) -> None:
         ("--id-scope 0ne --yes", "expected letters and digits, as `0ne00AB12CD`"),
         ("--no-cloud --device-id A/B --yes", "spec.deviceId.value"),
         ("--no-cloud --file /tmp/elsewhere.yaml --yes", "is not one of the specs"),
+        ("--no-cloud --yes --device-id=", "'--device-id': expected a text that is not empty"),
+        ("--no-cloud --yes --folder=", "'--folder': expected a text that is not empty"),
+        ("--no-cloud --yes --cert= --key=", "'--cert': expected a text that is not empty"),
+        ("--yes --id-scope=", "'--id-scope': expected a text that is not empty"),
+        ("--no-cloud --yes --specs=", "'--specs': expected a text that is not empty"),
         ("--no-cloud", "nobody can be asked here; --yes does it without asking"),
     ],
 )
@@ -330,12 +336,22 @@ def test_a_request_is_waited_for_and_its_answer_taken(device: Device) -> None:
     given = ("--mode", "csr", "--no-cloud", "--yes")
     assert f"Waiting for the signed certificate in {FOLDER}/signed.crt" in device.run("provision", *given, ok=2).stdout
     folder = device.state / "memory-host" / FOLDER.lstrip("/")
+    for change, why in CANNOT_BE_TAKEN_IN:
+        sign(folder, **change)
+        assert f"what is in {FOLDER}/signed.crt cannot be taken in: {why}" in shown(device)["waitsFor"]
+        said = device.run("provision", "--yes", ok=2).stdout
+        assert f"cannot be taken in: {why}" in said
     sign(folder)
     device.run("provision", "--yes")
     before = shown(device)
     assert (before["proven"], before["certificate"]["issuer"]) == (True, "Lab")
     assert "Waiting for" in device.run("provision", "--rotate", "--yes", ok=2).stdout
     assert shown(device)["waitsFor"]
+    sign(folder, name="somebody")
+    said = device.run("provision", "--yes", ok=2).stdout
+    assert "Waiting for" in said
+    assert "cannot be taken in: its certificate is for somebody" in said
+    assert "Nothing is left" not in said
     sign(folder)
     device.run("provision", "--yes")
     after = shown(device)
@@ -343,10 +359,17 @@ def test_a_request_is_waited_for_and_its_answer_taken(device: Device) -> None:
     assert after["certificate"]["thumbprint"] != before["certificate"]["thumbprint"]
 
 
-def sign(folder: Path) -> None:
-    """Sign a simulated request."""
+CANNOT_BE_TAKEN_IN: list[tuple[dict[str, object], str]] = [
+    ({"key": "another"}, "the key is not that of the certificate"),
+    ({"name": "somebody"}, f"its certificate is for somebody, and the device id is {ID}"),
+    ({"ends_s": time.time() + 86400.0}, "it ends too soon"),
+]
+
+
+def sign(folder: Path, **other: object) -> None:
+    """Sign a simulated request; `other`: as nobody has asked for it."""
     request = json.loads((folder / "request.csr").read_text().splitlines()[1])
-    value = {**request, "issuer": "Lab", "kind": "ec-p256", "starts_s": 0.0, "ends_s": 4e9}
+    value = {**request, "issuer": "Lab", "kind": "ec-p256", "starts_s": 0.0, "ends_s": 4e9, **other}
     text = f"-----BEGIN {MARK} CERTIFICATE-----\n{json.dumps(value)}\n-----END {MARK} CERTIFICATE-----\n"
     (folder / "signed.crt").write_text(text)
 
