@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from evenkeel.specs.provisioning.observed import ProvisionedSeen
-from evenkeel.specs.provisioning.pair import PairSeen
+from evenkeel.specs.provisioning.pair import PATIENCE_S, PairSeen
 from evenkeel.specs.provisioning.provisioning import ANNOUNCED, DAY_S, Provisioning
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.describe_text import field
@@ -80,9 +80,14 @@ class Identity(NamedTuple):
 
     @property
     def next(self) -> PairSeen | None:
-        """The pair that is to follow."""
+        """The pair that is to follow. One that was made by a wrong clock follows nobody: it begins later than now, or long
+        before the one in force."""
         pairs = self.there.pairs
-        return pairs.of(pairs.next) if pairs.next != pairs.current else None
+        found, current = pairs.of(pairs.next) if pairs.next != pairs.current else None, self.current
+        if found is None or not self.is_timed:
+            return found
+        is_older = current is not None and found.starts_s < current.starts_s - PATIENCE_S <= self.now_s - PATIENCE_S
+        return None if found.starts_s > self.now_s or (is_older and pairs.next != pairs.second) else found
 
     @property
     def means(self) -> str:

@@ -19,13 +19,11 @@ from typing import Literal, NamedTuple
 from evenkeel.specs.provisioning.device_id import same_id
 from evenkeel.specs.provisioning.memory import Postponement
 from evenkeel.specs.provisioning.observed import Pairs, ProvisionedSeen
-from evenkeel.specs.provisioning.pair import AuthoritySeen, PairSeen
+from evenkeel.specs.provisioning.pair import PATIENCE_S, AuthoritySeen, PairSeen
 from evenkeel.specs.provisioning.provisioning import DAY_S, Certificate
 from evenkeel.templates.moment import iso_text
 
 EXPIRED = "its certificate has expired"
-PATIENCE_S = 7 * DAY_S
-"""A pair in force that begins sooner than in so many seconds is waited for: a clock may be set back by days for a moment."""
 Step = Literal["", "make", "request", "wait", "take", "take-plain", "switch"]
 
 

@@ -13,6 +13,9 @@ MOST_NAME = 64
 EARLY_S = 3600.0
 """A new certificate is valid from so many seconds before it is made: the clocks of others may be late."""
 
+PATIENCE_S = 7 * 86400.0
+"""A pair in force that begins sooner than in so many seconds is waited for: a clock may be set back by days for a moment."""
+
 
 class Subject(Struct, frozen=True):
     """The contents of a new certificate. `name`: its common name, which is the device id. `starts_s`, `ends_s`: its

@@ -12,6 +12,7 @@ from tests.virtual import now, run
 from evenkeel.controller.drivers.provisioning.azure.simulated import Enrolled
 from evenkeel.specs.provisioning.actions import Make
 from evenkeel.specs.provisioning.provisioning import DAY_S, Azure, Certificate
+from evenkeel.templates.provisioning_described import Identity
 
 from .test_provisioning_and_containers import HUB, WEB_1, Device
 from .test_rotation import ID, rotate
@@ -78,6 +79,10 @@ def test_a_clock_that_is_ahead_for_a_while_costs_no_pair_that_a_hub_knows(device
         pairs = (await device.seen(**fields)).pairs
         assert (pairs.current, pairs.second) == (before.current, before.second)
         assert (device.outcome(), device.reason("Healthy")) == (([WEB_1], True, "Converged"), "")
+        there = await device.seen(**fields)
+        assert there.pairs.next == wrong.next
+        assert Identity("azure", there, now()).next is None, "nobody is to enter it"
+        assert Identity("azure", there, now() + ROLLOVER_S + DAY_S).next is not None
         current = before.of(before.current)
         assert current is not None
         await at(device, current.ends_s - 5 * DAY_S - now(), **fields)
@@ -127,6 +132,7 @@ def test_a_clock_that_is_set_back_costs_no_pair_that_a_hub_knows(device: Device)
         await at(device, 0.0, azure=azure)
         assert (await device.seen(azure=azure)).pairs.current == before.current
         assert (device.outcome(), device.reason("Healthy")) == (([WEB_1], True, "Converged"), "")
+        assert Identity("azure", await device.seen(azure=azure), now()).next is None
         assert isinstance(await rotate(device, azure=azure), Make), "nobody enters the one of the wrong clock"
 
     run(work())
