@@ -7,9 +7,11 @@ import json
 import os
 import pty
 import re
+import select
+import signal
 import stat
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sampling import examples
+from tests.until import PATIENCE_S
 
 from evenkeel.controller.cli.registry.testing import followed
 from evenkeel.specs.codec import changed
@@ -86,21 +89,27 @@ def test_a_password_on_standard_input_becomes_a_file_for_its_owner_alone(device:
     assert told == "Nothing changes.\n"
 
 
-def on_a_terminal(device: Device, answers: list[tuple[str, str]], *arguments: str) -> tuple[int, str]:
+Answer = str | Callable[[], str]
+
+
+def on_a_terminal(device: Device, answers: Sequence[tuple[str, Answer]], *arguments: str) -> tuple[int, str]:
     """The command on a terminal of its own, with an answer to each question when that is asked."""
     pid, ours = pty.fork()
     if pid == 0:
         os.execve(device.line()[0], device.line(*arguments), device.environment(NO_COLOR="1"))
     shown, asked = "", 0
     try:
-        while piece := os.read(ours, 65536):
+        while select.select([ours], [], [], PATIENCE_S)[0] and (piece := os.read(ours, 65536)):
             shown += piece.decode()
             while asked < len(answers) and answers[asked][0] in shown.split("\0")[-1]:
                 shown += "\0"
-                os.write(ours, answers[asked][1].encode() + b"\n")
+                answer = answers[asked][1]
+                os.write(ours, (answer if isinstance(answer, str) else answer()).encode() + b"\n")
                 asked += 1
     except OSError:
         pass  # its end
+    else:
+        os.kill(pid, signal.SIGKILL)  # it waits for an answer to something else
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     os.close(ours)
     assert asked == len(answers), shown
@@ -160,6 +169,40 @@ def test_the_file_of_others_keeps_comments_and_order(device: Device) -> None:
     )
     device.run("registry", "remove", "lab", "--yes")
     assert (device.specs / "a.yaml").read_text() == "# ours, see the wiki\n\n---\n" + spec("web")
+
+
+def test_a_change_by_others_while_the_user_is_asked_is_kept(device: Device) -> None:
+    file = device.specs / "registries.yaml"
+    file.write_text(LAB)
+
+    def change() -> str:
+        with file.open("a") as opened:
+            opened.write("---\n" + spec("web"))
+        return "y"
+
+    answers: list[tuple[str, Answer]] = [("Password of ci", "hunter2"), ("Once more", "hunter2"), ("Do it?", change)]
+    code, shown = on_a_terminal(device, answers, "registry", "add", "ghcr.io", "--user", "ci")
+    assert code == 1
+    assert f"file:{file}: was changed by somebody else meanwhile, so that nothing was written; run" in shown.replace(
+        "\r\n", " "
+    )
+    assert file.read_text() == LAB + "---\n" + spec("web")
+    assert not secret(device, "ghcr.io").exists()
+
+
+def test_a_spec_file_keeps_owner_and_mode(device: Device) -> None:
+    file = device.specs / "registries.yaml"
+    file.write_text(LAB)
+    file.chmod(0o640)
+    os.chown(file, 1000, 1001)
+    piped(device, "registry", "add", "ghcr.io", "--user", "ci", "--password-stdin", "--yes", given="hunter2\n")
+    os.chown(secret(device, "ghcr.io"), 1000, 1001)
+    piped(device, "registry", "add", "ghcr.io", "--user", "me", "--password-stdin", "--yes", given="hunter3\n")
+    assert "user: me" in file.read_text()
+    assert secret(device, "ghcr.io").read_text() == "hunter3\n"
+    for each, mode in ((file, 0o640), (secret(device, "ghcr.io"), 0o600)):
+        found = each.stat()
+        assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (1000, 1001, mode)
 
 
 def test_the_web_pages_of_docker_hub_are_no_registry(device: Device) -> None:
