@@ -365,6 +365,12 @@ def test_what_is_imported_is_exported_again(device: Device, tmp_path: Path, form
         "it is asked for already, at" in device.run("registry", "import", str(other_user(file)), "--yes", ok=1).stderr
     )
     device.run("registry", "import", str(file), "--replace", "--yes")
+    device.run("registry", "remove", "ghcr.io", "--yes")
+    told = device.run("registry", "export", "--format", form, str(file)).stderr
+    assert ("ghcr.io" in told) is (form == "kanto")
+    if form == "kanto":
+        assert "no spec asks for ghcr.io, and the entry stays as it is, with what it has of a password (warning)" in told
+    assert "ghcr.io" in file.read_text(), "it may be that of others"
 
 
 def other_user(file: Path) -> Path:
