@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from evenkeel.controller.cycle.surroundings import Sizes
-    from evenkeel.controller.drivers.containers.docker.registries import PullAccess
+    from evenkeel.controller.distribution.access import PullAccess
     from evenkeel.controller.drivers.registries.probe import Step as Step
     from evenkeel.specs.containers.observed import RemoteImage
     from evenkeel.specs.registries.entry import Entry
@@ -26,25 +26,22 @@ ADMITTED = "auth.json"
 
 
 def pull_access(settings: Settings) -> PullAccess:
-    """How an engine that pulls is let in."""
-    from evenkeel.controller.drivers.containers.docker.registries import PullAccess
+    """How registries let in an engine that pulls, and evenkeel that asks for sizes."""
+    from evenkeel.controller.distribution.access import PullAccess
     from evenkeel.controller.drivers.registries.choice import certificates_folder
 
     engine, admitted = settings.engine, Path(settings.state) / ACCESS / ADMITTED
     folders = [certificates_folder(engine.kind, settings.registries)]
-    return PullAccess(engine.docker_config, admitted, engine.token_realms, folders, sizes_of_registries(settings))
+    return PullAccess(engine.docker_config, admitted, engine.token_realms, folders)
 
 
 def sizes_of_registries(settings: Settings) -> Sizes:
     """The answers of registries, without an engine between."""
 
     async def ask(images: Sequence[str], refused: Callable[[str], None]) -> dict[str, RemoteImage]:
-        from evenkeel.controller.drivers.registries.choice import certificates_folder
         from evenkeel.controller.drivers.registry import look_up
 
-        engine, admitted = settings.engine, Path(settings.state) / ACCESS / ADMITTED
-        folders = [certificates_folder(engine.kind, settings.registries)]
-        return await look_up(images, engine.docker_config, engine.token_realms, refused, admitted, folders)
+        return await look_up(images, pull_access(settings), refused)
 
     return ask
 

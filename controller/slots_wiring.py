@@ -5,12 +5,12 @@ Few devices are asked for an operating system. So its driver is built, and loade
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evenkeel.controller.cycle.domain import AnyDomain, Domain
+    from evenkeel.controller.cycle.domain import AnyDomain, Domain, Groundwork
     from evenkeel.controller.dbus.bus import SystemBus
     from evenkeel.controller.drivers.slots.memory import Bundle, MemorySlots
     from evenkeel.controller.drivers.slots.system import SystemMachine
@@ -55,7 +55,7 @@ def slots_domain(
 
         return await bundle_size(driver.driver, system)
 
-    async def foresee(plan: Plan, seen: SlotsSeen, provided: Collection[str]) -> Foreseen[SlotsSeen]:
+    async def foresee(plan: Plan, seen: SlotsSeen, groundwork: Groundwork) -> Foreseen[SlotsSeen]:
         from evenkeel.controller.drivers.slots.foresight import look_ahead
 
         return Foreseen(*await look_ahead(size, plan, seen))

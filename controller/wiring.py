@@ -7,7 +7,7 @@ asked for, because a status must not load the parts of a controller.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from evenkeel.specs.feedback import Feedback
 
 if TYPE_CHECKING:
     from evenkeel.controller.control.serve import Control
-    from evenkeel.controller.cycle.domain import AnyDomain, Domain, Foreseen
+    from evenkeel.controller.cycle.domain import AnyDomain, Domain, Foreseen, Groundwork
     from evenkeel.controller.cycle.stage import StepProgress
     from evenkeel.controller.cycle.surroundings import Sizes, Surroundings
     from evenkeel.controller.dbus.bus import SystemBus
@@ -73,6 +73,7 @@ def open_driver(settings: Settings, *, readonly: bool = False) -> Driver[Contain
                 address=settings.engine.address,
                 network=settings.engine.network,
                 access=pull_access(settings),
+                ask_registries=sizes_of_registries(settings),
                 owner=settings.engine.owner or os.path.realpath(settings.state),
                 advice=advice(settings.engine),
                 provided=provided,
@@ -160,13 +161,13 @@ def _containers(
 ) -> Domain[ContainersWanted, ContainersSeen, ContainersMemory]:
     from evenkeel.controller.cycle.domain import Domain
 
-    async def foresee(plan: Plan, seen: ContainersSeen, provided: Collection[str]) -> Foreseen[ContainersSeen]:
+    async def foresee(plan: Plan, seen: ContainersSeen, groundwork: Groundwork) -> Foreseen[ContainersSeen]:
         # Only a preview foresees; a controller needs none.
         from evenkeel.controller.cycle.surroundings import look_around
         from evenkeel.controller.settings.sockets import other_engine, with_socket
 
         around = _image_sizes(settings, engine), _surroundings(settings, engine)
-        found = await look_around(*around, plan, seen, provided)
+        found = await look_around(*around, plan, seen, groundwork)
         other = other_engine(with_socket(settings).engine, seen.engine)
         return found._replace(notes=(*found.notes, other)) if other else found
 

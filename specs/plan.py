@@ -79,9 +79,10 @@ class Traits(NamedTuple):
     `source`: the place that it is fetched from. `by`: the program that does it, in words; "" is the engine.
     `may_be_cut`: it can be ended at any moment without harm, and begun again later. `away`: with it the subject is at
     work no more (`begins`), or is again (`ends`). `notifies`: pairs of a domain and a subject of it that has to begin anew
-    once this was done. `provides`: paths of the host that are there once this was done. `opens`: the beginning of what may be
-    fetched (`fetches`) once this was done; until then it waits. `afterwards`: sentences that have
-    to be told once this was done, because no plan tells them then. `foretold`: what a plan says of it beside the subject.
+    once this was done. `provides`: paths of the host that are there once this was done, or at the end of the work that it is
+    a part of, where no plan has the other steps yet. `opens`: the beginning of what may be fetched (`fetches`) once this was
+    done; until then it waits. `afterwards`: sentences that have to be told once this was done, because no plan tells them
+    then. `foretold`: what a plan says of it beside the subject.
     """
 
     text: str

@@ -15,7 +15,7 @@ from evenkeel.specs.provisioning.provisioning import ANNOUNCED, DAY_S, Provision
 from evenkeel.specs.visible import one_line
 from evenkeel.templates.describe_text import field
 from evenkeel.templates.moment import iso_text
-from evenkeel.templates.provisioning_chain import lack_remedy, lack_text
+from evenkeel.templates.provisioning_chain import lack_remedy, lack_text, unfit_remedy, unfit_text
 from evenkeel.templates.style import Role, Style
 
 _WHOSE = {
@@ -39,7 +39,8 @@ class Identity(NamedTuple):
     folder. `now_s`: seconds since the epoch; `is_timed`: the clock can be right. `hub`, `device`: the IoT Hub and the id
     there, "" while none is known. `waits`: for what somebody has to do, as a sentence, or "". `in_force`: all that is asked
     for is. `proven`: the hub has let this device in with that. `blocked`: why it cannot be had; `why`: something is wrong
-    with what is in force; "" otherwise."""
+    with what is in force; `postponed`: why the next certificate could not be had; `otherwise`: this is in
+    force, and something else is asked for, in words, which `has_failed`; "" otherwise."""
 
     name: str
     there: ProvisionedSeen
@@ -53,6 +54,9 @@ class Identity(NamedTuple):
     proven: bool = False
     blocked: str = ""
     why: str = ""
+    postponed: str = ""
+    otherwise: str = ""
+    has_failed: bool = False
 
     @property
     def trouble(self) -> str:
@@ -158,6 +162,8 @@ def _facts(one: Identity) -> Iterator[tuple[str, str]]:
     if one.is_asked:
         yield "in force", _yes(one.in_force)
         yield "proven", _yes(one.proven)
+    if one.otherwise:
+        yield "asked for", one.otherwise
     if one.trouble:
         yield "trouble", one.trouble
 
@@ -189,6 +195,8 @@ def _remarks(one: Identity, pair: PairSeen) -> Iterator[str]:
     yield from pair.remarks
     if pair.lacks:
         yield f"{lack_text(pair)}; {lack_remedy(pair, one.there.wanted)}"
+    if pair is one.current and (unfit := unfit_text(one.there)):
+        yield f"{unfit}; {unfit_remedy(one.there)}"
 
 
 _BY = {"certificate": "its certificate", "key": "a key that it shares", "token": "a token"}
@@ -242,6 +250,7 @@ def identity_value(one: Identity) -> dict[str, Any]:
         "waitsFor": one.waits or None,
         "inForce": one.in_force,
         "proven": one.proven,
+        "askedOtherwise": one.otherwise or None,
         "trouble": one.trouble or None,
     }
 

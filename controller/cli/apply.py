@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -57,6 +57,21 @@ def command(
 
     Exit code: 0 everything is as desired, 1 it is not (and the text says why), 130 stopped by Ctrl-C.
     """
+    return carried_out(options, yes=yes, retry=retry, limit_s=timeout, show_values=show_values, allow_empty=allow_empty)
+
+
+def carried_out(
+    options: Options,
+    *,
+    yes: bool,
+    retry: bool = False,
+    limit_s: float | None = None,
+    show_values: bool = False,
+    allow_empty: bool = False,
+    lack: Callable[[], str] = str,
+) -> int:
+    """Do what `evenkeel apply` does; the exit code. `lack`: asked at a good end; not "", why it is not what somebody waits for
+    all the same."""
     import asyncio
     import signal
     from contextlib import closing, suppress
@@ -111,9 +126,11 @@ def command(
                 )
                 if code is not None:
                     return code
-                return runner.run(
-                    _converge(settings, domains, journal, lock, reading, timeout, retry=given_up is None, again=retry)
+                is_first = given_up is None
+                ending, stopped = runner.run(
+                    _converge(settings, domains, journal, lock, reading, limit_s, retry=is_first, again=retry)
                 )
+                return _verdict(settings, ending, journal, stopped, lack)
             finally:
                 for domain in domains:
                     runner.run(domain.driver.close())
@@ -192,8 +209,9 @@ async def _converge(
     *,
     retry: bool,
     again: bool,
-) -> int:
-    """`retry`: the attempts at the revision as a whole are forgotten; `again`: those of groups, too."""
+) -> tuple[Ending, list[str]]:
+    """The ending, and what has stopped it. `retry`: the attempts at the revision as a whole are forgotten; `again`: those of
+    groups, too."""
     import asyncio
     import signal
     from pathlib import Path
@@ -236,10 +254,12 @@ async def _converge(
         ending = await controller.converge(show.waits, settings.retries)
     if journal.loss is not None:
         echo(f"Nothing of this could be stored: {journal.loss.trouble.why}", err=True)
-    return _verdict(settings, ending, journal, stopped)
+    return ending, stopped
 
 
-def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list[str]) -> int:
+def _verdict(
+    settings: Settings, ending: Ending, journal: Journal, stopped: list[str], lack: Callable[[], str] = str
+) -> int:
     """Print the ending; the exit code."""
     from evenkeel.controller.cycle.endings import Progressed, Retrying, Settled, Waiting
     from evenkeel.controller.wiring import serves
@@ -256,6 +276,9 @@ def _verdict(settings: Settings, ending: Ending, journal: Journal, stopped: list
                 echo(f"{what}: {counted(unwell)}", err=True)
             if set_aside or unwell:
                 _say_logs(journal, [*unwell, set_aside])
+                return 1
+            if why := lack():
+                echo(f"Not done: {why}", err=True)
                 return 1
             echo(f"Done: {how}.")
             if left_over:

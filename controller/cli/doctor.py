@@ -46,8 +46,8 @@ def command(options: Options, output: str, ping: str, bundle: str | None) -> int
       UNKNOWN    it could not be looked at, or not in time
 
     No host is asked that neither settings nor specs name. --bundle collects all of it, with versions, settings, the plan, and
-    the newest entries of the journal. It replaces no device, no link, and no file of evenkeel's own. With `-` the report goes
-    to standard error.
+    the newest entries of the journal. It replaces a former bundle and nothing else, and makes no folder. With `-` the report
+    goes to standard error.
 
     Exit code: 0 when nothing has failed, also with warnings; 1 when something has, or is unknown.
     """
@@ -80,7 +80,7 @@ def _check_target(bundle: str, given: GivenSettings, output: str) -> None:
     import sys
     from pathlib import Path
 
-    from evenkeel.controller.process.replacing import check_file
+    from evenkeel.controller.doctor.bundle import check_place
     from evenkeel.specs.errors import Refused
     from evenkeel.specs.settings.settings import Settings
 
@@ -92,7 +92,7 @@ def _check_target(bundle: str, given: GivenSettings, output: str) -> None:
         return
     path = Path(bundle).absolute()
     try:
-        found = check_file(path)
+        found = check_place(path)
     except Refused as error:
         raise Refused(error.element, f"{error.message}; `--bundle -` writes to standard output") from None
     if found is not None and os.path.samestat(found, os.fstat(1)):

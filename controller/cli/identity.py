@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -41,7 +41,8 @@ def show(options: Options, name: str, output: str) -> int:
     """Show who this device is, and how it proves that.
 
     NAME is the name of a document (`kind: Provisioning`); it may be left out where there is one. Without any document, the
-    id and the certificates are shown that lie in the usual places: /data/var/certificates and /etc/deviceid.
+    id and the certificates are shown that lie in the usual places: /data/var/certificates and /etc/deviceid. Where the specs
+    ask for something else than what is in force, what is in force is shown, and that another one is asked for.
 
     -o env prints KEY=value: first the names of Leda's `sdv-device-info env`, then those of evenkeel. TENANT_ID is empty,
     because only the connector knows the tenant. No cloud is asked, nothing is changed, and no key and no connection string
@@ -53,7 +54,7 @@ def show(options: Options, name: str, output: str) -> int:
     from evenkeel.templates.provisioning_described import environment, environment_lines, identity_lines, identity_value
 
     settings = options.settings()
-    engine, one = identity_here(settings, name)
+    engine, one = identity_in_force(settings, name)
     if output in ("json", "yaml"):
         head = {"apiVersion": "evenkeel/v1", "kind": "Identity", "engine": engine}
         echo_value({**head, **identity_value(one)}, output)
@@ -94,6 +95,63 @@ def identity_here(settings: Settings, name: str = "") -> tuple[str, Identity]:
     return engine, one if picked else one._replace(is_asked=False)
 
 
+def identity_in_force(settings: Settings, name: str = "") -> tuple[str, Identity]:
+    """As `identity_here`; where the specs ask for something else than what is in force and proven, that, with words about what
+    is asked for (`otherwise`)."""
+    engine, one = identity_here(settings, name)
+    if not one.is_asked or (one.in_force and one.proven):
+        return engine, one
+    good = good_otherwise(settings, one.name)
+    if good is None:
+        return engine, one
+    import asyncio
+    from contextlib import closing
+    from pathlib import Path
+
+    from evenkeel.controller.cli.subjects.provisioning import identities_of
+    from evenkeel.controller.journal.journal import read_journal
+
+    with closing(read_journal(Path(settings.state))) as journal:
+        _, found = asyncio.run(identities_of(settings, journal, good.state))
+    kept = next(each for each in found if each.name == one.name)
+    return engine, kept._replace(
+        otherwise=good.otherwise, has_failed=good.has_failed
+    ) if kept.in_force and kept.proven else one
+
+
+class Good(NamedTuple):
+    """The state that was good last. `otherwise`: what the specs ask for instead, in words; `has_failed`: that has failed."""
+
+    state: DesiredState
+    otherwise: str
+    has_failed: bool
+
+
+def good_otherwise(settings: Settings, name: str) -> Good | None:
+    """The state that was good last, where it asks for an identity in another way than the specs do; `None` where it does
+    not."""
+    from contextlib import closing
+    from pathlib import Path
+
+    from evenkeel.controller.cli.spec_text import read_state
+    from evenkeel.controller.journal.journal import read_journal
+    from evenkeel.reconcilers.provisioning.select import select
+    from evenkeel.reconcilers.provisioning.settings import otherwise
+    from evenkeel.specs.problem import place_text
+
+    asked = read_state(settings)
+    with closing(read_journal(Path(settings.state))) as journal:
+        good, attempt = journal.readable_revision("last-good"), journal.attempts.of(asked.digest)
+    wish, document = next(each for each in select(asked).documents if each[0].name == name)
+    kept = select(good).subjects.get(name) if good is not None else None
+    if good is None or kept is None or kept == wish:
+        return None
+    differing = ", ".join(path for path, _, _ in otherwise(kept, wish)) or "its outputs"
+    has_failed = attempt is not None and attempt.failed
+    how = f"that has failed: {attempt.why}" if attempt is not None and has_failed else "that is not in force yet"
+    return Good(good, f"{differing} otherwise, at {place_text(document.place)}; {how}", has_failed)
+
+
 def identity_names(state: DesiredState) -> tuple[str, ...]:
     """The names of the identities that a state asks for."""
     from evenkeel.reconcilers.provisioning.select import select
@@ -103,10 +161,15 @@ def identity_names(state: DesiredState) -> tuple[str, ...]:
 
 def first_identity(settings: Settings) -> Identity:
     """The identity that other programs are told of: the first by its name. For tools that have no word for another one; else as
-    `identity_here`."""
+    `identity_in_force`."""
+    return identity_in_force(settings, first_name(settings))[1]
+
+
+def first_name(settings: Settings) -> str:
+    """The first name of an identity that the specs ask for; "" for none."""
     from evenkeel.controller.cli.spec_text import read_state
 
-    return identity_here(settings, next(iter(identity_names(read_state(settings))), ""))[1]
+    return next(iter(identity_names(read_state(settings))), "")
 
 
 def picked_name(names: tuple[str, ...], name: str) -> str:

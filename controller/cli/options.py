@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
+from click.core import ParameterSource
 
 from evenkeel.controller.cli.output import echo
 from evenkeel.templates.style import COLOURED, PLAIN, Style
@@ -119,6 +120,7 @@ def shared_options(*shown: str) -> Callable[[Callable[..., Any]], Callable[..., 
         @functools.wraps(function)
         def with_options(*args: Any, **values: Any) -> Any:
             context = click.get_current_context()
+            _check_texts(context)
             context.meta[_CALLED] = f"{context.command_path} {context.invoked_subcommand or ''}".strip()
             above = context.find_object(Options) or Options()
             here = {name: given for name in Options._fields if (given := values.pop(name))}
@@ -133,6 +135,19 @@ def shared_options(*shown: str) -> Callable[[Callable[..., Any]], Callable[..., 
     return give
 
 
+def _check_texts(context: click.Context) -> None:
+    """BadParameter for an empty text on the command line: a script has an empty variable, and would get what is usual. Commands
+    of others have the grammar of others."""
+    if _OF_OTHERS in context.command_path.split():
+        return
+    for each in context.command.params:
+        is_given = each.name and context.get_parameter_source(each.name) is ParameterSource.COMMANDLINE
+        value = context.params.get(each.name) if each.name and is_given else None
+        if value == "" or (isinstance(value, tuple) and "" in value):
+            raise click.BadParameter("expected a text that is not empty, or none at all", context, each)
+
+
+_OF_OTHERS = "compat"
 _CALLED = "evenkeel.called"
 
 

@@ -10,6 +10,9 @@ from evenkeel.controller.cli.options import Options, shared_options
 from evenkeel.controller.cli.output import echo
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from evenkeel.controller.journal.journal import Journal
 
 _BY_THE_NEXT = " by the next `evenkeel run` or `evenkeel apply`"
@@ -23,11 +26,14 @@ def command(options: Options) -> int:
     A revision that failed is not tried again by itself until its content changes. This forgets the failure; a controller
     at work is told to look at once, and without one the next `evenkeel run` or `evenkeel apply` tries it.
 
-    Exit code: 0, also when no revision has failed.
+    A certificate that is to follow, and that its cloud did not let in, is tried again by itself, with growing pauses of up to
+    an hour. This ends the pause.
+
+    Exit code: 0, also when nothing has failed.
     """
     from pathlib import Path
 
-    from evenkeel.controller.control.ask import ask_to_look_again
+    from evenkeel.controller.cli.provision.pausing import end_pauses
     from evenkeel.controller.journal.journal import open_journal, read_journal
     from evenkeel.controller.journal.lock import holder
     from evenkeel.specs.feedback import Condition, Feedback
@@ -39,8 +45,12 @@ def command(options: Options) -> int:
     rejected = reader.attempts.has_contents()
     others = _others(reader)
     reader.close()
+    paused = end_pauses(state)
     if attempt is None and not rejected:
-        echo("No failed revision: there is nothing to retry.")
+        if not paused:
+            echo("No failed revision: there is nothing to retry.")
+            return 0
+        _say_ended(paused, by=_by(state))
         return 0
     why = f"it had failed: {attempt.why}" if attempt is not None else others
     journal = open_journal(state)
@@ -56,9 +66,22 @@ def command(options: Options) -> int:
                             journal.drop_condition(known.name, known.domain)
     finally:
         journal.close()
-    by = "" if ask_to_look_again(state) else f"{_BY_THE_NEXT}; no controller is at work now"
+    by = _by(state)
     echo(f"Revision {desired} is tried again{by}; {why}")
+    _say_ended(paused, by=by)
     return 0
+
+
+def _by(state: Path) -> str:
+    """Have the controller at work look again; the words where there is none."""
+    from evenkeel.controller.control.ask import ask_to_look_again
+
+    return "" if ask_to_look_again(state) else f"{_BY_THE_NEXT}; no controller is at work now"
+
+
+def _say_ended(paused: Mapping[str, str], *, by: str) -> None:
+    for name, why in paused.items():
+        echo(f"The next certificate of {name} is tried again{by}; it could not be had: {why}")
 
 
 def _others(journal: Journal) -> str:

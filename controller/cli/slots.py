@@ -262,6 +262,7 @@ def _by_hand(options: Options, planning: Planning, *, yes: bool) -> int:
 
 async def _planned(settings: Settings, domain: AnyDomain, journal: Journal, planning: Planning, *, yes: bool) -> Plan:
     from evenkeel.controller.cli.reaching import awaiting_engine
+    from evenkeel.controller.cycle.domain import Groundwork
     from evenkeel.templates.plan_text import plan_lines
     from evenkeel.templates.planned import planned
 
@@ -269,7 +270,7 @@ async def _planned(settings: Settings, domain: AnyDomain, journal: Journal, plan
     with awaiting_engine(settings, domain.reconciler.words.engine):
         seen = await domain.driver.observe(domain.reconciler.look(None, memory))
         plan = planning(seen, memory)
-        foreseen = await domain.foresee(plan, seen, ())
+        foreseen = await domain.foresee(plan, seen, Groundwork())
     for line in plan_lines([planned(plan, foreseen.seen)], terminal_width(), terminal_style()):
         echo_lines(line)
     for note in (*foreseen.fails_at, *foreseen.notes):

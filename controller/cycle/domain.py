@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from evenkeel.reconcilers.ports import Driver, Reconciler, Remembered, Seen, Want
@@ -20,12 +20,19 @@ class Foreseen(NamedTuple, Generic[AnySeen]):
     notes: tuple[str, ...] = ()
 
 
-Foresee = Callable[[Plan, AnySeen, Collection[str]], Awaitable[Foreseen[AnySeen]]]
-"""Checks the surroundings of a plan, beside the engine. The last argument: paths of the host that other domains will
-provide, and places that they will open (`Traits`)."""
+class Groundwork(NamedTuple):
+    """The work of other domains that a plan can rely on. `paths`: the paths of the host that they will provide, with the
+    folders that lead to them (`Traits.provides`); `places`: those that they will open (`Traits.opens`)."""
+
+    paths: frozenset[str] = frozenset()
+    places: frozenset[str] = frozenset()
 
 
-async def _nothing(plan: Plan, seen: AnySeen, provided: Collection[str]) -> Foreseen[AnySeen]:
+Foresee = Callable[[Plan, AnySeen, Groundwork], Awaitable[Foreseen[AnySeen]]]
+"""Checks the surroundings of a plan, beside the engine."""
+
+
+async def _nothing(plan: Plan, seen: AnySeen, groundwork: Groundwork) -> Foreseen[AnySeen]:
     return Foreseen(seen)
 
 

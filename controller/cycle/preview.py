@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from evenkeel.controller.cycle.domain import AnyDomain
+from evenkeel.controller.cycle.domain import AnyDomain, Groundwork
 from evenkeel.controller.cycle.in_force import failed_groups
 from evenkeel.controller.cycle.proven import kept_text, proven_in
 from evenkeel.controller.journal.journal import Journal
@@ -152,7 +152,7 @@ async def _looked(
             notes.append(f"{each.name}: {what}, and nobody could look: {error.message}")
             continue
         plan = reconciler.plan(reconciler.diff(want, seen, memory), seen, memory, former)
-        foreseen = await each.foresee(plan, seen, _provided(plans))
+        foreseen = await each.foresee(plan, seen, _groundwork(plans))
         plans.append(DomainPlan(reconciler, plan, foreseen.seen))
         kept = "the content before is kept until the tag names another one or somebody runs `evenkeel retry`"
         aside = tagged(reconciler).set_aside(want, foreseen.seen, memory, {})
@@ -214,12 +214,12 @@ def _with_held(
     return (instead or whole)._replace(plan=changed(plan, differences=tuple(shown[name] for name in sorted(shown))))
 
 
-def _provided(plans: Sequence[DomainPlan]) -> frozenset[str]:
-    """Paths of the host that these plans provide, with the folders that lead to them, and places that they open."""
+def _groundwork(plans: Sequence[DomainPlan]) -> Groundwork:
+    """The work of these plans that the next one can rely on."""
     traits = [step.action.traits for each in plans for stage in each.plan.stages for step in stage.steps]
     paths = [PurePosixPath(path) for each in traits for path in each.provides]
-    places = {each.opens for each in traits if each.opens}
-    return frozenset({str(found) for path in paths for found in (path, *path.parents)} | places)
+    places = frozenset(each.opens for each in traits if each.opens)
+    return Groundwork(frozenset(str(found) for path in paths for found in (path, *path.parents)), places)
 
 
 def revision_notes(journal: Journal, domains: Sequence[str], desired: DesiredState) -> tuple[str, ...]:

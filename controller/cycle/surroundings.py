@@ -5,9 +5,10 @@ The registry of each image to be pulled is asked for its size, because an operat
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 
-from evenkeel.controller.cycle.domain import Foreseen
+from evenkeel.controller.cycle.domain import Foreseen, Groundwork
 from evenkeel.reconcilers.containers.foresight import Host, foreseen, lessened, paths_of, starting
 from evenkeel.reconcilers.counted import listed
 from evenkeel.specs.codec import changed
@@ -23,17 +24,22 @@ Surroundings = Callable[[Sequence[str]], Host]
 
 
 async def look_around(
-    sizes: Sizes, surroundings: Surroundings, plan: Plan, seen: ContainersSeen, provided: Collection[str]
+    sizes: Sizes, surroundings: Surroundings, plan: Plan, seen: ContainersSeen, groundwork: Groundwork
 ) -> Foreseen[ContainersSeen]:
     """`Domain.foresee` of the containers domain. A registry that is about to be opened is asked with what is in force now.
     Where that does not let this device in, the reason says nothing of what is asked for, and is not told."""
+    refused: list[str] = []
+
+    async def ask(images: Sequence[str], tell: Callable[[str], None]) -> dict[str, RemoteImage]:
+        return await sizes(images, tell) if images else {}
+
     unknown = [image for image in pulls(plan) if not image_size(image, seen)]
-    opened = [image for image in unknown if any(is_fetched_from(image, place) for place in provided)]
-    refused, untold = list[str](), list[str]()
-    for images, tell in (([each for each in unknown if each not in opened], refused.append), (opened, untold.append)):
-        if images:
-            seen = changed(seen, remote={**seen.remote, **await sizes(images, tell)})
-    if silent := [image for image in opened if image not in seen.remote]:
+    closed = [image for image in unknown if any(is_fetched_from(image, place) for place in groundwork.places)]
+    known, early = await asyncio.gather(
+        ask([image for image in unknown if image not in closed], refused.append), ask(closed, lambda why: None)
+    )
+    seen = changed(seen, remote={**seen.remote, **known, **early})
+    if silent := [image for image in closed if image not in early]:
         refused.append(f"the size of {listed(silent)} is not known before this plan has put its registry in force")
-    paths = [path for path in paths_of(starting(plan)) if path not in provided]
+    paths = [path for path in paths_of(starting(plan)) if path not in groundwork.paths]
     return Foreseen(seen, foreseen(plan, seen, surroundings(paths)), (*refused, *lessened(plan, seen)))

@@ -58,21 +58,22 @@ class AtProxy(Failure):
 class Misdirected(Failure):
     """A registry wants its credentials sent to a host that may not have them, and they were not."""
 
-    def __init__(self, realm: str, where: str = "tokenRealms") -> None:
-        """`where`: the key that lists hosts that may have them."""
+    def __init__(self, realm: str, *, is_documented: bool) -> None:
+        """`is_documented`: a document is about the credentials, and lists who may have them; else the settings do."""
+        where = "tokenRealms" if is_documented else "engine.tokenRealms"
         why = f"it wants its credentials sent to {realm}, and they were not"
         super().__init__(why, "no", f"if that is right, add {realm} to `{where}`")
         self.realm = realm
 
 
-def error_of(failure: Failure, host: str, place: str, whom: str = "") -> DriverError:
-    """The error that a failed question to a registry is. `place`: what the question is about; `whom`: who was asked, where that
-    is not the registry itself."""
+def error_of(failure: Failure, host: str, place: str, what: str = "") -> DriverError:
+    """The error that a failed question to a registry is. `place`: what the question is about; `what`: the outcome, as a clause,
+    "" where that is that the registry cannot be asked."""
     element, remedy = f"registry:{place}", f"; {failure.remedy}" if failure.remedy else ""
     if failure.how == "denied":
         return Refused(element, f"{host} refuses the login: {failure.why}")
     kind = {"no": Refused, "late": TimedOut}.get(failure.how, Unavailable)
-    return kind(element, f"{whom or f'the registry {host}'} cannot be asked: {failure.why}{remedy}")
+    return kind(element, f"{what or f'the registry {host} cannot be asked'}: {failure.why}{remedy}")
 
 
 class Answer(NamedTuple):

@@ -97,7 +97,7 @@ def _realm_of(challenge: Challenge, site: Site, credentials: Credentials | None)
         if realm.scheme != "https" and not (realm.scheme == "http" and site.insecure and is_own):
             raise Failure(UNENCRYPTED, "no", "a token server needs https, or tokens are no secret")
         if credentials is not None and not may_have_credentials(realm.host, site.host, site.realms):
-            raise Misdirected(realm.host)
+            raise Misdirected(realm.host, is_documented=credentials.realms is not None)
         if not realm.host:
             raise Failure(NO_ANSWER)
         return realm.netloc.decode()
@@ -105,6 +105,8 @@ def _realm_of(challenge: Challenge, site: Site, credentials: Credentials | None)
 
 async def authorisation(challenges: Sequence[Challenge], site: Site, credentials: Credentials | None) -> str:
     """The `Authorization` header that challenges ask for: for one of them, a token before a password. Raises Failure."""
+    import httpx
+
     kinds, of_tokens = {each.kind for each in challenges}, bearers(challenges)
     if kinds and not kinds & {BEARER, BASIC}:
         others = ", ".join(sorted(kinds))
@@ -124,8 +126,8 @@ async def authorisation(challenges: Sequence[Challenge], site: Site, credentials
                 answer = await _by_identity(client, challenge, credentials)
             else:
                 headers = {"Authorization": f"Basic {_coded(credentials)}"} if credentials is not None else {}
-                params = dict(challenge.fields)
-                answer = await fetch(client, "GET", challenge.realm, params=params, headers=headers)
+                address = httpx.URL(challenge.realm).copy_merge_params(dict(challenge.fields))
+                answer = await fetch(client, "GET", str(address), headers=headers)
     if answer.status in _REFUSALS and credentials is not None:
         raise Failure(f"{place} gives no token: {words(answer, secrets_of(credentials))}", "denied")
     if not 200 <= answer.status < 300:
@@ -162,9 +164,10 @@ def may_have_credentials(realm: str, host: str, realms: Sequence[str]) -> bool:
 
 
 def name_of(host: str) -> str:
-    """A host without its port."""
+    """A host without its port; of an address of IPv6 without brackets all is the host."""
     name, colon, port = host.lower().rpartition(":")
-    return (name if colon and port.isdecimal() else host.lower()).strip("[]")
+    has_port = colon and port.isdecimal() and (":" not in name or name.endswith("]"))
+    return (name if has_port else host.lower()).strip("[]")
 
 
 def _coded(credentials: Credentials) -> str:

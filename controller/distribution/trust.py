@@ -62,8 +62,8 @@ def trust(papers: Papers = NONE, *, proves: bool = True) -> ssl.SSLContext:
 
 
 def no_trust(pairs: Sequence[tuple[bytes, bytes]]) -> ssl.SSLContext:
-    """A context that speaks with everybody, however weak the encryption is, for a question that proves nothing and tells no
-    secret. Raises as `trust` does."""
+    """A context that speaks with everybody with whom an engine does (TLS 1.2 at least, whatever the ciphers), for a question
+    that proves nothing and tells no secret. Raises as `trust` does."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_ciphers(_ANY)
     context.options |= _OP_LEGACY_SERVER_CONNECT

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from evenkeel.controller.distribution.access import NO_ACCESS, PullAccess
 from evenkeel.controller.distribution.challenges import challenges_of
 from evenkeel.controller.distribution.client import fetch, open_client
 from evenkeel.controller.distribution.failures import (
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 _PING = "/v2/"
+_UNDERSTOOD = (200, 401)
+"""Statuses of an answer that every engine takes for that of a registry."""
 _PATIENCE_S, _CONNECTING_S = 20.0, 10.0
 """For the answer, and for a connection, before an engine gets credentials. An engine is patient, too."""
 
@@ -53,8 +55,6 @@ class Visit:
     def __init__(self, site: Site, credentials: Credentials | None, schemes: tuple[str, ...] = ()) -> None:
         self._site, self._credentials = site, credentials
         self._schemes = schemes or (("https", "http") if site.insecure else ("https",))
-        self.cut: Failure | None = None
-        """Why it did not answer in the first of these ways, where something was there."""
         self._authorization = ""
         self._stack = contextlib.AsyncExitStack()
         self._client: httpx.AsyncClient | None = None
@@ -69,11 +69,6 @@ class Visit:
     async def __aexit__(self, *error: object) -> None:
         with failures():
             await self._stack.aclose()
-
-    @property
-    def is_encrypted(self) -> bool:
-        """Whether the last answer came over an encrypted connection."""
-        return self._schemes[0] == "https"
 
     async def knock(self) -> Answer:
         """The answer to the first question, without credentials (`GET /v2/`)."""
@@ -118,6 +113,7 @@ class Visit:
     async def _ask(self, path: str, headers: dict[str, str], *, has_body: bool = True) -> Answer:
         if self._authorization:
             headers = {**headers, "Authorization": self._authorization}
+        cut: Failure | None = None
         while True:
             scheme = self._schemes[0]
             try:
@@ -127,47 +123,67 @@ class Visit:
                     answer = await fetch(self._client, "GET", url, has_body=has_body, headers=headers)
             except (Unreached, CutOff, AtProxy) as failure:
                 if len(self._schemes) == 1:
-                    raise self.cut or failure from None
-                self.cut = None if isinstance(failure, Unreached) else failure
+                    raise cut or failure from None
+                cut = None if isinstance(failure, Unreached) else failure
                 self._schemes = self._schemes[1:]  # as engines do: it may have no encryption at all
             else:
-                if self.cut is not None and answer.status == 400:
-                    raise self.cut  # so answers a server that speaks with encryption alone
+                if cut is not None and answer.status == 400:
+                    raise cut  # so answers a server that speaks with encryption alone
                 self._schemes = (scheme,)
                 return answer
 
 
-async def check_realm(registry: str, credentials: Credentials, certificates: Sequence[Path] = ()) -> None:
+async def check_realm(registry: str, credentials: Credentials, access: PullAccess = NO_ACCESS) -> None:
     """Ask a registry, with no credentials, where it wants these sent, before somebody else takes them there. Raises Failure
     when they may not go there, and when that did not come out for a reason that an engine may not have: a certificate that
     cannot be read, a proxy, a handshake that evenkeel alone cannot do.
 
     Where no connection came about, nothing is forbidden: an engine has its own way to a registry, also by mirrors. A registry
     that is slow is waited for as long as an engine waits. The server need not prove who it is, because nothing is sent, and an
-    answer can only forbid. It is shown the certificate that engines show; `certificates`: further folders like `certs.d`.
+    answer can only forbid. It is shown the certificate that engines show.
 
-    Engines look at the same answer alone (`GET /v2/`) for whom they give credentials."""
-    site = _open(registry, credentials, certificates)
+    Engines look at the same answer alone (`GET /v2/`) for whom they give credentials, Podman at its challenges also where it
+    says 200. Where it is neither 200 nor 401, an engine may ask again without encryption."""
+    site, cut = _open(registry, credentials, access), None
     try:
-        async with Visit(site, None, ("https", "http")) as visit:
-            knocked = await visit.head()
+        knocked = await _knocked(site, "https")
+        _may_have(knocked, site, credentials)
+        if knocked.status in _UNDERSTOOD:
+            return
     except Unreached:
+        pass
+    except (CutOff, AtProxy) as failure:
+        cut = failure
+    try:
+        knocked = await _knocked(site, "http")
+    except (Unreached, CutOff):
+        if cut is not None:
+            raise cut from None
         return
-    if knocked.status == 401 and (of_tokens := bearers(challenges_of(knocked))):
-        realm_of(of_tokens, site._replace(insecure=not visit.is_encrypted), credentials)
-    elif knocked.status != 401 and visit.cut is not None and not 200 <= knocked.status < 300:
-        raise visit.cut  # the answer says nothing about what is there behind encryption
+    _may_have(knocked, site._replace(insecure=True), credentials)
+    if cut is not None and knocked.status not in _UNDERSTOOD:
+        raise cut  # the answer says nothing about what is there behind encryption
 
 
-async def check_mirror(address: str, credentials: Credentials, certificates: Sequence[Path] = ()) -> None:
+def _may_have(knocked: Answer, site: Site, credentials: Credentials) -> None:
+    """Raises Failure where one of the realms that an answer names may not have these credentials."""
+    if of_tokens := bearers(challenges_of(knocked)):
+        realm_of(of_tokens, site, credentials)
+
+
+async def _knocked(site: Site, scheme: str) -> Answer:
+    async with Visit(site, None, (scheme,)) as visit:
+        return await visit.head()
+
+
+async def check_mirror(address: str, credentials: Credentials, access: PullAccess = NO_ACCESS) -> None:
     """Ask a mirror of Docker Hub whether it wants credentials, before Docker gives it these, which are Docker Hub's. Raises
     Failure, as `check_realm` does, when it or its token realm may not have them: they are for Docker Hub, for its organisation,
-    and for hosts that a document lists, with encryption. `address`: with its scheme."""
-    scheme, _, host = address.partition("://")
-    site = _open(host.rstrip("/"), credentials, certificates)
+    and for hosts that are listed, with encryption. `address`: with its scheme."""
+    parts = urlsplit(address)
+    site = _open(parts.netloc, credentials, access)
     try:
-        async with Visit(site, None, (scheme,)) as visit:
-            knocked = await visit.head()
+        knocked = await _knocked(site, parts.scheme)
     except Unreached:
         return
     if knocked.status != 401:
@@ -177,17 +193,17 @@ async def check_mirror(address: str, credentials: Credentials, certificates: Seq
         realm_of(of_tokens, hub, credentials)
     if len(of_tokens) < len(challenges) or not challenges:
         name = name_of(site.host)
-        if scheme != "https":
+        if parts.scheme != "https":
             raise Failure(UNENCRYPTED, "no", "name a mirror with https, or one that asks for none")
         if not may_have_credentials(name, hub.host, hub.realms):
-            raise Misdirected(name)
+            raise Misdirected(name, is_documented=credentials.realms is not None)
 
 
-def _open(registry: str, credentials: Credentials, certificates: Sequence[Path]) -> Site:
+def _open(registry: str, credentials: Credentials, access: PullAccess) -> Site:
     """The site of a question that proves nothing, and tells nothing but the certificate of this device."""
 
     def own() -> ssl.SSLContext:
-        return no_trust(pairs_of(registry, certificates))
+        return no_trust(pairs_of(registry, access.certificates))
 
-    realms = credentials.realms or ()
+    realms = (*access.realms, *(credentials.realms or ()))
     return Site(registry, own, lambda host: own(), realms, silence_s=_PATIENCE_S, connecting_s=_CONNECTING_S)

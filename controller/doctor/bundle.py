@@ -11,8 +11,10 @@ import asyncio
 import importlib.metadata
 import io
 import json
+import os
 import platform
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -24,7 +26,7 @@ from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.controller.process.defect import defect_place
 from evenkeel.controller.process.replacing import check_file
 from evenkeel.specs.doctor.finding import Report
-from evenkeel.specs.errors import EvenkeelError
+from evenkeel.specs.errors import EvenkeelError, Refused
 from evenkeel.specs.visible import visible_json
 
 if TYPE_CHECKING:
@@ -51,10 +53,30 @@ images, hosts, users and files.
 
 
 def write_bundle(file: Path, given: GivenSettings, report: Report) -> None:
-    """Write the bundle, which only its owner may read. Raises OSError, and Refused where no file is to be replaced."""
+    """Write the bundle, which only its owner may read. Raises OSError, and Refused as `check_place`."""
     content = bundle_bytes(given, report)
-    check_file(file.absolute())
+    check_place(file.absolute())
     write_atomically(file.absolute(), content, _MODE)
+
+
+def check_place(file: Path) -> os.stat_result | None:
+    """The state of the file in whose place a bundle is to come; `None` where there is none. Raises Refused for anything but
+    a former bundle and an empty file, and where its folder is not there: another file may be one that nobody can make again."""
+    found = check_file(file)
+    if not file.parent.is_dir():
+        raise Refused(f"file:{file}", f"the folder {file.parent} is not there; make it, or name a file in another one")
+    if found is not None and found.st_size and not _is_bundle(file):
+        raise Refused(f"file:{file}", "it is there, and is no bundle of `evenkeel doctor`; name another file")
+    return found
+
+
+def _is_bundle(file: Path) -> bool:
+    try:
+        with file.open("rb") as content, tarfile.open(fileobj=content, mode="r:gz") as archive:
+            first = archive.next()
+    except (OSError, EOFError, zlib.error, tarfile.TarError):
+        return False
+    return first is not None and first.name.startswith(f"{FOLDER}/")
 
 
 def bundle_bytes(given: GivenSettings, report: Report) -> bytes:

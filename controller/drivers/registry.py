@@ -12,9 +12,9 @@ import platform
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import NotRequired, TypedDict, TypeVar
 
+from evenkeel.controller.distribution.access import PullAccess
 from evenkeel.controller.distribution.failures import LATE, NO_ANSWER, Answer, Failure, Misdirected
 from evenkeel.controller.distribution.sites import site_for
 from evenkeel.controller.distribution.trust import papers_of
@@ -64,27 +64,21 @@ _Shape = TypeVar("_Shape")
 
 
 async def look_up(
-    images: Sequence[str],
-    docker_config: str = "",
-    realms: Sequence[str] = (),
-    refused: Callable[[str], None] = lambda why: None,
-    admitted: Path | None = None,
-    certificates: Sequence[Path] = (),
+    images: Sequence[str], access: PullAccess, refused: Callable[[str], None] = lambda why: None
 ) -> dict[str, RemoteImage]:
-    """Digest and size of every reference whose registry answers within a few seconds; the others are absent. `realms`:
-    hosts that may have the credentials of any registry. `refused` is told of each registry that wanted them sent
-    elsewhere, and of each that did not tell the size of its images, with the reason. `docker_config` and `admitted` have the
-    credentials, as those of pulls, and `admitted` the terms; `certificates`: further folders like `certs.d`."""
+    """Digest and size of every reference whose registry answers within a few seconds; the others are absent. `refused` is told
+    of each registry that wanted its credentials sent elsewhere, and of each that did not tell the size of its images, with the
+    reason."""
     places, silent = asyncio.Semaphore(_AT_ONCE), dict[tuple[str, str], list[str]]()
 
     async def one(image: str) -> RemoteImage | None:
         async with places:
             try:
-                return await _look_up(parse_image(image), docker_config, admitted, realms, certificates)
+                return await _look_up(parse_image(image), access)
             except Misdirected as error:
                 host = HUB_HOST if parse_image(image).registry == DEFAULT_REGISTRY else parse_image(image).registry
                 why = f"the registry {host} wants its credentials sent to {error.realm}, and they were not"
-                refused(f"{image}: {why}; if that is right, add {error.realm} to `engine.tokenRealms`")
+                refused(f"{image}: {why}; {error.remedy}")
             except Failure as error:
                 silent.setdefault((parse_image(image).registry, error.why), []).append(image)
             return None
@@ -95,18 +89,16 @@ async def look_up(
     return {image: remote for image, remote in zip(images, found, strict=True) if remote is not None}
 
 
-async def _look_up(
-    ref: ImageRef, docker_config: str, admitted: Path | None, realms: Sequence[str], certificates: Sequence[Path]
-) -> RemoteImage:
+async def _look_up(ref: ImageRef, access: PullAccess) -> RemoteImage:
     place = f"{ref.registry}/{ref.repository}"
     late = "the credential helper for it did not answer in time"
     try:
         async with asyncio.timeout(_TIMEOUT_S):
-            credentials = await credentials_of_pull(place, docker_config, admitted)
+            credentials = await credentials_of_pull(place, access.docker_config, access.admitted)
             late = LATE
-            terms = terms_of_pull(place, admitted)
-            terms = terms._replace(realms=(*realms, *terms.realms))
-            papers = partial(papers_of, folders=certificates)
+            terms = terms_of_pull(place, access.admitted)
+            terms = terms._replace(realms=(*access.realms, *terms.realms))
+            papers = partial(papers_of, folders=access.certificates)
             site = site_for(ref.registry, lambda: papers(ref.registry), terms, papers)
             with waiting_for(f"the registry {ref.registry}"):
                 async with Visit(site, credentials) as visit:

@@ -1,9 +1,7 @@
 """The part of one file with credentials about a place: `auths`, `credHelpers` and `credsStore` of Docker's config.json and
 Podman's auth.json, and the registries of Kanto's config.json. No program is asked here.
 
-Formats: registries.md §1.2, §3.1, §3.3. Of an entry that says several things that counts which counts for Docker (CLI 28.2) and
-Podman (4.3): `auth` before `username` and `password`. An identity token is for servers that give tokens, a password beside it
-for other registries.
+Formats: registries.md §1.2, §3.1, §3.3. `specs.registries.login` has the rules for an entry of `auths`.
 """
 
 from __future__ import annotations
@@ -15,37 +13,23 @@ from typing import Any, NamedTuple
 from evenkeel.controller.process.bounded import read_regular
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 from evenkeel.specs.errors import Unavailable
-from evenkeel.specs.problem import path_text
+from evenkeel.specs.problem import Flaw, path_text
 from evenkeel.specs.reading.sound import foreign_json
 from evenkeel.specs.reading.walk import type_words
 from evenkeel.specs.registries.entry import shown_keys
-from evenkeel.specs.registries.login import login_of, user_fault
+from evenkeel.specs.registries.login import Login, read_login, user_fault
 from evenkeel.specs.registries.registry import HUB_KEY, covers, place_of_key
 
-_NO_CHARACTER = "it has U+FFFD, which stands for what is no character, and is sent as it is"
-
-
-class Credentials(NamedTuple):
-    """The credentials for a registry: a user with a password, an identity token, or both. The text form shows nothing.
-    `realms`: the hosts that a document lets have them beside the registry; `None` where no document is about them."""
-
-    server: str
-    username: str = ""
-    password: str = ""
-    identity_token: str = ""
-    realms: tuple[str, ...] | None = None
-
-    def __repr__(self) -> str:
-        return f"Credentials(server={self.server!r}, …)"
+_NO_CHARACTER = "it has U+FFFD, which may stand for half of a character, and is sent with it"
 
 
 class KeptCredentials(NamedTuple):
     """A file's own part about a place, for which no program was asked. `helper`: the program that is asked first, `named_by`
     that key of the file; "" for none. `is_only`: the credentials beside the helper count for no engine while it can be asked.
-    `at`: the place of the credentials in the file. `doubts`: parts that do not count, as clauses with their places. The text
-    form shows no secret."""
+    `at`: the place of the credentials in the file. `doubts`: parts that do not count, or that have half of a character, as
+    clauses with their places. The text form shows no secret."""
 
-    credentials: Credentials | None = None
+    credentials: Login | None = None
     helper: str = ""
     named_by: str = ""
     is_only: bool = False
@@ -76,7 +60,7 @@ def read(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
-        raise _unusable(path, f"cannot be read: {reason}") from None
+        raise Unavailable(f"file:{path}", f"registry credentials in {path} cannot be read: {reason}") from None
     return config if isinstance(config, dict) else {}
 
 
@@ -92,8 +76,7 @@ def text_at(fields: dict[str, Any], key: str, path: Path, *above: str) -> str:
     value = fields.get(key)
     if value is None or isinstance(value, str):
         return value or ""
-    what = f"expected a text at `{'.'.join((*above, key))}`, got {type_words(value)}"
-    raise _unusable(path, f"cannot be read: {what}")
+    raise _unusable(path, f"expected a text, got {type_words(value)}", *above, key)
 
 
 def server_of(place: str) -> str:
@@ -113,7 +96,7 @@ class StoredCredentials(NamedTuple):
     """Credentials that are in a file itself. `reach`: the length of their place, 0 without any; `name`: its key; `at` and
     `doubts` as in `KeptCredentials`."""
 
-    credentials: Credentials | None = None
+    credentials: Login | None = None
     reach: int = 0
     name: str = ""
     at: str = ""
@@ -126,11 +109,11 @@ def stored_in(config: dict[str, Any], place: str, server: str, path: Path) -> St
     kanto = mapping(mapping(config, "containers"), "registry_configurations")
     doubts: list[str] = []
     for name in covering({**kanto, **auths}, place, server):
-        own = _entry(auths, name, server, path, doubts)
-        found = own or _entry_of_kanto(kanto, name, server, path)
+        own = _entry(auths, name, path, doubts)
+        found = own or _entry_of_kanto(kanto, name, path)
         if found is not None:
             at = path_text(shown_keys(("auths", name) if own is not None else (*_KANTO, name)))
-            if any("\ufffd" in each for each in (found.username, found.password, found.identity_token)):
+            if any("\ufffd" in each for each in found):
                 doubts.append(f"`{at}` of {path}: {_NO_CHARACTER}")
             return StoredCredentials(found, len(place_of_key(name)), name, at, tuple(doubts))
     return StoredCredentials(doubts=tuple(doubts))
@@ -139,51 +122,29 @@ def stored_in(config: dict[str, Any], place: str, server: str, path: Path) -> St
 _KANTO = ("containers", "registry_configurations")
 
 
-def _entry(auths: dict[str, Any], name: str, server: str, path: Path, doubts: list[str]) -> Credentials | None:
-    entry, above = auths.get(name), ("auths", name)
+def _entry(auths: dict[str, Any], name: str, path: Path, doubts: list[str]) -> Login | None:
+    entry, flaws = auths.get(name), list[Flaw]()
     if not isinstance(entry, dict):
         return None
-    token, coded, user, password = (
-        text_at(entry, key, path, *above) for key in ("identitytoken", "auth", "username", "password")
-    )
-
-    def doubt(key: str, why: str) -> None:
-        doubts.append(f"`{path_text(shown_keys((*above, key)))}` of {path}: {why}")
-
-    if coded:
-        written = (("username", user), ("password", password))
-        try:
-            user, password = login_of(coded)
-        except ValueError as error:
-            raise _unusable(path, f"cannot be used: {error}, at `{path_text(shown_keys((*above, 'auth')))}`") from None
-        for (key, text), counts in zip(written, (user, password), strict=True):
-            if text not in ("", counts):
-                doubt(key, "`auth` counts, and not this")
-        if not user:
-            doubt("auth", "it has no user")
-    else:
-        _check_user(user, path, *above, "username")
-    if entry.get("registrytoken"):
-        doubt("registrytoken", "evenkeel asks with a password or an identity token, and not with a bearer token")
-    if token:  # Azure writes it beside a user without a password
-        return Credentials(server, user if password else "", password if user else "", token)
-    return Credentials(server, user, password) if user else None
+    login = read_login(entry, ("auths", name), flaws)
+    for flaw in flaws:
+        if not flaw.warning:
+            raise _unusable(path, flaw.message, *flaw.path)
+        doubts.append(f"`{path_text(shown_keys(flaw.path))}` of {path}: {flaw.message}")
+    return login if login is not None and (login.username or login.identity_token) else None
 
 
-def _entry_of_kanto(kanto: dict[str, Any], name: str, server: str, path: Path) -> Credentials | None:
+def _entry_of_kanto(kanto: dict[str, Any], name: str, path: Path) -> Login | None:
     """An entry of Kanto's container-management (registries.md §1.2)."""
     entry, above = kanto.get(name), (*_KANTO, name, "credentials")
     fields = mapping(entry, "credentials") if isinstance(entry, dict) else {}
-    if user := text_at(fields, "user_id", path, *above):
-        _check_user(user, path, *above, "user_id")
-        return Credentials(server, user, text_at(fields, "password", path, *above))
-    return None
-
-
-def _check_user(user: str, path: Path, *at: str) -> None:
+    if not (user := text_at(fields, "user_id", path, *above)):
+        return None
     if fault := user_fault(user):
-        raise _unusable(path, f"cannot be used: {fault}, at `{path_text(shown_keys(at))}`")
+        raise _unusable(path, fault, *above, "user_id")
+    return Login(user, text_at(fields, "password", path, *above))
 
 
-def _unusable(path: Path, why: str) -> Unavailable:
-    return Unavailable(f"file:{path}", f"registry credentials in {path} {why}")
+def _unusable(path: Path, why: str, *at: str | int) -> Unavailable:
+    where = path_text(shown_keys(at))
+    return Unavailable(f"file:{path}", f"registry credentials in {path} cannot be used: {why}, at `{where}`")

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from evenkeel.controller.process.waiting import waiting_for
-from evenkeel.controller.settings.credential_files import Credentials as Credentials
 from evenkeel.controller.settings.credential_files import (
     covering,
     kept_for,
@@ -37,9 +36,26 @@ log = logging.getLogger(__name__)
 _NOT_FOUND = b"credentials not found in native keychain"
 """The words of a helper that has none for a registry (docker-credential-helpers, `credentials/error.go`); with others it could
 not look."""
+_OTHERWISE = "name the credentials otherwise (`evenkeel registry add`)"
 _PROGRAM_TIMEOUT_S = 20
 _MOST_BYTES = 64 * 1024
 """The bound of a helper's answer, which holds one user and one secret."""
+_MOST_PLACES = 1000
+"""The most places whose doubts are kept."""
+
+
+class Credentials(NamedTuple):
+    """The credentials for a registry: a user with a password, an identity token, or both. The text form shows nothing.
+    `realms`: the hosts that a document lets have them beside the registry; `None` where no document is about them."""
+
+    server: str
+    username: str = ""
+    password: str = ""
+    identity_token: str = ""
+    realms: tuple[str, ...] | None = None
+
+    def __repr__(self) -> str:
+        return f"Credentials(server={self.server!r}, …)"
 
 
 def config_path(configured: str) -> Path:
@@ -60,47 +76,60 @@ async def credentials_for(place: str, path: Path) -> Credentials | None:
     """The credentials in one file for a place: a registry, or an image's registry and repository. Of several keys that
     cover it the longest counts; `None` when there are none.
 
-    Credentials beside a helper count where the helper cannot be asked, as for Docker. One that knows none leaves it to them
-    under `credsStore`, a key that Podman does not know, and not under `credHelpers`.
+    Credentials beside a helper count where the helper cannot be asked, or fails, as for Docker. One that knows none leaves it
+    to them under `credsStore`, a key that Podman does not know, and not under `credHelpers`.
 
-    Raises Unavailable when the file or a helper cannot be read: a pull without its credentials would fail for a
-    misleading reason.
+    Raises Unavailable when the file cannot be read, and when a helper gives no answer and the file has no credentials beside
+    it: a pull without its credentials would fail for a misleading reason.
     """
-    kept = kept_for(place, path)
-    if not kept.helper:
-        _tell(*kept.doubts)
-        return kept.credentials
-    try:
-        found = await _ask_program(kept.helper, server_of(place), kept.named_by)
-    except Unavailable as error:
-        if kept.credentials is None and not isinstance(error, _Failed):
-            raise
-        if kept.credentials is not None:
-            _tell(f"{error.message}; {kept.at} counts")
-            _tell(*kept.doubts)
-        return kept.credentials
-    if kept.credentials is not None and (found is not None or kept.is_only):
-        _tell(f"{kept.at}: {kept.named_by} counts, and not this")
-        return found
-    _tell(*kept.doubts)
-    return found or kept.credentials
+    kept, server = kept_for(place, path), server_of(place)
+    own = None if kept.credentials is None else Credentials(server, *kept.credentials)
+    found, doubts = own, kept.doubts
+    if kept.helper:
+        try:
+            found = await _ask_program(kept.helper, server, kept.named_by)
+        except Unavailable as error:
+            if own is None:
+                raise
+            doubts = (f"{error.message}; {kept.at} counts", *doubts)
+        else:
+            if own is not None and (found is not None or kept.is_only):
+                doubts = (f"{kept.at}: {kept.named_by} counts, and not this",)
+            else:
+                found = found or own
+    _doubts.tell(place, path, doubts)
+    return found
 
 
-def _tell(*doubts: str) -> None:
-    for each in doubts:
-        log.info("credentials in a file do not count", extra={"fields": {"why": each}})
+class _Doubts:
+    """The doubts that hold about files of credentials. Each is told when it begins: the files are read at every pull and every
+    question about a tag."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, Path], tuple[str, ...]] = {}
+
+    def tell(self, place: str, path: Path, doubts: tuple[str, ...]) -> None:
+        held = {each for its in self._held.values() for each in its}
+        self._held.pop((place, path), None)
+        if doubts:
+            self._held[place, path] = doubts
+        if len(self._held) > _MOST_PLACES:
+            del self._held[next(iter(self._held))]
+        for each in doubts:
+            level = logging.DEBUG if each in held else logging.INFO
+            log.log(level, "doubt about registry credentials", extra={"fields": {"why": each}})
+
+
+_doubts = _Doubts()
 
 
 async def credentials_of(reference: str, place: str) -> Credentials:
     """The credentials that a document about a registry leads to by a reference, `helper NAME` or `config PATH`. Raises
-    Unavailable when it leads to none."""
+    Unavailable when it leads to none, or when nobody can tell (see `credentials_for`)."""
     kind, _, target = reference.partition(" ")
     if kind == "helper":
         whose, where = f"`credentials.helper` of the registry {place}", f"docker-credential-{target}"
-        try:
-            found = await _ask_program(target, server_of(place), whose)
-        except _Failed:
-            found = None
+        found = await _ask_program(target, server_of(place), whose)
     else:
         found, where = await credentials_for(place, Path(target)), target
     if found is None:
@@ -118,8 +147,9 @@ async def credentials_of_pull(place: str, configured: str, admitted: Path | None
             if len(place_of_key(name)) >= stored.reach:
                 found = await credentials_of(text_at(references, name, admitted, "references"), place)
                 return found._replace(realms=_realms(in_force, name))
+        _doubts.tell(place, admitted, stored.doubts)
         if stored.credentials is not None:
-            return stored.credentials._replace(realms=_realms(in_force, stored.name))
+            return Credentials(server, *stored.credentials, realms=_realms(in_force, stored.name))
     return await credentials_for(place, config_path(configured))
 
 
@@ -154,10 +184,6 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
 
 
-class _Failed(Unavailable):
-    """A helper ended with another failure than that it knows no credentials."""
-
-
 async def _ask_program(suffix: str, server: str, named_by: str) -> Credentials | None:
     """The answer of `docker-credential-<suffix> get`; `None` when it does not know the registry. `named_by`: the place
     where the helper is configured; a desktop writes its own there, and the file is then copied to a device without it.
@@ -172,7 +198,7 @@ async def _ask_program(suffix: str, server: str, named_by: str) -> Credentials |
             with waiting_for(f"the credential helper {program}"):
                 code, answer = await _answered(program, server)
     except FileNotFoundError:
-        what = "install it, or remove that key and name the credentials otherwise (`evenkeel registry add`)"
+        what = f"install it, or remove that key and {_OTHERWISE}"
         raise Unavailable(element, f"{whose}, is not in the PATH here; {what}") from None
     except TimeoutError:
         raise Unavailable(element, f"{whose}, did not answer within {_PROGRAM_TIMEOUT_S} s and was ended") from None
@@ -184,7 +210,9 @@ async def _ask_program(suffix: str, server: str, named_by: str) -> Credentials |
         why = f"printed more than {_MOST_BYTES // 1024} KiB and was ended"
         raise Unavailable(element, f"{whose}, {why}")
     if code != 0 and _NOT_FOUND not in answer:
-        raise _Failed(element, f"{whose}, failed ({code})")
+        how = f"failed with exit code {code}" if code > 0 else f"was ended by signal {-code}"
+        what = f"repair or unlock its store (`echo {server} | {program} get` tells why)"
+        raise Unavailable(element, f"{whose}, {how}; {what}, or {_OTHERWISE}")
     if code != 0:
         return None
     try:

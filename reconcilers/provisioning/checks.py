@@ -11,7 +11,7 @@ from evenkeel.reconcilers.provisioning.observation import token_text
 from evenkeel.reconcilers.provisioning.state import pair_of, state, target
 from evenkeel.specs.provisioning.memory import ProvisioningMemory
 from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
-from evenkeel.templates.provisioning_chain import lack_remedy, lack_text
+from evenkeel.templates.provisioning_chain import lack_remedy, lack_text, unfit_remedy, unfit_text
 
 
 class Finding(NamedTuple):
@@ -61,6 +61,8 @@ def of_identity(there: ProvisionedSeen, seen: ProvisioningSeen, memory: Provisio
     is_let_in = there.pairs.current in (there.pairs.let_in, pair_of(proven) if to is not None else "")
     if current is not None and current.lacks and not is_let_in:
         yield Finding("warning", lack_text(current), lack_remedy(current, there.wanted))
+    if unfit := unfit_text(there):
+        yield Finding("warning", unfit, unfit_remedy(there))
     if not proven or state(there) != proven:
         why = f"{there.id.id} is not proven with what is asked for"
         yield Finding("warning" if proven else "failed", why, "`evenkeel status` tells what it waits for")

@@ -48,7 +48,7 @@ def _reasons(there: ProvisionedSeen, seen: ProvisioningSeen, memory: Provisionin
         if postponed is not None:
             yield f"waits for its next certificate: {postponed.why}"
         return
-    ends = "has expired" if left_s < 0 else f"ends in {_days(left_s)}"
+    ends = "has expired" if left_s < 0 else f"ends in {ago_text(left_s)}"
     choice = choose(there, seen.now_s, seen.clock_why, memory.refused, postponed)
     waits = certificate.mode == "csr" and there.pairs.request
     how = f"; {certificate.chain} is waited for, the request is {certificate.request}" if waits else ""
@@ -70,11 +70,6 @@ def _soon_s(azure: AzureSeen, now_s: float) -> float:
     """So long before its end a token is told of. A file of the future tells nothing of its token."""
     is_known = azure.written_s <= now_s
     return min(_TOKEN_SOON_S, max(azure.ends_s - azure.written_s, 0.0) / _TOKEN_PART) if is_known else _TOKEN_SOON_S
-
-
-def _days(seconds: float) -> str:
-    days = int(seconds / DAY_S)
-    return f"{days} day{'' if days == 1 else 's'}" if days else f"{int(seconds / 3600)} h"
 
 
 def down(memory: ProvisioningMemory, expected: Collection[str]) -> dict[str, Ailment]:

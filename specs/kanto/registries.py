@@ -154,7 +154,9 @@ def _with_insecure(text: str, entry: Entry) -> str:
         if listed:
             return with_value(text, (*INSECURE, len(listed)), entry.place)
         default = [each for each in _DEFAULT_INSECURE if known is None and each != entry.place]
-        return with_value(text, INSECURE, [*default, entry.place])  # a list there replaces the default (registries.md §2.1)
+        return with_value(
+            text, INSECURE, [*default, entry.place]
+        )  # a list there replaces the default (registries.md §2.1)
     if not entry.insecure and listed != _DEFAULT_INSECURE:
         for spot in reversed(spots):
             text = without(text, (*INSECURE, spot))

@@ -47,7 +47,8 @@ class Pairs(Struct, frozen=True):
     """The pairs in a folder, by their SHA-256 thumbprints. `current`: the one in force; `second`: the one that is kept ready;
     `next`: the one that is to follow; "" for none. `request`: the print of the key for which a signed certificate is waited
     for, "" without one; `signed`: the pair of that key that lies in the file of the chain, which was not taken in yet;
-    without a request, the pair in force with another chain, from that file.
+    without a request, the pair in force with further certificates, from that file. `signed_why`: not "", the reason why what
+    lies in that file cannot be taken in.
     `is_plain`: the pair in force lies in plain files, which something else has written. `leftovers`: names of what
     interrupted work has left. `is_second_left`: nobody asks for the second one any more, and evenkeel has made it.
     `let_in`: the one with which a broker has let evenkeel itself in last, "" for none: its connection may go back to it.

@@ -41,10 +41,11 @@ class PairSeen(Struct, frozen=True):
 
     `sha256` and `sha1`: the thumbprints of the certificate, as upper-case hex digits without colons; they name the pair.
     `name`: its common name. `issuer`: that of the authority which has signed it, equal to `name` where it has signed itself.
-    `starts_s`, `ends_s`: its validity, in seconds since the epoch. `key_kind`: the kind of the key, in words. `is_chain`: the
-    file has further certificates. `fault`: not "", the reason why the pair cannot be used, whatever the time is: the key is
-    not that of the certificate, the certificate is a published example, it does not allow to be shown by a client. `remarks`:
-    what is not as it should be and does no harm, such as a certificate of X.509 v1."""
+    `starts_s`, `ends_s`: its validity, in seconds since the epoch. `key_kind`: the kind of the key, in words. `above`: the
+    SHA-256 thumbprints of the further certificates in its file, in their order. `fault`: not "", the reason why the pair cannot
+    be used, whatever the time is: the key is not that of the certificate, the certificate is a published example, it does not
+    allow to be shown by a client. `remarks`: what is not as it should be and does no harm, such as a certificate of X.509
+    v1."""
 
     sha256: str = ""
     sha1: str = ""
@@ -53,7 +54,7 @@ class PairSeen(Struct, frozen=True):
     starts_s: float = 0.0
     ends_s: float = 0.0
     key_kind: str = ""
-    is_chain: bool = False
+    above: tuple[str, ...] = ()
     fault: str = ""
     remarks: tuple[str, ...] = ()
 
@@ -61,5 +62,5 @@ class PairSeen(Struct, frozen=True):
     def lacks(self) -> str:
         """The name of the authority that has signed the certificate, where the file has nothing above it; "" where nothing is
         missing. Nobody on the device can tell whether that authority is the root, which the others have anyway."""
-        is_whole = self.is_chain or self.fault or self.issuer == self.name
+        is_whole = self.above or self.fault or self.issuer == self.name
         return "" if is_whole else self.issuer

@@ -1,4 +1,4 @@
-"""Whether a text of another program repeats a secret, however that program writes texts.
+"""Whether a text of another program repeats a secret, in whatever way JSON, Go, HTML or an address writes it.
 
 A registry's words come in an engine's JSON, an engine may put them into quotes once more, and each of them escapes characters
 in its own way: a double quote is `\\"` in JSON, `\\\\\\"` in Go's `%q` of that, and `%22` in an address. So both texts get one
@@ -14,17 +14,20 @@ from urllib.parse import quote, quote_plus, unquote
 
 from evenkeel.specs.visible import one_line
 
-_CODE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2}))")
-"""A character by its number, behind any number of backslashes: JSON, Go, and evenkeel's own way to show characters."""
+_RUN = re.compile(r"\\+")
+_CODE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2}))")
+"""A character by its number: JSON, Go, and evenkeel's own way to show characters."""
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
-_CONTROL = re.compile(r"\\+[abfnrtv]")
+_CONTROL = re.compile(r"\\[abfnrtv]")
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")
+_ONE = r"\\"
+"""The number of backslashes says only how often a text was put into quotes."""
 _MOST_TURNS = 6
 """For spellings within each other."""
 
 
 def has_secret(text: str, secrets: Sequence[str]) -> bool:
-    """Whether a text repeats one of these, in any spelling that texts on the way may have. Neither the size of letters counts
+    """Whether a text repeats one of these, in a spelling that texts on the way may have. Neither the size of letters counts
     nor backslashes: it rather finds a secret too many than one too few."""
     folded, plain = text.casefold(), _plain_forms(text)
     for secret in filter(None, secrets):
@@ -38,13 +41,13 @@ def has_secret(text: str, secrets: Sequence[str]) -> bool:
 
 def _plain_forms(text: str) -> tuple[str, str]:
     """The plain form, and that of the text in which control characters are written as letters (`\\n`)."""
-    return _plain(text), _plain(_CONTROL.sub(" ", text))
+    return _plain(text), _plain(_CONTROL.sub(" ", _RUN.sub(_ONE, text)))
 
 
 def _plain(text: str) -> str:
     for _ in range(_MOST_TURNS):
         former = text
-        text = _PAIR.sub(_one_of, html.unescape(unquote(_CODE.sub(_character, text))))
+        text = _PAIR.sub(_one_of, html.unescape(unquote(_CODE.sub(_character, _RUN.sub(_ONE, text)))))
         if text == former:
             break
     return _BLANKS.sub(" ", text.replace("\\", "")).casefold()

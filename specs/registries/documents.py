@@ -52,7 +52,7 @@ def registry(metadata: MetadataSpec, spec: RegistrySpec, flaws: Flaws) -> Regist
             hint = "write for example `tokens.example`"
             flaws.append(Flaw(("tokenRealms", index), "expected a host, without a scheme and a path", hint))
         elif parts[2] is not None and (fault := port_fault(parts[2])):
-            flaws.append(Flaw(("tokenRealms", index), fault, f"write `{parts[1]}`, whose port does not count"))
+            flaws.append(Flaw(("tokenRealms", index), fault, f"write `{parts[1]}` without a port; it does not count"))
     if spec.insecure and (ca or certificate):
         message = "has no effect with `insecure`, which trusts anybody"
         flaws.append(Flaw(("tls",), message, "leave one of them out", warning=True))

@@ -18,14 +18,13 @@ from evenkeel.specs.reading.json_edit import object_text, with_value, without
 from evenkeel.specs.reading.secrecy import HIDDEN, shown_host, shown_path
 from evenkeel.specs.reading.tree import Value
 from evenkeel.specs.reading.walk import type_words
-from evenkeel.specs.registries.login import NO_PROGRAM, is_program, login_of, user_fault
+from evenkeel.specs.registries.login import LEFT_OUT, NO_PROGRAM, is_program, read_login
 from evenkeel.specs.registries.registry import docker_key, normal_place, place_of_key
 
 Form = Literal["docker", "podman", "kanto"]
 
 _HOSTS = ("auths", "credHelpers", "registry_configurations")
 """Keys below which the keys are hosts."""
-_KEYS = ("identitytoken", "username", "password", "auth", "registrytoken")
 _WHOLE = "/"
 """A place with a path has it; a helper is for a whole host."""
 _SECTIONS = ("auths", "credHelpers")
@@ -99,7 +98,7 @@ def docker_entries(value: Value, flaws: list[Flaw], *, copies: bool = True) -> t
             _keep(found, _At(one, path), flaws)
             if place in helpers:
                 message = f"{path_text(shown_keys(helpers[place].path))} counts, and not this entry"
-                flaws.append(Flaw(path, message, "it is left out", warning=True))
+                flaws.append(Flaw(path, message, LEFT_OUT, warning=True))
     if store and not fields.get("auths") and not helpers:
         hint = f"`evenkeel registry add HOST --helper {store}` for each"
         flaws.append(Flaw(("credsStore",), "no hosts are named for which the helper is asked", hint, warning=True))
@@ -125,7 +124,7 @@ def _keep(found: dict[str, _At], new: _At, flaws: list[Flaw]) -> None:
     if is_usual == new_is:
         flaws.append(Flaw(idle.path, f"`{place}` is there twice, and differs", f"keep one; the other is {where}"))
     else:
-        flaws.append(Flaw(idle.path, f"{where} counts, and not this entry", "it is left out", warning=True))
+        flaws.append(Flaw(idle.path, f"{where} counts, and not this entry", LEFT_OUT, warning=True))
     found[place] = counts
 
 
@@ -233,7 +232,7 @@ def _place(key: str, path: Path, flaws: list[Flaw]) -> str:
     try:
         return normal_place(place_of_key(key))
     except ValueError as error:
-        flaws.append(Flaw(path, str(error), "it is left out", warning=True))
+        flaws.append(Flaw(path, str(error), LEFT_OUT, warning=True))
         return ""
 
 
@@ -241,41 +240,27 @@ def _auth(place: str, entry: Value, path: Path, flaws: list[Flaw], store: str, *
     if not isinstance(entry, dict):
         flaws.append(Flaw(path, f"expected an object, got {type_words(entry)}"))
         return None
-    before = len(flaws)
-    token, user, password, coded, foreign = (_said(entry, key, path, flaws) for key in _KEYS)
-    if coded:
-        written = (("username", user), ("password", password))
-        try:
-            user, password = login_of(coded)
-        except ValueError as error:
-            flaws.append(Flaw((*path, "auth"), str(error)))
-        for (key, text), counts in zip(written, (user, password), strict=True):
-            if text not in ("", counts):
-                flaws.append(Flaw((*path, key), "`auth` counts, and not this", "it is left out", warning=True))
-    elif fault := user_fault(user):
-        flaws.append(Flaw((*path, "username"), fault, "correct it there"))
-    if any(not flaw.warning for flaw in flaws[before:]):
+    if (login := read_login(entry, path, flaws)) is None:
         return None
-    if foreign:
-        message = "evenkeel asks with a password or an identity token, and not with a bearer token"
-        flaws.append(Flaw((*path, "registrytoken"), message, "it is left out", warning=True))
+    user, password, token = login
+    coded, foreign = entry.get("auth"), entry.get("registrytoken")
     if (token or (user and password)) and store and copies and _WHOLE not in place:
-        hint = f"it is left out; {_STAYS}, and without `credsStore` this entry is taken"
+        hint = f"{LEFT_OUT}; {_STAYS}, and without `credsStore` this entry is taken"
         flaws.append(
             Flaw(path, f"Docker asks `credsStore`, the helper {store}, and not this entry", hint, warning=True)
         )
         return Entry(place, helper=store)
     if token:
-        if copies and user and password:
-            key, hint = "auth" if coded else "password", f"it is left out; {_STAYS}"
+        if copies and password:
+            key, hint = "auth" if coded else "password", f"{LEFT_OUT}; {_STAYS}"
             message = "`identitytoken` counts before it, where the registry gives tokens"
             flaws.append(Flaw((*path, key), message, hint, warning=True))
         return Entry(place, password=token, token=True)
     if user and password:
         return Entry(place, user, password)
-    if user or password or not (store or foreign):
-        lacks = "password" if user else "user" if password else "user and no password"
-        flaws.append(Flaw(path, f"it has no {lacks}", "it is left out", warning=True))
+    if user or not (password or coded or store or foreign):  # `read_login` tells of a password without a user
+        lacks = "password" if user else "user and no password"
+        flaws.append(Flaw(path, f"it has no {lacks}", LEFT_OUT, warning=True))
     return Entry(place, helper=store) if store and not (user or password or foreign) else None
 
 

@@ -19,8 +19,8 @@ from tests.engines.machine import free_port
 from tests.engines.podman import Podman
 from tests.engines.registry import Registry
 
+from evenkeel.controller.distribution.access import PullAccess
 from evenkeel.controller.drivers.containers.docker import DockerEngine
-from evenkeel.controller.drivers.containers.docker.registries import PullAccess
 from evenkeel.controller.drivers.containers.memory import Image, MemoryEngine, foreign_id
 from evenkeel.controller.drivers.containers.memory.volumes import Volume, without_names
 from evenkeel.controller.drivers.registry import look_up
@@ -221,7 +221,8 @@ class DockerKit:
         config = str(registry.docker_config)
         self.driver: Logged[ContainersSeen] = DockerEngine(
             dockerd.address,
-            access=PullAccess(config, directly=lambda images, why: look_up(images, config, (), why)),
+            access=PullAccess(config),
+            ask_registries=lambda images, why: look_up(images, PullAccess(config), why),
             provided=provided,
         )
         self.detaches = isinstance(dockerd, Podman)

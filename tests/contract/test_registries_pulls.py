@@ -21,8 +21,8 @@ from tests.engines.podman import Podman
 from tests.engines.registry import Registry as RealRegistry
 from tests.engines.web import Asked, Reply, Web
 
+from evenkeel.controller.distribution.access import PullAccess
 from evenkeel.controller.drivers.containers.docker import DockerEngine
-from evenkeel.controller.drivers.containers.docker.registries import PullAccess
 from evenkeel.controller.drivers.registries.access import Around, HttpAccess
 from evenkeel.controller.drivers.registries.engine import RegistriesEngine
 from evenkeel.specs.codec import changed
@@ -435,7 +435,7 @@ async def test_a_mirror_that_wants_credentials(
         assert mirror.asked
         assert {BASIC, TOKEN}.isdisjoint({*shown(mirror), *shown(its.plain), *shown(its.tokens)})
         if is_docker:
-            said = f"the mirror {mirror.url} of docker.io cannot be asked: {why}"
+            said = f"the mirror {mirror.url} of docker.io is in the way: {why}"
             assert (type(outcome), outcome.message[: len(said)]) == (Failed, said)
         else:
             assert not isinstance(outcome, Done)
@@ -466,3 +466,21 @@ async def test_a_file_of_others_says_nothing_about_other_hosts(
             assert "if that is right, add 127.0.0.1 to `engine.tokenRealms`" in outcome.message
             assert (shown(its.registry), its.tokens.asked) == (set(), [])
     await device.act(Withdraw(its.registry.host))
+
+
+async def test_a_challenge_beside_a_good_answer(
+    device: Device, doubles: Callable[[str], Doubles], tmp_path: Path
+) -> None:
+    """Podman follows it, also where it leads to a place without encryption: the engine is given no credentials."""
+    its, password = doubles("good-and-asking"), tmp_path / "password"
+    password.write_text(PASSWORD)
+    host, ca = its.registry.host, str(its.certificates / "ca.crt")
+    await device.admit(Registry("its", host, user=USER, password_file=str(password), ca=ca))
+    asks = its.registry.reply
+    its.registry.reply = lambda asked: asks(asked)._replace(status=200) if asked.path == "/v2/" else asks(asked)
+    for realm in (its.plain, its.tokens):
+        its.names(realm)
+        its.forget()
+        assert not isinstance(await device.pull(its.name(host)), Done)
+        assert (shown(its.registry), realm.asked) == (set(), [])
+    await device.act(Withdraw(host))

@@ -23,6 +23,7 @@ from tests.engines.dockerd import Dockerd
 from tests.engines.images import build, sleeper
 from tests.engines.machine import free_port
 from tests.engines.registry import Registry
+from tests.engines.web import Reply, Web
 from tests.places import ROOT
 from tests.until import PATIENCE_S, until
 
@@ -144,16 +145,44 @@ def reader(tmp_path: Path, clean_dockerd: Dockerd) -> Iterator[Reader]:
         registry.push("big", "1", build("page-big", ["/bin/sleep", "3600"], size=1_100_000))
         registry.push("big", "2", sleeper("page-2"))
         it = Reader(tmp_path, clean_dockerd, registry)
-        yield it
-        it.device.close()
-        clean_dockerd.clear()
-        for tag in ("1", "2"):
-            clean_dockerd.api("DELETE", f"/images/{registry.reference('big', tag)}", force=1)
+        try:
+            yield it
+        finally:
+            it.device.close()  # before the registry: it would put the authority back
+            clean_dockerd.clear()
+            for tag in ("1", "2"):
+                clean_dockerd.api("DELETE", f"/images/{registry.reference('big', tag)}", force=1)
     finally:
         registry.close()
 
 
-def test_the_page_is_what_happens(reader: Reader, dockerd: Dockerd, registry: Registry) -> None:
+@pytest.fixture
+def gitlab(registry: Registry) -> Iterator[Web]:
+    """A registry whose tokens come from another host; its certificate is of the authority of `registry`."""
+    it = Web(registry.folder)
+    it.reply = lambda asked: Reply(401, {"WWW-Authenticate": 'Bearer realm="https://127.0.0.1/jwt/auth",service="s"'})
+    yield it
+    it.close()
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Path:
+    """A folder with the helper `locked`, which fails."""
+    program = tmp_path / "bin" / "docker-credential-locked"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    return program.parent
+
+
+def login(host: str, password: str) -> str:
+    """A file of docker login."""
+    return json.dumps({"auths": {host: {"auth": base64.b64encode(f"driver:{password}".encode()).decode()}}})
+
+
+def test_the_page_is_what_happens(
+    reader: Reader, dockerd: Dockerd, registry: Registry, gitlab: Web, locked: Path
+) -> None:
     """First its sessions, then its table: each cause is made while a controller is at work."""
     page = PAGE.read_text()
     assert collapsed(reader.does(page)) == collapsed(page)
@@ -161,7 +190,7 @@ def test_the_page_is_what_happens(reader: Reader, dockerd: Dockerd, registry: Re
     file = reader.etc / "docker.json"
     assert file.stat().st_mode & 0o777 == 0o600
     good, empty = file.read_text(), "{}"
-    wrong = json.dumps({"auths": {reader.registry.host: {"auth": base64.b64encode(b"driver:wrong").decode()}}})
+    wrong = login(reader.registry.host, "wrong")
     nothing, refused = re.findall(r": `([^`]*)`", collapsed(page).partition("`pull of unknown size` means")[2])[:2]
     reader.asks(reader.registry.reference("big", "2"))
     for content, why in ((wrong, refused), (empty, nothing)):
@@ -171,9 +200,11 @@ def test_the_page_is_what_happens(reader: Reader, dockerd: Dockerd, registry: Re
         "no basic auth": lambda: None,
         "unauthorized": lambda: (file.write_text(wrong), reader.evenkeel("retry")),
         "manifest unknown": lambda: (file.write_text(good), reader.asks(reader.registry.reference("big", "3"))),
+        "credentials sent": lambda: (file.write_text(login(gitlab.host, "x")), reader.asks(f"{gitlab.host}/web:1")),
         "HTTP request": lambda: reader.asks(registry.reference("web", "1")),
         "no such file": lambda: (file.unlink(), reader.evenkeel("retry")),
         "PATH": lambda: file.write_text(json.dumps({"credsStore": "nosuch"})),
+        "exit code": lambda: file.write_text(json.dumps({"credsStore": "locked"})),
         "cannot be read": lambda: file.write_text(good[:-4]),
         "cannot be used": lambda: file.write_text(json.dumps({"auths": {registry.host: {"auth": "?"}}})),
         "no such host": lambda: (file.write_text(good), reader.asks(f"{NOWHERE}/web:1")),
@@ -183,7 +214,7 @@ def test_the_page_is_what_happens(reader: Reader, dockerd: Dockerd, registry: Re
     rows = table(page)
     assert len(rows) == len(causes)
     reader.device.log = reader.etc.parent / "log"
-    reader.device.start("run")
+    reader.device.start("run", PATH=f"{locked}:{os.environ['PATH']}", SSL_CERT_FILE=str(registry.ca))
     for cause, make in causes.items():
         ((said, meaning),) = [row for row in rows if cause in row[0]]
         assert ("final" in meaning) is not ("tried again" in meaning), said
@@ -191,6 +222,7 @@ def test_the_page_is_what_happens(reader: Reader, dockerd: Dockerd, registry: Re
         says = partial(reader.status_says, said, is_final="final" in meaning)
         until(says, what=f"status says: {said}; {meaning}")
         assert at_work(dockerd) == first
+    assert {asked.authorization for asked in gitlab.asked} == {""}
     assert reader.registry.password not in "".join((*reader.said, reader.device.log.read_text()))
 
 

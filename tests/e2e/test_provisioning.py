@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.controller.cli.command import on_a_terminal, spec
-from tests.controller.cli.test_registry import on_a_terminal as in_conversation
+from tests.controller.cli.command import in_conversation, on_a_terminal, spec
 from tests.controller.drivers.provisioning import openssl
 from tests.engines.azure_double import PORT, SCOPE, Azure
 from tests.engines.dbus import private_bus

@@ -38,12 +38,13 @@ class ConnectProxy:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", int(place.rpartition(":")[2]))
         writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
         try:
-            await asyncio.gather(_pour(reader, far_writer), _pour(far_reader, writer))
+            await asyncio.gather(pour(reader, far_writer), pour(far_reader, writer))
         finally:
             far_writer.transport.abort()
 
 
-async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """All that comes, until its end."""
     while content := await reader.read(1 << 16):
         writer.write(content)
         await writer.drain()

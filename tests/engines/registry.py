@@ -21,6 +21,8 @@ from .certificates import signed
 from .images import MANIFEST, Image, standard
 from .machine import alone, free_port
 
+_TRUSTED = Path("/etc/docker/certs.d")
+"""dockerd reads `<host:port>/ca.crt` here at every pull, from this fixed place."""
 _USER, _PASSWORD = "driver", "correct horse: battery/staple"
 
 
@@ -94,8 +96,10 @@ class Registry:
             self._process = None
 
     def close(self) -> None:
+        """Ends it. Nothing of it stays where dockerd looks, also when a test failed before evenkeel removed that."""
         self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.folder, _TRUSTED / self.host):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def auth(self, password: str | None = None) -> str:
         """The value of the engine's X-Registry-Auth header."""
@@ -146,8 +150,8 @@ class Registry:
 
     @contextlib.contextmanager
     def trusted_by_dockerd(self) -> Iterator[None]:
-        """dockerd reads /etc/docker/certs.d/<host:port>/ca.crt at every pull, from this fixed place."""
-        folder = Path("/etc/docker/certs.d") / self.host
+        """Its authority is where dockerd looks for it."""
+        folder = _TRUSTED / self.host
         with alone("certs.d"):
             made = [path for path in (folder, *folder.parents) if not path.exists()]
             folder.mkdir(parents=True, exist_ok=True)

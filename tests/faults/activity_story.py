@@ -16,8 +16,8 @@ from tests.engines.proxy import Proxy
 from tests.until import PATIENCE_S
 
 from evenkeel.controller.cycle.endings import Settled
+from evenkeel.controller.distribution.access import PullAccess
 from evenkeel.controller.drivers.containers.docker import DockerEngine
-from evenkeel.controller.drivers.containers.docker.registries import PullAccess
 
 from .account import Account
 from .bench import CALL_TIMEOUT_S, STRANGER, SUBJECT

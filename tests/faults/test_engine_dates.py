@@ -17,8 +17,8 @@ from tests.controller.drivers.containers.docker.rig import Rig, container
 from tests.engines.dockerd import Dockerd
 from tests.engines.registry import Registry
 
+from evenkeel.controller.distribution.access import PullAccess
 from evenkeel.controller.drivers.containers.docker import DockerEngine
-from evenkeel.controller.drivers.containers.docker.registries import PullAccess
 
 AHEAD = "2036-06-01T00:00:00.000000001Z"
 

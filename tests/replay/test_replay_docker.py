@@ -19,8 +19,8 @@ from tests.engines.dockerd import Dockerd
 from tests.engines.registry import Registry
 from tests.virtual import run
 
+from evenkeel.controller.distribution.access import PullAccess
 from evenkeel.controller.drivers.containers.docker import DockerEngine
-from evenkeel.controller.drivers.containers.docker.registries import PullAccess
 
 from .bench import conduct_of, play_in_memory, settings_of
 from .differences import difference

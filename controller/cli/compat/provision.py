@@ -51,8 +51,13 @@ def sdv_provision(options: Options, arguments: tuple[str, ...]) -> int:
 
     Exit code: 0; 1 when it cannot be done, and the text says why.
     """
-    from evenkeel.controller.cli.identity import first_identity
-    from evenkeel.controller.cli.provision.carrying import check_files_in_force, controller_is_told, prepared
+    from evenkeel.controller.cli.identity import first_name, identity_here
+    from evenkeel.controller.cli.provision.carrying import (
+        check_files_in_force,
+        controller_is_told,
+        is_settled,
+        prepared,
+    )
 
     echo("Note: `evenkeel provision` does this, with options, too, and connects", err=True)
     if arguments:
@@ -61,7 +66,7 @@ def sdv_provision(options: Options, arguments: tuple[str, ...]) -> int:
     say_simulated(settings, NO_DEVICE)
     check_files_in_force(settings)
     echo("Checking Eclipse Leda Device Provisioning configuration...")
-    before = first_identity(settings)
+    before = identity_here(settings, first_name(settings))[1]
     _say_folder(settings, before)
     echo("Checking Device ID")
     if not before.there.id.announced:
@@ -72,7 +77,7 @@ def sdv_provision(options: Options, arguments: tuple[str, ...]) -> int:
     echo("Checking device certificates")
     one = prepared(settings, name)
     _say_certificates(one, is_there=_pairs(one) <= _pairs(before))
-    if one.in_force and one.proven:
+    if is_settled(one):
         echo("The device is in force at its hub, and proven.")
         return 0
     once = f"Once {_turn(one)}, " if _turn(one) else ""

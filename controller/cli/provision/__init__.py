@@ -78,7 +78,7 @@ def _together(function: Callable[..., int]) -> Callable[..., int]:
     metavar="SECONDS",
     type=click.FloatRange(min=0.1),
     default=120.0,
-    help="How long to follow a controller.",
+    help="How long to wait, for the cloud or the controller at work. Default: 120.",
 )
 @shared_options("config", "state", "specs", *ENGINE)
 @_together
@@ -122,9 +122,10 @@ def command(
 
     Exit code: 0 in force and proven; 1 not; 2 it is somebody's turn, as the text says; 130 stopped by Ctrl-C.
     """
-    from evenkeel.controller.cli.provision.carrying import carry_out, rotate_pair
+    from evenkeel.controller.cli.provision.carrying import carry_out
     from evenkeel.controller.cli.provision.proving import prove_again
     from evenkeel.controller.cli.provision.questions import filled
+    from evenkeel.controller.cli.provision.rotating import rotate_pair
 
     context.obj = options
     _check(

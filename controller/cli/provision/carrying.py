@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -21,6 +21,7 @@ from evenkeel.specs.errors import EvenkeelError
 if TYPE_CHECKING:
     from evenkeel.controller.cli.provision.questions import Replies
     from evenkeel.controller.cli.subjects.provisioning import Identities
+    from evenkeel.specs.desired import DesiredState
     from evenkeel.specs.plan import Action
     from evenkeel.specs.provisioning.difference import ProvisioningDifference
     from evenkeel.specs.provisioning.observed import ProvisionedSeen, ProvisioningSeen
@@ -41,7 +42,13 @@ def carry_out(settings: Settings, name: str, asked: Replies, file: str, *, yes: 
     import asyncio
 
     from evenkeel.controller.cli.consent import consents
-    from evenkeel.controller.cli.provision.document import change_for, check_possible, say_change, write_change
+    from evenkeel.controller.cli.provision.document import (
+        change_for,
+        check_possible,
+        say_change,
+        say_take_back,
+        write_change,
+    )
 
     check_files_in_force(settings)
     change = change_for(settings, name, asked, file)
@@ -51,7 +58,12 @@ def carry_out(settings: Settings, name: str, asked: Replies, file: str, *, yes: 
         if not yes and not consents():
             return 1
         write_change(change)
-    return lead(settings, change.name, yes=yes, limit_s=limit_s)
+    try:
+        return lead(settings, change.name, yes=yes, limit_s=limit_s)
+    except (EvenkeelError, OSError):
+        if not change.is_empty:
+            say_take_back(change)
+        raise
 
 
 def check_files_in_force(settings: Settings) -> None:
@@ -67,8 +79,9 @@ def check_files_in_force(settings: Settings) -> None:
 
 def lead(settings: Settings, name: str, *, yes: bool, limit_s: float) -> int:
     """Lead to the identity of a document that is there; the exit code. With everything in place this only prints."""
+    check_not_failed(settings, name)
     one = prepared(settings, name)
-    if one.in_force and one.proven:
+    if is_settled(one):
         _show(one)
         echo("Nothing is left to do: it is in force and proven.")
         return 0
@@ -77,7 +90,22 @@ def lead(settings: Settings, name: str, *, yes: bool, limit_s: float) -> int:
         return TURN
     if not _is_entered(one, yes=yes):
         return TURN
-    return _connect(settings, name, lambda found: found.in_force and found.proven, yes=yes, limit_s=limit_s)
+    return connect(settings, name, is_settled, yes=yes, limit_s=limit_s)
+
+
+def check_not_failed(settings: Settings, name: str) -> None:
+    """EvenkeelError where what the specs ask for has failed, so that something else is in force: nobody tries it as it is."""
+    from evenkeel.controller.cli.identity import identity_in_force
+
+    one = identity_in_force(settings, name)[1]
+    if one.has_failed:
+        way = "`evenkeel retry` has it tried again, and options of `evenkeel provision` change it"
+        raise EvenkeelError(f"identity:{name}", f"the specs ask for {one.otherwise}; what was in force stays; {way}")
+
+
+def is_settled(one: Identity) -> bool:
+    """Whether all that is asked for is in force and proven, and no other certificate is waited for."""
+    return one.in_force and one.proven and not one.postponed and not one.waits
 
 
 def prepared(settings: Settings, name: str) -> Identity:
@@ -127,14 +155,15 @@ class Looked(NamedTuple):
     difference: ProvisioningDifference | None
 
 
-def look(settings: Settings, name: str) -> Looked:
-    """Look at the identity of this name. Raises Unavailable, TimedOut, Refused."""
+def look(settings: Settings, name: str, state: DesiredState | None = None) -> Looked:
+    """Look at the identity of this name. `state`: the state that asks for it, else the specs. Raises Unavailable, TimedOut,
+    Refused."""
     import asyncio
 
-    return asyncio.run(_look(settings, name))
+    return asyncio.run(_look(settings, name, state))
 
 
-async def _look(settings: Settings, name: str) -> Looked:
+async def _look(settings: Settings, name: str, state: DesiredState | None) -> Looked:
     from contextlib import closing
 
     from evenkeel.controller.cli.reaching import open_domain
@@ -145,7 +174,7 @@ async def _look(settings: Settings, name: str) -> Looked:
     domain: Identities
     async with open_domain(settings, DOMAIN) as domain:
         decisions = domain.reconciler
-        want = decisions.select(read_state(settings))
+        want = decisions.select(state if state is not None else read_state(settings))
         with closing(read_journal(Path(settings.state))) as journal:
             memory = journal.memories.of(decisions.memory)
         seen = await domain.driver.observe(decisions.look(want, memory))
@@ -155,9 +184,11 @@ async def _look(settings: Settings, name: str) -> Looked:
     return Looked(there, seen, next((each for each in differences if each.subject == name), None))
 
 
-def perform(settings: Settings, name: str, actions: Sequence[Action], *, alone: bool) -> None:
-    """Have the driver perform actions. `alone`: no controller may be at work meanwhile (raises Busy). EvenkeelError with the
-    reason where one cannot be done."""
+def perform(
+    settings: Settings, name: str, actions: Sequence[Action], *, alone: bool, limit_s: float | None = None
+) -> None:
+    """Have the driver perform actions. `alone`: no controller may be at work meanwhile (raises Busy). `limit_s`: so many
+    seconds at most. EvenkeelError with the reason where one cannot be done."""
     import asyncio
     from contextlib import nullcontext
 
@@ -165,16 +196,22 @@ def perform(settings: Settings, name: str, actions: Sequence[Action], *, alone: 
 
     if actions:
         with sole_controller(Path(settings.state)) if alone else nullcontext():
-            asyncio.run(_perform(settings, name, actions))
+            asyncio.run(_perform(settings, name, actions, limit_s))
 
 
-async def _perform(settings: Settings, name: str, actions: Sequence[Action]) -> None:
+async def _perform(settings: Settings, name: str, actions: Sequence[Action], limit_s: float | None) -> None:
+    import asyncio
+
     from evenkeel.controller.cli.reaching import open_domain
     from evenkeel.specs.plan import Done
 
     async with open_domain(settings, DOMAIN) as domain:
         for action in actions:
-            outcome = await domain.driver.perform(action, lambda message, done, total: None)
+            try:
+                async with asyncio.timeout(limit_s):
+                    outcome = await domain.driver.perform(action, lambda message, done, total: None)
+            except TimeoutError:
+                raise EvenkeelError(f"identity:{name}", f"no answer within {limit_s:g} s") from None
             if not isinstance(outcome, Done):
                 raise EvenkeelError(f"identity:{name}", outcome.message)
             echo(f"  ✓ {name}: {outcome.message}")
@@ -193,9 +230,10 @@ def _show(one: Identity) -> None:
 
 def _is_entered(one: Identity, *, yes: bool) -> bool:
     """Show what is to be entered at the portal, and wait for the person; whether to connect."""
-    from evenkeel.templates.provisioning_portal import must_be_entered, portal_lines
+    from evenkeel.templates.provisioning_portal import must_be_entered, portal_lines, rotation_lines
 
-    lines = list(portal_lines(one))
+    is_rotation = one.proven and one.next is not None
+    lines = list(rotation_lines(one, one.current, is_second=False) if is_rotation else portal_lines(one))
     for line in lines:
         echo_lines(line)
     return not lines or not must_be_entered(one) or agrees_that_entered(yes=yes)
@@ -217,18 +255,39 @@ def agrees_that_entered(*, yes: bool) -> bool:
 # ── the connection ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _connect(settings: Settings, name: str, done: Callable[[Identity], bool], *, yes: bool, limit_s: float) -> int:
-    """Have the rest done, by the controller at work or as `evenkeel apply` does; the exit code."""
-    if not controller_is_told(settings):
-        from evenkeel.controller.cli.apply import command as apply
+def connect(settings: Settings, name: str, done: Callable[[Identity], bool], *, yes: bool, limit_s: float) -> int:
+    """Have the rest done, by the controller at work or as `evenkeel apply` does; the exit code. A renewal that is postponed is
+    tried now: a person may have ended what stood in its way. `limit_s`: so many seconds at most."""
+    from evenkeel.controller.cli.identity import identity_here
+    from evenkeel.controller.cli.provision.pausing import end_pauses
 
-        return cast(int, click.get_current_context().invoke(apply, yes=yes))
-    one = follow(settings, name, done, limit_s)
+    end_pauses(Path(settings.state), name)
+    if not controller_is_told(settings):
+        from evenkeel.controller.cli.apply import carried_out
+
+        def lack() -> str:
+            one = identity_here(settings, name)[1]
+            return "" if done(one) else _lack(one)
+
+        code = carried_out(click.get_current_context().obj, yes=yes, limit_s=limit_s, lack=lack)
+        return TURN if code == 1 and identity_here(settings, name)[1].waits else code
+    one = follow(settings, name, lambda found: done(found) or bool(found.postponed), limit_s)
     if done(one):
         echo(f"Done: {one.name} is in force, and proven.")
         return 0
-    echo(f"Not done within {limit_s:g} s; the controller at work goes on, and {_WHY}.", err=True)
+    if one.postponed:
+        echo(f"Not done: {_lack(one)}", err=True)
+    else:
+        echo(f"Not done within {limit_s:g} s; the controller at work goes on, and {_WHY}.", err=True)
     return 1
+
+
+def _lack(one: Identity) -> str:
+    """The reason why an identity is not as it is waited for, although nothing is left to do at once."""
+    goes_on = "what is in force stays, and `evenkeel provision` has it tried again"
+    if one.postponed:
+        return f"the next certificate of {one.name} is not in force: {one.postponed}; {goes_on}"
+    return f"{one.name}: {one.trouble or one.waits or 'it is not as it was asked for'}; {_WHY}"
 
 
 def follow(settings: Settings, name: str, done: Callable[[Identity], bool], limit_s: float) -> Identity:
@@ -250,56 +309,3 @@ def follow(settings: Settings, name: str, done: Callable[[Identity], bool], limi
         if done(one) or time.monotonic() > ends:
             break
     return one
-
-
-# ── rotation ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def rotate_pair(settings: Settings, name: str, *, yes: bool, limit_s: float) -> int:
-    """Let another pair follow the one in force; the exit code."""
-    from evenkeel.controller.cli.consent import consents
-    from evenkeel.controller.cli.identity import identity_here
-    from evenkeel.reconcilers.provisioning.rotation import rotation
-    from evenkeel.specs.provisioning.actions import Follow
-    from evenkeel.templates.provisioning_portal import rotation_lines
-
-    check_files_in_force(settings)
-    before = identity_here(settings, name)[1]
-    if not before.is_asked:
-        raise EvenkeelError("identity:", "no document asks for one; `evenkeel provision` makes one")
-    name, former, was_second = before.name, before.current, before.there.pairs.second
-
-    there = look(settings, name)
-    try:
-        action = rotation(there.there, there.seen)
-    except ValueError as error:
-        raise EvenkeelError(f"identity:{name}", str(error)) from None
-    if action is None:
-        echo("A rotation is under way; it goes on.")
-    else:
-        echo(f"{name}: {action.traits.text}; what is in force stays until it is let in.")
-        if not yes and not consents():
-            return 1
-        perform(settings, name, [action], alone=not controller_is_told(settings))
-    one = identity_here(settings, name)[1]
-    if one.waits:
-        echo(f"Waiting for {one.waits}. Then `evenkeel provision` goes on, or the controller at work.")
-        return TURN
-    is_second = isinstance(action, Follow)
-    if not is_second:
-        lines = list(rotation_lines(one, former, is_second=False))
-        for line in lines:
-            echo_lines(line)
-        if one.wanted.azure is not None and len(lines) > 1 and not agrees_that_entered(yes=yes):
-            return TURN
-
-    def is_over(found: Identity) -> bool:
-        is_other = former is None or found.there.pairs.current != former.sha256
-        has_second = not is_second or (found.second is not None and found.there.pairs.second != was_second)
-        return found.in_force and found.proven and found.next is None and is_other and has_second
-
-    code = _connect(settings, name, is_over, yes=yes, limit_s=limit_s)
-    if code == 0 and is_second:
-        for line in rotation_lines(identity_here(settings, name)[1], former, is_second=True):
-            echo_lines(line)
-    return code

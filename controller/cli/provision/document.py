@@ -10,10 +10,11 @@ from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.provisioning.wishes import KIND
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from evenkeel.controller.cli.provision.questions import Replies
     from evenkeel.specs.desired import DesiredState, Document
+    from evenkeel.specs.plan import Action
     from evenkeel.specs.provisioning.connection_string import ConnectionString
     from evenkeel.specs.provisioning.memory import ProvisioningMemory
     from evenkeel.specs.provisioning.provisioning import Provisioning
@@ -105,6 +106,8 @@ def _file_of(settings: Settings, known: Document | None, given: str) -> Path:
     return file
 
 
+_LAST_S = 253_402_300_799.0
+"""The last second that a certificate can name: the end of 9999 (RFC 5280 §4.1.2.5)."""
 _ONE = "`evenkeel provision --mode selfSigned` makes one"
 
 
@@ -115,6 +118,7 @@ async def check_possible(settings: Settings, change: Change, connection: Connect
     from evenkeel.reconcilers.provisioning import ProvisioningDecisions
     from evenkeel.specs.codec import changed
     from evenkeel.specs.desired import Document, desired_state
+    from evenkeel.specs.provisioning.difference import of_provisioning
     from evenkeel.specs.provisioning.memory import ProvisioningMemory
 
     wanted, decisions = change.wanted, ProvisioningDecisions()
@@ -133,9 +137,31 @@ async def check_possible(settings: Settings, change: Change, connection: Connect
         raise EvenkeelError(element, f"{why}; `evenkeel provision --device-id {device}` gives it that id")
     if connection is not None and connection.means == "certificate" and wanted.certificate is None:
         raise EvenkeelError(element, f"the connection string has no key, so that a certificate is needed; {_ONE}")
-    for each in decisions.diff(want, seen, memory):
+    differences = of_provisioning(decisions.diff(want, seen, memory))
+    for each in differences:
         if each.verb == "blocked":
             raise EvenkeelError(element, each.why)
+    made = [action for each in differences if each.subject == wanted.name for action in each.due.fetch]
+    if flaw := _unmakeable(settings, wanted.folder, made):
+        raise EvenkeelError(element, flaw)
+
+
+def _unmakeable(settings: Settings, folder: str, actions: Iterable[Action]) -> str:
+    """The reason why what lies in the folder of an identity cannot be made, or ""."""
+    import os
+
+    from evenkeel.controller.provisioning_wiring import host_path
+    from evenkeel.specs.provisioning.actions import KeepId, Make, Request
+
+    made = [each for each in actions if isinstance(each, KeepId | Make | Request)]
+    if any(isinstance(each, Make) and each.subject.ends_s > _LAST_S for each in made):
+        return "no certificate can be made: it would end after the year 9999, if the clock is right"
+    path = host_path(settings, folder)
+    while made and not os.path.lexists(path):
+        path = path.parent
+    if not made or (path.is_dir() and os.access(path, os.W_OK | os.X_OK)):
+        return ""
+    return f"{folder} cannot be written: {path} is {'not writable' if path.is_dir() else 'no folder'}; name one with --folder"
 
 
 def _memory(settings: Settings, kind: type[ProvisioningMemory]) -> ProvisioningMemory:
@@ -172,6 +198,18 @@ def _others_read(file: Path) -> bool:
         return bool(file.stat().st_mode & 0o077)
     except OSError:
         return False
+
+
+def say_take_back(change: Change) -> None:
+    """Say what was written although the identity cannot be had, and how to take that back."""
+    file = change.file
+    if not change.before:
+        way = f"remove {file}"
+    else:
+        way = f"take the change of {change.name} back that is shown above"
+    echo(f"Note: {file} is written, and goes on asking for this; to take it back, {way}.", err=True)
+    for secret in change.secrets:
+        echo(f"Note: {secret} is written, too.", err=True)
 
 
 def write_change(change: Change) -> None:

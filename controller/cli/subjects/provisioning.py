@@ -113,11 +113,7 @@ def identity_at(
     from evenkeel.templates.provisioning_described import Identity
 
     differing = next((each for each in differences if each.subject == there.subject), None)
-    one, at, now = there.wanted, target(there, there.pairs.current), state(there)
-    is_waiting = one is not None and one.certificate is not None and one.certificate.mode == "csr"
-    is_waiting = is_waiting and bool(there.pairs.request) and there.pairs.signed is None
-    chain = one.certificate if one is not None else None
-    waits = f"the signed certificate in {chain.chain}; the request is {chain.request}" if is_waiting and chain else ""
+    at, now = target(there, there.pairs.current), state(there)
     blocked = differing.why if differing is not None and differing.verb == "blocked" else ""
     ailment = ailing(seen, memory).get(there.subject)
     return Identity(
@@ -127,9 +123,33 @@ def identity_at(
         not seen.clock_why,
         hub=at.hub if at is not None else "",
         device=at.device if at is not None else "",
-        waits=waits,
+        waits=_waits(there, seen, memory),
         in_force=differing is None or differing.verb == "finish",
         proven=bool(now) and memory.proven.get(there.subject) == now,
         blocked=blocked,
         why=ailment.why if ailment is not None else "",
+        postponed=_postponed(there, seen, memory),
     )
+
+
+def _waits(there: ProvisionedSeen, seen: ProvisioningSeen, memory: ProvisioningMemory) -> str:
+    """For what somebody has to do, and why what lies there is not it; "" for nothing."""
+    from evenkeel.reconcilers.provisioning.diff import choice_of
+
+    one, pairs, choice = there.wanted, there.pairs, choice_of(there, seen, memory)
+    if one is None or one.certificate is None or one.certificate.mode != "csr" or not pairs.request:
+        return ""
+    if choice.step not in ("", "wait"):
+        return ""
+    waits = f"the signed certificate in {one.certificate.chain}; the request is {one.certificate.request}"
+    trouble = choice.why if pairs.signed is not None else pairs.signed_why.removeprefix(f"{one.certificate.chain}: ")
+    return f"{waits}; what is in {one.certificate.chain} cannot be taken in: {trouble}" if trouble else waits
+
+
+def _postponed(there: ProvisionedSeen, seen: ProvisioningSeen, memory: ProvisioningMemory) -> str:
+    """The reason why the next certificate could not be had, and is not tried at once; "" for none."""
+    from evenkeel.reconcilers.provisioning.choice import choose
+
+    found = memory.postponed.get(there.subject)
+    due = choose(there, seen.now_s, seen.clock_why, memory.refused)
+    return found.why if found is not None and found.successor == due.successor else ""

@@ -7,10 +7,10 @@ No text of an error has a part of a key.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from evenkeel.controller.drivers.provisioning.judging import (
+    UNREADABLE,
     certificates_in,
     extension,
     faults,
@@ -80,35 +81,48 @@ class Certificates:
     def inspect(self, pair: Pair) -> PairSeen:
         try:
             chain = certificates_in(pair.certificate)
-            kind, issuer = kind_of(chain[0].public_key()), subject_names(chain[0].issuer)
-            starts, ends = chain[0].not_valid_before_utc, chain[0].not_valid_after_utc
-        except (ValueError, UnsupportedAlgorithm) as error:
+            seen = _as_told(chain)
+        except UNREADABLE as error:
             return PairSeen(fault=reason_of(error))
-        return PairSeen(
-            sha256=chain[0].fingerprint(SHA256()).hex().upper(),
-            sha1=chain[0].fingerprint(SHA1()).hex().upper(),  # a name, which Azure knows
-            name=next(iter(subject_names(chain[0].subject)), ""),
-            issuer=issuer[0] if issuer else chain[0].issuer.rfc4514_string(),
-            starts_s=starts.timestamp(),
-            ends_s=ends.timestamp(),
-            key_kind=kind,
-            is_chain=len(chain) > 1,
-            fault=next(faults(chain, pair.key), ""),
-            remarks=tuple(remarks(chain)),
-        )
+        try:
+            if fault := next(faults(chain, pair.key), ""):
+                return changed(seen, fault=fault)
+            return changed(seen, remarks=tuple(remarks(chain)))
+        except UNREADABLE as error:
+            return changed(seen, fault=reason_of(error))
 
     def authority(self, pair: Pair, certificates: tuple[bytes, ...]) -> AuthoritySeen:
         try:
             first = signer_of(pair)[0][0]
-        except ValueError as error:
-            return AuthoritySeen(why=str(error))
-        names = subject_names(first.subject)
-        return AuthoritySeen(
-            names[0] if names else first.subject.rfc4514_string(),
-            starts_s=first.not_valid_before_utc.timestamp(),
-            ends_s=first.not_valid_after_utc.timestamp(),
-            signed=tuple(filter(None, (_signed(each, first) for each in certificates))),
-        )
+            names = subject_names(first.subject)
+            return AuthoritySeen(
+                names[0] if names else first.subject.rfc4514_string(),
+                starts_s=first.not_valid_before_utc.timestamp(),
+                ends_s=first.not_valid_after_utc.timestamp(),
+                signed=tuple(filter(None, (_signed(each, first) for each in certificates))),
+            )
+        except UNREADABLE as error:
+            return AuthoritySeen(why=reason_of(error))
+
+
+def _as_told(chain: Sequence[x509.Certificate]) -> PairSeen:
+    """A pair as its certificates tell of it, before it is judged. Raises what is in `UNREADABLE`."""
+    first, *above = chain
+    issuer = subject_names(first.issuer)
+    return PairSeen(
+        sha256=_thumbprint(first),
+        sha1=first.fingerprint(SHA1()).hex().upper(),  # a name, which Azure knows
+        name=next(iter(subject_names(first.subject)), ""),
+        issuer=issuer[0] if issuer else first.issuer.rfc4514_string(),
+        starts_s=first.not_valid_before_utc.timestamp(),
+        ends_s=first.not_valid_after_utc.timestamp(),
+        key_kind=kind_of(first.public_key()),
+        above=tuple(map(_thumbprint, above)),
+    )
+
+
+def _thumbprint(certificate: x509.Certificate) -> str:
+    return certificate.fingerprint(SHA256()).hex().upper()
 
 
 def _leaf(subject: Subject, key: CertificatePublicKeyTypes) -> x509.CertificateBuilder:
@@ -173,7 +187,7 @@ def _signed(certificate: bytes, authority: x509.Certificate) -> str:
         first = certificates_in(certificate)[0]
     except ValueError:
         return ""
-    return "" if order_flaw((first, authority)) else first.fingerprint(SHA256()).hex().upper()
+    return "" if order_flaw((first, authority)) else _thumbprint(first)
 
 
 def _shown(moment: datetime) -> str:

@@ -33,6 +33,17 @@ _CURVES = {"secp256r1": "p256", "secp384r1": "p384", "secp521r1": "p521"}
 """The curves that the clouds take, and their names here."""
 _FOR_CLIENTS = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 _Kind = TypeVar("_Kind", bound=x509.ExtensionType)
+_ASN1 = "error parsing asn1"
+"""So begins the library's own ValueError."""
+UNREADABLE: tuple[type[Exception], ...] = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""Raised by the library for a certificate of others, of which it reads most parts only when they are asked for."""
+_UNSIGNED: tuple[type[Exception], ...] = (*UNREADABLE, TypeError, InvalidSignature)
 
 
 def usable_key(content: bytes) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
@@ -50,9 +61,10 @@ def signer_of(authority: Pair) -> tuple[list[x509.Certificate], CertificateIssue
         first = chain[0]
         constraints = extension(first, x509.BasicConstraints)
         usage, purposes = extension(first, x509.KeyUsage), extension(first, x509.ExtendedKeyUsage)
-    except (ValueError, UnsupportedAlgorithm) as error:
+        keys = _keys(chain)
+    except UNREADABLE as error:
         raise ValueError(f"the authority: {reason_of(error)}") from None
-    if (published := _published(chain)) is not None:
+    if (published := _published(keys)) is not None:
         raise ValueError(f"the authority: {published}")
     if constraints is None or not constraints.ca:
         raise ValueError("the certificate of the authority is not that of one: it lacks basicConstraints CA:TRUE")
@@ -60,7 +72,7 @@ def signer_of(authority: Pair) -> tuple[list[x509.Certificate], CertificateIssue
         raise ValueError("the authority may not sign certificates: its keyUsage lacks keyCertSign")
     if purposes is not None and not _FOR_CLIENTS & set(purposes):
         raise ValueError("the authority may not sign for clients: its extendedKeyUsage lacks clientAuth")
-    if _spki(key.public_key()) != _spki(first.public_key()):
+    if _spki(key.public_key()) != keys[0]:
         raise ValueError("the key of the authority is not that of its certificate")
     if flaw := order_flaw(chain):
         raise ValueError(f"the authority: {flaw}")
@@ -78,7 +90,7 @@ def certificates_in(content: bytes) -> list[x509.Certificate]:
     for number, block in enumerate(blocks, 1):
         try:
             found.append(x509.load_pem_x509_certificate(block))
-        except ValueError:
+        except UNREADABLE:
             which = "the certificate" if len(blocks) == 1 else f"certificate {number} of {len(blocks)}"
             raise ValueError(f"{which} in the file cannot be read; it may be damaged") from None
     return found
@@ -99,7 +111,7 @@ def _private_key(content: bytes) -> PrivateKeyTypes:
 
 
 def extension(certificate: x509.Certificate, kind: type[_Kind]) -> _Kind | None:
-    """The extension of this kind, `None` without one."""
+    """The extension of this kind, `None` without one. Raises what is in `UNREADABLE` where any extension cannot be read."""
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
@@ -115,17 +127,12 @@ def subject_names(name: x509.Name) -> list[str]:
 
 
 def faults(chain: Sequence[x509.Certificate], key: bytes) -> Iterator[str]:
-    """The reasons why a pair cannot be used, the gravest first."""
-    first = chain[0]
-    if (published := _published(chain)) is not None:
+    """The reasons why a pair cannot be used, the gravest first. Raises what is in `UNREADABLE`, which is a reason, too."""
+    first, keys = chain[0], _keys(chain)
+    if (published := _published(keys)) is not None:
         yield published
-    try:
-        own = _spki(_private_key(key).public_key())
-        keys = [_spki(each.public_key()) for each in chain]
-        purposes, usage = extension(first, x509.ExtendedKeyUsage), extension(first, x509.KeyUsage)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        yield reason_of(error)
-        return
+    own = _spki(_private_key(key).public_key())
+    purposes, usage = extension(first, x509.ExtendedKeyUsage), extension(first, x509.KeyUsage)
     if own in keys[1:] and own != keys[0]:
         yield f"the key belongs to certificate {keys.index(own) + 1} of the file; that one has to be the first"
     if own != keys[0]:
@@ -138,11 +145,11 @@ def faults(chain: Sequence[x509.Certificate], key: bytes) -> Iterator[str]:
         yield "the certificate is not for clients: its extendedKeyUsage lacks clientAuth"
     if usage is not None and not usage.digital_signature:
         yield "the certificate does not let its key sign: its keyUsage lacks digitalSignature"
-    yield from filter(None, (order_flaw(chain), _sign_flaw(chain)))
+    yield from filter(None, (each(chain) for each in (order_flaw, _sign_flaw)))
 
 
 def remarks(chain: Sequence[x509.Certificate]) -> Iterator[str]:
-    """The remarks about a certificate that can be used, and those above it."""
+    """The remarks about a certificate that can be used, and those above it. Raises what is in `UNREADABLE`."""
     certificate = chain[0]
     for above in chain[1:]:
         if above.issuer != above.subject and above.not_valid_after_utc < certificate.not_valid_after_utc:
@@ -158,9 +165,20 @@ def remarks(chain: Sequence[x509.Certificate]) -> Iterator[str]:
         yield f"it is signed over a hash that is broken: {certificate.signature_hash_algorithm.name}"
 
 
-def _published(chain: Sequence[x509.Certificate]) -> str | None:
-    for each in chain:
-        digest = hashlib.sha256(_spki(each.public_key())).hexdigest().upper()
+def _keys(chain: Sequence[x509.Certificate]) -> list[bytes]:
+    """The public keys. Raises ValueError for one of a kind that is not known."""
+    found = []
+    for number, each in enumerate(chain, 1):
+        try:
+            found.append(_spki(each.public_key()))
+        except UNREADABLE as error:
+            raise ValueError(f"the key of certificate {number} of the file: {reason_of(error)}") from None
+    return found
+
+
+def _published(keys: Sequence[bytes]) -> str | None:
+    for each in keys:
+        digest = hashlib.sha256(each).hexdigest().upper()
         if digest in PUBLISHED:
             return f"the private key is a published example, which anybody has ({PUBLISHED[digest]})"
     return None
@@ -180,7 +198,7 @@ def order_flaw(chain: Sequence[x509.Certificate]) -> str:
     for number, (below, above) in enumerate(pairwise(chain), 1):
         try:
             below.verify_directly_issued_by(above)
-        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        except _UNSIGNED:
             return (
                 f"certificate {number + 1} of the file did not sign certificate {number}; the first is that of the device, "
                 "and each signs the one before it"
@@ -192,11 +210,11 @@ def _sign_flaw(chain: Sequence[x509.Certificate]) -> str:
     """The reason why one above the first may not sign, which others heed (RFC 5280, 4.2.1.9 and 4.2.1.3); "" when they may. One
     that has signed itself is a root, which others have of their own."""
     for number, each in enumerate(chain[1:], 2):
-        if each.issuer == each.subject:
-            continue
         try:
+            if each.issuer == each.subject:
+                continue
             constraints, usage = extension(each, x509.BasicConstraints), extension(each, x509.KeyUsage)
-        except (ValueError, UnsupportedAlgorithm) as error:
+        except UNREADABLE as error:
             return f"certificate {number} of the file: {reason_of(error)}"
         lacks = "basicConstraints CA:TRUE" if constraints is None or not constraints.ca else ""
         lacks = lacks or ("keyCertSign in its keyUsage" if usage is not None and not usage.key_cert_sign else "")
@@ -222,4 +240,8 @@ def kind_of(key: CertificatePublicKeyTypes) -> str:
 
 def reason_of(error: Exception) -> str:
     """The reason in words. The library's own may be of any kind."""
-    return str(error) if type(error) is ValueError else f"it is of a kind that is not known ({error})"
+    if isinstance(error, x509.DuplicateExtension):
+        return f"it has the extension {error.oid.dotted_string} twice, which no certificate may have"
+    if type(error) is not ValueError:
+        return f"it is of a kind that is not known ({error})"
+    return f"a part of it cannot be read ({error})" if str(error).startswith(_ASN1) else str(error)

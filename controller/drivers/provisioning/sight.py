@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import ssl
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -16,10 +15,11 @@ from evenkeel.controller.drivers.provisioning.device_id import DeviceIds
 from evenkeel.controller.drivers.provisioning.host import Host
 from evenkeel.controller.drivers.provisioning.inspected import Inspections
 from evenkeel.controller.drivers.provisioning.outputs import Outputs
-from evenkeel.controller.drivers.provisioning.pairs import PairStore
+from evenkeel.controller.drivers.provisioning.pairs import PairsLook, PairStore
 from evenkeel.controller.drivers.provisioning.ports import Lack, Maker, Pair
 from evenkeel.controller.drivers.provisioning.simulated import made_up
 from evenkeel.controller.drivers.provisioning.sources import Sources, files_of, read_authority, sources_of
+from evenkeel.controller.drivers.provisioning.values import values_of
 from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.controller.process.causes import system_words
 from evenkeel.controller.process.let_in import LetIn
@@ -32,15 +32,7 @@ from evenkeel.specs.codec import changed
 from evenkeel.specs.provisioning.device_id import spelt_as
 from evenkeel.specs.provisioning.observed import AzureSeen, IdSeen, Pairs, ProvisionedSeen, secret_files
 from evenkeel.specs.provisioning.pair import AuthoritySeen
-from evenkeel.specs.provisioning.provisioning import (
-    ANNOUNCED,
-    CERTIFICATE,
-    KEY,
-    SECOND_CERTIFICATE,
-    SECOND_KEY,
-    Provisioning,
-)
-from evenkeel.specs.provisioning.sas import derived_key
+from evenkeel.specs.provisioning.provisioning import ANNOUNCED, CERTIFICATE, Provisioning
 
 _NAMES = (
     "/deviceid",
@@ -137,7 +129,7 @@ class Sight:
             ids = _as_known(ids, pairs, sources)
         if sources is not None:
             azure = self._azure(wanted, sources, ids.id)
-        values = self.values(wanted, ids, pairs, azure, sources)
+        values = values_of(wanted, ids, pairs, azure, sources)
         held = self.provided.all().get(wanted.name)
         key = azure.key(pairs.current)
         return ProvisionedSeen(
@@ -207,23 +199,27 @@ class Sight:
         request = store.request() if is_requested else Pair(b"", b"")
         is_asked = is_requested and self._is_there(certificate.request, found.request)
         is_asked = is_asked and store.requested_for() in (device, "")
-        answer = Answer()
-        if certificate.mode == "csr":
-            answer = answer_of(certificate.chain, self.host, store, self._inspections, found)
+        answer = self.answer(wanted, found) if certificate.mode == "csr" else Answer()
+        let_in = self._let_in.pair() if self._let_in is not None else None
         return Pairs(
-            found.pairs,
-            found.current,
-            found.second,
-            found.next,
-            self.printer.of("request", request.certificate) if is_asked else "",
-            answer.seen,
-            answer.why,
-            "current" in found.plain,
-            (*found.leftovers, *(("pairs/request",) if found.request and not is_requested else ())),
-            bool(found.second) and "second" not in found.plain and not certificate.second,
-            store.at(pair.certificate) if self._let_in is not None and (pair := self._let_in.pair()) else "",
+            by_sha256=found.pairs,
+            current=found.current,
+            second=found.second,
+            next=found.next,
+            request=self.printer.of("request", request.certificate) if is_asked else "",
+            signed=answer.seen,
+            signed_why=answer.why,
+            is_plain="current" in found.plain,
+            leftovers=(*found.leftovers, *(("pairs/request",) if found.request and not is_requested else ())),
+            is_second_left=bool(found.second) and "second" not in found.plain and not certificate.second,
+            let_in=store.at(let_in.certificate) if let_in is not None else "",
             is_second_plain="second" in found.plain,
         )
+
+    def answer(self, wanted: Provisioning, found: PairsLook) -> Answer:
+        """The file `chain` of a document. `found`: a look at its pairs. Raises as `look` does."""
+        chain = wanted.certificate.chain if wanted.certificate is not None else ""
+        return answer_of(chain, self.host, self.store(wanted.folder), self._inspections, found)
 
     def _is_there(self, path: str, content: bytes) -> bool:
         """Whether a file of the host has this content."""
@@ -269,61 +265,6 @@ class Sight:
         assignments = self.assignments.of(wanted.name, asked)
         return AzureSeen(asked, by=sources.by, assignments=assignments, service=service, id_scope=sources.id_scope)
 
-    def values(
-        self, wanted: Provisioning, ids: IdSeen, pairs: Pairs, azure: AzureSeen, sources: Sources | None
-    ) -> dict[str, str] | None:
-        """The values of what is in force, by their names; `None` while not all of them are there."""
-        found = {"deviceId": ids.id, "caFile": _authorities_file(wanted)}
-        one = wanted.certificate
-        if one is not None:
-            current = pairs.of(pairs.current)
-            if current is None or current.fault:
-                return None
-            in_folder = one.mode != "files"
-            found["certificateFile"] = f"{wanted.folder}/{CERTIFICATE}" if in_folder else one.certificate
-            found["keyFile"] = f"{wanted.folder}/{KEY}" if in_folder else one.key
-            found |= {"thumbprint": current.sha1, "thumbprintSha256": current.sha256}
-            second = pairs.of(pairs.second) if one.second else None
-            if second is not None:
-                found["secondCertificateFile"] = f"{wanted.folder}/{SECOND_CERTIFICATE}"
-                found["secondKeyFile"] = f"{wanted.folder}/{SECOND_KEY}"
-                found |= {"secondThumbprint": second.sha1, "secondThumbprintSha256": second.sha256}
-        if wanted.azure is None:
-            return found if ids.id else None
-        if sources is None:
-            return None
-        at = (azure.hub, azure.device)
-        if wanted.azure.is_registered:
-            assigned = azure.assignments.get(azure.key(pairs.current))
-            if assigned is None:
-                return None
-            at = (assigned.hub, assigned.device)
-            found["idScope"] = sources.id_scope
-        found |= {"hub": at[0], "hubDeviceId": at[1], "connectionString": self._connection(wanted, ids.id, at, sources)}
-        key = self._shared_key(wanted, ids.id, sources)
-        return {**found, "sharedAccessKey": key} if key else found
-
-    @staticmethod
-    def _shared_key(wanted: Provisioning, device: str, sources: Sources) -> str:
-        if sources.connection is not None:
-            return sources.connection.key
-        azure = wanted.azure
-        if not sources.key or azure is None:
-            return ""
-        return derived_key(sources.key, azure.registration or device) if azure.group_key else sources.key
-
-    def _connection(self, wanted: Provisioning, device: str, at: tuple[str, str], sources: Sources) -> str:
-        """A connection string for programs that take no other, also where a service has assigned the hub."""
-        parts = [f"HostName={at[0]}", f"DeviceId={at[1]}"]
-        if key := self._shared_key(wanted, device, sources):
-            parts.append(f"SharedAccessKey={key}")
-        one = sources.connection
-        if one is not None and one.token:
-            parts.append(f"SharedAccessSignature={one.token}")
-        if one is not None and one.gateway:
-            parts.append(f"GatewayHostName={one.gateway}")
-        return ";".join(parts)
-
 
 def _as_known(ids: IdSeen, pairs: Pairs, sources: Sources | None) -> IdSeen:
     """The id in the spelling by which a cloud may know the device: another slot may have made it (provisioning.md §2.5)."""
@@ -336,9 +277,3 @@ def _as_known(ids: IdSeen, pairs: Pairs, sources: Sources | None) -> IdSeen:
 def _obstacle(found: ProvisionedSeen) -> str:
     why = found.id.why or found.pairs.why or found.authority.why or found.azure.why
     return why or "".join(each.why for each in found.outputs)
-
-
-def _authorities_file(wanted: Provisioning) -> str:
-    if wanted.azure is not None and wanted.azure.ca:
-        return wanted.azure.ca
-    return ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"

@@ -39,9 +39,10 @@ class SimulatedMaker:
         if "starts_s" not in found:
             return PairSeen(*marks, fault="the certificate cannot be read")
         fault = "" if found["key"] == sha256(pair.key).hexdigest() else "the key is not that of the certificate"
-        is_chain = found["issuer"] != found["name"]  # what is made up lacks nothing
         times = found["starts_s"], found["ends_s"]
-        return PairSeen(*marks, found["name"], found["issuer"], *times, found["kind"], is_chain, fault)
+        issuers = [found["issuer"]] if found["issuer"] != found["name"] else []  # what is made up lacks nothing
+        above = tuple(sha256(each.encode()).hexdigest().upper() for each in issuers)
+        return PairSeen(*marks, found["name"], found["issuer"], *times, found["kind"], above, fault)
 
     def authority(self, pair: Pair, certificates: tuple[bytes, ...]) -> AuthoritySeen:
         found, key = self.inspect(pair), sha256(pair.key).hexdigest()

@@ -10,6 +10,8 @@ from evenkeel.controller.drivers.provisioning.ports import Access, Cloud, Enrolm
 from evenkeel.controller.drivers.provisioning.room import alone
 from evenkeel.controller.drivers.provisioning.sight import Sight
 from evenkeel.controller.drivers.provisioning.sources import Sources, read_authority, read_pair, sources_of
+from evenkeel.controller.drivers.provisioning.values import values_of
+from evenkeel.controller.process.bounded import read_bounded
 from evenkeel.controller.process.replacing import put_own
 from evenkeel.controller.settings.provided import Handed
 from evenkeel.specs.errors import Refused
@@ -37,6 +39,8 @@ from evenkeel.templates.provisioning_chain import lack_remedy, lack_text
 
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 _CHANGED = Retry("it has changed since it was looked at")
+_REQUEST = b"REQUEST-----"
+"""The end of the line with which a request begins (RFC 7468 §7); a simulated one has it, too."""
 _AGAIN_S = 60.0
 """So long after somebody was waited for, the next look is worth it; a file that comes ends the wait at once."""
 
@@ -124,19 +128,24 @@ class Work:
         kept = store.request()
         is_kept = kept.certificate and store.requested_for() == name
         request = kept if is_kept else self._sight.maker.request(one.key_kind, name)
+        place = self._sight.host.path(one.request)
+        if place.exists() and (before := read_bounded(place, MOST_PEM)) and _REQUEST not in before:
+            raise Lack(f"{one.request} is there, and is no request: it stays; name another file, or take it away")
         store.keep_request(request, name)
-        put_own(self._sight.host.path(one.request), request.certificate, 0o644)
+        put_own(place, request.certificate, 0o644)
         return Done(f"the request is {one.request}; {one.chain} is waited for")
 
     def _take(self, wanted: Provisioning, sha256: str, *, plain: bool) -> Outcome:
         one, store = _certificate(wanted), self._sight.store(wanted.folder)
         if plain:
             return Done(f"certificate {store.take_in('current')} is taken in")
-        chain = self._sight.host.read(one.chain, MOST_PEM)
-        if store.look().current == sha256:
-            found = store.add(Pair(chain, store.read(sha256).key))
-            return Done(f"certificate {found} has its chain") if found == sha256 else _CHANGED
-        found = store.finish_request(chain)
+        looked = store.look()
+        if looked.current == sha256:
+            answer = self._sight.answer(wanted, looked)
+            if answer.seen is None or answer.seen.sha256 != sha256:
+                return _CHANGED
+            return Done(f"certificate {store.add(answer.pair)} has its chain")
+        found = store.finish_request(self._sight.host.read(one.chain, MOST_PEM))
         if found != sha256:
             return _CHANGED
         return Done(f"certificate {found} is taken in")
@@ -187,7 +196,7 @@ class Work:
 
     def _values(self, wanted: Provisioning) -> dict[str, str] | None:
         there, sources = self._looked(wanted)
-        return self._sight.values(wanted, there.id, there.pairs, there.azure, sources)
+        return values_of(wanted, there.id, there.pairs, there.azure, sources)
 
     def _looked(self, wanted: Provisioning) -> tuple[ProvisionedSeen, Sources | None]:
         there = self._sight.look_again(wanted)

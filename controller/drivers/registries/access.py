@@ -94,8 +94,10 @@ def let_in(credentials: Credentials | None, *, was_asked: bool) -> str:
 async def credentials_now(registry: Registry, values: Values) -> Credentials | None:
     """The credentials of these values; those that a program or a file keeps are asked for now. Raises Unavailable."""
     if values.reference:
-        return await credentials_of(values.reference, registry.place)
-    return Credentials(registry.host, values.user, values.password) if values.password else None
+        return (await credentials_of(values.reference, registry.place))._replace(realms=registry.realms)
+    if not values.password:
+        return None
+    return Credentials(registry.host, values.user, values.password, realms=registry.realms)
 
 
 def site_of(registry: Registry, values: Values, around: Around = NOWHERE) -> Site:

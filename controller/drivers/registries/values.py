@@ -10,9 +10,9 @@ from typing import NamedTuple
 from evenkeel.controller.distribution.trust import show
 from evenkeel.controller.process import prints
 from evenkeel.controller.process.bounded import read_regular
-from evenkeel.controller.settings.credential_files import Credentials, KeptCredentials, kept_for
+from evenkeel.controller.settings.credential_files import KeptCredentials, kept_for
 from evenkeel.specs.errors import Unavailable
-from evenkeel.specs.registries.login import user_fault
+from evenkeel.specs.registries.login import Login, user_fault
 from evenkeel.specs.registries.observed import FACETS, Facet, Prints
 from evenkeel.specs.registries.registry import Registry
 
@@ -78,8 +78,7 @@ class Printer:
 
     def of_file(self, kept: KeptCredentials) -> str:
         """The print of what a file keeps for a place."""
-        its = kept.credentials or Credentials("")
-        return self._prints.of("kept", kept.helper, its.username, its.password, its.identity_token)
+        return self._prints.of("kept", kept.helper, *(kept.credentials or Login()))
 
 
 def values_of(registry: Registry, *, simulates: bool = False) -> Values:

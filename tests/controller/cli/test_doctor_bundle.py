@@ -115,8 +115,7 @@ def test_no_secret_is_in_a_bundle(device: Device, tmp_path: Path, wrong: str) ->
     if wrong == "settings":
         device.config.write_text(json.dumps({**settings, "mqtt": {"password": s[18], "passwordFile": s[19]}}))
     file = tmp_path / "bundle.tar.gz"
-    file.write_text("an older one")
-    file.chmod(0o644)
+    file.touch(0o644)
     done = device.run("doctor", "--bundle", str(file), ok=1)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     found = dict(members(file))
@@ -151,23 +150,40 @@ def _check_worth(found: dict[str, bytes]) -> None:
 
 
 def test_a_bundle_of_a_device_without_anything(device: Device, tmp_path: Path) -> None:
-    file = tmp_path / "new" / "bundle.tgz"
+    file = tmp_path / "bundle.tgz"
     done = device.run("doctor", "-o", "json", "--bundle", str(file), ok=None)
     assert json.loads(done.stdout)["kind"] == "Doctor"
     assert dict(members(file)).keys() == MEMBERS
     assert f"wrote {file}" in done.stderr
+    file.chmod(0o644)
+    device.run("doctor", "--bundle", str(file), ok=None)
+    assert dict(members(file)).keys() == MEMBERS
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_a_bundle_takes_the_place_of_a_file_only(device: Device, tmp_path: Path) -> None:
-    """It replaced device nodes, pipes, links, and the journal."""
+    """It replaced device nodes, pipes, links, the journal, and keys."""
     device.write(spec("web"))
     device.run("apply", "--yes")
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "other").write_text("another's")
     (tmp_path / "link").symlink_to(tmp_path / "other")
     (tmp_path / "dangling").symlink_to(tmp_path / "none")
+    (tmp_path / "device.key").write_text("-----BEGIN PRIVATE KEY-----")
+    with tarfile.open(tmp_path / "backup.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "device.key", "device.key")
     before = {each: each.lstat().st_ino for each in (*tmp_path.rglob("*"), Path("/dev/null"))}
-    wrong = ("pipe", "link", "dangling", "state/journal.sqlite", "state/new.tgz", "config.yaml", "specs/10-apps.yaml")
+    others = ("device.key", "backup.tar.gz", "new/bundle.tgz")
+    wrong = (
+        *others,
+        "pipe",
+        "link",
+        "dangling",
+        "state/journal.sqlite",
+        "state/new.tgz",
+        "config.yaml",
+        "specs/10-apps.yaml",
+    )
     for target in (*(str(tmp_path / each) for each in wrong), "/dev/null"):
         done = device.run("doctor", "--bundle", target, ok=1)
         assert f"file:{target}: " in done.stderr

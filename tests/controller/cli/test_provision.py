@@ -8,6 +8,7 @@ import shlex
 import signal
 import stat
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,8 @@ from evenkeel.controller.cli.options import NO_DEVICE
 from evenkeel.controller.drivers.provisioning.simulated import SIMULATED_MARK as MARK
 from evenkeel.specs.provisioning.provisioning import Azure, Certificate, Provisioning
 
-from .command import Device, ended, spec
-from .command import on_a_terminal as shown_on_a_terminal
+from .command import Device, ended, in_conversation, on_a_terminal, spec
 from .inside import DeviceInside
-from .test_registry import on_a_terminal
 
 pytestmark = pytest.mark.e2e
 
@@ -193,7 +192,7 @@ def test_the_conversation_on_a_terminal(device: Device) -> None:
         ("Do it?", "y"),
         ("Entered?", "n"),
     ]
-    code, said = on_a_terminal(device, answers, "provision")
+    code, said = in_conversation(device, answers, "provision")
     assert code == 2, said
     assert KEY not in said
     assert BY_CERTIFICATE not in said
@@ -202,7 +201,7 @@ def test_the_conversation_on_a_terminal(device: Device) -> None:
     for text in (f"IoT Hub {HUB}", "X.509 self-signed", one["next"]["thumbprint"], one["next"]["thumbprintSha256"]):
         assert text in said
     assert not documents(device)["device"].certificate.second  # type: ignore[union-attr]
-    code, said = on_a_terminal(device, [("Entered?", ""), ("Do it?", "y")], "provision")
+    code, said = in_conversation(device, [("Entered?", ""), ("Do it?", "y")], "provision")
     assert code == 0, said
     assert shown(device)["proven"]
 
@@ -214,7 +213,7 @@ def test_a_change_of_the_spec_file_while_the_user_is_asked_is_kept(device: Devic
         file.write_text(spec("web"))
         return "y"
 
-    code, said = on_a_terminal(device, [("Do it?", change)], "provision", "--no-cloud", "--mode", "csr")
+    code, said = in_conversation(device, [("Do it?", change)], "provision", "--no-cloud", "--mode", "csr")
     assert code == 1
     assert "was changed by somebody else meanwhile" in said
     assert file.read_text() == spec("web")
@@ -239,6 +238,11 @@ def test_a_change_of_the_spec_file_while_the_user_is_asked_is_kept(device: Devic
         ("--id-scope 0ne --yes", "expected letters and digits, as `0ne00AB12CD`"),
         ("--no-cloud --device-id A/B --yes", "spec.deviceId.value"),
         ("--no-cloud --file /tmp/elsewhere.yaml --yes", "is not one of the specs"),
+        ("--no-cloud --yes --device-id=", "'--device-id': expected a text that is not empty"),
+        ("--no-cloud --yes --folder=", "'--folder': expected a text that is not empty"),
+        ("--no-cloud --yes --cert= --key=", "'--cert': expected a text that is not empty"),
+        ("--yes --id-scope=", "'--id-scope': expected a text that is not empty"),
+        ("--no-cloud --yes --specs=", "'--specs': expected a text that is not empty"),
         ("--no-cloud", "nobody can be asked here; --yes does it without asking"),
     ],
 )
@@ -323,12 +327,22 @@ def test_a_request_is_waited_for_and_its_answer_taken(device: Device) -> None:
     given = ("--mode", "csr", "--no-cloud", "--yes")
     assert f"Waiting for the signed certificate in {FOLDER}/signed.crt" in device.run("provision", *given, ok=2).stdout
     folder = device.state / "memory-host" / FOLDER.lstrip("/")
+    for change, why in CANNOT_BE_TAKEN_IN:
+        sign(folder, **change)
+        assert f"what is in {FOLDER}/signed.crt cannot be taken in: {why}" in shown(device)["waitsFor"]
+        said = device.run("provision", "--yes", ok=2).stdout
+        assert f"cannot be taken in: {why}" in said
     sign(folder)
     device.run("provision", "--yes")
     before = shown(device)
     assert (before["proven"], before["certificate"]["issuer"]) == (True, "Lab")
     assert "Waiting for" in device.run("provision", "--rotate", "--yes", ok=2).stdout
     assert shown(device)["waitsFor"]
+    sign(folder, name="somebody")
+    said = device.run("provision", "--yes", ok=2).stdout
+    assert "Waiting for" in said
+    assert "cannot be taken in: its certificate is for somebody" in said
+    assert "Nothing is left" not in said
     sign(folder)
     device.run("provision", "--yes")
     after = shown(device)
@@ -336,10 +350,17 @@ def test_a_request_is_waited_for_and_its_answer_taken(device: Device) -> None:
     assert after["certificate"]["thumbprint"] != before["certificate"]["thumbprint"]
 
 
-def sign(folder: Path) -> None:
-    """Sign a simulated request."""
+CANNOT_BE_TAKEN_IN: list[tuple[dict[str, object], str]] = [
+    ({"key": "another"}, "the key is not that of the certificate"),
+    ({"name": "somebody"}, f"its certificate is for somebody, and the device id is {ID}"),
+    ({"ends_s": time.time() + 86400.0}, "it ends too soon"),
+]
+
+
+def sign(folder: Path, **other: object) -> None:
+    """Sign a simulated request; `other`: as nobody has asked for it."""
     request = json.loads((folder / "request.csr").read_text().splitlines()[1])
-    value = {**request, "issuer": "Lab", "kind": "ec-p256", "starts_s": 0.0, "ends_s": 4e9}
+    value = {**request, "issuer": "Lab", "kind": "ec-p256", "starts_s": 0.0, "ends_s": 4e9, **other}
     text = f"-----BEGIN {MARK} CERTIFICATE-----\n{json.dumps(value)}\n-----END {MARK} CERTIFICATE-----\n"
     (folder / "signed.crt").write_text(text)
 
@@ -430,8 +451,8 @@ def test_the_files_are_those_of_the_document(device: Device) -> None:
 def test_colours_are_for_terminals(device: Device) -> None:
     device.settings(mqtt={"broker": "tcp://127.0.0.1:9"})
     assert "\x1b[" not in device.run("compat", "sdv-device-info").stdout
-    assert "\x1b[" in shown_on_a_terminal(device, "compat", "sdv-device-info")
-    assert "\x1b[" not in shown_on_a_terminal(device, "compat", "sdv-device-info", "--ansi")
+    assert "\x1b[" in on_a_terminal(device, "compat", "sdv-device-info")
+    assert "\x1b[" not in on_a_terminal(device, "compat", "sdv-device-info", "--ansi")
 
 
 def test_the_connector_is_asked_who_it_is(device: Device, mosquitto: Callable[..., Broker]) -> None:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import pty
 import re
-import select
-import signal
 import stat
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,13 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sampling import examples
-from tests.until import PATIENCE_S
 
 from evenkeel.controller.cli.registry.testing import followed
 from evenkeel.specs.codec import changed
 from evenkeel.specs.registries.registry import Registry
 
-from .command import Device, spec
+from .command import Device, Reply, in_conversation, spec
 from .inside import DeviceInside, run_inside
 
 pytestmark = pytest.mark.e2e
@@ -89,40 +85,13 @@ def test_a_password_on_standard_input_becomes_a_file_for_its_owner_alone(device:
     assert told == "Nothing changes.\n"
 
 
-Answer = str | Callable[[], str]
-
-
-def on_a_terminal(device: Device, answers: Sequence[tuple[str, Answer]], *arguments: str) -> tuple[int, str]:
-    """The command on a terminal of its own, with an answer to each question when that is asked."""
-    pid, ours = pty.fork()
-    if pid == 0:
-        os.execve(device.line()[0], device.line(*arguments), device.environment(NO_COLOR="1"))
-    shown, asked = "", 0
-    try:
-        while select.select([ours], [], [], PATIENCE_S)[0] and (piece := os.read(ours, 65536)):
-            shown += piece.decode()
-            while asked < len(answers) and answers[asked][0] in shown.split("\0")[-1]:
-                shown += "\0"
-                answer = answers[asked][1]
-                os.write(ours, (answer if isinstance(answer, str) else answer()).encode() + b"\n")
-                asked += 1
-    except OSError:
-        pass  # its end
-    else:
-        os.kill(pid, signal.SIGKILL)  # it waits for an answer to something else
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    os.close(ours)
-    assert asked == len(answers), shown
-    return code, shown.replace("\0", "")
-
-
 def test_a_password_is_asked_for_twice_and_never_shown(device: Device) -> None:
     answers = [("Password of ci", "hunter2"), ("Once more", "hunter2"), ("Do it?", "y")]
-    code, shown = on_a_terminal(device, answers, "registry", "add", "ghcr.io", "--user", "ci")
+    code, shown = in_conversation(device, answers, "registry", "add", "ghcr.io", "--user", "ci")
     assert code == 0, shown
     assert "hunter2" not in shown
     assert secret(device, "ghcr.io").read_text() == "hunter2\n"
-    code, shown = on_a_terminal(
+    code, shown = in_conversation(
         device,
         [("Password of ci", "new"), ("Once more", "new"), ("Do it?", "n")],
         "registry",
@@ -180,8 +149,8 @@ def test_a_change_by_others_while_the_user_is_asked_is_kept(device: Device) -> N
             opened.write("---\n" + spec("web"))
         return "y"
 
-    answers: list[tuple[str, Answer]] = [("Password of ci", "hunter2"), ("Once more", "hunter2"), ("Do it?", change)]
-    code, shown = on_a_terminal(device, answers, "registry", "add", "ghcr.io", "--user", "ci")
+    answers: list[tuple[str, Reply]] = [("Password of ci", "hunter2"), ("Once more", "hunter2"), ("Do it?", change)]
+    code, shown = in_conversation(device, answers, "registry", "add", "ghcr.io", "--user", "ci")
     assert code == 1
     assert f"file:{file}: was changed by somebody else meanwhile, so that nothing was written; run" in shown.replace(
         "\r\n", " "
@@ -369,7 +338,9 @@ def test_what_is_imported_is_exported_again(device: Device, tmp_path: Path, form
     told = device.run("registry", "export", "--format", form, str(file)).stderr
     assert ("ghcr.io" in told) is (form == "kanto")
     if form == "kanto":
-        assert "no spec asks for ghcr.io, and the entry stays as it is, with what it has of a password (warning)" in told
+        assert (
+            "no spec asks for ghcr.io, and the entry stays as it is, with what it has of a password (warning)" in told
+        )
     assert "ghcr.io" in file.read_text(), "it may be that of others"
 
 

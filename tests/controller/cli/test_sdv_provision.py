@@ -17,7 +17,7 @@ from evenkeel.controller.drivers.provisioning.certificates import Certificates
 from evenkeel.controller.drivers.provisioning.host import Host
 from evenkeel.specs.provisioning.provisioning import Azure
 
-from .command import Device
+from .command import Device, in_conversation
 from .inside import run_inside
 from .test_provision import (
     BY_CERTIFICATE,
@@ -33,7 +33,6 @@ from .test_provision import (
     secret,
     shown,
 )
-from .test_registry import on_a_terminal
 
 pytestmark = pytest.mark.e2e
 
@@ -99,7 +98,7 @@ def test_a_pair_that_is_lost_is_made_anew_and_the_other_one_stays(device: Device
 
 def test_a_connection_string_is_not_shown_while_it_is_typed(device: Device) -> None:
     answers = [("Choose:", "h"), ("Azure IoT Hub:", OF_A_SERVICE), ("Azure IoT Hub:", BY_KEY)]
-    code, said = on_a_terminal(device, answers, *COMMAND)
+    code, said = in_conversation(device, answers, *COMMAND)
     assert code == 0, said
     assert KEY not in said
     assert HUB not in said

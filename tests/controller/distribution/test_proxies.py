@@ -13,6 +13,7 @@ from tests.engines.connect_proxy import ConnectProxy
 from tests.engines.machine import free_port
 from tests.engines.web import Asked, Reply, Web
 
+from evenkeel.controller.distribution.access import PullAccess
 from evenkeel.controller.distribution.failures import Failure
 from evenkeel.controller.distribution.proxies import Proxy, proxy_for
 from evenkeel.controller.distribution.visit import check_realm
@@ -159,7 +160,7 @@ async def test_a_proxy_that_finds_no_registry_forbids_a_pull_nothing(
     monkeypatch.setenv("HTTP_PROXY", behind.proxy.address)
     credentials = Credentials(behind.registry.host, "ci", "sesame", realms=())
     behind.proxy.refuses = "502"
-    await check_realm(behind.registry.host, credentials, (tmp_path,))
+    await check_realm(behind.registry.host, credentials, PullAccess(certificates=(tmp_path,)))
     behind.proxy.refuses = "403"
     with pytest.raises(Failure, match="does not connect to it: it answered 403"):
-        await check_realm(behind.registry.host, credentials, (tmp_path,))
+        await check_realm(behind.registry.host, credentials, PullAccess(certificates=(tmp_path,)))

@@ -19,8 +19,10 @@ from tests.engines.registry import Registry
 from tests.sampling import SEED, THOROUGH
 
 from evenkeel.controller import registries_wiring
+from evenkeel.controller.cycle.domain import Groundwork
 from evenkeel.controller.cycle.surroundings import look_around
 from evenkeel.controller.distribution import client, trust
+from evenkeel.controller.distribution.access import PullAccess
 from evenkeel.controller.distribution.tokens import may_have_credentials
 from evenkeel.controller.drivers.registries.docker import DockerConfiguration
 from evenkeel.controller.drivers.registries.store import Store
@@ -45,7 +47,7 @@ async def test_digest_and_size_of_a_tag_and_of_a_digest(registry: Registry) -> N
     digest = registry.push("web", "1")
     assert digest == standard()["web:1"].digest
     images = [registry.reference("web", "1"), f"{registry.reference('web')}@{digest}"]
-    found = await look_up(images, str(registry.docker_config))
+    found = await look_up(images, PullAccess(str(registry.docker_config)))
     assert found == {image: RemoteImage(digest, size_of("web:1")) for image in images}
 
 
@@ -64,7 +66,9 @@ async def test_of_many_architectures_ours(registry: Registry) -> None:
     content = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST_LIST, "manifests": entries}).encode()
     digest = registry.put_manifest("multi", "1", content, MANIFEST_LIST)
     image = registry.reference("multi", "1")
-    assert await look_up([image], str(registry.docker_config)) == {image: RemoteImage(digest, size_of("web:1"))}
+    assert await look_up([image], PullAccess(str(registry.docker_config))) == {
+        image: RemoteImage(digest, size_of("web:1"))
+    }
 
 
 async def test_an_image_of_other_machines_only_is_told(registry: Registry) -> None:
@@ -75,7 +79,7 @@ async def test_an_image_of_other_machines_only_is_told(registry: Registry) -> No
     content = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST_LIST, "manifests": entries}).encode()
     registry.put_manifest("alien", "1", content, MANIFEST_LIST)
     image, told = registry.reference("alien", "1"), list[str]()
-    assert await look_up([image], str(registry.docker_config), refused=told.append) == {}
+    assert await look_up([image], PullAccess(str(registry.docker_config)), refused=told.append) == {}
     assert told == [f"the registry {registry.host} did not tell the size of {image}: it has none for this machine"]
 
 
@@ -84,17 +88,17 @@ async def test_what_is_not_known_is_absent_and_takes_nothing_with_it(registry: R
     good, config = registry.reference("web", "1"), str(registry.docker_config)
     missing = [registry.reference("web", "nosuch"), registry.reference("nosuch", "1"), "localhost:1/x:1"]
     told: list[str] = []
-    assert set(await look_up([*missing, good], config, refused=told.append)) == {good}
+    assert set(await look_up([*missing, good], PullAccess(config), refused=told.append)) == {good}
     assert sorted(
         told, key=lambda text: "localhost:1 " in text
     ) == [  # S3: a plan said that the size is unknown, and not why
         f"the registry {registry.host} did not tell the size of {missing[1]}, {missing[0]}: it answered 404 Not Found",
         "the registry localhost:1 did not tell the size of localhost:1/x:1: connection refused",
     ]
-    assert await look_up([good], str(tmp_path / "none.json")) == {}
+    assert await look_up([good], PullAccess(str(tmp_path / "none.json"))) == {}
     wrong = base64.b64encode(b"driver:wrong").decode()
     (tmp_path / "wrong.json").write_text(json.dumps({"auths": {registry.host: {"auth": wrong}}}))
-    assert await look_up([good], str(tmp_path / "wrong.json"), refused=told.append) == {}
+    assert await look_up([good], PullAccess(str(tmp_path / "wrong.json")), refused=told.append) == {}
     assert told[2:] == [f"the registry {registry.host} did not tell the size of {good}: it answered 401 Unauthorized"]
 
 
@@ -104,7 +108,10 @@ async def test_a_certificate_nobody_vouches_for(
     registry.push("web", "1")
     monkeypatch.setattr(trust, "CERTIFICATES", (tmp_path,))
     told: list[str] = []
-    assert await look_up([registry.reference("web", "1")], str(registry.docker_config), refused=told.append) == {}
+    assert (
+        await look_up([registry.reference("web", "1")], PullAccess(str(registry.docker_config)), refused=told.append)
+        == {}
+    )
     assert "its certificate is not trusted: " in told[0]
 
 
@@ -114,7 +121,12 @@ async def test_a_registry_that_hangs_makes_nobody_wait(registry: Registry, monke
     registry.freeze()
     try:
         told: list[str] = []
-        assert await look_up([registry.reference("web", "1")], str(registry.docker_config), refused=told.append) == {}
+        assert (
+            await look_up(
+                [registry.reference("web", "1")], PullAccess(str(registry.docker_config)), refused=told.append
+            )
+            == {}
+        )
         assert told[0].endswith(": it did not answer in time")
     finally:
         registry.thaw()
@@ -171,12 +183,13 @@ async def test_a_plan_that_opens_a_registry_tells_no_reason_of_before(
         "containers", stages=(Stage(Phase.DOWNLOAD, (Step("pull", "web", Phase.DOWNLOAD, Pull(image, "Always")),)),)
     )
 
-    async def notes(*provided: str) -> tuple[str, ...]:
-        return (await look_around(ask, lambda paths: Host(), plan, ContainersSeen("docker"), provided)).notes
+    async def notes(paths: frozenset[str] = frozenset(), *places: str) -> tuple[str, ...]:
+        groundwork = Groundwork(paths, frozenset(places))
+        return (await look_around(ask, lambda asked: Host(), plan, ContainersSeen("docker"), groundwork)).notes
 
-    (told,) = await notes("/etc/x", "another.example")
-    assert "its certificate is not trusted" in told
-    (told,) = await notes(registry.host)
+    (told,) = await notes(frozenset({registry.host, "/etc/x"}), "another.example")
+    assert "its certificate is not trusted" in told, "a path is no place"
+    (told,) = await notes(frozenset(), registry.host)
     assert told == f"the size of {image} is not known before this plan has put its registry in force"
 
 
@@ -285,7 +298,7 @@ async def test_a_token_for_a_user_or_for_anybody(
 ) -> None:
     tokens.field = field
     image = f"{tokens.host}/a/b:1"
-    assert await look_up([image], config(with_password)) == {
+    assert await look_up([image], PullAccess(config(with_password))) == {
         image: RemoteImage(standard()["web:1"].digest, size_of("web:1"))
     }
     paths = [urlsplit(path).path for path, _ in tokens.asked]
@@ -297,7 +310,7 @@ async def test_a_token_for_a_user_or_for_anybody(
 
 async def test_a_password_goes_nowhere_without_encryption(tokens: TokenRegistry, config: Callable[[bool], str]) -> None:
     tokens.realm = f"http://{tokens.host}/token"
-    assert await look_up([f"{tokens.host}/a/b:1"], config(True)) == {}
+    assert await look_up([f"{tokens.host}/a/b:1"], PullAccess(config(True))) == {}
     assert [authorization for _, authorization in tokens.asked] == [""]
 
 
@@ -312,14 +325,14 @@ async def test_credentials_go_to_no_stranger(
         tokens.realm = other.realm.replace("localhost", "127.0.0.1")
         refused: list[str] = []
         image = f"{tokens.host}/a/b:1"
-        assert await look_up([image], config(True), (), refused.append) == {}
+        assert await look_up([image], PullAccess(config(True)), refused.append) == {}
         why = f"the registry {tokens.host} wants its credentials sent to 127.0.0.1, and they were not"
         assert refused == [f"{image}: {why}; if that is right, add 127.0.0.1 to `engine.tokenRealms`"]
         assert other.asked == [], "it was not even asked"
-        assert set(await look_up([image], config(False), (), refused.append)) == {image}
+        assert set(await look_up([image], PullAccess(config(False)), refused.append)) == {image}
         assert len(refused) == 1, "without credentials anybody may be asked"
         assert [authorization for _, authorization in other.asked] == [""]
-        assert set(await look_up([image], config(True), ("127.0.0.1",), refused.append)) == {image}
+        assert set(await look_up([image], PullAccess(config(True), realms=("127.0.0.1",)), refused.append)) == {image}
         assert other.asked[-1][1].startswith("Basic "), "it is listed"
     finally:
         other.close()
@@ -370,7 +383,7 @@ async def test_what_is_trusted_for_one_host_is_trusted_for_no_other(
         for step, host in enumerate((tokens.host, other.host)):
             (tmp_path / "certs.d" / host).mkdir(parents=True)
             (tmp_path / "certs.d" / host / "ca.crt").symlink_to(registry.ca)
-            found = await look_up([f"{tokens.host}/a/b:1"], config(True))
+            found = await look_up([f"{tokens.host}/a/b:1"], PullAccess(config(True)))
             assert bool(found) == bool(other.asked) == (step == 1)
     finally:
         other.close()
@@ -402,7 +415,7 @@ async def test_an_answer_without_an_end_is_given_up(
         request.close_connection = True
 
     monkeypatch.setattr(tokens, "answer", endless)
-    assert await look_up([f"{tokens.host}/a/b:1"], config(True)) == {}
+    assert await look_up([f"{tokens.host}/a/b:1"], PullAccess(config(True))) == {}
     assert asked
     assert sent < 64 * 1024**2
 
@@ -458,7 +471,7 @@ async def test_what_is_no_manifest_is_told_and_no_error(
     say(content.encode("latin-1"), b"")
     told: list[str] = []
     image = f"{tokens.host}/a/b:1"
-    assert await look_up([image], config(False), refused=told.append) == {}
+    assert await look_up([image], PullAccess(config(False)), refused=told.append) == {}
     assert told == [f"the registry {tokens.host} did not tell the size of {image}: its answer is none of a registry"]
 
 
@@ -472,7 +485,7 @@ async def test_what_is_no_token_is_told_and_no_error(
     say(b"null", content.encode())
     told: list[str] = []
     image = f"{tokens.host}/a/b:1"
-    assert await look_up([image], config(False), refused=told.append) == {}
+    assert await look_up([image], PullAccess(config(False)), refused=told.append) == {}
     assert told == [f"the registry {tokens.host} did not tell the size of {image}: its answer is none of a registry"]
 
 
@@ -483,7 +496,7 @@ async def test_a_realm_that_is_no_address_is_told_and_no_error(
     tokens.realm = realm
     told: list[str] = []
     image = f"{tokens.host}/a/b:1"
-    assert await look_up([image], config(False), refused=told.append) == {}
+    assert await look_up([image], PullAccess(config(False)), refused=told.append) == {}
     (said,) = told
     assert said.startswith(f"the registry {tokens.host} did not tell the size of {image}: ")
 
@@ -501,7 +514,7 @@ async def test_a_redirect_to_nowhere_is_told_and_no_error(
     monkeypatch.setattr(tokens, "answer", reply)
     told: list[str] = []
     image = f"{tokens.host}/a/b:1"
-    assert await look_up([image], config(False), refused=told.append) == {}
+    assert await look_up([image], PullAccess(config(False)), refused=told.append) == {}
     (said,) = told
     assert said.startswith(f"the registry {tokens.host} did not tell the size of {image}: ")
 
@@ -512,7 +525,7 @@ async def test_a_long_reason_is_shortened(
     """R10: a note of 5 KB."""
     monkeypatch.setattr(tokens, "answer", lambda request: request.send_error(500, "A" * 5000))
     told: list[str] = []
-    assert await look_up([f"{tokens.host}/a/b:1"], config(False), refused=told.append) == {}
+    assert await look_up([f"{tokens.host}/a/b:1"], PullAccess(config(False)), refused=told.append) == {}
     assert ": it answered 500 AAAA" in told[0]
     assert len(told[0]) < 250
 
@@ -559,7 +572,7 @@ async def test_whatever_a_registry_answers_is_a_note_or_a_size(
         )
         say(content[: dice.randrange(len(content))] if dice.random() < 0.1 else content, token)
         told: list[str] = []
-        found = await look_up([image], config(dice.random() < 0.5), refused=told.append)
+        found = await look_up([image], PullAccess(config(dice.random() < 0.5)), refused=told.append)
         assert bool(found) != bool(told), content
         assert all(0 <= each.size < 1 << 60 for each in found.values())
         outcomes |= {text.rpartition(": ")[2] for text in told} | {str(each.size) for each in found.values()}

@@ -164,7 +164,7 @@ async def test_the_registries_of_kanto(config: Write) -> None:
     assert await credentials_for("ghcr.io/org/img", path) == Credentials("ghcr.io", "driver", SECRET)
     assert await credentials_for("quay.io/org/img", path) is None
     registries["ghcr.io"]["credentials"]["password"] = ["a"]  # type: ignore[assignment]
-    with pytest.raises(Unavailable, match=r"registry_configurations\.ghcr\.io\.credentials\.password`, got a list"):
+    with pytest.raises(Unavailable, match=r"got a list, at `.*configurations\.ghcr\.io\.credentials\.password`"):
         await credentials_for("ghcr.io", config({"containers": {"registry_configurations": registries}}))
 
 
@@ -200,10 +200,33 @@ async def test_what_the_registries_domain_has_in_force_comes_first(
 
 
 async def test_a_helper_of_a_document_that_knows_nothing_is_told(helper: Callable[[str], Path]) -> None:
-    helper("exit 1")
+    helper("echo credentials not found in native keychain; exit 1")
     with pytest.raises(Unavailable) as caught:
         await credentials_of("helper test", "ghcr.io/org")
     assert caught.value.message == "there are no credentials for ghcr.io/org in docker-credential-test"
+
+
+@pytest.mark.parametrize(
+    ("body", "how"), [("exit 3", "failed with exit code 3"), ("kill -9 $$", "was ended by signal 9")]
+)
+async def test_a_helper_that_fails_is_not_one_that_knows_nothing(
+    config: Write, helper: Callable[[str], Path], body: str, how: str
+) -> None:
+    """As one whose keychain is locked: the pull was anonymous, and of a document "there are no credentials" was said."""
+    helper(body)
+    path = config({"credsStore": "test", "auths": {"ghcr.io": {}}})
+    remedy = "repair or unlock its store (`echo ghcr.io | docker-credential-test get` tells why)"
+    remedy += ", or name the credentials otherwise (`evenkeel registry add`)"
+    whose = "`credentials.helper` of the registry ghcr.io"
+    for named_by, asking in (
+        (f"`credsStore` of {path}", credentials_for("ghcr.io", path)),
+        (f"`credsStore` of {path}", credentials_of(f"config {path}", "ghcr.io")),
+        (whose, credentials_of("helper test", "ghcr.io")),
+    ):
+        with pytest.raises(Unavailable) as caught:
+            await asking
+        said = f"the credential helper docker-credential-test, which {named_by} names, {how}; {remedy}"
+        assert caught.value.message == said
 
 
 async def test_an_identity_token_and_plain_fields(config: Write) -> None:
@@ -268,7 +291,7 @@ async def test_a_store_for_all_registries_is_asked_by_the_hubs_old_name(
     [
         ("credsStore", "echo credentials not found in native keychain; exit 1", "driver", ""),
         ("credHelpers", "echo credentials not found in native keychain; exit 1", "", "counts, and not this"),
-        ("credsStore", "exit 1", "driver", "failed (1); `auths.ghcr.io` of"),
+        ("credsStore", "exit 1", "driver", "(`evenkeel registry add`); `auths.ghcr.io` of"),
         ("credHelpers", "echo nonsense", "driver", "did not answer with a JSON object; `auths.ghcr.io` of"),
         ("credsStore", "", "driver", "is not in the PATH here"),
         ("credsStore", """printf '%s' '{"Username":"helper","Secret":"s"}'""", "helper", "`credsStore` of"),
@@ -301,6 +324,7 @@ async def test_credentials_beside_a_helper(
         ({"registrytoken": "T"}, None, ["registrytoken"]),
         ({"auth": f"{BASIC[:8]}\n{BASIC[8:]}"}, ("driver", SECRET, ""), []),
         ({"auth": base64.b64encode(b":x").decode()}, None, ["auth"]),
+        ({"password": "x", "identitytoken": "T"}, ("", "", "T"), ["password"]),
     ],
 )
 async def test_an_entry_that_says_several_things(
@@ -326,6 +350,29 @@ async def test_half_a_character_in_a_file_is_sent_as_docker_sends_it_and_told(
     assert "`auths.a.io` of" in str(vars(record))
     assert "U+FFFD" in str(vars(record))
     assert "a\ufffdb" not in str(vars(record))
+    assert "not count" not in f"{record.getMessage()} {vars(record)}", "it is sent"
+    admitted = path.rename(path.with_name("auth.json"))
+    caplog.clear()
+    assert await credentials_of_pull("a.io", "", admitted) == Credentials("a.io", "driver", "a\ufffdb", realms=())
+    (record,) = caplog.records
+    assert f"`auths.a.io` of {admitted}" in str(vars(record))
+
+
+async def test_a_doubt_is_told_once_for_as_long_as_it_holds(config: Write, caplog: pytest.LogCaptureFixture) -> None:
+    """The files are read at every pull, and at every question about a tag."""
+    caplog.set_level(logging.DEBUG)
+    doubtful, good = ({"auth": BASIC, "username": name} for name in ("other", ""))
+    for entry, place, level in (
+        (doubtful, "a.io/x", logging.INFO),
+        (doubtful, "a.io/x", logging.DEBUG),
+        (doubtful, "a.io/y", logging.DEBUG),
+        (good, "a.io/x", None),
+        (good, "a.io/y", None),
+        (doubtful, "a.io/x", logging.INFO),
+    ):
+        caplog.clear()
+        await credentials_for(place, config({"auths": {"a.io": entry}}))
+        assert [record.levelno for record in caplog.records] == ([] if level is None else [level])
 
 
 @pytest.mark.parametrize(
@@ -427,12 +474,12 @@ async def test_a_file_of_credentials_without_an_end_is_given_up() -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ({"credsStore": ["a"]}, "`credsStore`, got a list"),
-        ({"credsStore": 5}, "`credsStore`, got a number"),
-        ({"credHelpers": {"ghcr.io": {}}}, "`credHelpers.ghcr.io`, got a mapping"),
-        ({"auths": {"ghcr.io": {"identitytoken": ["a"]}}}, "`auths.ghcr.io.identitytoken`, got a list"),
-        ({"auths": {"ghcr.io": {"username": True}}}, "`auths.ghcr.io.username`, got true or false"),
-        ({"auths": {"ghcr.io": {"username": "u", "password": 5}}}, "`auths.ghcr.io.password`, got a number"),
+        ({"credsStore": ["a"]}, "got a list, at `credsStore`"),
+        ({"credsStore": 5}, "got a number, at `credsStore`"),
+        ({"credHelpers": {"ghcr.io": {}}}, "got a mapping, at `credHelpers.ghcr.io`"),
+        ({"auths": {"ghcr.io": {"identitytoken": ["a"]}}}, "got a list, at `auths.ghcr.io.identitytoken`"),
+        ({"auths": {"ghcr.io": {"username": True}}}, "got true or false, at `auths.ghcr.io.username`"),
+        ({"auths": {"ghcr.io": {"username": "u", "password": 5}}}, "got a number, at `auths.ghcr.io.password`"),
     ],
 )
 async def test_what_is_no_text_is_told_with_its_place(config: Write, content: Any, told: str) -> None:
@@ -440,7 +487,7 @@ async def test_what_is_no_text_is_told_with_its_place(config: Write, content: An
     path = config(content)
     with pytest.raises(Unavailable) as caught:
         await credentials_for("ghcr.io", path)
-    assert caught.value.message == f"registry credentials in {path} cannot be read: expected a text at {told}"
+    assert caught.value.message == f"registry credentials in {path} cannot be used: expected a text, {told}"
 
 
 async def test_a_helper_nobody_waits_for_any_more_is_killed(
@@ -523,7 +570,9 @@ cat {tmp_path}/answer; echo '{secret}' >&2; [ ! -e {tmp_path}/fails ]"""
         except Unavailable as error:
             said += f"{error} {error!r}"
     (tmp_path / "fails").touch()
-    said += repr(asyncio.run(credentials_for("reg.invalid", config(contents[-1]))))
+    with pytest.raises(Unavailable) as caught:
+        asyncio.run(credentials_for("reg.invalid", config(contents[-1])))
+    said += f"{caught.value} {caught.value!r}"
     said += asked.read_text() + (tmp_path / "seen").read_text() + caplog.text
     assert "docker-credential-test get" in said
     assert "Credentials(server=" in said

@@ -71,7 +71,7 @@ def test_a_port_that_is_none_is_told_wherever_one_may_be(port: str) -> None:
     ]
     got = f", got {port}" if port in ("99999", "0", "65536") else ""
     assert [each.message for each in (mirror, realm)] == [f"expected a port from 1 to 65535{got}"] * 2
-    assert realm.hint == "write `t.example`, whose port does not count"
+    assert realm.hint == "write `t.example` without a port; it does not count"
     (host,) = problems(f"  host: 'a.b:{port}'\n")
     assert (host.path, host.place.line) == ("spec.host", 5)
 

@@ -175,6 +175,11 @@ BOTH = {**OLD, "username": "other", "password": "S3CRET"}
             {"auths": {"a.b": {"auth": b64encode(b"0000:").decode(), "identitytoken": "S3CRET"}}},
             *(Entry("a.b", password="S3CRET", token=True), None, []),
         ),
+        # A password without a user is sent to nobody.
+        (
+            {"auths": {"a.b": {"password": "x", "identitytoken": "S3CRET"}}},
+            *(Entry("a.b", password="S3CRET", token=True), None, ["password"]),
+        ),
         ({"auths": {"a.b": OLD}, "credsStore": "pass"}, Entry("a.b", helper="pass"), Entry("a.b", "ci", "old"), [""]),
         (
             {"auths": {"a.b": {"identitytoken": "S3CRET"}}, "credsStore": "pass"},

@@ -15,6 +15,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
+from evenkeel.controller.distribution.access import NO_ACCESS, PullAccess
 from evenkeel.controller.drivers.containers.docker import holding, volumes
 from evenkeel.controller.drivers.containers.docker.answers import Updated
 from evenkeel.controller.drivers.containers.docker.client import CALL_TIMEOUT_S, EngineAnswer, EngineClient
@@ -32,7 +33,7 @@ from evenkeel.controller.drivers.containers.docker.refusals import (
     outcome,
     without_values,
 )
-from evenkeel.controller.drivers.containers.docker.registries import NO_ACCESS, PullAccess, Registries
+from evenkeel.controller.drivers.containers.docker.registries import AskRegistries, Registries
 from evenkeel.controller.drivers.containers.docker.render import create_body, endpoint_body, update_body
 from evenkeel.controller.drivers.containers.values import NOTHING, Filled, HandedOut
 from evenkeel.controller.drivers.containers.verify import watch_until_proven
@@ -77,17 +78,19 @@ class DockerEngine:
         call_timeout_s: float = CALL_TIMEOUT_S,
         look_timeout_s: float = LOOK_TIMEOUT_S,
         advice: str = "",
+        ask_registries: AskRegistries | None = None,
         provided: Provided | None = None,
     ) -> None:
         """`network`: the user-defined network that stands for mode bridge. `access`: how registries let it in. `owner`: the
         name of this evenkeel among those that share the engine; it leaves the containers of the others alone.
         `call_timeout_s`: the time limit of an answer; `look_timeout_s`: that of all answers of one look. `advice`: the remedy
-        when nobody listens at `address`. `provided`: the values that identities hand out to containers."""
+        when nobody listens at `address`. `ask_registries` asks registries without the engine, for one that asks none for
+        others, as Podman. `provided`: the values that identities hand out to containers."""
         self._client = EngineClient(address, limit=_AT_ONCE, timeout_s=call_timeout_s, advice=advice)
         self._network, self._owner = network, owner
         self._networks, self._nudged = Networks(self._client, network), asyncio.Event()
         self._handed = HandedOut(provided)
-        self._registries = Registries(self._client, access, self._nudged.set)
+        self._registries = Registries(self._client, access, self._nudged.set, ask_registries)
         self._observer = Observer(
             self._client, self._registries, self._networks, owner, self._nudged.set, look_timeout_s
         )

@@ -13,10 +13,10 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from evenkeel.controller.distribution.access import PullAccess
 from evenkeel.controller.drivers.containers.docker.answers import Distribution, SystemAnswer
 from evenkeel.controller.drivers.containers.docker.client import EngineAnswer, EngineClient
 from evenkeel.controller.process.waiting import waiting_for
@@ -69,28 +69,19 @@ class Auth(NamedTuple):
         return _NOT_SHOWN if has_secret(text, self.secrets) else text
 
 
-class PullAccess(NamedTuple):
-    """How registries let in an engine that pulls. `admitted`: the file with the credentials that the registries domain has in
-    force; they come before those in `docker_config`. `realms`: hosts that may have the credentials of any registry.
-    `certificates`: folders like `certs.d` in which the engine looks. `directly` asks a registry without the engine, where the
-    engine does not ask for others, as Podman."""
-
-    docker_config: str = ""
-    admitted: Path | None = None
-    realms: Sequence[str] = ()
-    certificates: Sequence[Path] = ()
-    directly: AskRegistries | None = None
-
-
-NO_ACCESS = PullAccess()
-
-
 class Registries:
     """All registries, behind one engine."""
 
-    def __init__(self, client: EngineClient, access: PullAccess, answered: Callable[[], None]) -> None:
-        """`answered` is called when an answer has come for which no look waited."""
-        self._client, self._access, self._answered = client, access, answered
+    def __init__(
+        self,
+        client: EngineClient,
+        access: PullAccess,
+        answered: Callable[[], None],
+        directly: AskRegistries | None = None,
+    ) -> None:
+        """`answered` is called when an answer has come for which no look waited. `directly` asks a registry without the engine,
+        where the engine does not ask for others."""
+        self._client, self._access, self._answered, self._directly = client, access, answered, directly
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._known: dict[str, tuple[float, RemoteImage | None]] = {}
         self._silent: dict[str, float] = {}
@@ -173,11 +164,10 @@ class Registries:
         try:
             return await self._client.get(path, Distribution, headers=auth.headers, timeout_s=_TIMEOUT_S, queues=False)
         except EngineAnswer as answer:
-            directly = self._access.directly
-            if directly is None or answer.status != 404 or answer.message != "Not Found":
+            if self._directly is None or answer.status != 404 or answer.message != "Not Found":
                 raise EngineAnswer(answer.element, answer.status, auth.words(answer.message), answer.request) from None
         whys: list[str] = []
-        found = await directly([image], whys.append)
+        found = await self._directly([image], whys.append)
         if image not in found:
             raise Unavailable(f"registry:{parse_image(image).registry}", "; ".join(whys))
         return {"Descriptor": {"digest": found[image].digest}}
@@ -204,11 +194,8 @@ class Registries:
         found = await credentials_of_pull(place, access.docker_config, access.admitted)
         if found is None:
             return Auth()
-        asked = found._replace(realms=(*access.realms, *(found.realms or ())))
-        where = "engine.tokenRealms" if found.realms is None else "tokenRealms"
-        await _check(registry, "", asked, access.certificates, where)
-        for mirror in await self._mirrors() if registry == DEFAULT_REGISTRY else ():
-            await _check(registry, mirror, asked, access.certificates, where)
+        mirrors = await self._mirrors() if registry == DEFAULT_REGISTRY else []
+        await _ask_first(registry, mirrors, found, access)
         return _auth(found)
 
     async def _mirrors(self) -> list[str]:
@@ -217,28 +204,36 @@ class Registries:
         return [each.rstrip("/") for each in found.get("Mirrors") or ()]
 
 
-async def _check(
-    registry: str, mirror: str, credentials: Credentials, certificates: Sequence[Path], where: str
-) -> None:
-    """Ask a registry, or a mirror of it by its address, where it wants these credentials sent. `where`: the key that lists
-    hosts that may have them."""
-    from evenkeel.controller.distribution.failures import LATE, Failure, Misdirected, error_of
+async def _ask_first(registry: str, mirrors: Sequence[str], credentials: Credentials, access: PullAccess) -> None:
+    """Ask a registry, and at the same time its mirrors, by their addresses, where they want these credentials sent. Raises
+    DriverError."""
     from evenkeel.controller.distribution.visit import check_mirror, check_realm
 
-    whom = f"the mirror {mirror} of {registry}" if mirror else f"the registry {registry}"
+    questions = [_told(check_realm(registry, credentials, access), registry)]
+    for mirror in mirrors:
+        what = f"the mirror {mirror} of {registry} is in the way"
+        questions.append(_told(check_mirror(mirror, credentials, access), registry, what))
+    asking = [asyncio.ensure_future(each) for each in questions]
+    try:
+        with waiting_for(f"the registry {registry}"):
+            await asyncio.gather(*asking)
+    finally:
+        for each in asking:
+            each.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+
+async def _told(question: Awaitable[None], registry: str, what: str = "") -> None:
+    """The answer to a question before a pull, or its error. `what`: the outcome of a failure, as `error_of` has it."""
+    from evenkeel.controller.distribution.failures import LATE, Failure, error_of
+
     try:
         async with asyncio.timeout(_REALM_S):
-            with waiting_for(whom):
-                if mirror:
-                    await check_mirror(mirror, credentials, certificates)
-                else:
-                    await check_realm(registry, credentials, certificates)
+            await question
     except TimeoutError:
-        raise TimedOut(f"registry:{registry}", f"{whom} cannot be asked: {LATE}") from None
-    except Misdirected as failure:
-        raise error_of(Misdirected(failure.realm, where), registry, registry, whom) from None
+        raise error_of(Failure(LATE, "late"), registry, registry, what) from None
     except Failure as failure:
-        raise error_of(failure, registry, registry, whom) from None
+        raise error_of(failure, registry, registry, what) from None
 
 
 def _auth(credentials: Credentials) -> Auth:

@@ -14,6 +14,7 @@ from evenkeel.controller.drivers.provisioning.certificates import Certificates
 from evenkeel.controller.drivers.provisioning.ports import Pair
 from evenkeel.specs.provisioning.pair import Subject
 
+from .odd import GOOD, ODD, odd_pair
 from .openssl import DAY_S, DEVICE, NOW_S, authority, leaf, public_key, run, text, verified
 
 MAKER = Certificates()
@@ -101,7 +102,7 @@ def test_openssl_agrees_with_one_of_an_authority_and_its_chain(lab: Lab) -> None
         text(lab.below.certificate), "Subject Key Identifier"
     )
     seen = MAKER.inspect(made)
-    assert (seen.fault, seen.issuer, seen.name, seen.is_chain) == ("", "below", DEVICE, True)
+    assert (seen.fault, seen.issuer, seen.name, len(seen.above)) == ("", "below", DEVICE, 2)
 
 
 def test_nothing_but_certificates_follows_from_the_file_of_an_authority(lab: Lab) -> None:
@@ -132,7 +133,7 @@ def test_what_is_seen_is_what_openssl_sees(self_signed: Pair) -> None:
         assert words.strip().partition("=")[2].replace(":", "") == thumbprint
     assert (seen.starts_s, seen.ends_s) == (SUBJECT.starts_s, SUBJECT.ends_s)
     assert (seen.name, seen.issuer, seen.key_kind) == (DEVICE, DEVICE, "ec-p256")
-    assert (seen.is_chain, seen.fault, seen.remarks) == (False, "", ())
+    assert (seen.above, seen.fault, seen.remarks) == ((), "", ())
 
 
 # --- authorities that may not sign, and subjects that cannot be ---------------------------------------------------------
@@ -294,6 +295,19 @@ def test_an_authority_that_ends_before_the_certificate_is_remarked(lab: Lab) -> 
 def test_a_pair_that_cannot_be_used_is_told(name: str, lab: Lab, tmp_path: Path) -> None:
     make, fault = FAULTS[name]
     assert MAKER.inspect(make(tmp_path, lab)).fault == fault
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_certificate_that_the_library_cannot_read_is_a_fault_wherever_it_stands(name: str) -> None:
+    """The library raises errors of many kinds, and most of them late."""
+    pair, good = odd_pair(ODD[name]), odd_pair(GOOD)
+    assert MAKER.inspect(good).fault == ""
+    for each in (pair, Pair(pair.certificate, b""), Pair(good.certificate + pair.certificate, good.key)):
+        assert MAKER.inspect(each).fault
+    if name == "an extension twice":
+        assert MAKER.inspect(pair).fault == "it has the extension 1.2.3.4 twice, which no certificate may have"
+    assert MAKER.authority(pair, (pair.certificate, good.certificate)).why
+    assert MAKER.authority(good, (pair.certificate,)).signed == ()
 
 
 def test_a_key_that_leda_has_published_is_refused_whatever_its_certificate_says(lab: Lab) -> None:

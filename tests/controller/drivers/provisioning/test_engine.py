@@ -6,6 +6,7 @@ import asyncio
 import os
 import pwd
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,9 @@ from evenkeel.specs.plan import Done, Failed
 from evenkeel.specs.provisioning.observed import ProvisioningLook
 from evenkeel.specs.provisioning.provisioning import Certificate, DeviceId, Output, Provisioning
 
+from .apart import Box
 from .device import FOLDER, Device
+from .odd import ODD, odd_pair
 from .openssl import DAY_S, DEVICE
 
 OUTPUT, REQUEST, CHAIN = "/etc/connector/config.json", "/data/device.csr", "/data/signed.crt"
@@ -318,6 +321,20 @@ def test_a_path_that_cannot_be_read_is_the_matter_of_its_document(
     told = [each.why for each in asyncio.run(device.plan(changed(one, **fields), other)).differences]
     trouble = [device.trouble.message] if device.trouble is not None else []
     assert any(why in each for each in (*told, *trouble)), (told, trouble)
+
+
+def test_a_given_certificate_that_the_library_cannot_read_is_the_matter_of_its_document(tmp_path: Path) -> None:
+    device, pair = Box(tmp_path, is_real=True), odd_pair(ODD["an extension twice"])
+    given = Certificate("files", certificate="/given.crt", key="/given.key")
+    device.put(given.certificate, pair.certificate)
+    device.put(given.key, pair.key)
+    one = Provisioning("one", FOLDER, certificate=given)
+    other = Provisioning("other", "/data/other", certificate=Certificate("selfSigned"))
+    device.settle(one, other)
+    (blocked,) = asyncio.run(device.plan(one, other)).differences
+    assert blocked.why == "/given.crt and /given.key: it has the extension 1.2.3.4 twice, which no certificate may have"
+    assert device.at("/data/other/device.crt").exists()
+    asyncio.run(device.driver.close())
 
 
 @pytest.mark.parametrize(

@@ -9,28 +9,32 @@ import json
 import os
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.engines.certificates import make_certificates
+from tests.engines.connect_proxy import pour
 from tests.engines.machine import free_port
 from tests.engines.registry import Registry as RealRegistry
+from tests.engines.serving import Serve, Serving
 from tests.engines.web import Asked, Reply, Web
 from tests.sampling import examples
 
 from evenkeel.controller.distribution import trust as trust_under_test
+from evenkeel.controller.distribution.access import PullAccess
 from evenkeel.controller.distribution.failures import Failure, Misdirected
-from evenkeel.controller.distribution.tokens import secrets_of
+from evenkeel.controller.distribution.tokens import may_have_credentials, secrets_of
 from evenkeel.controller.distribution.trust import Papers, papers_of, trust
-from evenkeel.controller.distribution.visit import check_realm
+from evenkeel.controller.distribution.visit import Visit, check_realm
 from evenkeel.controller.drivers.containers.docker.client import EngineClient
-from evenkeel.controller.drivers.containers.docker.registries import PullAccess, Registries
+from evenkeel.controller.drivers.containers.docker.registries import Registries
 from evenkeel.controller.drivers.registries import access as under_test
 from evenkeel.controller.drivers.registries.access import Around, HttpAccess, site_of
 from evenkeel.controller.drivers.registries.probe import probe
@@ -374,7 +378,7 @@ async def checked(server: Web, certificates: Path) -> None:
     """The check before a pull."""
     credentials = Credentials(server.host, USER, PASSWORD, realms=())
     async with asyncio.timeout(20):
-        await check_realm(server.host, credentials, (certificates.parent,))
+        await check_realm(server.host, credentials, PullAccess(certificates=(certificates.parent,)))
 
 
 @pytest.mark.parametrize("how", ["junk", "link", "folder", "pipe"])
@@ -422,7 +426,11 @@ async def test_a_proxy_that_is_of_no_use_lets_no_credentials_through(
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     monkeypatch.setenv("HTTP_PROXY", proxy)
     with pytest.raises(Failure, match="proxy"):
-        await check_realm("registry.example", Credentials("registry.example", USER, PASSWORD, realms=()), (tmp_path,))
+        await check_realm(
+            "registry.example",
+            Credentials("registry.example", USER, PASSWORD, realms=()),
+            PullAccess(certificates=(tmp_path,)),
+        )
 
 
 async def test_an_answer_that_nobody_understands_lets_no_credentials_through(realmed: tuple[Web, Path]) -> None:
@@ -468,28 +476,30 @@ async def test_encryption_that_engines_have_is_no_way_past_the_check(
         server.close()
 
 
-@asynccontextmanager
-async def answering(encrypted: bytes | None, plain: bytes) -> AsyncIterator[str]:
-    """The address of a server that answers by the first byte that it is told. With `None` it says nothing to who speaks TLS."""
-    serving = list[asyncio.Task[None] | None]()
+@contextmanager
+def serving(serve: Serve) -> Iterator[str]:
+    """The address of a server."""
+    port = free_port()
+    it = Serving("registry", lambda connected: asyncio.start_server(connected, "127.0.0.1", port), serve)
+    it.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        it.close()
+
+
+def answering(encrypted: bytes | None, plain: bytes) -> Serve:
+    """It answers by the first byte that it is told. With `None` it says nothing to who speaks TLS."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        serving.append(asyncio.current_task())
         is_encrypted = await reader.read(1) == b"\x16"
         await reader.read(4096)
         if is_encrypted and encrypted is None:
             await reader.read()  # until the other end goes
         writer.write((encrypted or b"") if is_encrypted else plain)
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
+        await writer.drain()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        await asyncio.gather(*filter(None, serving))
+    return serve
 
 
 ALERT = bytes.fromhex("15030300020228")
@@ -500,6 +510,9 @@ GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 STRANGER = (
     b"""HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm="https://stranger.example/"\r\nContent-Length: 0\r\n\r\n"""
 )
+
+
+GOOD_STRANGER = STRANGER.replace(b"401 No", b"200 OK")
 
 
 @pytest.mark.parametrize(
@@ -513,6 +526,7 @@ STRANGER = (
         (BAD, NOT_FOUND, "does not speak TLS"),
         (BAD, STRANGER, "sent to stranger.example"),
         (BAD, GOOD, None),
+        (BAD, GOOD_STRANGER, "sent to stranger.example"),
     ],
 )
 async def test_a_connection_without_an_understood_answer_lets_no_credentials_through(
@@ -520,8 +534,8 @@ async def test_a_connection_without_an_understood_answer_lets_no_credentials_thr
 ) -> None:
     """An engine may understand it. All but the last two let the credentials through."""
     monkeypatch.setattr("evenkeel.controller.distribution.visit._CONNECTING_S", 0.3)
-    async with answering(encrypted, plain) as host:
-        question = check_realm(host, Credentials(host, USER, PASSWORD, realms=()), (tmp_path,))
+    with serving(answering(encrypted, plain)) as host:
+        question = check_realm(host, Credentials(host, USER, PASSWORD, realms=()), PullAccess(certificates=(tmp_path,)))
         if why is None:
             await question
         else:
@@ -530,10 +544,88 @@ async def test_a_connection_without_an_understood_answer_lets_no_credentials_thr
             assert why in caught.value.why
 
 
+@pytest.mark.parametrize("status", [200, 401, 404, 503])
+async def test_challenges_count_with_any_status(realmed: tuple[Web, Path], status: int) -> None:
+    """Podman follows those of an answer 200, too."""
+    server, folder = realmed
+    asks = server.reply
+    server.reply = lambda asked: asks(asked)._replace(status=status)
+    with pytest.raises(Misdirected, match=r"sent to stranger\.example, and they were not"):
+        await checked(server, folder)
+
+
+def at_one_port(encrypted: Web, plain: Web) -> Serve:
+    """Both answer there, each to who speaks its way."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first = await reader.read(1)
+        port = (encrypted if first == b"\x16" else plain).host.rpartition(":")[2]
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", int(port))
+        try:
+            far_writer.write(first)
+            await asyncio.gather(pour(reader, far_writer), pour(far_reader, writer))
+        finally:
+            far_writer.transport.abort()
+
+    return serve
+
+
+async def test_an_engine_may_ask_again_without_encryption(web: Callable[..., Web], tmp_path: Path) -> None:
+    """Podman does where the encrypted answer is neither 200 nor 401, and followed the challenge that it found there."""
+    locked, plain = web(), web(tls=False)
+    locked.reply = lambda asked: Reply(503)
+    plain.reply = lambda asked: Reply(401, {"WWW-Authenticate": f'Bearer realm="{plain.url}/token"'})
+    with serving(at_one_port(locked, plain)) as host:
+        credentials = Credentials(host, USER, PASSWORD, realms=())
+        with pytest.raises(Failure, match="credentials sent to a place without encryption"):
+            await check_realm(host, credentials, PullAccess(certificates=(tmp_path,)))
+        locked.reply = lambda asked: Reply(200)
+        await check_realm(host, credentials, PullAccess(certificates=(tmp_path,)))
+
+
+async def test_a_token_server_keeps_what_its_address_asks_for(web: Callable[..., Web], mine: Values) -> None:
+    """The login lost it, and was refused."""
+    server = web()
+    asks_for_tokens(server, f"{server.url}/token?tenant=7&x=a%20b")
+    registry = server.reply
+    asked = list[dict[str, list[str]]]()
+
+    def reply(each: Asked) -> Reply:
+        if not each.path.startswith("/token"):
+            return registry(each)
+        asked.append(parse_qs(urlsplit(each.path).query))
+        return gives_tokens(each)
+
+    server.reply = reply
+    assert await login(at(server.host), mine) == "let in as ci"
+    assert asked == [{"tenant": ["7"], "x": ["a b"], "service": ["the registry"]}]
+
+
+@pytest.mark.parametrize(
+    ("realm", "may"),
+    [("[2001:db8::5]:5000", True), ("[2001:DB8::5]", True), ("[2001:db8::5:9999]", False), ("[2001:db8::6]", False)],
+)
+def test_a_realm_at_an_address_of_ipv6(realm: str, may: bool) -> None:
+    """The last group was taken for a port: another address counted as the registry, and its own did not."""
+    host = httpx.URL(f"https://{realm}/token").host
+    assert may_have_credentials(host, "[2001:db8::5]:5000", ()) == may
+
+
+async def test_an_answer_without_encryption_says_nothing_about_the_next_one(
+    web: Callable[..., Web], mine: Values
+) -> None:
+    """Its 400 was told as a fault of the encryption that the first question had looked for."""
+    server = web(tls=False)
+    server.reply = lambda asked: Reply(200 if asked.path == "/v2/" else 400)
+    async with Visit(site_of(at(server.host, insecure=True), mine._replace(insecure=True)), None) as visit:
+        assert (await visit.knock()).status == 200
+        assert (await visit.manifest("a", "1")).status == 400
+
+
 async def test_a_registry_that_is_away_forbids_nothing(tmp_path: Path) -> None:
     """An engine may have a mirror."""
     host = f"localhost:{free_port()}"
-    await check_realm(host, Credentials(host, USER, PASSWORD, realms=()), (tmp_path,))
+    await check_realm(host, Credentials(host, USER, PASSWORD, realms=()), PullAccess(certificates=(tmp_path,)))
 
 
 async def test_a_login_of_another_kind_gets_nothing(web: Callable[..., Web], mine: Values) -> None:

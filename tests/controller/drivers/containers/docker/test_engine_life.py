@@ -25,10 +25,11 @@ from tests.sampling import THOROUGH, sampled
 from tests.until import soon
 
 from evenkeel.controller.cycle.endings import Retrying, Settled, Stalled
+from evenkeel.controller.distribution import visit
+from evenkeel.controller.distribution.access import PullAccess
 from evenkeel.controller.drivers.containers.docker import DockerEngine, fetch, registries
 from evenkeel.controller.drivers.containers.docker.client import CALL_TIMEOUT_S
 from evenkeel.controller.drivers.containers.docker.observer import LOOK_TIMEOUT_S
-from evenkeel.controller.drivers.containers.docker.registries import PullAccess
 from evenkeel.controller.loop import liveness
 from evenkeel.specs.codec import changed
 from evenkeel.specs.containers.actions import Pull, Start
@@ -515,10 +516,13 @@ async def test_a_digest_pins(clean_dockerd: Dockerd, registry: Registry, tmp_pat
     forget(clean_dockerd, reference)
 
 
+@pytest.mark.parametrize("known", [False, True])
 async def test_a_registry_that_is_gone_changes_nothing(
-    clean_dockerd: Dockerd, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clean_dockerd: Dockerd, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
+    """`known`: with credentials evenkeel asks the registry itself before the engine does."""
     monkeypatch.setattr(registries, "_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(visit, "_CONNECTING_S", 1.0)
     reference = registry.reference("gone", "1")
     wanted: Container = container("it", reference, pull_policy="Always")
     registry.push("gone", "1", standard()["sleeper:1"])
@@ -530,12 +534,12 @@ async def test_a_registry_that_is_gone_changes_nothing(
     registry.freeze()
     try:
         with Proxy(tmp_path / "proxy.sock", clean_dockerd.socket) as proxy:
-            second = Rig(proxy.address, tmp_path)  # with credentials the registry would be asked first
+            second = Rig(proxy.address, tmp_path, str(registry.docker_config) if known else "")
             await second.settle(wanted)
             await second.close()
     finally:
         registry.thaw()
-    assert proxy.asked.count(f"GET /distribution/{reference}/json") == 1, "not at every look"
+    assert proxy.asked.count(f"GET /distribution/{reference}/json") == (not known), "not at every look"
     forget(clean_dockerd, reference)
 
 

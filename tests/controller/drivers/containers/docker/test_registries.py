@@ -12,10 +12,11 @@ import pytest
 from tests.engines.scripted import Peer, Server, answer, until
 from tests.virtual import run
 
+from evenkeel.controller.distribution.access import PullAccess
 from evenkeel.controller.drivers.containers.docker import registries
 from evenkeel.controller.drivers.containers.docker.client import EngineClient
 from evenkeel.controller.drivers.containers.docker.fetch import fetch
-from evenkeel.controller.drivers.containers.docker.registries import PullAccess, Registries
+from evenkeel.controller.drivers.containers.docker.registries import Registries
 from evenkeel.specs.containers.actions import Pull
 from evenkeel.specs.containers.observed import RemoteImage
 from evenkeel.specs.plan import Failed
