@@ -109,21 +109,23 @@ def _make_private(folder: Path) -> None:
 
 def write(file: Path, before: str, after: str, secrets: Mapping[Path, bytes], gone: Sequence[Path]) -> None:
     """Write the text of a spec file, "" for none. Secrets come before the document that names them, and those that are `gone`
-    are removed after it. Raises Refused, before anything is written, where something else than a file would be replaced."""
-    from evenkeel.controller.process.atomic import write_atomically
-    from evenkeel.controller.process.replacing import check_file
+    are removed after it. Raises, before anything is written, Refused where something else than a file would be replaced, and
+    EvenkeelError where the file has another text than the one `before` by now: somebody has changed it while the user was
+    asked."""
+    from evenkeel.controller.process.replacing import check_file, replace_named, replace_private
 
     for each in (file.resolve(), *secrets):
         check_file(each)
+    if text_of(file) != before:
+        why = "was changed by somebody else meanwhile, so that nothing was written; run the command again"
+        raise EvenkeelError(f"file:{file}", why)
     for secret, content in secrets.items():
         _make_private(secret.parent)
-        write_atomically(secret, content, 0o600)
+        replace_private(secret, content)
     if before != after:
-        target = file.resolve()
         if after:
-            mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
-            write_atomically(target, after.encode(), mode)
+            replace_named(file, after.encode(), 0o644)
         else:
-            target.unlink(missing_ok=True)
+            file.resolve().unlink(missing_ok=True)
     for secret in gone:
         secret.unlink(missing_ok=True)

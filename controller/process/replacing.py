@@ -1,8 +1,8 @@
 """Files that evenkeel shares with others: read whole or not at all, and replaced whole.
 
-A symbolic link is not followed: where it leads may belong to somebody who did not ask for a change. Only `replace_private`
-follows one, for a person who has named the file. A file that is replaced keeps its owner, and its mode unless it is to hold
-a secret. The next change takes away the file that a killed process has left beside it.
+A symbolic link is not followed: where it leads may belong to somebody who did not ask for a change. Only `replace_named` and
+`replace_private` follow one, for a person who has named the file. A file that is replaced keeps its owner, and its mode unless
+it is to hold a secret. The next change takes away the file that a killed process has left beside it.
 """
 
 from __future__ import annotations
@@ -45,15 +45,25 @@ def put(path: Path, content: bytes, mode: int) -> None:
     _replace(path, content, mode if found is None else stat.S_IMODE(found.st_mode), found)
 
 
-def replace_private(path: Path, content: bytes) -> None:
-    """Replace a file that is to hold a secret: nobody but its owner may read it, and a link stays one. A user who may not give
+def replace_named(path: Path, content: bytes, mode: int) -> None:
+    """Replace a file that a person has named: a link stays one. `mode`: of one that is not there yet. A user who may not give
     the file to its owner becomes the owner. Raises OSError and Refused."""
     real = path.resolve()
     found = check_file(real)
+    _replace_as_may_be(real, content, mode if found is None else stat.S_IMODE(found.st_mode), found)
+
+
+def replace_private(path: Path, content: bytes) -> None:
+    """The same for a file that is to hold a secret: nobody but its owner may read it."""
+    real = path.resolve()
+    _replace_as_may_be(real, content, 0o600, check_file(real))
+
+
+def _replace_as_may_be(path: Path, content: bytes, mode: int, like: os.stat_result | None) -> None:
     try:
-        _replace(real, content, 0o600, found)
+        _replace(path, content, mode, like)
     except PermissionError:
-        _replace(real, content, 0o600, None)
+        _replace(path, content, mode, None)
 
 
 def _replace(path: Path, content: bytes, mode: int, like: os.stat_result | None) -> None:

@@ -114,6 +114,22 @@ def kanto_text(text: str, entries: Iterable[Entry], flaws: list[Flaw]) -> str:
     return changed
 
 
+def staying(text: str, entries: Iterable[Entry]) -> tuple[Flaw, ...]:
+    """A warning for each registry of a file that is none of these, and which an export leaves there."""
+    asked = {each.place for each in entries}
+    found = _found(json.loads(text), []) if text.strip() else {}
+    return tuple(
+        Flaw(
+            each.host or each.insecure,
+            f"no spec asks for {place}, and the entry stays as it is, with what it has of a password",
+            "remove it there, if nobody needs it any more",
+            warning=True,
+        )
+        for place, each in found.items()
+        if place not in asked
+    )
+
+
 def _with_transport(text: str, host: str, entry: Entry, flaws: list[Flaw]) -> str:
     """A `transport` that is there stays, but for files that are others now. Without all three files Kanto takes none."""
     wanted = {name: str(getattr(entry, field)) for name, field in _TRANSPORT.items()}
@@ -135,11 +151,12 @@ def _with_insecure(text: str, entry: Entry) -> str:
     listed = known if isinstance(known, list) else []
     spots = [spot for spot, host in enumerate(listed) if isinstance(host, str) and _normal(host) == entry.place]
     if entry.insecure and not spots:
-        return (
-            with_value(text, (*INSECURE, len(listed)), entry.place)
-            if listed
-            else with_value(text, INSECURE, [entry.place])
-        )
+        if listed:
+            return with_value(text, (*INSECURE, len(listed)), entry.place)
+        default = [each for each in _DEFAULT_INSECURE if known is None and each != entry.place]
+        return with_value(
+            text, INSECURE, [*default, entry.place]
+        )  # a list there replaces the default (registries.md §2.1)
     if not entry.insecure and listed != _DEFAULT_INSECURE:
         for spot in reversed(spots):
             text = without(text, (*INSECURE, spot))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
@@ -291,12 +292,15 @@ def _text(value: Value) -> str:
     return value if isinstance(value, str) else ""
 
 
+_NO_NAME = re.compile(r"[^a-zA-Z0-9_.-]+")
+
+
 def subject_names(places: Iterable[str], taken: Iterable[str] = ()) -> Iterator[tuple[str, str]]:
     """A name for the document of each place, which is none of those that are `taken`: the place, with `-` for what no name may
     have in it."""
     used = set(taken)
     for place in places:
-        name = plain = place.replace("/", "-").replace(":", "-").strip("[]") or "registry"
+        name = plain = _NO_NAME.sub("-", place).strip("-.") or "registry"
         number = 2
         while name in used:
             name, number = f"{plain}-{number}", number + 1

@@ -162,18 +162,19 @@ def put_theirs(kit: RegistriesKit, host: str) -> Files:
 
 
 def half(kit: RegistriesKit, old: Files, new: Files) -> list[str]:
-    """The files that are neither as they were nor as they are to be; without the records of evenkeel's, and those that were
-    about to take the place of others."""
+    """The files that are neither as they were nor as they are to be, and certificates without their keys; without the records
+    of evenkeel's, and those that were about to take the place of others."""
     told = {
         path: each
         for path, each in kit.shown().items()
         if not Path(path).is_relative_to(kit.state) or Path(path).name == "auth.json"
     }
-    return [
+    found = [
         path
         for path, each in told.items()
         if each not in (old.get(path), new.get(path)) and not Path(path).name.startswith(".")
     ]
+    return found + [path for path in told if path.endswith(".cert") and f"{path.removesuffix('cert')}key" not in told]
 
 
 def _engine(configuration: Configuration, state: Path) -> RegistriesEngine:

@@ -113,6 +113,7 @@ def _change(file: Path, text: str, line: Line) -> int:
 
     if line.values.get("password") == "-":
         line = line._replace(values={**line.values, "password": _from_stdin()})
+        text = _read(file)  # others may have changed it while the password was waited for
     adds = line.command == "add-registry"
     _check_host(line.values.get("hostname", ""), adds=adds)
     if adds and (fault := user_fault(line.values.get("username", ""))):

@@ -75,7 +75,8 @@ def import_command(
 def export_command(options: Options, form: Any, target: str | None, output: str) -> int:
     """Write the registries that the specs ask for into another program's file.
 
-    All else in FILE stays as it is written there, and so do entries of others; of Kanto's entries the `transport` stays, too.
+    All else in FILE stays as it is written there, and so do entries of others, also of registries that nobody asks for any
+    more; those of Kanto's file are named on standard error. Of Kanto's entries the `transport` stays, too.
     An entry takes the place of the former one for the same host, and of a helper. FILE has passwords in it then, and only its
     owner may read it. Without FILE the result is printed, with the passwords hidden. The rest, which that program cannot be
     told there, such as certificates and mirrors, is named on standard error, with the place where it belongs.
@@ -152,11 +153,15 @@ def _by_place(text: str, form: Form) -> dict[str, Entry]:
 
 def _text(before: str, form: Form, entries: Sequence[Entry], flaws: list[Flaw], name: str) -> str:
     from evenkeel.specs.errors import EvenkeelError
-    from evenkeel.specs.kanto.registries import kanto_text
+    from evenkeel.specs.kanto.registries import kanto_text, staying
     from evenkeel.specs.registries.entry import docker_text
 
     try:
-        return kanto_text(before, entries, flaws) if form == "kanto" else docker_text(before, entries, flaws, form)
+        if form != "kanto":
+            return docker_text(before, entries, flaws, form)
+        after = kanto_text(before, entries, flaws)
+        flaws.extend(staying(before, entries))
+        return after
     except ValueError as error:
         raise EvenkeelError(f"file:{name}", f"is no such file, and stays as it is: {error}") from None
 

@@ -2,7 +2,8 @@
 `evenkeel.cert` and `evenkeel.key` are what the device shows (registries.md §3.1). Other files there are those of others.
 
 A certificate and its key have to change together, because engines refuse a pair that does not fit. So one file has both, and
-`evenkeel.key` is a link to it: engines take out of each file what they look for.
+`evenkeel.key` is a link to it: engines take out of each file what they look for. Nobody can make two names at once. So the link
+is there whenever the certificate is: it comes first, and goes last.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ from evenkeel.controller.drivers.registries.ours import Ours, Record
 from evenkeel.controller.drivers.registries.values import Values
 from evenkeel.controller.process.bounded import read_regular
 from evenkeel.controller.process.recall import Recall
-from evenkeel.controller.process.replacing import Stamp, check_file, check_folder, put, remove, stamp
+from evenkeel.controller.process.replacing import Stamp, check_file, check_folder, put, remove, stamp, sweep
 
 _CA, _PAIR, _KEY = OF_DOCUMENTS, "evenkeel.cert", "evenkeel.key"
 _BETWEEN = b"\n# evenkeel: the key of the certificate above\n"
+_LONE = b"# a link to no certificate\n"
+_NEW_KEY = f".{_KEY}.evenkeel"
+"""A link that is about to take the place of another file; the form is that of `sweep`."""
 
 
 class Trust(NamedTuple):
@@ -65,6 +69,8 @@ class Certificates:
             self._strange.add(host)
         if certificate and not _is_link(folder / _KEY):
             key = b""  # half: engines refuse it
+        elif not certificate and host not in self._strange and _is_link(folder / _KEY):
+            key = _LONE  # half of a change, which is to be finished
         return Trust(self._content(host, _CA), certificate, key)
 
     def _content(self, host: str, name: str) -> bytes:
@@ -97,13 +103,14 @@ class Certificates:
         self.check(host)
         self._make(folder)
         if asked.certificate:
-            put(folder / _PAIR, asked.certificate + _BETWEEN + asked.key, 0o600)
             if not _is_link(folder / _KEY):
-                remove(folder / _KEY)
-                (folder / _KEY).symlink_to(_PAIR)
+                sweep(folder / _KEY)
+                (folder / _NEW_KEY).symlink_to(_PAIR)
+                (folder / _NEW_KEY).replace(folder / _KEY)
                 _sync(folder)
+            put(folder / _PAIR, asked.certificate + _BETWEEN + asked.key, 0o600)
         else:
-            _remove(folder, _KEY, _PAIR)
+            _remove(folder, _PAIR, _KEY)
         if asked.ca:
             put(folder / _CA, asked.ca, 0o644)
         else:
@@ -120,7 +127,7 @@ class Certificates:
                 _sync(each.parent)
 
     def _take_away(self, folder: Path) -> None:
-        _remove(folder, _KEY, _PAIR, _CA)
+        _remove(folder, _PAIR, _KEY, _CA)
         ours = self._record.read()
         made = [each for each in ours.folders if folder.is_relative_to(each)]
         gone = []

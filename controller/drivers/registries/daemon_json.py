@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,7 +61,7 @@ class DaemonFile:
         """Raises Refused when a list cannot be changed, OSError, and Unavailable when dockerd does not answer."""
         process = self._daemon.own()
         file = self._file(process)
-        self._sound.result(str(file), None, (stamp(file),), lambda: _check_text(file))
+        self._sound.result(str(file), None, (stamp(file),), lambda: _check_text(file, text_of(file) or ""))
         if process.option(_FLAGS[key]) is not None:
             why = f"dockerd is started with --{_FLAGS[key]}, and does not start with `{key}` in its file beside that"
             raise Refused("engine:registries", f"{why}; write that into its file instead")
@@ -76,13 +77,11 @@ class DaemonFile:
             if _wanted(after, key):
                 self.check(key)
         file = self._file(process)
-        old = _sound_text(file)
-        new, after = _merged(old or "", after)
         self._known = None
         shared = SharedFile(file, self._record, (INSECURE, MIRRORS), 0o644)
-        shared.change(old, new, after, lambda: self._load(process, new, before, after))
+        shared.change(after, partial(_merged, file), partial(self._load, process, before))
 
-    def _load(self, process: Process, text: str, before: Ours, after: Ours) -> None:
+    def _load(self, process: Process, before: Ours, text: str, after: Ours) -> None:
         """Let dockerd go by the file, unless it does."""
         gone = set(before.entries.get(INSECURE, ())) - set(_list(text, INSECURE))
         mirrors = tuple(each.rstrip("/") for each in _list(text, MIRRORS))
@@ -140,8 +139,10 @@ def _wanted(ours: Ours, key: str) -> Sequence[str]:
     return ours.insecure if key == INSECURE else ours.mirrors.get(DEFAULT_REGISTRY, [])
 
 
-def _merged(text: str, ours: Ours) -> tuple[str, Ours]:
-    """The text with all that is asked for in its lists, and nothing else of evenkeel's; and what of that is evenkeel's."""
+def _merged(file: Path, text: str, ours: Ours) -> tuple[str, Ours]:
+    """The text of a file with all that is asked for in its lists, and nothing else of evenkeel's; and what of that is
+    evenkeel's. Raises Refused."""
+    _check_text(file, text)
     entries = dict[str, list[str]]()
     for key in (INSECURE, MIRRORS):
         added, there = ours.entries.get(key, []), _list(text, key)
@@ -166,23 +167,16 @@ def _mirrors(place: str, ours: Ours, loaded: Loaded) -> tuple[str, ...]:
     return tuple(next(as_loaded) if each in own else each for each in there)
 
 
-def _sound_text(file: Path) -> str | None:
-    """The text of a file with lists that can be changed; `None` when it is not there. Raises Refused for another one, and
-    OSError."""
-    text = text_of(file)
+def _check_text(file: Path, text: str) -> None:
+    """Raises Refused for the text of a file without lists that can be changed."""
     try:
-        found = json_object(text or "")
+        found = json_object(text)
     except ValueError as error:
         raise Refused(f"file:{file}", f"{file} is not changed: {error}; correct it") from None
     for key in (INSECURE, MIRRORS):
         value = found.get(key, [])
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             raise Refused(f"file:{file}", f"{file} is not changed: expected a list of texts at `{key}`; correct it")
-    return text
-
-
-def _check_text(file: Path) -> None:
-    _sound_text(file)
 
 
 def _list(text: str, key: str) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 from evenkeel.controller.drivers.registries.store import close_folder
 from evenkeel.controller.process.atomic import write_atomically
 from evenkeel.controller.process.bounded import read_regular
-from evenkeel.controller.process.replacing import put_text, remove, stamp, sweep
+from evenkeel.controller.process.replacing import put_text, remove, stamp, sweep, text_of
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.reading.json_edit import json_object, without
 
@@ -83,48 +83,94 @@ class Record:
             write_atomically(self.file, json.dumps(asdict(ours), indent=1).encode(), 0o600)
 
 
+Merge = Callable[[str, Ours], tuple[str, Ours]]
+"""The text of a file, in which `entries` may be evenkeel's, with all that is asked for, and nothing else of evenkeel's; and its
+entries then. Raises Refused for a text that cannot be changed."""
+_TRIES = 10
+
+
 class SharedFile:
-    """A JSON file of others in which evenkeel has entries at some of `keys`. `mode`: of a file that is not there yet."""
+    """A JSON file of others in which evenkeel has entries at some of `keys`. `mode`: of a file that is not there yet.
+
+    Others may change it at any time, also while the engine reads it. So no text is written that was made from another one than
+    the file has at that moment; else it is made anew.
+    """
 
     def __init__(self, file: Path, record: Record, keys: Sequence[str], mode: int) -> None:
         self._file, self._record, self._keys, self._mode = file, record, keys, mode
 
-    def change(self, old: str | None, new: str, after: Ours, load: Callable[[], None] | None = None) -> None:
-        """Replace a text, `None` for no file, by a `new` one, which has the entries `after`. A key, or a file, that evenkeel
-        has made goes once it is empty, and not before the engine goes by the new text, for which `load` waits. When `load`
-        raises Refused or Unavailable, the former text comes back. Raises OSError, Refused and Unavailable."""
-        before, file = self._record.read(), str(self._file)
-        made = [
-            *before.made,
-            *(key for key in self._keys if key in json_object(new) and key not in json_object(old or "")),
-        ]
-        made += [file] if old is None and new else []
-        self._record.write(_either(before, replace(after, made=made)))
+    def change(self, asked: Ours, merged: Merge, load: Callable[[str, Ours], None] | None = None) -> None:
+        """Put what is asked for into the file. A key, or a file, that evenkeel has made goes once it is empty, and not before
+        the engine goes by the new text, for which `load` waits. When `load` raises Refused or Unavailable, evenkeel's entries
+        are the former ones again. Raises OSError, Refused and Unavailable."""
+        before = self._record.read()
         if load is not None:
-            self._write(old, new)
+            old, new, after = self._put(asked, merged, before)
             try:
-                load()
+                load(new or "", after)
             except (Refused, Unavailable):
-                self._write(new, old)
+                self._take_back(old, new, before, merged)
                 raise
-            old = new or old
-        text: str | None = new
-        for key in (each for each in self._keys if each in made and json_object(new).get(each) in ([], {})):
-            text = without(text or "", (key,))
-        left = [each for each in made if each not in self._keys or each in json_object(text or "")]
-        if file in left and not json_object(text or ""):
-            text = None
-            left.remove(file)
-        self._write(old, text)
-        self._record.write(replace(after, made=list(dict.fromkeys(left))))
+        _, _, after = self._put(asked, merged, self._record.read(), is_last=True)
+        self._record.write(after)
 
-    def _write(self, old: str | None, new: str | None) -> None:
+    def _put(
+        self, asked: Ours, merged: Merge, before: Ours, *, is_last: bool = False
+    ) -> tuple[str | None, str | None, Ours]:
+        """The text before, the text now, and what is evenkeel's in it. `is_last`: without keys, and a file, that are empty."""
+        for _ in range(_TRIES):
+            old = text_of(self._file)
+            new, after = merged(old or "", replace(asked, entries=before.entries))
+            added = (key for key in self._keys if key in json_object(new) and key not in json_object(old or ""))
+            made = [*before.made, *added, *([str(self._file)] if old is None and new else [])]
+            self._record.write(_either(before, replace(after, made=made)))
+            text, left = self._cleaned(new, made) if is_last else (new, made)
+            if self._write(old, text):
+                return old, text, replace(after, made=list(dict.fromkeys(left)))
+        raise self._restless()
+
+    def _take_back(self, old: str | None, new: str | None, before: Ours, merged: Merge) -> None:
+        """Make the file the former one. Where others have changed it meanwhile, evenkeel's entries alone become the former
+        ones; a file that nobody understands stays."""
+        known = self._record.read()
+        for _ in range(_TRIES):
+            now = text_of(self._file)
+            text = old
+            if now != new:
+                try:
+                    text, _ = self._cleaned(merged(now or "", replace(before, entries=known.entries))[0], known.made)
+                except Refused:
+                    return
+            if self._write(now, text):
+                return
+        raise self._restless()
+
+    def _cleaned(self, text: str, made: Sequence[str]) -> tuple[str | None, list[str]]:
+        """The text without what evenkeel has made and what is empty, `None` for no file; and what it has made of the rest."""
+        for key in self._keys:
+            if key in made and json_object(text).get(key) in ([], {}):
+                text = without(text, (key,))
+        left = [each for each in made if each not in self._keys or each in json_object(text)]
+        if (file := str(self._file)) in left and not json_object(text):
+            return None, [each for each in left if each != file]
+        return text, left
+
+    def _write(self, old: str | None, new: str | None) -> bool:
+        """Whether the file has the new text. It has not where it has another one than the old one meanwhile."""
+        if new == old or not (new or old):
+            return True
+        if text_of(self._file) != old:
+            return False
         if new is None:
             remove(self._file)
-        elif new != (old or ""):
-            if not self._mode & 0o077 and not self._file.parent.exists():
-                close_folder(self._file.parent)
-            put_text(self._file, new, self._mode)
+            return True
+        if not self._mode & 0o077 and not self._file.parent.exists():
+            close_folder(self._file.parent)
+        put_text(self._file, new, self._mode)
+        return True
+
+    def _restless(self) -> Unavailable:
+        return Unavailable(f"file:{self._file}", f"{self._file} is changed by others all the time")
 
 
 def _either(one: Ours, other: Ours) -> Ours:

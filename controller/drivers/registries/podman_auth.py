@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evenkeel.controller.drivers.registries.ours import Record, SharedFile
+from evenkeel.controller.drivers.registries.ours import Ours, Record, SharedFile
 from evenkeel.controller.drivers.registries.store import Login, encoded
 from evenkeel.controller.process.replacing import text_of
 from evenkeel.specs.errors import Refused
@@ -53,9 +54,7 @@ class AuthFile:
 
     def theirs(self) -> frozenset[Spot]:
         """The entries of others. Raises Refused when the file cannot be changed, and OSError."""
-        content, ours = _content(text_of(self.file), self.file), self._record.read().entries
-        spots = {(section, key) for section in (_AUTHS, _HELPERS) for key in content.get(section, ())}
-        return frozenset(spot for spot in spots if not _is_ours(content, spot, ours))
+        return _theirs(_content(text_of(self.file), self.file), self._record.read().entries)
 
     def check(self, place: str, theirs: Collection[Spot]) -> None:
         """Raises Refused when others have an entry for a place."""
@@ -72,19 +71,26 @@ class AuthFile:
         known = [spot for spot in _spots(place) if " ".join(spot) in ours.entries]
         if not wanted and not known:
             return
+        self._shared.change(ours, partial(self._merged, place, wanted))
+
+    def _merged(self, place: str, wanted: Mapping[Spot, str], text: str, ours: Ours) -> tuple[str, Ours]:
+        """The text with these entries for a place, and no others of evenkeel's. Raises Refused."""
+        content = _content(text, self.file)
         if wanted:
-            self.check(place, self.theirs())
-        old = text_of(self.file)
-        content, text = _content(old, self.file), old or ""
-        for spot in known:
+            self.check(place, _theirs(content, ours.entries))
+        for spot in _spots(place):
             if spot not in wanted and _is_ours(content, spot, ours.entries):
                 text = without(text, spot)
         for spot, value in wanted.items():
             if _value(content, spot) != value:
                 text = with_value(object_text(text), spot, _form(spot, value))
         others = {key: each for key, each in ours.entries.items() if key not in map(" ".join, _spots(place))}
-        entries = {**others, **{" ".join(spot): [value] for spot, value in wanted.items()}}
-        self._shared.change(old, text, replace(ours, entries=entries))
+        return text, replace(ours, entries={**others, **{" ".join(spot): [value] for spot, value in wanted.items()}})
+
+
+def _theirs(content: dict[str, Any], ours: Mapping[str, Sequence[str]]) -> frozenset[Spot]:
+    spots = {(section, key) for section in (_AUTHS, _HELPERS) for key in content.get(section, ())}
+    return frozenset(spot for spot in spots if not _is_ours(content, spot, ours))
 
 
 def has_entries(place: str, login: Login) -> bool:

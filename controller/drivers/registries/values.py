@@ -62,7 +62,7 @@ class Printer:
         found: dict[Facet, str] = {
             "credentials": self.credentials(values),
             "trust": self._prints.of("trust", values.ca, values.certificate, values.key)
-            if values.ca or values.certificate
+            if values.ca or values.certificate or values.key
             else "",
             "insecure": self._prints.of("insecure") if values.insecure else "",
             "mirrors": self._prints.of("mirrors", *values.mirrors) if values.mirrors else "",

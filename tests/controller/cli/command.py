@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
@@ -195,21 +197,28 @@ def on_a_terminal(device: Device, *arguments: str, **environment: str) -> str:
     return shown.decode()
 
 
-def in_conversation(device: Device, answers: list[tuple[str, str]], *arguments: str) -> tuple[int, str]:
+Reply = str | Callable[[], str]
+"""What is typed, or what happens before that."""
+
+
+def in_conversation(device: Device, answers: Sequence[tuple[str, Reply]], *arguments: str) -> tuple[int, str]:
     """The command on a terminal of its own, with an answer to each question when that is asked."""
     pid, ours = pty.fork()
     if pid == 0:
         os.execve(device.line()[0], device.line(*arguments), device.environment(NO_COLOR="1"))
     shown, asked = "", 0
     try:
-        while piece := os.read(ours, 65536):
+        while select.select([ours], [], [], PATIENCE_S)[0] and (piece := os.read(ours, 65536)):
             shown += piece.decode()
             while asked < len(answers) and answers[asked][0] in shown.split("\0")[-1]:
                 shown += "\0"
-                os.write(ours, answers[asked][1].encode() + b"\n")
+                reply = answers[asked][1]
+                os.write(ours, (reply if isinstance(reply, str) else reply()).encode() + b"\n")
                 asked += 1
     except OSError:
         pass  # its end
+    else:
+        os.kill(pid, signal.SIGKILL)  # it waits for an answer to something else
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     os.close(ours)
     assert asked == len(answers), shown

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.until import PATIENCE_S
 
-from evenkeel.controller.cli.compat import NAMES
+from evenkeel.controller.cli.compat import NAMES, kanto_ctl
 from evenkeel.specs.kanto.ctl import Line, changed_text, key_path, read_line
 
 from .command import Device
@@ -380,3 +380,13 @@ def test_install_puts_a_script_of_two_lines_in_place(ctl: Ctl, device: Device, t
         done = device.run("compat", "install", "--prefix", str(tmp_path / "usr"), *more, ok=1)
         assert f"{script} is no file" in done.stderr
     assert script.is_fifo()
+
+
+def test_a_change_by_others_while_the_password_is_waited_for_is_kept(ctl: Ctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    def given_late() -> str:
+        ctl.file.write_text('{"things": {"enable": true}}')
+        return "hunter2"
+
+    monkeypatch.setattr(kanto_ctl, "_from_stdin", given_late)
+    ctl.run("-r", "add-registry", "-h", "ghcr.io", "-u", "github", "-p", "-")
+    assert ctl.value == {"things": {"enable": True}, "containers": {"registry_configurations": {"ghcr.io": ENTRY}}}

@@ -228,6 +228,19 @@ def test_the_conversation_on_a_terminal(device: Device) -> None:
     assert shown(device)["proven"]
 
 
+def test_a_change_of_the_spec_file_while_the_user_is_asked_is_kept(device: Device) -> None:
+    file = device.specs / "provisioning.yaml"
+
+    def change() -> str:
+        file.write_text(spec("web"))
+        return "y"
+
+    code, said = in_conversation(device, [("Do it?", change)], "provision", "--no-cloud", "--mode", "csr")
+    assert code == 1
+    assert "was changed by somebody else meanwhile" in said
+    assert file.read_text() == spec("web")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

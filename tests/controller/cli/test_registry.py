@@ -22,7 +22,7 @@ from evenkeel.controller.cli.registry.testing import followed
 from evenkeel.specs.codec import changed
 from evenkeel.specs.registries.registry import Registry
 
-from .command import Device, in_conversation, spec
+from .command import Device, Reply, in_conversation, spec
 from .inside import DeviceInside, run_inside
 
 pytestmark = pytest.mark.e2e
@@ -138,6 +138,40 @@ def test_the_file_of_others_keeps_comments_and_order(device: Device) -> None:
     )
     device.run("registry", "remove", "lab", "--yes")
     assert (device.specs / "a.yaml").read_text() == "# ours, see the wiki\n\n---\n" + spec("web")
+
+
+def test_a_change_by_others_while_the_user_is_asked_is_kept(device: Device) -> None:
+    file = device.specs / "registries.yaml"
+    file.write_text(LAB)
+
+    def change() -> str:
+        with file.open("a") as opened:
+            opened.write("---\n" + spec("web"))
+        return "y"
+
+    answers: list[tuple[str, Reply]] = [("Password of ci", "hunter2"), ("Once more", "hunter2"), ("Do it?", change)]
+    code, shown = in_conversation(device, answers, "registry", "add", "ghcr.io", "--user", "ci")
+    assert code == 1
+    assert f"file:{file}: was changed by somebody else meanwhile, so that nothing was written; run" in shown.replace(
+        "\r\n", " "
+    )
+    assert file.read_text() == LAB + "---\n" + spec("web")
+    assert not secret(device, "ghcr.io").exists()
+
+
+def test_a_spec_file_keeps_owner_and_mode(device: Device) -> None:
+    file = device.specs / "registries.yaml"
+    file.write_text(LAB)
+    file.chmod(0o640)
+    os.chown(file, 1000, 1001)
+    piped(device, "registry", "add", "ghcr.io", "--user", "ci", "--password-stdin", "--yes", given="hunter2\n")
+    os.chown(secret(device, "ghcr.io"), 1000, 1001)
+    piped(device, "registry", "add", "ghcr.io", "--user", "me", "--password-stdin", "--yes", given="hunter3\n")
+    assert "user: me" in file.read_text()
+    assert secret(device, "ghcr.io").read_text() == "hunter3\n"
+    for each, mode in ((file, 0o640), (secret(device, "ghcr.io"), 0o600)):
+        found = each.stat()
+        assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (1000, 1001, mode)
 
 
 def test_the_web_pages_of_docker_hub_are_no_registry(device: Device) -> None:
@@ -300,6 +334,14 @@ def test_what_is_imported_is_exported_again(device: Device, tmp_path: Path, form
         "it is asked for already, at" in device.run("registry", "import", str(other_user(file)), "--yes", ok=1).stderr
     )
     device.run("registry", "import", str(file), "--replace", "--yes")
+    device.run("registry", "remove", "ghcr.io", "--yes")
+    told = device.run("registry", "export", "--format", form, str(file)).stderr
+    assert ("ghcr.io" in told) is (form == "kanto")
+    if form == "kanto":
+        assert (
+            "no spec asks for ghcr.io, and the entry stays as it is, with what it has of a password (warning)" in told
+        )
+    assert "ghcr.io" in file.read_text(), "it may be that of others"
 
 
 def other_user(file: Path) -> Path:

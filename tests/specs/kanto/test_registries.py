@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from evenkeel.specs.desired import asked_at
 from evenkeel.specs.documents.decode import decode_file
 from evenkeel.specs.documents.join import desired_from
-from evenkeel.specs.kanto.registries import decode_kanto, kanto_entries, kanto_text
-from evenkeel.specs.problem import Flaw, problem_text
+from evenkeel.specs.kanto.registries import decode_kanto, kanto_entries, kanto_text, staying
+from evenkeel.specs.problem import Flaw, path_text, problem_text
 from evenkeel.specs.registries.entry import Entry, docker_entries, docker_text
 from evenkeel.specs.registries.registry import Registry
 
@@ -235,6 +235,31 @@ def test_the_transport_of_an_entry_stays_and_an_insecure_host_is_added() -> None
     assert text == SHIPPED.replace("hunter3", "new").replace('[ "localhost:5000" ]', '[ "localhost:5000", "lab:5000" ]')
     secure = kanto_text(text, [Entry("lab:5000")], [])
     assert secure == text.replace(', "lab:5000"', "")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", ["localhost", "lab:5000"]),
+        ('{"containers": {"insecure_registries": []}}', ["lab:5000"]),
+        ('{"containers": {"insecure_registries": ["a.b"]}}', ["a.b", "lab:5000"]),
+    ],
+)
+def test_the_first_insecure_host_does_not_take_the_place_of_kantos_default(before: str, after: list[str]) -> None:
+    text = kanto_text(before, [Entry("lab:5000", insecure=True)], [])
+    assert json.loads(text)["containers"]["insecure_registries"] == after
+    assert json.loads(kanto_text("", [Entry("localhost", insecure=True)], [])) == {
+        "containers": {"insecure_registries": ["localhost"]}
+    }
+
+
+def test_an_entry_that_no_spec_asks_for_is_told() -> None:
+    assert [(path_text(each.path), each.warning) for each in staying(SHIPPED, [Entry("registry.example:5000")])] == [
+        ("containers.registry_configurations.ghcr.io", True),
+        ("containers.insecure_registries[0]", True),
+    ]
+    assert staying(SHIPPED, kanto_entries(json.loads(SHIPPED), [])) == ()
+    assert staying("", [Entry("a.b")]) == ()
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from evenkeel.specs.name import is_name
 from evenkeel.specs.problem import Flaw
-from evenkeel.specs.registries.entry import Entry, Form, docker_entries, docker_text, shown_keys
+from evenkeel.specs.registries.entry import Entry, Form, docker_entries, docker_text, shown_keys, subject_names
 from evenkeel.specs.registries.registry import normal_place
 
 NEW = b64encode(b"ci:new").decode()
@@ -226,3 +227,19 @@ def test_an_auth_may_have_line_breaks() -> None:
     assert docker_entries({"auths": {"a.b": {"auth": f"{coded[:4]}\n{coded[4:]}\r\n"}}}, []) == (
         Entry("a.b", "ci", "old"),
     )
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("[2001:db8::5]:5000", "2001-db8-5-5000"),
+        ("[::1]", "1"),
+        ("[::]", "registry"),
+        ("lab:5000", "lab-5000"),
+        ("quay.io/my_org/a--b", "quay.io-my_org-a--b"),
+    ],
+)
+def test_the_name_of_a_place_is_one_that_a_document_may_have(place: str, name: str) -> None:
+    assert dict(subject_names([place])) == {place: name}
+    assert is_name(name)
+    assert dict(subject_names([place], {name})) == {place: f"{name}-2"}

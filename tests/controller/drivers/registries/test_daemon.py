@@ -3,6 +3,8 @@ written."""
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
 import signal
 import socket
@@ -10,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.engines.dockerd import Dockerd
@@ -18,8 +21,11 @@ from tests.engines.podman import Podman
 from evenkeel.controller.drivers.registries import daemon
 from evenkeel.controller.drivers.registries.daemon import Daemon
 from evenkeel.controller.drivers.registries.docker import DockerConfiguration
+from evenkeel.controller.drivers.registries.ours import Ours, Record
 from evenkeel.controller.drivers.registries.podman import PodmanConfiguration, PodmanPlaces
+from evenkeel.controller.drivers.registries.podman_auth import AuthFile
 from evenkeel.controller.drivers.registries.ports import Configuration
+from evenkeel.controller.drivers.registries.store import Login
 from evenkeel.controller.drivers.registries.values import Printer, Values
 from evenkeel.specs.errors import Refused, Unavailable
 from evenkeel.specs.registries.observed import Facet
@@ -272,6 +278,107 @@ def test_a_file_that_dockerd_does_not_take_over_is_the_former_one_again(
     assert configuration.in_force([HOST], printer)[HOST] == dict(printer.of(Values(insecure=True)))
     configuration.withdraw(HOST)
     assert file.read_text() == "{}"
+
+
+OF_OTHERS = [
+    ('{"no-such-option": 1}', '{"debug": false}', '{"debug": false}'),
+    ('{"no-such-option": 1}', None, None),
+    ('{"no-such-option": 1}', '{"debug": ', '{"debug": '),
+    (
+        '{"no-such-option": 1}',
+        '{"no-such-option": 1, "debug": false, "insecure-registries": ["registry.example:5000"]}',
+        '{"no-such-option": 1, "debug": false}',
+    ),
+]
+
+
+@pytest.mark.parametrize(("theirs", "changed", "left"), OF_OTHERS)
+def test_a_change_by_others_while_dockerd_does_not_take_the_file_over_is_kept(
+    clean_dockerd: Dockerd,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    theirs: str,
+    changed: str | None,
+    left: str | None,
+) -> None:
+    """Somebody repairs the file, or empties it, or is at work on it, or adds something, while evenkeel waits."""
+    monkeypatch.setattr(daemon, "_RELOAD_S", 0.3)
+    file = clean_dockerd.folder / "daemon.json"
+    file.write_text(theirs)
+    configuration, printer = DockerConfiguration(tmp_path / "state", clean_dockerd.address, tmp_path), Printer(None)
+    with monkeypatch.context() as patch:
+        change_at_reload(patch, file, changed)
+        with pytest.raises(Unavailable, match="has not taken over"):
+            configuration.admit(INSECURE, Values(insecure=True), printer)
+    assert (file.read_text() if file.exists() else None) == left
+    file.write_text("{}")
+    configuration.admit(INSECURE, Values(insecure=True), printer)
+    configuration.withdraw(HOST)
+    assert file.read_text() == "{}"
+
+
+def test_a_change_by_others_while_dockerd_takes_the_file_over_is_kept(
+    clean_dockerd: Dockerd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, printer = clean_dockerd.folder / "daemon.json", Printer(None)
+    configuration = DockerConfiguration(tmp_path / "state", clean_dockerd.address, tmp_path)
+    with monkeypatch.context() as patch:
+        change_at_reload(patch, file, '{"debug": false}')
+        configuration.admit(INSECURE, Values(insecure=True), printer)
+    assert json.loads(file.read_text()) == {"debug": False, "insecure-registries": [HOST]}
+    with monkeypatch.context() as patch:
+        change_at_reload(patch, file, '{"debug": false, "max-concurrent-downloads": 2, "insecure-registries": []}')
+        configuration.withdraw(HOST)
+    assert json.loads(file.read_text()) == {"debug": False, "max-concurrent-downloads": 2}, "the list was evenkeel's"
+    assert configuration.in_force([HOST], printer).get(HOST, {}) == {}
+
+
+def change_at_reload(patch: pytest.MonkeyPatch, file: Path, text: str | None) -> None:
+    """Somebody else changes the file before evenkeel has heard that dockerd has read it, or has not."""
+    reload = Daemon.reload
+
+    def reload_and_change(self: Daemon, *given: Any) -> None:
+        try:
+            reload(self, *given)
+        finally:
+            file.unlink() if text is None else file.write_text(text)
+
+    patch.setattr(Daemon, "reload", reload_and_change)
+
+
+def test_a_login_of_others_at_the_same_moment_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`podman login` between evenkeel's look at the file and its change of it."""
+    file, record = tmp_path / "auth.json", Record(tmp_path / "state" / "podman.json")
+    auth, write, theirs = AuthFile(file, record), Record.write, '{"auths": {"theirs.example": {"auth": "dGhlaXJz"}}}'
+    come = iter((True,))
+
+    def write_late(self: Record, ours: Ours) -> None:
+        write(self, ours)
+        if next(come, False):
+            file.write_text(theirs)
+
+    monkeypatch.setattr(Record, "write", write_late)
+    auth.put(HOST, Login("ci", "secret"))
+    assert set(json.loads(file.read_text())["auths"]) == {"theirs.example", HOST}
+    come = iter((True,))
+    auth.put(HOST, Login())
+    assert file.read_text() == theirs
+    come = iter((True,))
+    with pytest.raises(Refused, match=r"`podman logout theirs\.example`"):
+        auth.put("theirs.example", Login("ci", "secret"))
+    assert file.read_text() == theirs
+
+
+def test_a_file_that_others_change_all_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, record, count = tmp_path / "auth.json", Record(tmp_path / "state" / "podman.json"), itertools.count()
+
+    def change(self: Record, ours: Ours) -> None:
+        file.write_text(f'{{"number": {next(count)}}}')
+
+    monkeypatch.setattr(Record, "write", change)
+    with pytest.raises(Unavailable, match=f"{file} is changed by others all the time"):
+        AuthFile(file, record).put(HOST, Login("ci", "secret"))
+    assert json.loads(file.read_text()) == {"number": next(count) - 1}
 
 
 def test_a_record_that_is_damaged(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,3 +81,52 @@ def test_a_folder_in_the_place_of_a_file_is_the_matter_of_its_host(
     found = configuration.in_force([HOST, other], printer)
     assert dict(found[other]) == dict(printer.of(VALUES))
     assert "trust" not in found[HOST], "it is put there again, which fails for this one alone"
+
+
+@pytest.mark.parametrize("theirs", ["nothing", "a key"])
+def test_a_certificate_is_never_there_without_its_key(
+    configuration: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, theirs: str
+) -> None:
+    """It would be with a process that is killed at that moment: engines refuse the host then, and so does evenkeel's check
+    before a pull."""
+    registry, printer, folder = Registry("private", HOST), Printer(None), tmp_path / "certs.d" / HOST
+    looks = list[bool]()
+
+    def looked_at(call: Callable[..., Any]) -> Callable[..., Any]:
+        def and_look(*given: Any, **named: Any) -> Any:
+            call(*given, **named)
+            if (folder / "evenkeel.cert").exists():
+                looks.append((folder / "evenkeel.key").exists())
+
+        return and_look
+
+    with monkeypatch.context() as patch:
+        for name in ("replace", "unlink", "symlink", "rename"):
+            patch.setattr(os, name, looked_at(getattr(os, name)))
+        configuration.withdraw(HOST)
+        configuration.admit(registry, VALUES, printer)
+        configuration.admit(registry, VALUES._replace(certificate=b"", key=b""), printer)
+        configuration.admit(registry, VALUES, printer)
+        if theirs == "a key":
+            theirs_key = tmp_path / "theirs.key"
+            theirs_key.write_bytes(b"theirs")
+            theirs_key.replace(folder / "evenkeel.key")
+        configuration.admit(registry, VALUES._replace(key=b"another"), printer)
+    assert looks
+    assert all(looks)
+    assert dict(configuration.in_force([HOST], printer)[HOST]) == dict(printer.of(VALUES._replace(key=b"another")))
+
+
+@pytest.mark.parametrize("goes_on", ["withdrawn", "asked for"])
+def test_half_of_a_change_is_finished(configuration: Configuration, tmp_path: Path, goes_on: str) -> None:
+    """The link to the certificate is what a killed process leaves."""
+    registry, printer, folder = Registry("private", HOST), Printer(None), tmp_path / "certs.d" / HOST
+    (folder / "evenkeel.cert").unlink()
+    (folder / "evenkeel.crt").unlink()
+    assert "trust" in configuration.in_force([HOST], printer)[HOST]
+    if goes_on == "withdrawn":
+        configuration.withdraw(HOST)
+        assert not folder.exists()
+    else:
+        configuration.admit(registry, VALUES, printer)
+        assert dict(configuration.in_force([HOST], printer)[HOST]) == dict(printer.of(VALUES))
