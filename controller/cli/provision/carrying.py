@@ -124,7 +124,7 @@ def prepared(settings: Settings, name: str) -> Identity:
             raise EvenkeelError(f"identity:{name}", why)
     else:
         perform(settings, name, _left_to_make(settings, name), alone=True)
-        one = identity_here(settings, name)[1]
+    one = identity_here(settings, name)[1]  # the controller may have made it after the last look
     if one.blocked:
         raise EvenkeelError(f"identity:{name}", one.blocked)
     return one

@@ -20,9 +20,13 @@ from tests.e2e_mqtt.connector import Connector
 from tests.engines.broker import Broker
 from tests.until import PATIENCE_S, until
 
+from evenkeel.controller.cli import identity
 from evenkeel.controller.cli.options import NO_DEVICE
+from evenkeel.controller.cli.provision import carrying
 from evenkeel.controller.drivers.provisioning.simulated import SIMULATED_MARK as MARK
 from evenkeel.specs.provisioning.provisioning import Azure, Certificate, Provisioning
+from evenkeel.specs.settings.settings import Settings
+from evenkeel.templates.provisioning_described import Identity
 
 from .command import Device, ended, in_conversation, on_a_terminal, spec
 from .inside import DeviceInside
@@ -343,6 +347,28 @@ def test_a_controller_at_work_makes_the_pair_and_follows_a_rotation(device: Devi
     pairs = device.state / "memory-host" / FOLDER.lstrip("/") / "pairs"
     until(lambda: [each.name for each in pairs.iterdir()] == [after["certificate"]["thumbprintSha256"][:16]])
     assert ended(running, signal.SIGTERM)[0] == 0
+
+
+def test_a_pair_that_a_controller_makes_between_two_looks_is_shown(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look was shown, without the pair: nobody was told what to enter."""
+    really_follow, really_look = carrying.follow, identity.identity_here
+
+    def looked(settings: Settings, name: str = "") -> tuple[str, Identity]:
+        found = really_look(settings, name)
+        carrying.perform(settings, name, carrying._left_to_make(settings, name), alone=False)
+        return found
+
+    def follow(settings: Settings, name: str, done: Callable[[Identity], bool], limit_s: float) -> Identity:
+        with monkeypatch.context() as patched:
+            patched.setattr(identity, "identity_here", looked)
+            return really_follow(settings, name, done, limit_s)
+
+    monkeypatch.setattr(carrying, "follow", follow)
+    monkeypatch.setattr(carrying, "controller_is_told", lambda settings: True)
+    said = device.run("provision", "--id-scope", SCOPE, "--no-second", "--yes", "--timeout", "1", ok=1).stdout
+    assert f"{shown(device)['next']['thumbprint']} (SHA-1)" in said.partition("At the Azure portal")[2]
 
 
 def test_a_request_is_waited_for_and_its_answer_taken(device: Device) -> None:
