@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,16 +117,34 @@ def write(file: Path, before: str, after: str, secrets: Mapping[Path, bytes], go
 
     for each in (file.resolve(), *secrets):
         check_file(each)
-    if text_of(file) != before:
-        why = "was changed by somebody else meanwhile, so that nothing was written; run the command again"
-        raise EvenkeelError(f"file:{file}", why)
-    for secret, content in secrets.items():
-        _make_private(secret.parent)
-        replace_private(secret, content)
-    if before != after:
-        if after:
-            replace_named(file, after.encode(), 0o644)
-        else:
-            file.resolve().unlink(missing_ok=True)
-    for secret in gone:
-        secret.unlink(missing_ok=True)
+    with _alone(file.resolve().parent):
+        if text_of(file) != before:
+            why = "was changed by somebody else meanwhile, so that nothing was written; run the command again"
+            raise EvenkeelError(f"file:{file}", why)
+        for secret, content in secrets.items():
+            _make_private(secret.parent)
+            replace_private(secret, content)
+        if before != after:
+            if after:
+                replace_named(file, after.encode(), 0o644)
+            else:
+                file.resolve().unlink(missing_ok=True)
+        for secret in gone:
+            secret.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """A context in which no other command of evenkeel writes into a folder of specs. It waits for others."""
+    import fcntl
+    import os
+
+    if not folder.is_dir():  # it is about to be made
+        yield
+        return
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)

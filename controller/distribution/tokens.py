@@ -28,10 +28,10 @@ from evenkeel.controller.settings.credentials import Credentials
 from evenkeel.specs.codec import decode
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 from evenkeel.specs.reading.repeated import has_secret
-from evenkeel.specs.registries.registry import HUB_HOST
+from evenkeel.specs.registries.registry import HUB_HOST, HUB_NAMES
 from evenkeel.specs.visible import shortened
 
-_REALMS = {"registry-1.docker.io": "auth.docker.io", "registry.gitlab.com": "gitlab.com"}
+_REALMS = {**dict.fromkeys(HUB_NAMES, "auth.docker.io"), "registry.gitlab.com": "gitlab.com"}
 """Registries whose tokens come from another host of the same organisation."""
 _CLIENT = "evenkeel"
 _REFUSALS = (400, 401, 403)

@@ -32,8 +32,8 @@ from evenkeel.controller.distribution.tokens import (
     realm_of,
     secrets_of,
 )
-from evenkeel.controller.distribution.trust import no_trust, pairs_of
-from evenkeel.controller.settings.credentials import Credentials
+from evenkeel.controller.distribution.trust import no_trust, pairs_of, papers_of, trust
+from evenkeel.controller.settings.credentials import Credentials, terms_of_pull
 from evenkeel.specs.containers.image import DEFAULT_REGISTRY
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 _PING = "/v2/"
+_ENCRYPT = "look why; `insecure` in its document lets it have them all the same"
 _UNDERSTOOD = (200, 401)
 """Statuses of an answer that every engine takes for that of a registry."""
 _PATIENCE_S, _CONNECTING_S = 20.0, 10.0
@@ -139,15 +140,19 @@ async def check_realm(registry: str, credentials: Credentials, access: PullAcces
     cannot be read, a proxy, a handshake that evenkeel alone cannot do.
 
     Where no connection came about, nothing is forbidden: an engine has its own way to a registry, also by mirrors. A registry
-    that is slow is waited for as long as an engine waits. The server need not prove who it is, because nothing is sent, and an
-    answer can only forbid. It is shown the certificate that engines show.
+    that is slow is waited for as long as an engine waits. An answer can only forbid, so the server need not prove who it is. It
+    has to where a document is about the credentials and does not ask for `insecure`: an engine may be insecure there by the
+    configuration of others. It is shown the certificate that engines show.
 
     Engines look at the same answer alone (`GET /v2/`) for whom they give credentials, Podman at its challenges also where it
     says 200. Where it is neither 200 nor 401, an engine may ask again without encryption."""
     site, cut = _open(registry, credentials, access), None
+    is_insecure = credentials.realms is None or terms_of_pull(registry, access.admitted).insecure
     try:
         knocked = await _knocked(site, "https")
         _may_have(knocked, site, credentials)
+        if not is_insecure:
+            await _prove(registry, access)
         if knocked.status in _UNDERSTOOD:
             return
     except Unreached:
@@ -161,8 +166,24 @@ async def check_realm(registry: str, credentials: Credentials, access: PullAcces
             raise cut from None
         return
     _may_have(knocked, site._replace(insecure=True), credentials)
+    if not is_insecure and (knocked.status == 401 or knocked.challenges):
+        raise Failure("it wants credentials, and it has no encryption now", "away", _ENCRYPT)
     if cut is not None and knocked.status not in _UNDERSTOOD:
         raise cut  # the answer says nothing about what is there behind encryption
+
+
+async def _prove(registry: str, access: PullAccess) -> None:
+    """Have a registry prove who it is, by the authorities that are in force for it. Raises Failure, which may pass: a network
+    that one has to log in to shows a certificate of its own."""
+
+    def own() -> ssl.SSLContext:
+        return trust(papers_of(registry, access.certificates))
+
+    site = Site(registry, own, lambda host: own(), silence_s=_PATIENCE_S, connecting_s=_CONNECTING_S)
+    try:
+        await _knocked(site, "https")
+    except Failure as failure:
+        raise Failure(failure.why, "away", failure.remedy) from None
 
 
 def _may_have(knocked: Answer, site: Site, credentials: Credentials) -> None:

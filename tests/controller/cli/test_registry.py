@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import re
@@ -11,15 +12,19 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sampling import examples
+from tests.until import PATIENCE_S
 
+from evenkeel.controller.cli import spec_text
 from evenkeel.controller.cli.registry.testing import followed
 from evenkeel.specs.codec import changed
+from evenkeel.specs.errors import EvenkeelError
 from evenkeel.specs.registries.registry import Registry
 
 from .command import Device, Reply, in_conversation, spec
@@ -157,6 +162,29 @@ def test_a_change_by_others_while_the_user_is_asked_is_kept(device: Device) -> N
     )
     assert file.read_text() == LAB + "---\n" + spec("web")
     assert not secret(device, "ghcr.io").exists()
+
+
+def test_of_two_commands_at_once_none_is_lost(tmp_path: Path) -> None:
+    """Both compared the file, and then both wrote: one change was gone, and both said that it was done."""
+    file, said = tmp_path / "a.yaml", list[str]()
+    file.write_text("# one\n")
+
+    def write() -> None:
+        try:
+            spec_text.write(file, "# one\n", "# one\n# two\n", {}, ())
+        except EvenkeelError as error:
+            said.append(error.message)
+
+    opened = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(opened, fcntl.LOCK_EX)
+    other = Thread(target=write)
+    other.start()
+    other.join(0.2)
+    file.write_text("# one\n# first\n")
+    os.close(opened)
+    other.join(PATIENCE_S)
+    assert file.read_text() == "# one\n# first\n"
+    assert "was changed by somebody else meanwhile" in said[0]
 
 
 def test_a_spec_file_keeps_owner_and_mode(device: Device) -> None:

@@ -576,11 +576,33 @@ async def test_an_engine_may_ask_again_without_encryption(web: Callable[..., Web
     locked.reply = lambda asked: Reply(503)
     plain.reply = lambda asked: Reply(401, {"WWW-Authenticate": f'Bearer realm="{plain.url}/token"'})
     with serving(at_one_port(locked, plain)) as host:
-        credentials = Credentials(host, USER, PASSWORD, realms=())
+        credentials = Credentials(host, USER, PASSWORD)
         with pytest.raises(Failure, match="credentials sent to a place without encryption"):
             await check_realm(host, credentials, PullAccess(certificates=(tmp_path,)))
         locked.reply = lambda asked: Reply(200)
         await check_realm(host, credentials, PullAccess(certificates=(tmp_path,)))
+
+
+@pytest.mark.parametrize("is_encrypted", [True, False])
+async def test_an_impostor_gets_nothing_where_others_make_the_engine_careless(
+    web: Callable[..., Web], registry: RealRegistry, tmp_path: Path, is_encrypted: bool
+) -> None:
+    """Others list the host among the insecure ones: the engine trusts whoever answers there. A document asked for more."""
+    server = web(tls=is_encrypted)
+    server.reply = lambda asked: Reply(401, {"WWW-Authenticate": 'Basic realm="here"'})
+    documented, admitted = Credentials(server.host, USER, PASSWORD, realms=()), tmp_path / "auth.json"
+    access = PullAccess(admitted=admitted, certificates=(tmp_path,))
+    with pytest.raises(Failure, match="its certificate is not trusted" if is_encrypted else "it has no encryption now"):
+        await check_realm(server.host, documented, access)
+    await check_realm(server.host, documented._replace(realms=None), access)
+    admitted.write_text(json.dumps({"insecure": [server.host]}))
+    await check_realm(server.host, documented, access)
+    admitted.unlink()
+    if is_encrypted:
+        (tmp_path / server.host).mkdir()
+        (tmp_path / server.host / "evenkeel.crt").write_bytes(registry.ca.read_bytes())
+        await check_realm(server.host, documented, access)
+    assert {each.authorization for each in server.asked} == {""}
 
 
 async def test_a_token_server_keeps_what_its_address_asks_for(web: Callable[..., Web], mine: Values) -> None:
