@@ -2,6 +2,7 @@
 
     pairs/<16 hex digits>/device.crt, device.key    one pair each; the digits begin its thumbprint (SHA-256)
     pairs/request/device.csr, device.key, name      the request, its key, and the id that it is for
+    pairs/request/beside                            the pair that was in force when it was written
     current -> pairs/…    second -> pairs/…    next -> pairs/…
     device.crt -> current/device.crt     device.key -> current/device.key
     device2.crt -> second/device.crt     device2.key -> second/device.key
@@ -194,8 +195,9 @@ class PairStore:
             if digest_of(self.request()) == digest_of(request):
                 return
             remove_folder(self._request)
-        named = {"name": (name.encode(), 0o644)} if name else {}
-        put_folder(self._request, {KEY: (request.key, 0o600), REQUEST: (request.certificate, 0o644), **named})
+        noted = {"name": name, "beside": self.look().current}
+        notes = {each: (text.encode(), 0o644) for each, text in noted.items() if text}
+        put_folder(self._request, {KEY: (request.key, 0o600), REQUEST: (request.certificate, 0o644), **notes})
 
     def request(self) -> Pair:
         """The request that is kept and its key; Pair(b"", b"") for none."""
@@ -203,8 +205,15 @@ class PairStore:
 
     def requested_for(self) -> str:
         """The id that the request is for; "" when that is not known."""
+        return self._noted("name")
+
+    def requested_beside(self) -> str:
+        """The pair that was in force when the request was written; "" for none."""
+        return self._noted("beside")
+
+    def _noted(self, what: str) -> str:
         try:
-            return (self._request / "name").read_text(errors="replace")
+            return (self._request / what).read_text(errors="replace")
         except (FileNotFoundError, NotADirectoryError):
             return ""
 

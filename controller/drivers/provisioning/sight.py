@@ -203,6 +203,8 @@ class Sight:
         request = store.request() if is_requested else Pair(b"", b"")
         is_asked = is_requested and self._is_there(certificate.request, found.request)
         is_asked = is_asked and store.requested_for() in (device, "")
+        # While a request waits, what it is to replace is kept in force, and another document asks for that.
+        is_left = bool(found.request) and not is_requested and store.requested_beside() != found.current
         answer = self.answer(wanted, found) if certificate.mode == "csr" else Answer()
         let_in = self._let_in.pair() if self._let_in is not None else None
         return Pairs(
@@ -214,7 +216,7 @@ class Sight:
             signed=answer.seen,
             signed_why=answer.why,
             is_plain="current" in found.plain,
-            leftovers=(*found.leftovers, *(("pairs/request",) if found.request and not is_requested else ())),
+            leftovers=(*found.leftovers, *(("pairs/request",) if is_left else ())),
             is_second_left=bool(found.second) and "second" not in found.plain and not certificate.second,
             let_in=store.at(let_in.certificate) if let_in is not None else "",
             is_second_plain="second" in found.plain,

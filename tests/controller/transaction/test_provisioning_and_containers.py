@@ -290,6 +290,34 @@ def test_a_request_waits_for_the_signed_certificate(device: Device) -> None:
     run(work())
 
 
+def test_a_request_in_the_place_of_a_pair_in_force_stays_until_it_is_signed(device: Device) -> None:
+    """The state that is kept meanwhile asks for no request, and removed it with its key: what somebody signed was for another."""
+
+    async def work() -> None:
+        device.ask(certificate=Certificate("selfSigned"))
+        await device.play(400)
+        own = await device.seen(certificate=Certificate("selfSigned"))
+        device.start()
+        asked: dict[str, Any] = {"certificate": Certificate("csr", request="/data/device.csr", chain=CHAIN)}
+        device.ask(**asked)
+        await device.play(400)
+        request = device.driver.host.path("/data/device.csr").read_text()
+        device.start()
+        device.ask(**asked)
+        await device.play(4000)
+        assert device.driver.host.path("/data/device.csr").read_text() == request
+        device.start()
+        device.ask(**asked)
+        _sign(device)
+        await device.play(400)
+        assert device.outcome() == ([WEB_1], True, "Converged")
+        seen = await device.seen(**asked)
+        assert (seen.pairs.by_sha256[seen.pairs.current].issuer, seen.pairs.leftovers) == ("Lab", ())
+        assert seen.pairs.current != own.pairs.current
+
+    run(work())
+
+
 def test_the_renewal_of_a_requested_certificate_holds_nothing_up(device: Device) -> None:
     async def work() -> None:
         asked: dict[str, Any] = {"certificate": Certificate("csr", request="/data/device.csr", chain=CHAIN)}
