@@ -149,7 +149,8 @@ def _facts(one: Identity) -> Iterator[tuple[str, str]]:
         yield "  kept in", ", ".join(filter(None, kept)) or "no file yet"
     for at, other in ((f"{wanted.folder}/deviceid", ids.kept), (ANNOUNCED, ids.announced)):
         if other and other != ids.id:
-            yield "  but", f"{at} has {other}"
+            fixed = ", and cannot be written" if at == ANNOUNCED and ids.is_readonly else ""
+            yield "  but", f"{at} has {other}{fixed}"
     if wanted.azure is not None:
         yield "hub", (f"{one.hub} as {one.device}" if one.hub else "none yet") + f", by {_BY[azure.by]}"
         if azure.id_scope:

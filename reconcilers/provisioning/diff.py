@@ -120,7 +120,9 @@ class _Looked:
         announces: bool,
     ) -> None:
         self.announces = announces
-        if not announces:  # what other programs are told is not its business
+        if (
+            not announces or there.id.is_readonly
+        ):  # what other programs are told is not its business, or cannot be changed
             there = changed(there, id=changed(there.id, announced=there.id.id))
         self.wanted, self.document, self.there, self.memory = wanted, document, there, memory
         self.now_s, self.clock_why = seen.now_s, seen.clock_why

@@ -35,12 +35,13 @@ def at_provisioning(look: Look) -> ProvisioningLook:
 
 class IdSeen(Struct, frozen=True):
     """The id of the device. `id`: the one that counts; "" when none can be had, and `why` it cannot. `kept`: the one in the
-    folder, `announced`: that of `/etc/deviceid`; "" for none."""
+    folder, `announced`: that of `/etc/deviceid`; "" for none. `is_readonly`: that file cannot be written, as often."""
 
     id: str = ""
     kept: str = ""
     announced: str = ""
     why: str = ""
+    is_readonly: bool = False
 
 
 class Pairs(Struct, frozen=True):

@@ -127,7 +127,7 @@ class Sight:
             azure = AzureSeen(why=str(lack))
         if not ids.kept and not wanted.device_id.value:
             ids = _as_known(ids, pairs, sources)
-        ids = self._as_announced(ids)
+        ids = changed(ids, is_readonly=self._is_readonly(ids))
         if sources is not None:
             azure = self._azure(wanted, sources, ids.id)
         values = values_of(wanted, ids, pairs, azure, sources)
@@ -164,12 +164,10 @@ class Sight:
         is_made_up = self.host.is_simulated and not found.id
         return changed(found, id=SIMULATED_ID, why="") if is_made_up else found
 
-    def _as_announced(self, ids: IdSeen) -> IdSeen:
-        """The id where other programs cannot be told: the system is mounted read-only, as many are. The kept id counts then."""
+    def _is_readonly(self, ids: IdSeen) -> bool:
+        """Whether other programs cannot be told of the id: the system is mounted read-only, as many are. The kept id counts."""
         is_told = self.host.is_simulated or ids.announced == ids.id
-        if is_told or os.access(self.host.path(ANNOUNCED).parent, os.W_OK):
-            return ids
-        return changed(ids, announced=ids.id)
+        return not is_told and not os.access(self.host.path(ANNOUNCED).parent, os.W_OK)
 
     def values_print(self, values: Mapping[str, str]) -> str:
         """The print of all values."""

@@ -291,7 +291,7 @@ def test_a_request_waits_for_the_signed_certificate(device: Device) -> None:
 
 
 def test_a_request_in_the_place_of_a_pair_in_force_stays_until_it_is_signed(device: Device) -> None:
-    """The state that is kept meanwhile asks for no request, and removed it with its key: what somebody signed was for another."""
+    """The state that is kept meanwhile asks for no request, and removed it with its key."""
 
     async def work() -> None:
         device.ask(certificate=Certificate("selfSigned"))

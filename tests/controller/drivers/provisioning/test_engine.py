@@ -415,6 +415,24 @@ def test_a_token_that_ends_is_told(kit: SimulatedKit, device: Device) -> None:
     assert (blocked.verb, blocked.why) == ("blocked", f"it has a token that ended; {remedy}")
 
 
+def test_another_id_on_a_read_only_system_is_told(kit: SimulatedKit, device: Device) -> None:
+    """The kept id was shown as that of `/etc/deviceid`, which has another one."""
+    wanted, etc = Provisioning("azure", FOLDER, certificate=Certificate("selfSigned")), device.at("/etc")
+    device.put(f"{FOLDER}/deviceid", f"{DEVICE}\n")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", etc], check=True)
+    try:
+        device.put("/etc/deviceid", "other\n")
+        subprocess.run(["mount", "-o", "remount,ro", etc], check=True)
+        device.driver.host.is_simulated = False
+        device.settle(wanted)
+        ids = asyncio.run(device.look(wanted)).id
+        assert (ids.id, ids.kept, ids.announced, ids.is_readonly) == (DEVICE, DEVICE, "other", True)
+        assert asyncio.run(device.plan(wanted)).stages == ()
+        asyncio.run(device.driver.close())
+    finally:
+        subprocess.run(["umount", "-l", etc], check=True)
+
+
 @pytest.mark.parametrize("spelling", [DEVICE, DEVICE.replace("-", "")])
 def test_a_first_set_up_on_a_read_only_system(kit: SimulatedKit, device: Device, spelling: str) -> None:
     """The kept id counts there, also one that gets the spelling of a certificate that is there."""
